@@ -17,6 +17,7 @@ const LAYERS = [
   'queue',
   'env',
   'options',
+  'events',
   'errors',
 ]
 

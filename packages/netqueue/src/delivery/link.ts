@@ -1,0 +1,273 @@
+import type { Session } from '../connection/connection.ts'
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import type { Codec } from '../message/codec.ts'
+import type { Limits } from '../options/limits.ts'
+import type { Message, Outcome, Peer, Wire, Writer } from '../protocol/protocol.ts'
+import type { Sender } from './delivery.ts'
+import type { Entry } from './entry.ts'
+import type { Inbox } from './inbox.ts'
+import { Intake } from './intake.ts'
+import { Outbox } from './outbox.ts'
+
+/** How a peer ended the delivery of an entry. */
+export type Settlement =
+  | { type: 'settle'; outcome: Outcome }
+  | { type: 'result'; value: Uint8Array | undefined }
+  | { type: 'failed' | 'reject'; code: string; reason: string }
+
+/** Whoever has a link: told what the peer does with our items, and asked nothing. */
+export interface LinkOwner {
+  opened(link: Link): void
+  /** Credit or load of the link changed. */
+  changed(link: Link): void
+  settled(link: Link, entry: Entry, settlement: Settlement): void
+  status(link: Link, value: unknown): void
+  /** The peer drains: it takes nothing new. */
+  goaway(link: Link, code: string): void
+  /** The end, with the entries that the peer had or was about to have, the oldest first. */
+  closed(link: Link, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void
+  warn(error: NetQueueError): void
+}
+
+export interface LinkInit {
+  env: Env
+  limits: Limits
+  owner: LinkOwner
+  inbox: Inbox
+  /** For what the peer sends; its results are `codec` on the other side. */
+  codec: Codec<unknown>
+  resultCodec: Codec<unknown>
+  exposeErrors: boolean
+  maxAttempts: number
+  /** Whether what was received stays when the peer is lost: a server keeps it, a client's work is handed to another. */
+  keepsReceived: boolean
+  /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
+  oldestWaiting: () => number
+  wake: () => void
+}
+
+/** Pings that may wait for an answer of ours; a peer that sends more is not measuring. */
+const MAX_PONGS = 10
+/** How much a new measurement counts in an average. */
+const SMOOTHING = 0.2
+
+/** The two item flows of one connection: an outbox towards the peer, an intake from it. */
+export class Link implements Session {
+  readonly outbox: Outbox
+  readonly intake: Intake
+  readonly #init: LinkInit
+  readonly #from: { id: string } = { id: '' }
+  #wire: Wire | undefined
+  #status: { value: unknown } | undefined
+  #goaway: string | undefined
+  #isGoawaySaid = false
+  #pongs: number[] = []
+  #ping: { token: number; sentAt: number | undefined } | undefined
+  #sample: { entry: Entry; startedAt: number } | undefined
+  #rtt: number | undefined
+  #serviceTime: number | undefined
+
+  constructor(init: LinkInit) {
+    const { limits, inbox, codec, resultCodec, exposeErrors, maxAttempts, owner, wake } = init
+    this.#init = init
+    this.outbox = new Outbox({
+      maxUnsettled: limits.maxUnsettled,
+      maxUnsettledBytes: limits.maxUnsettledBytes,
+      wake,
+      settled: (entry, outcome) => this.#settled(entry, { type: 'settle', outcome }),
+      stale: (count) => owner.warn(staleSettle(count, this.#from.id)),
+    })
+    this.intake = new Intake({
+      limits,
+      inbox,
+      codec,
+      resultCodec,
+      exposeErrors,
+      maxAttempts,
+      wake,
+      from: this.#from,
+      lastOrdinal: () => this.outbox.lastOrdinal,
+      warn: (error) => owner.warn(error),
+    })
+    inbox.add(this.intake)
+  }
+
+  /** Who the other end is. */
+  get peer(): Peer | undefined {
+    return this.#wire?.peer
+  }
+
+  get from(): Sender {
+    return this.#from
+  }
+
+  /** Milliseconds for a message to the peer and back, averaged; `undefined` before the first measurement. */
+  get rtt(): number | undefined {
+    return this.#rtt
+  }
+
+  /** Milliseconds from an item's assignment to its settle, averaged. */
+  get serviceTime(): number | undefined {
+    return this.#serviceTime
+  }
+
+  /** Whether this side has nothing left to tell the peer. */
+  get isIdle(): boolean {
+    return this.outbox.inFlight === 0 && this.intake.isSettled
+  }
+
+  assign(entry: Entry): void {
+    entry.holder = this
+    this.outbox.assign(entry)
+    this.#sample ??= { entry, startedAt: this.#init.env.now() }
+  }
+
+  /** Gives an entry up that was assigned here; the peer is told if it has it. */
+  cancel(entry: Entry): void {
+    this.outbox.cancel(entry)
+    this.#init.owner.changed(this)
+  }
+
+  setStatus(value: unknown): void {
+    this.#status = { value }
+    this.#init.wake()
+  }
+
+  /** Tells the peer that this side drains. */
+  goaway(code: string): void {
+    if (this.#isGoawaySaid) return
+    this.#goaway = code
+    this.#init.wake()
+  }
+
+  /** Measures the time to the peer and back. */
+  ping(): void {
+    if (this.#ping !== undefined) return
+    this.#ping = { token: Math.floor(this.#init.env.random() * 2 ** 32), sentAt: undefined }
+    this.#init.wake()
+  }
+
+  opened(wire: Wire): void {
+    const { supports, id } = wire.peer
+    this.#wire = wire
+    this.#from.id = id
+    this.outbox.open(wire)
+    this.intake.open({ isCredited: supports.credit, isTyped: wire.typed })
+    this.#init.owner.opened(this)
+  }
+
+  take(message: Message): void {
+    switch (message.type) {
+      case 'items':
+        return this.intake.items(message)
+      case 'credit':
+        return this.#credit(message)
+      case 'settle':
+        return this.#settle(message)
+      case 'result':
+        return this.#answered(message.seq, { type: 'result', value: message.value })
+      case 'failed':
+      case 'reject':
+        return this.#answered(message.seq, message)
+      case 'cancel':
+        return this.intake.cancel(message.seq)
+      case 'reclaim':
+        return this.outbox.reclaim()
+      case 'released':
+        return this.intake.released(message)
+      case 'status':
+        return this.#init.owner.status(this, message.value)
+      case 'ping':
+        return this.#answerPing(message.token)
+      case 'pong':
+        return this.#measured(message.token)
+      case 'goaway':
+        return this.#peerDrains(message.code)
+      // A sender that does not limit the time to settle has nothing to extend; errors and goodbyes end with the connection.
+      case 'extend':
+      case 'error':
+      case 'disconnect':
+    }
+  }
+
+  fill(writer: Writer): void {
+    this.intake.fillControl(writer)
+    this.outbox.fillControl(writer)
+    for (const token of this.#pongs.splice(0)) writer.pong(token)
+    this.#fillPing(writer)
+    if (this.#status !== undefined && writer.status(this.#status.value)) this.#status = undefined
+    this.outbox.fill(writer)
+    if (!this.intake.fill(writer, Math.min(this.outbox.oldestOrdinal, this.#init.oldestWaiting()))) return
+    if (this.#goaway === undefined || this.#isGoawaySaid || !writer.goaway(this.#goaway, '')) return
+    this.#isGoawaySaid = true
+  }
+
+  closed(error: NetQueueError | undefined): void {
+    const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
+    this.intake.close(reason, { keep: this.#init.keepsReceived })
+    this.#init.inbox.remove(this.intake)
+    this.#init.owner.closed(this, error, this.outbox.takeAll())
+  }
+
+  #credit({ limit, byteLimit, received }: Extract<Message, { type: 'credit' }>): void {
+    this.outbox.granted(limit, byteLimit, received)
+    this.#init.owner.changed(this)
+  }
+
+  #settle({ outcome, first, length }: Extract<Message, { type: 'settle' }>): void {
+    this.outbox.settle(outcome, first, length)
+    this.#init.owner.changed(this)
+  }
+
+  #answered(seq: number, settlement: Settlement): void {
+    const entry = this.outbox.take(seq)
+    if (entry === undefined) return
+    this.#settled(entry, settlement)
+    this.#init.owner.changed(this)
+  }
+
+  #settled(entry: Entry, settlement: Settlement): void {
+    if (this.#sample?.entry === entry) {
+      this.#serviceTime = smooth(this.#serviceTime, this.#init.env.now() - this.#sample.startedAt)
+      this.#sample = undefined
+    }
+    this.#init.owner.settled(this, entry, settlement)
+  }
+
+  #answerPing(token: number): void {
+    if (this.#pongs.length >= MAX_PONGS) {
+      throw new NetQueueError('BAD_MESSAGE', `The peer sent more than ${MAX_PONGS} pings without reading the answers`, {
+        value: this.#pongs.length + 1,
+      })
+    }
+    this.#pongs.push(token)
+    this.#init.wake()
+  }
+
+  #measured(token: number): void {
+    if (this.#ping?.token !== token || this.#ping.sentAt === undefined)
+      throw new NetQueueError('BAD_MESSAGE', 'The peer answered a ping that was not sent')
+    this.#rtt = smooth(this.#rtt, this.#init.env.now() - this.#ping.sentAt)
+    this.#ping = undefined
+  }
+
+  #fillPing(writer: Writer): void {
+    if (this.#ping === undefined || this.#ping.sentAt !== undefined) return
+    this.#ping.sentAt = this.#init.env.now()
+    writer.ping(this.#ping.token)
+  }
+
+  #peerDrains(code: string): void {
+    this.intake.acknowledge()
+    this.#init.owner.goaway(this, code)
+  }
+}
+
+function smooth(average: number | undefined, sample: number): number {
+  return average === undefined ? sample : average + SMOOTHING * (sample - average)
+}
+
+function staleSettle(count: number, id: string): NetQueueError {
+  return new NetQueueError('STALE_SETTLE', `${id} settled ${count} deliveries that are over`, { value: count })
+}

@@ -1,0 +1,211 @@
+import { NetQueueError } from '../errors/errors.ts'
+import type { Outcome, Wire, Writer } from '../protocol/protocol.ts'
+import { Ring } from '../queue/ring.ts'
+import type { Entry } from './entry.ts'
+import { Unsettled } from './unsettled.ts'
+
+export interface OutboxInit {
+  /** Items that may be unsettled at once, whatever the peer grants. */
+  maxUnsettled: number
+  maxUnsettledBytes: number
+  /** There is something to write. */
+  wake: () => void
+  /** The peer settled an entry, which is the outbox's no more. */
+  settled: (entry: Entry, outcome: Outcome) => void
+  /** A settle came for a delivery that is not open any more. */
+  stale: (count: number) => void
+}
+
+/** The items that one peer was sent or is about to be sent; each stays here until the peer settles it. Spends the peer's credit. */
+export class Outbox {
+  readonly #init: OutboxInit
+  readonly #queued: Ring<Entry> = new Ring()
+  readonly #unsettled: Unsettled<Entry> = new Unsettled()
+  readonly #cancels: number[] = []
+  #wire: Wire | undefined
+  #queuedCount = 0
+  #queuedBytes = 0
+  #unsettledBytes = 0
+  /** The last number that was sent or skipped, and the bytes up to it. */
+  #seq = 0
+  #bytes = 0
+  #limit = 0
+  #byteLimit = 0
+  #acknowledged = 0
+  #ordinals = 0
+  #isReclaimed = false
+
+  constructor(init: OutboxInit) {
+    this.#init = init
+  }
+
+  /** How many more items can be assigned now. */
+  get credit(): number {
+    if (this.#bytes + this.#queuedBytes >= this.#byteLimit) return 0
+    if (this.#unsettledBytes + this.#queuedBytes >= this.#init.maxUnsettledBytes) return 0
+    return Math.min(this.#limit - this.#seq, this.#init.maxUnsettled - this.#unsettled.size) - this.#queuedCount
+  }
+
+  /** Items assigned and not settled. */
+  get inFlight(): number {
+    return this.#unsettled.size + this.#queuedCount
+  }
+
+  /** Whether the peer has received all that was sent. */
+  get isAcknowledged(): boolean {
+    return this.#queuedCount === 0 && this.#acknowledged >= this.#seq
+  }
+
+  /** The ordinal that was given last: a settle that is due now must not overtake it. */
+  get lastOrdinal(): number {
+    return this.#ordinals
+  }
+
+  nextOrdinal(): number {
+    this.#ordinals += 1
+    return this.#ordinals
+  }
+
+  /** The ordinal of the oldest item that was assigned and is not on the wire. */
+  get oldestOrdinal(): number {
+    for (const { state, ordinal } of this.#queued) if (state === 'queued' && ordinal > 0) return ordinal
+    return Number.POSITIVE_INFINITY
+  }
+
+  open(wire: Wire): void {
+    this.#wire = wire
+  }
+
+  /** Whether this peer's protocol can carry the item. */
+  carries({ item, payload, result }: Entry): boolean {
+    const wire = this.#wire
+    if (wire === undefined || payload.byteLength > wire.peer.maxItemBytes) return false
+    return (result === undefined || wire.peer.supports.result) && wire.carry(item, payload) !== undefined
+  }
+
+  /** Takes an entry to send; there must be credit for it. */
+  assign(entry: Entry): void {
+    entry.state = 'queued'
+    this.#queued.push(entry)
+    this.#queuedCount += 1
+    this.#queuedBytes += entry.payload.byteLength
+    this.#init.wake()
+  }
+
+  /** Withdraws an entry: one that is still here leaves without a trace, of one that was sent the peer is told. */
+  cancel(entry: Entry): void {
+    if (entry.state === 'queued') {
+      entry.state = 'gone'
+      this.#queuedCount -= 1
+      this.#queuedBytes -= entry.payload.byteLength
+    } else if (entry.state === 'sent') {
+      this.#cancels.push(entry.seq)
+      this.#init.wake()
+    }
+  }
+
+  granted(limit: number, byteLimit: number, received: number): void {
+    if (received > this.#seq)
+      throw new NetQueueError(
+        'BAD_MESSAGE',
+        `The peer acknowledged item ${received}, but only ${this.#seq} were sent`,
+        { value: received },
+      )
+    this.#acknowledged = Math.max(this.#acknowledged, received)
+    this.#limit = Math.max(this.#limit, limit)
+    this.#byteLimit = Math.max(this.#byteLimit, byteLimit)
+  }
+
+  /** The peer wants back what it granted and we did not use. */
+  reclaim(): void {
+    this.#isReclaimed = true
+    this.#init.wake()
+  }
+
+  settle(outcome: Outcome, first: number, length: number): void {
+    const last = first + length - 1
+    this.#checkSent(last)
+    const found = this.#unsettled.takeRange(first, last, (entry) => {
+      this.#unsettledBytes -= entry.payload.byteLength
+      entry.state = 'waiting'
+      this.#init.settled(entry, outcome)
+    })
+    if (found < length) this.#init.stale(length - found)
+  }
+
+  /** Takes out the entry that the peer settles with an answer; `undefined` for one that is not open any more. */
+  take(seq: number): Entry | undefined {
+    this.#checkSent(seq)
+    const entry = this.#unsettled.take(seq)
+    if (entry === undefined) {
+      this.#init.stale(1)
+      return undefined
+    }
+    this.#unsettledBytes -= entry.payload.byteLength
+    entry.state = 'waiting'
+    return entry
+  }
+
+  /** Takes out everything, the oldest first: the peer is gone. */
+  takeAll(): { sent: Entry[]; queued: Entry[] } {
+    const sent = [...this.#unsettled]
+    const queued = [...this.#queued].filter(({ state }) => state === 'queued')
+    this.#unsettled.takeRange(0, Number.POSITIVE_INFINITY, () => {})
+    this.#queued.clear()
+    this.#queuedCount = 0
+    this.#queuedBytes = 0
+    this.#unsettledBytes = 0
+    for (const entry of sent) entry.state = 'waiting'
+    for (const entry of queued) entry.state = 'waiting'
+    return { sent, queued }
+  }
+
+  fillControl(writer: Writer): void {
+    for (const seq of this.#cancels.splice(0, MAX_CANCELS))
+      if (this.#unsettled.get(seq) !== undefined) writer.cancel(seq)
+  }
+
+  /** Writes what is queued; `false` when the frame is full before all of it is in. */
+  fill(writer: Writer): boolean {
+    for (let entry = this.#queued.at(0); entry !== undefined; entry = this.#queued.at(0)) {
+      if (entry.state === 'queued' && !this.#send(entry, writer)) return false
+      this.#queued.shift()
+    }
+    return !this.#isReclaimed || this.#release(writer)
+  }
+
+  #send(entry: Entry, writer: Writer): boolean {
+    const payload = this.#wire?.carry(entry.item, entry.payload) ?? entry.payload
+    const seq = this.#seq + 1
+    if (!writer.item(seq, payload, entry.attempt, entry.result !== undefined)) return false
+    this.#seq = seq
+    this.#bytes += payload.byteLength
+    entry.seq = seq
+    entry.state = 'sent'
+    this.#unsettled.push(seq, entry)
+    this.#unsettledBytes += entry.payload.byteLength
+    this.#queuedCount -= 1
+    this.#queuedBytes -= entry.payload.byteLength
+    return true
+  }
+
+  #release(writer: Writer): boolean {
+    const last = Math.max(this.#limit, this.#seq)
+    const bytes = Math.max(0, this.#byteLimit - this.#bytes)
+    if (!writer.released(this.#seq + 1, last, bytes)) return false
+    this.#seq = last
+    this.#bytes += bytes
+    this.#isReclaimed = false
+    return true
+  }
+
+  #checkSent(seq: number): void {
+    if (seq > this.#seq)
+      throw new NetQueueError('BAD_MESSAGE', `The peer settled item ${seq}, but only ${this.#seq} were sent`, {
+        value: seq,
+      })
+  }
+}
+
+/** Cancels written in one frame: control messages have little room, and the rest follows in the next. */
+const MAX_CANCELS = 8

@@ -1,0 +1,122 @@
+import PQueue from 'p-queue'
+import { checkFunction, checkInteger } from '../errors/check.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import type { Delivery } from './delivery.ts'
+import type { Inbox, Standing } from './inbox.ts'
+
+/** Works on one item. What it returns answers `submit` and `map`; when it throws, they reject, and an item that was put is released. */
+export type Handler<T, R> = (item: T, delivery: Delivery<T>) => R | Promise<R>
+
+export interface ProcessOptions {
+  /** Items that are worked on at once. @default 1 */
+  concurrency?: number
+  /** Takes no more items, waits for those at work, and rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Handlers at work. p-queue schedules slots rather than items: each slot takes items until none waits, so that scheduling is paid
+ * for once in a burst.
+ */
+export class Process<T, R> implements Standing {
+  /** Settles when no more items will come and all handlers are done. */
+  readonly done: Promise<void>
+  readonly #inbox: Inbox
+  readonly #handler: Handler<T, R>
+  readonly #concurrency: number
+  readonly #signal: AbortSignal | undefined
+  readonly #slots: PQueue
+  readonly #onAbort = (): void => this.#finish()
+  #running = 0
+  #resolve!: () => void
+  #reject!: (error: unknown) => void
+
+  constructor(inbox: Inbox, handler: Handler<T, R>, { concurrency = 1, signal }: ProcessOptions) {
+    checkFunction('handler', handler)
+    checkInteger('concurrency', concurrency, 1)
+    this.#inbox = inbox
+    this.#handler = handler
+    this.#concurrency = concurrency
+    this.#signal = signal
+    this.#slots = new PQueue({ concurrency })
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    inbox.stand(this)
+    this.#finish()
+  }
+
+  get demand(): number {
+    return this.#isStopped ? 0 : this.#concurrency - this.#running
+  }
+
+  offer(): void {
+    for (let count = Math.min(this.demand, this.#inbox.size); count > 0; count -= 1) this.#start()
+    this.#finish()
+  }
+
+  get #isStopped(): boolean {
+    return this.#signal?.aborted === true
+  }
+
+  #start(): void {
+    this.#running += 1
+    void this.#slots
+      .add(() => this.#slot())
+      .then(() => {
+        this.#running -= 1
+        this.#inbox.demandChanged()
+        this.offer()
+      })
+  }
+
+  async #slot(): Promise<void> {
+    for (let delivery = this.#take(); delivery !== undefined; delivery = this.#take()) {
+      const work = this.#work(delivery)
+      if (work !== undefined) await work
+    }
+  }
+
+  #take(): Delivery<T> | undefined {
+    return this.#isStopped ? undefined : (this.#inbox.take() as Delivery<T> | undefined)
+  }
+
+  /** Returns a promise only for a handler that did, so that synchronous ones cost no wait. */
+  #work(delivery: Delivery<T>): Promise<void> | undefined {
+    try {
+      const value = this.#handler(delivery.item, delivery)
+      if (!isThenable(value)) return void settle(delivery, value)
+      return value.then(
+        (result) => settle(delivery, result),
+        (error: unknown) => fail(delivery, error),
+      )
+    } catch (error) {
+      return fail(delivery, error)
+    }
+  }
+
+  #finish(): void {
+    const { ended, size } = this.#inbox
+    if (this.#running > 0 || !(this.#isStopped || (ended !== undefined && size === 0))) return
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#inbox.unstand(this)
+    if (this.#isStopped) this.#reject(this.#signal?.reason)
+    else if (ended instanceof NetQueueError && ended.code === 'CLOSED') this.#resolve()
+    else this.#reject(ended)
+  }
+}
+
+/** A handler may have settled by itself; then its return value is no second answer. */
+function settle(delivery: Delivery<unknown>, value: unknown): void {
+  if (delivery.isOpen || delivery.signal.aborted) delivery.done(value)
+}
+
+function fail(delivery: Delivery<unknown>, error: unknown): undefined {
+  if (delivery.isOpen || delivery.signal.aborted) delivery.failed(error)
+}
+
+function isThenable<R>(value: R | Promise<R>): value is Promise<R> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}

@@ -1,0 +1,165 @@
+import type { Env, Timer } from '../env/env.ts'
+import { checkInteger, checkMs } from '../errors/check.ts'
+import { NetQueueError, RemoteError } from '../errors/errors.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { Attempt, Entry } from './entry.ts'
+import type { Settlement } from './link.ts'
+
+export interface RedeliveryOptions {
+  /** Deliveries of one item before it becomes a dead letter. @default 20 (RabbitMQ's quorum queues have the same) */
+  maxAttempts?: number
+  /** Milliseconds until an item whose handler failed is tried again; doubles with each attempt. @default 10 */
+  retryDelayMs?: number
+  /** The longest such delay. @default 10_000 */
+  maxRetryDelayMs?: number
+}
+
+export interface RedeliveryInit {
+  env: Env
+  options: RedeliveryOptions
+  /** Puts an entry to the head of the backlog. */
+  requeue: (entry: Entry) => void
+  /** An entry needs no more deliveries. */
+  gone: (entry: Entry) => void
+  warn: (error: NetQueueError) => void
+  /** A letter was given up. */
+  buried: (entry: Entry) => void
+}
+
+/** What becomes of an item when a delivery ended: it is done, it goes back to the backlog, or it is given up. */
+export class Redelivery<T> {
+  readonly deadLetters: DeadLetters<T>
+  readonly maxAttempts: number
+  readonly #init: RedeliveryInit
+  readonly #retryDelayMs: number
+  readonly #maxRetryDelayMs: number
+  readonly #delayed: Map<Entry, Timer> = new Map()
+
+  constructor(init: RedeliveryInit) {
+    const { maxAttempts = 20, retryDelayMs = 10, maxRetryDelayMs = 10_000 } = init.options
+    checkInteger('maxAttempts', maxAttempts, 1)
+    checkMs('retryDelayMs', retryDelayMs)
+    checkMs('maxRetryDelayMs', maxRetryDelayMs)
+    this.#init = init
+    this.maxAttempts = maxAttempts
+    this.#retryDelayMs = retryDelayMs
+    this.#maxRetryDelayMs = maxRetryDelayMs
+    this.deadLetters = new DeadLetters((entry) => init.requeue(entry))
+  }
+
+  /** Entries that wait for their next attempt. */
+  get delayed(): number {
+    return this.#delayed.size
+  }
+
+  settled(entry: Entry, peer: string, settlement: Settlement): void {
+    if (entry.isCancelled) return this.#end(entry)
+    switch (settlement.type) {
+      case 'result':
+        return this.#answer(entry, settlement.value)
+      case 'failed':
+        return this.#refuse(entry, remoteError(settlement))
+      case 'reject':
+        return this.#reject(entry, peer, settlement)
+      case 'settle':
+    }
+    if (settlement.outcome === 'returned') return this.#init.requeue(entry)
+    if (settlement.outcome === 'released') return this.#retry(entry, { peer, outcome: 'released' })
+    return this.#done(entry)
+  }
+
+  /** The peer was lost with the item: it is tried again at once, unless it never got that far. */
+  lost(entry: Entry, peer: string, { wasSent }: { wasSent: boolean }): void {
+    if (entry.isCancelled) return this.#end(entry)
+    if (!wasSent) return this.#init.requeue(entry)
+    if (this.#count(entry, { peer, outcome: 'lost' })) this.#init.requeue(entry)
+  }
+
+  /** Gives an item up. A `submit` is told; a `put` was told long ago, so the item is kept as a dead letter. */
+  bury(entry: Entry, error: NetQueueError): void {
+    entry.state = 'gone'
+    if (entry.result !== undefined) return this.#refuse(entry, error)
+    const dropped = this.deadLetters.add(entry)
+    if (dropped !== undefined) {
+      this.#init.warn(
+        new NetQueueError('DEAD_LETTER', 'The oldest dead letter was dropped to make room for a new one', {
+          value: dropped.item,
+        }),
+      )
+    }
+    this.#init.buried(entry)
+    this.#init.gone(entry)
+  }
+
+  /** Takes out an entry that waits for its next attempt; `false` when it does not. */
+  drop(entry: Entry): boolean {
+    const timer = this.#delayed.get(entry)
+    if (timer === undefined) return false
+    timer.cancel()
+    this.#delayed.delete(entry)
+    entry.state = 'gone'
+    return true
+  }
+
+  /** Stops all delays and returns the entries that were waiting. */
+  close(): Entry[] {
+    const entries = [...this.#delayed.keys()]
+    for (const timer of this.#delayed.values()) timer.cancel()
+    this.#delayed.clear()
+    return entries
+  }
+
+  #done(entry: Entry): void {
+    if (entry.result === undefined) return this.#end(entry)
+    this.#refuse(entry, new NetQueueError('NO_RESULT', 'The item was settled without a result', { delivered: 'maybe' }))
+  }
+
+  #answer(entry: Entry, value: Uint8Array | undefined): void {
+    entry.result?.resolve(value)
+    this.#end(entry)
+  }
+
+  #refuse(entry: Entry, error: Error): void {
+    entry.result?.reject(error)
+    this.#end(entry)
+  }
+
+  #reject(entry: Entry, peer: string, settlement: Extract<Settlement, { code: string }>): void {
+    const { code } = settlement
+    entry.history = [...(entry.history ?? []), { peer, outcome: 'rejected', code }]
+    entry.attempt += 1
+    this.bury(entry, remoteError(settlement))
+  }
+
+  #retry(entry: Entry, attempt: Attempt): void {
+    if (!this.#count(entry, attempt)) return
+    const delay = Math.min(this.#retryDelayMs * 2 ** (entry.attempt - 2), this.#maxRetryDelayMs)
+    const timer = this.#init.env.setTimer(() => {
+      this.#delayed.delete(entry)
+      this.#init.requeue(entry)
+    }, delay)
+    this.#delayed.set(entry, timer)
+  }
+
+  /** Counts a failed delivery; `false` when it was the last one. */
+  #count(entry: Entry, attempt: Attempt): boolean {
+    entry.history = [...(entry.history ?? []), attempt]
+    entry.attempt += 1
+    if (entry.attempt <= this.maxAttempts) return true
+    const message = `The item was delivered ${this.maxAttempts} times (maxAttempts) and never settled`
+    this.bury(
+      entry,
+      new NetQueueError('DEAD_LETTER', message, { limit: 'maxAttempts', value: this.maxAttempts, delivered: 'maybe' }),
+    )
+    return false
+  }
+
+  #end(entry: Entry): void {
+    entry.state = 'gone'
+    this.#init.gone(entry)
+  }
+}
+
+function remoteError({ code, reason }: Extract<Settlement, { code: string }>): RemoteError {
+  return new RemoteError(code, reason === '' ? undefined : reason)
+}

@@ -1,0 +1,29 @@
+const show = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
+
+/** Throws a `RangeError` or `TypeError` that names the option, the rule and the value. */
+export function checkInteger(option: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
+  const rule = `Expected \`${option}\` to be an integer from ${min}${max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`}`
+  if (typeof value !== 'number') throw new TypeError(`${rule}, got \`${show(value)}\` (${typeof value})`)
+  if (!Number.isInteger(value) || value < min || value > max) throw new RangeError(`${rule}, got \`${value}\``)
+}
+
+/** A time in milliseconds: from 0, fractions allowed, `Infinity` where waiting for ever makes sense. */
+export function checkMs(option: string, value: unknown): void {
+  const rule = `Expected \`${option}\` to be a number of milliseconds from 0`
+  if (typeof value !== 'number') throw new TypeError(`${rule}, got \`${show(value)}\` (${typeof value})`)
+  if (Number.isNaN(value) || value < 0) throw new RangeError(`${rule}, got \`${value}\``)
+}
+
+export function checkOneOf<T extends string>(
+  option: string,
+  value: unknown,
+  allowed: readonly T[],
+): asserts value is T {
+  if (allowed.includes(value as T)) return
+  throw new TypeError(`Expected \`${option}\` to be one of ${allowed.map(show).join(', ')}, got \`${show(value)}\``)
+}
+
+export function checkFunction(option: string, value: unknown): void {
+  if (typeof value !== 'function')
+    throw new TypeError(`Expected \`${option}\` to be a function, got \`${show(value)}\` (${typeof value})`)
+}

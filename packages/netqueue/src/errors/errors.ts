@@ -1,0 +1,91 @@
+/**
+ * Every code that a {@link NetQueueError} can carry. Codes are stable; messages are for people and may change.
+ * `docs/errors.md` has a heading for each.
+ */
+export type ErrorCode =
+  | 'ABORTED'
+  | 'BAD_MESSAGE'
+  | 'CLIENT_GONE'
+  | 'CLOSED'
+  | 'CODEC_MISMATCH'
+  | 'CONNECTION_LOST'
+  | 'CONNECT_FAILED'
+  | 'CREDIT_EXCEEDED'
+  | 'DEAD_LETTER'
+  | 'DECODE_FAILED'
+  | 'DISPATCH_FAILED'
+  | 'DRAIN_INCOMPLETE'
+  | 'ENCODE_FAILED'
+  | 'FRAME_TOO_LARGE'
+  | 'FRAME_TOO_SHORT'
+  | 'FRAME_TRUNCATED'
+  | 'HANDSHAKE_TIMEOUT'
+  | 'ID_IN_USE'
+  | 'INBOX_OVERFLOW'
+  | 'INBOX_UNREAD'
+  | 'INSECURE_LISTEN'
+  | 'ITEM_TOO_LARGE'
+  | 'ITERATOR_BUSY'
+  | 'LISTEN_FAILED'
+  | 'NO_RESULT'
+  | 'PROTOCOL_MISMATCH'
+  | 'QUEUE_CLOSED'
+  | 'QUEUE_EMPTY'
+  | 'QUEUE_FULL'
+  | 'REMOTE_ERROR'
+  | 'RESULT_UNCLAIMED'
+  | 'STALE_SETTLE'
+  | 'TIMEOUT'
+  | 'TOO_MANY_CONNECTIONS'
+  | 'UNEXPECTED_FRAME'
+  | 'UNKNOWN_TYPE'
+  | 'UNSETTLED_LIMIT'
+  | 'UNSUPPORTED'
+  | 'VERSION_MISMATCH'
+
+/** What an error carries beside its code and message. */
+export interface ErrorDetails {
+  /** The option or rule that was exceeded, by its public name. */
+  limit?: string
+  /** The value that was refused. */
+  value?: unknown
+  /** Whether an item that a failed call was about may have reached a handler. */
+  delivered?: 'no' | 'maybe'
+  /** What was left undone, where the code has such a list. */
+  undone?: readonly unknown[]
+  cause?: unknown
+}
+
+/** The one base class of what netqueue throws; branch on `code`. Wrong arguments are `TypeError` and `RangeError` instead. */
+export class NetQueueError extends Error {
+  override name = 'NetQueueError'
+  readonly code: ErrorCode
+  readonly limit?: string
+  readonly value?: unknown
+  readonly delivered?: 'no' | 'maybe'
+  readonly undone?: readonly unknown[]
+
+  constructor(code: ErrorCode, message: string, { cause, ...details }: ErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    Object.assign(this, details)
+  }
+}
+
+/**
+ * A handler at the other end failed. Carries the code that the other end gave, and its text only where that end
+ * was started with `exposeErrors`; never a stack.
+ */
+export class RemoteError extends NetQueueError {
+  override name = 'RemoteError'
+  /** The `code` of the error that the handler threw, or `HANDLER_FAILED`. */
+  readonly remoteCode: string
+  /** The text of the error that the handler threw, where the other end exposes it. */
+  readonly reason?: string
+
+  constructor(remoteCode: string, reason?: string) {
+    super('REMOTE_ERROR', `The handler failed with code ${JSON.stringify(remoteCode)}`)
+    this.remoteCode = remoteCode
+    if (reason !== undefined) this.reason = reason
+  }
+}

@@ -1,0 +1,39 @@
+export { connect } from './client.ts'
+export type { Client, ClientEvents, ClientOptions, Closed, CloseOptions } from './client.ts'
+export { listen } from './server.ts'
+export type {
+  PutOptions,
+  Server,
+  ServerCloseOptions,
+  ServerEvents,
+  ServerOptions,
+  SubmitOptions,
+  Undone,
+} from './server.ts'
+export type { ServerClient } from './server-client.ts'
+export type { MapOptions, MapOutcome } from './map.ts'
+export type { Consumer } from './delivery/consumer.ts'
+export type { Delivery, Sender } from './delivery/delivery.ts'
+export type { DeadLetter, DeadLetters } from './delivery/dead-letters.ts'
+export type { Attempt } from './delivery/entry.ts'
+export type { LoopOptions } from './delivery/loop.ts'
+export type { Handler, ProcessOptions } from './delivery/process.ts'
+export type { RedeliveryOptions } from './delivery/redelivery.ts'
+export { hashBy, leastBusy, prefer, roundRobin } from './dispatch/policies.ts'
+export type { ChooseDispatch, DispatchContext, DispatchPolicy } from './dispatch/policies.ts'
+export { bytes, json, msgpack, text } from './message/codec.ts'
+export type { Codec, Shape } from './message/codec.ts'
+export { Queue } from './queue/queue.ts'
+export type { WaitOptions } from './queue/pending.ts'
+export { NetQueueError, RemoteError } from './errors/errors.ts'
+export type { ErrorCode } from './errors/errors.ts'
+export { limitDefaults } from './options/limits.ts'
+export type { Limits } from './options/limits.ts'
+export type { Logger } from './options/logger.ts'
+export { netQueue } from './protocol/net-queue/net-queue.ts'
+export { fromStreams, memory, memoryPair, tcp, unix } from './transport/index.ts'
+export type { ByteDuplex, Bytes, DialOptions, Transport } from './transport/index.ts'
+
+// Symbols above are for users; those below are for other libraries and for tests.
+export type { Env, Timer, TimerOptions } from './env/env.ts'
+export type { Listener } from './transport/index.ts'

@@ -1,0 +1,122 @@
+import { decode, encode } from '@msgpack/msgpack'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { NetQueueError } from '../errors/errors.ts'
+
+/**
+ * Turns values into bytes and back. Both ends announce the names of theirs, and a connection between different names fails
+ * with `CODEC_MISMATCH`. Both functions are synchronous; what they throw becomes `ENCODE_FAILED` and `DECODE_FAILED`.
+ */
+export interface Codec<T> {
+  readonly name: string
+  encode(value: T): Uint8Array
+  /** The bytes are a view that must not be changed; a value that keeps part of them should copy that part. */
+  decode(bytes: Uint8Array): T
+  /** Checks a value that came as mere text, from a peer whose protocol has no codecs. @default no check */
+  check?(value: unknown): T
+}
+
+/** What options take where values are described: a codec, or a Standard Schema (zod, valibot, arktype …), which then travels as msgpack. */
+export type Shape<T> = Codec<T> | StandardSchemaV1<unknown, T>
+
+const MAX_DEPTH = 64
+
+/** Most values of JavaScript, compactly: plain objects, arrays, strings, numbers, bytes, dates, `null`. `undefined` travels as `null`. The default. */
+export function msgpack<T = unknown>(): Codec<T> {
+  return {
+    name: 'msgpack',
+    encode: (value) => encode(value, { maxDepth: MAX_DEPTH, ignoreUndefined: true }),
+    decode: (bytes) => decode(bytes) as T,
+  }
+}
+
+const toBytes = new TextEncoder()
+const toText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** JSON text. */
+export function json<T = unknown>(): Codec<T> {
+  return {
+    name: 'json',
+    encode: (value) => toBytes.encode(JSON.stringify(value)),
+    decode: (bytes) => JSON.parse(toText.decode(bytes)) as T,
+  }
+}
+
+/** Strings as UTF-8. */
+export function text(): Codec<string> {
+  return { name: 'text', encode: (value) => toBytes.encode(value), decode: (bytes) => toText.decode(bytes) }
+}
+
+/** Bytes as they are. A received item is a copy where it is small, so that keeping it does not keep the whole chunk that it came in. */
+export function bytes(): Codec<Uint8Array> {
+  return {
+    name: 'bytes',
+    encode: (value) => value,
+    decode: (value) => (value.byteLength * 4 < value.buffer.byteLength ? value.slice() : value),
+  }
+}
+
+const isCodec = <T>(shape: Shape<T>): shape is Codec<T> => 'encode' in shape && 'decode' in shape
+
+function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
+  const inner = msgpack<unknown>()
+  const check = (value: unknown): T => {
+    const outcome = schema['~standard'].validate(value)
+    if (outcome instanceof Promise) throw new TypeError('Expected the schema to validate synchronously, got a promise')
+    if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(({ message }) => message).join('; '))
+    return outcome.value
+  }
+  return {
+    name: inner.name,
+    check,
+    encode: (value) => inner.encode(check(value)),
+    decode: (encoded) => check(inner.decode(encoded)),
+  }
+}
+
+/** The codec that a {@link Shape} stands for; msgpack without checks where none is given. */
+export function codecFrom<T>(option: string, shape: Shape<T> | undefined): Codec<T> {
+  if (shape === undefined) return msgpack<T>()
+  if (isCodec(shape)) return shape
+  if ('~standard' in shape) return validated(shape)
+  throw new TypeError(
+    `Expected \`${option}\` to be a codec with encode and decode or a Standard Schema, got \`${String(shape)}\``,
+  )
+}
+
+/** Encodes within a limit. Rejects with `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
+export function encodeWithin<T>(codec: Codec<T>, value: T, maxItemBytes: number): Uint8Array {
+  const payload = encoded(codec, value)
+  if (payload.byteLength <= maxItemBytes) return payload
+  const message = `Expected an item of at most ${maxItemBytes} bytes (maxItemBytes), got ${payload.byteLength}`
+  throw new NetQueueError('ITEM_TOO_LARGE', message, {
+    limit: 'maxItemBytes',
+    value: payload.byteLength,
+    delivered: 'no',
+  })
+}
+
+function encoded<T>(codec: Codec<T>, value: T): Uint8Array {
+  try {
+    const payload = codec.encode(value)
+    if (payload instanceof Uint8Array) return payload
+    throw new TypeError(`Expected encode() to return a Uint8Array, got ${typeof payload}`)
+  } catch (cause) {
+    throw new NetQueueError('ENCODE_FAILED', `The codec ${JSON.stringify(codec.name)} cannot encode the item`, {
+      cause,
+      delivered: 'no',
+    })
+  }
+}
+
+/** Decodes what a peer sent; throws `DECODE_FAILED`. */
+export function decodeWith<T>(codec: Codec<T>, payload: Uint8Array): T {
+  try {
+    return codec.decode(payload)
+  } catch (cause) {
+    throw new NetQueueError(
+      'DECODE_FAILED',
+      `The codec ${JSON.stringify(codec.name)} cannot decode what the peer sent`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,47 @@
+import { checkInteger, checkMs } from '../errors/check.ts'
+
+/** What one side lets the other cost it. Each limit is enforced before the memory that it bounds is taken. */
+export interface Limits {
+  /** Longest frame taken once a peer has introduced itself. @default 1_048_576 (large items travel in pieces, so nothing needs more) */
+  maxFrameBytes: number
+  /** Longest frame taken before that. @default 8_192 (the introduction is far shorter, and whoever sends more is no peer) */
+  maxHelloBytes: number
+  /** Longest encoded item or result, in either direction. @default 1_048_576 */
+  maxItemBytes: number
+  /** Items that one peer may hold unsettled, in each direction, whatever is granted. @default 1_024 */
+  maxUnsettled: number
+  /** Bytes of items that one peer may hold unsettled, in each direction; one item may overshoot it. @default 16_777_216 */
+  maxUnsettledBytes: number
+  /** Calls to `put` and `submit` that may wait at once; the next one rejects with `QUEUE_FULL`. @default 100_000 */
+  maxWaiting: number
+  /** Connections that a server has at once; the next one is closed unanswered. @default 10_000 */
+  maxConnections: number
+  /** From the connection to the end of the introductions. @default 5_000 (an absolute deadline: a byte a second does not renew it) */
+  handshakeTimeoutMs: number
+}
+
+export const limitDefaults: Limits = {
+  maxFrameBytes: 1_048_576,
+  maxHelloBytes: 8_192,
+  maxItemBytes: 1_048_576,
+  maxUnsettled: 1_024,
+  maxUnsettledBytes: 16_777_216,
+  maxWaiting: 100_000,
+  maxConnections: 10_000,
+  handshakeTimeoutMs: 5_000,
+}
+
+/** The smallest frame limit that every side must take: a batch is cut below it. */
+export const MIN_FRAME_BYTES = 65_536
+
+/** Fills in the defaults and throws for what is no limit. */
+export function limitsFrom(options: Partial<Limits> = {}): Limits {
+  const limits = { ...limitDefaults }
+  for (const name of Object.keys(limitDefaults) as (keyof Limits)[]) limits[name] = options[name] ?? limitDefaults[name]
+  const { maxFrameBytes, maxHelloBytes, handshakeTimeoutMs, ...counts } = limits
+  checkInteger('maxFrameBytes', maxFrameBytes, MIN_FRAME_BYTES, 2 ** 26)
+  checkInteger('maxHelloBytes', maxHelloBytes, 2_048, MIN_FRAME_BYTES)
+  checkMs('handshakeTimeoutMs', handshakeTimeoutMs)
+  for (const [name, value] of Object.entries(counts)) checkInteger(name, value, 1)
+  return limits
+}

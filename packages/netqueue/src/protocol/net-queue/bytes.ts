@@ -1,0 +1,148 @@
+import { NetQueueError } from '../../errors/errors.ts'
+
+const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const encoder = new TextEncoder()
+
+export const MAX_VARINT_BYTES = 8
+
+export function badMessage(what: string, value?: unknown): NetQueueError {
+  return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { value })
+}
+
+export function encodeText(value: string): Uint8Array {
+  return encoder.encode(value)
+}
+
+/** Throws `BAD_MESSAGE` for what is not UTF-8: two different names must never become the same one. */
+export function decodeText(data: Uint8Array, what: string): string {
+  try {
+    return fatal.decode(data)
+  } catch {
+    throw badMessage(`${what} that is not valid UTF-8`)
+  }
+}
+
+/** Throws `BAD_MESSAGE` for what is not JSON. */
+export function decodeJson(data: Uint8Array, what: string): unknown {
+  const text = decodeText(data, what)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw badMessage(`${what} that is not valid JSON`)
+  }
+}
+
+/** Reads a record's fields one after the other; running past the end is `BAD_MESSAGE`. */
+export class ByteReader {
+  readonly #data: Uint8Array
+  #at = 0
+
+  constructor(data: Uint8Array) {
+    this.#data = data
+  }
+
+  get left(): number {
+    return this.#data.byteLength - this.#at
+  }
+
+  u8(): number {
+    if (this.#at >= this.#data.byteLength) throw badMessage('a record that ends too early')
+    return this.#data[this.#at++] as number
+  }
+
+  u16(): number {
+    return this.u8() * 0x100 + this.u8()
+  }
+
+  /** Unsigned LEB128 up to 2⁵³ − 1. */
+  varint(): number {
+    const first = this.u8()
+    if (first < 0x80) return first
+    let value = first & 0x7f
+    let scale = 0x80
+    for (let count = 2; count <= MAX_VARINT_BYTES; count += 1) {
+      const byte = this.u8()
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) {
+        if (Number.isSafeInteger(value)) return value
+        break
+      }
+      scale *= 0x80
+    }
+    throw badMessage('a number beyond 2^53 - 1')
+  }
+
+  bytes(): Uint8Array {
+    const length = this.varint()
+    if (length > this.left) throw badMessage(`a field of ${length} bytes where ${this.left} are left`, length)
+    this.#at += length
+    return this.#data.subarray(this.#at - length, this.#at)
+  }
+
+  text(what: string): string {
+    return decodeText(this.bytes(), what)
+  }
+
+  rest(): Uint8Array {
+    const rest = this.#data.subarray(this.#at)
+    this.#at = this.#data.byteLength
+    return rest
+  }
+}
+
+/** Writes fields into a buffer that is long enough: whoever calls has asked `left` first. */
+export class ByteWriter {
+  readonly #buffer: Uint8Array
+  #at = 0
+
+  constructor(buffer: Uint8Array) {
+    this.#buffer = buffer
+  }
+
+  get at(): number {
+    return this.#at
+  }
+
+  get left(): number {
+    return this.#buffer.byteLength - this.#at
+  }
+
+  restart(): void {
+    this.#at = 0
+  }
+
+  u8(value: number): void {
+    this.#buffer[this.#at++] = value
+  }
+
+  u16(value: number): void {
+    this.u16At(this.#at, value)
+    this.#at += 2
+  }
+
+  u16At(at: number, value: number): void {
+    this.#buffer[at] = value >>> 8
+    this.#buffer[at + 1] = value
+  }
+
+  varint(value: number): void {
+    let rest = value
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#buffer[this.#at++] = (rest % 0x80) | 0x80
+    this.#buffer[this.#at++] = rest
+  }
+
+  raw(data: Uint8Array): void {
+    this.#buffer.set(data, this.#at)
+    this.#at += data.byteLength
+  }
+
+  bytes(data: Uint8Array): void {
+    this.varint(data.byteLength)
+    this.raw(data)
+  }
+
+  /** A copy of what was written. */
+  take(): Uint8Array {
+    return this.#buffer.slice(0, this.#at)
+  }
+}

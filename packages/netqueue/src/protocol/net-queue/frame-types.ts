@@ -1,0 +1,31 @@
+/** The first two bytes of every frame. 1 to 6 are the original's, 16 and up are ours. */
+export const FrameType = {
+  CONN: 1,
+  DISCONN: 2,
+  STATUS: 3,
+  PING: 4,
+  PONG: 5,
+  ENQUEUE: 6,
+  AUTH: 16,
+  WELCOME: 17,
+  ERROR: 18,
+  BATCH: 19,
+} as const
+
+export const TYPE_BYTES = 2
+
+export function frameType(frame: Uint8Array): number {
+  return ((frame[0] as number) << 8) | (frame[1] as number)
+}
+
+export function frameData(frame: Uint8Array): Uint8Array {
+  return frame.subarray(TYPE_BYTES)
+}
+
+/** A frame without its length, which the framing puts in front. */
+export function frameOf(type: number, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const frame = new Uint8Array(TYPE_BYTES + data.byteLength)
+  frame[1] = type
+  frame.set(data, TYPE_BYTES)
+  return frame
+}

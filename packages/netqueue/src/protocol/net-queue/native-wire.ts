@@ -1,0 +1,67 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
+import type { ByteWriter } from './bytes.ts'
+import { decodeError, encodeError } from './error-frame.ts'
+import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
+import type { Welcome } from './hello.ts'
+import { RecordReader } from './record-reader.ts'
+import { RecordWriter } from './record-writer.ts'
+
+export const NATIVE = 'netqueue/1'
+export const nativeSupports: Supports = { credit: true, settle: true, result: true }
+
+/** netqueue/1 between two of us: every frame is a batch of records. */
+export class NativeWire implements Wire {
+  readonly peer: Peer
+  readonly typed = true
+  readonly #reader: RecordReader
+  readonly #writer: RecordWriter
+
+  constructor(welcome: Welcome, id: string, limits: Limits, out: ByteWriter) {
+    const { tags, status } = welcome
+    const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
+    const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
+    this.peer = { id, tags, status, protocol: NATIVE, supports: nativeSupports, maxItemBytes, maxUnsettled }
+    this.#reader = new RecordReader(limits.maxItemBytes)
+    this.#writer = new RecordWriter(out, () => this.#reader.ordered)
+  }
+
+  decode(frame: Uint8Array, take: (message: Message) => void): void {
+    const type = frameType(frame)
+    if (type === FrameType.BATCH) return this.#reader.read(frameData(frame), take)
+    if (type === FrameType.DISCONN) return take({ type: 'disconnect' })
+    if (type === FrameType.ERROR) return take(decodeError(frame))
+    throw unexpected(type)
+  }
+
+  encode(fill: (writer: Writer) => void): Uint8Array | undefined {
+    return this.#writer.build(fill)
+  }
+
+  disconnect(): Uint8Array {
+    return frameOf(FrameType.DISCONN)
+  }
+
+  error(notice: ErrorNotice): Uint8Array {
+    return encodeError(notice)
+  }
+
+  carry(_item: unknown, payload: Uint8Array): Uint8Array {
+    return payload
+  }
+}
+
+/** The error for a frame that cannot stand where it came: a type that we know in the wrong place, or one that nobody knows. */
+export function unexpected(type: number): NetQueueError {
+  const known = Object.entries(FrameType).find(([, value]) => value === type)?.[0]
+  if (known === undefined)
+    return new NetQueueError('UNKNOWN_TYPE', `The peer sent a frame of type ${type}, which has no meaning`, {
+      value: type,
+    })
+  return new NetQueueError(
+    'UNEXPECTED_FRAME',
+    `The peer sent a frame of type ${type} (${known}) where it has no place`,
+    { value: type },
+  )
+}

@@ -1,0 +1,185 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { Message, Peer, Role, Supports, Wire, Writer } from '../protocol.ts'
+import { decodeText, encodeText } from './bytes.ts'
+import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
+import { unexpected } from './native-wire.ts'
+
+export const ORIGINAL = 'net-queue'
+export const originalSupports: Supports = { credit: false, settle: false, result: false }
+
+const NEWLINE = 0x0a
+/** Items that one ENQUEUE may hold; more would cost far more memory than the frame itself. */
+const MAX_ITEMS = 65_535
+
+/**
+ * The seed's protocol, whose peers know neither credit nor settle: they have credit for one item while the socket is flushed,
+ * and what was flushed counts as settled.
+ */
+export class OriginalWire implements Wire {
+  readonly peer: Peer
+  readonly typed = false
+  readonly #writer = new OriginalWriter()
+  readonly #role: Role
+  #answered = false
+  #received = 0
+  #told = -1
+
+  constructor(role: Role, id: string, limits: Limits) {
+    this.#role = role
+    const { maxItemBytes } = limits
+    this.peer = {
+      id,
+      tags: [],
+      status: undefined,
+      protocol: ORIGINAL,
+      supports: originalSupports,
+      maxItemBytes,
+      maxUnsettled: limits.maxUnsettled,
+    }
+  }
+
+  decode(frame: Uint8Array, take: (message: Message) => void): void {
+    switch (frameType(frame)) {
+      case FrameType.CONN:
+        return this.#answer()
+      case FrameType.DISCONN:
+        return take({ type: 'disconnect' })
+      case FrameType.STATUS:
+        return take({ type: 'status', value: decodeText(frameData(frame), 'a STATUS') })
+      case FrameType.PING:
+        return take({ type: 'ping', token: 0 })
+      case FrameType.PONG:
+        return
+      case FrameType.ENQUEUE:
+        return this.#enqueue(frameData(frame), take)
+      default:
+        throw unexpected(frameType(frame))
+    }
+  }
+
+  encode(fill: (writer: Writer) => void): Uint8Array | undefined {
+    return this.#writer.next(fill)
+  }
+
+  disconnect(): Uint8Array {
+    return frameOf(FrameType.DISCONN)
+  }
+
+  error(): Uint8Array {
+    return this.disconnect()
+  }
+
+  flushed(take: (message: Message) => void): void {
+    const sent = this.#writer.sent
+    if (sent === this.#told) return
+    if (sent > 0) take({ type: 'settle', outcome: 'done', first: sent, length: 1 })
+    this.#told = sent
+    take({ type: 'credit', limit: sent + 1, byteLimit: Number.MAX_SAFE_INTEGER, received: sent })
+  }
+
+  carry(item: unknown): Uint8Array | undefined {
+    const payload = typeof item === 'string' ? encodeText(item) : item
+    if (!(payload instanceof Uint8Array) || payload.includes(NEWLINE)) return undefined
+    return typeof item === 'string' || isText(payload) ? payload : undefined
+  }
+
+  #answer(): void {
+    if (this.#role === 'server' && !this.#answered) this.#writer.conn()
+    this.#answered = true
+  }
+
+  #enqueue(data: Uint8Array, take: (message: Message) => void): void {
+    decodeText(data, 'an ENQUEUE')
+    const payloads: Uint8Array[] = []
+    for (let from = 0; from <= data.byteLength;) {
+      const end = data.indexOf(NEWLINE, from)
+      const to = end === -1 ? data.byteLength : end
+      payloads.push(data.subarray(from, to))
+      from = to + 1
+      if (payloads.length > MAX_ITEMS)
+        throw new NetQueueError('INBOX_OVERFLOW', `The peer sent more than ${MAX_ITEMS} items in one frame`)
+    }
+    take({ type: 'items', first: this.#received + 1, attempt: 1, wantsResult: false, payloads })
+    this.#received += payloads.length
+  }
+}
+
+function isText(data: Uint8Array): boolean {
+  try {
+    decodeText(data, 'an item')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** One frame for each thing said; what the protocol has no words for is left unsaid. */
+class OriginalWriter implements Writer {
+  readonly #frames: Uint8Array[] = []
+  #sent = 0
+  #hasItem = false
+
+  /** Items written so far. */
+  get sent(): number {
+    return this.#sent
+  }
+
+  next(fill: (writer: Writer) => void): Uint8Array | undefined {
+    if (this.#frames.length > 0) return this.#frames.shift()
+    this.#hasItem = false
+    fill(this)
+    return this.#frames.shift()
+  }
+
+  conn(): void {
+    this.#frames.push(frameOf(FrameType.CONN))
+  }
+
+  item(_seq: number, payload: Uint8Array): boolean {
+    if (this.#hasItem) return false
+    this.#hasItem = true
+    this.#sent += 1
+    this.#frames.push(frameOf(FrameType.ENQUEUE, payload))
+    return true
+  }
+
+  status(value: unknown): boolean {
+    this.#frames.push(
+      frameOf(FrameType.STATUS, encodeText(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))),
+    )
+    return true
+  }
+
+  pong(): void {
+    this.#frames.push(frameOf(FrameType.PONG))
+  }
+
+  settle(_outcome: unknown, ranges: number[]): boolean {
+    ranges.length = 0
+    return true
+  }
+
+  credit(): void {}
+  reclaim(): void {}
+  cancel(): void {}
+  ping(): void {}
+  released(): boolean {
+    return true
+  }
+  result(): boolean {
+    return true
+  }
+  failed(): boolean {
+    return true
+  }
+  reject(): boolean {
+    return true
+  }
+  extend(): boolean {
+    return true
+  }
+  goaway(): boolean {
+    return true
+  }
+}

@@ -1,0 +1,146 @@
+import type { FrameLimit, Framing } from '../framing/framing.ts'
+import type { Limits } from '../options/limits.ts'
+
+/** What a protocol can carry. Asking a peer for what its protocol lacks fails with `UNSUPPORTED`, naming both. */
+export interface Supports {
+  /** The receiver says how much it takes; otherwise the sender counts one item while the socket is flushed. */
+  readonly credit: boolean
+  /** The receiver says what became of an item; otherwise flushed is settled. */
+  readonly settle: boolean
+  /** Results of `submit` and `map`. */
+  readonly result: boolean
+}
+
+export type Role = 'client' | 'server'
+
+/** How a receiver settled items: done, failed and to be tried again, handed back unstarted, or dropped because the sender cancelled. */
+export type Outcome = 'done' | 'released' | 'returned' | 'cancelled'
+
+/** What a frame means, whatever the protocol. Sequence numbers count the items of one direction from 1. */
+export type Message =
+  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: readonly Uint8Array[] }
+  | { type: 'credit'; limit: number; byteLimit: number; received: number }
+  | { type: 'settle'; outcome: Outcome; first: number; length: number }
+  | { type: 'result'; seq: number; value: Uint8Array | undefined }
+  | { type: 'failed'; seq: number; code: string; reason: string }
+  | { type: 'reject'; seq: number; code: string; reason: string }
+  | { type: 'cancel'; seq: number }
+  | { type: 'extend'; seq: number }
+  | { type: 'reclaim' }
+  | { type: 'released'; first: number; last: number; bytes: number }
+  | { type: 'status'; value: unknown }
+  | { type: 'ping'; token: number }
+  | { type: 'pong'; token: number }
+  | { type: 'goaway'; code: string; reason: string }
+  | { type: 'error'; code: string; limit?: string; max?: number; value?: number }
+  | { type: 'disconnect' }
+
+/**
+ * Where a session writes what is to be sent. Each call adds to the frame that is being built; `false` says that it is full and
+ * nothing was taken: the same call is due again in the next frame. Control messages always fit and go first.
+ */
+export interface Writer {
+  credit(limit: number, byteLimit: number, received: number): void
+  reclaim(): void
+  cancel(seq: number): void
+  ping(token: number): void
+  pong(token: number): void
+  released(first: number, last: number, bytes: number): boolean
+  item(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean): boolean
+  /** `ranges` are pairs of first and length; what did not fit stays in it. */
+  settle(outcome: Outcome, ranges: number[]): boolean
+  /** `undefined` is a result too, and travels as such whatever the codec. */
+  result(seq: number, value: Uint8Array | undefined): boolean
+  failed(seq: number, code: string, reason: string): boolean
+  reject(seq: number, code: string, reason: string): boolean
+  extend(seq: number): boolean
+  status(value: unknown): boolean
+  goaway(code: string, reason: string): boolean
+}
+
+/** Who the other end is, as its introduction said. */
+export interface Peer {
+  readonly id: string
+  readonly tags: readonly string[]
+  readonly status: unknown
+  /** The protocol spoken with it, by name. */
+  readonly protocol: string
+  readonly supports: Supports
+  /** What it takes: the smaller of its limits and ours holds. */
+  readonly maxItemBytes: number
+  readonly maxUnsettled: number
+}
+
+/** One connection's way of reading and writing, once both ends have introduced themselves. */
+export interface Wire {
+  readonly peer: Peer
+  /** Calls `take` with each message of one frame, in order; throws a coded error for what is none. Payloads are views into the frame. */
+  decode(frame: Uint8Array, take: (message: Message) => void): void
+  /** Builds the next frame from what `fill` writes; `undefined` when it wrote nothing. */
+  encode(fill: (writer: Writer) => void): Uint8Array | undefined
+  /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */
+  disconnect(): Uint8Array | undefined
+  error(error: ErrorNotice): Uint8Array | undefined
+  /** Called when all frames so far were taken by the operating system; may tell of it as messages. */
+  flushed?(take: (message: Message) => void): void
+  /** The bytes of an item on this wire, or `undefined` where it cannot carry it. */
+  carry(item: unknown, payload: Uint8Array): Uint8Array | undefined
+  /** Whether received payloads are in the agreed codec; otherwise they are UTF-8 text and nothing else. */
+  readonly typed: boolean
+}
+
+/** What the other end is told when we close because of it. */
+export interface ErrorNotice {
+  code: string
+  limit?: string
+  max?: number
+  value?: number
+}
+
+/** What this side says of itself. */
+export interface Introduction {
+  /** Empty where a client wants the server to choose. */
+  id: string
+  item: string
+  result: string
+  tags: readonly string[]
+  /** `undefined`: none. */
+  status: unknown
+  nonce: Uint8Array
+}
+
+/** The step of an introduction that a frame brought about. */
+export interface HandshakeStep {
+  /** Frames to send now, in order. */
+  send: Uint8Array[]
+  /** Set when both sides know each other. */
+  wire?: Wire
+  /** The frame belongs to the conversation itself, and is for the wire to decode. */
+  replay?: boolean
+}
+
+/** The exchange before the first item, as a synchronous machine: frames in, frames out, and a wire at its end. */
+export interface Handshake {
+  /** What is sent unasked when the stream opens. */
+  start(): Uint8Array[]
+  /** Throws a coded error for a frame that does not belong here. */
+  take(frame: Uint8Array): HandshakeStep
+  /** Frames that tell a peer why it is refused. */
+  error(error: ErrorNotice): Uint8Array | undefined
+}
+
+export interface HandshakeInit {
+  role: Role
+  introduction: Introduction
+  limits: Limits
+  /** Server: confirms a client's id or chooses one; throws `ID_IN_USE`. */
+  identify: (wanted: string) => string
+}
+
+/** One way to speak over a stream of bytes. */
+export interface Protocol {
+  readonly name: string
+  readonly supports: Supports
+  framing(limit: () => FrameLimit): Framing
+  handshake(init: HandshakeInit): Handshake
+}

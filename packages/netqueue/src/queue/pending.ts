@@ -1,0 +1,83 @@
+import type { Env, Timer } from '../env/env.ts'
+import { checkMs } from '../errors/check.ts'
+
+/** What every call that waits takes. */
+export interface WaitOptions {
+  /** Milliseconds until the call gives up. @default Infinity */
+  timeout?: number | undefined
+  /** Ends the call with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
+export interface PendingInit extends WaitOptions {
+  env: Env
+  /** Makes the error of a call whose time is up. */
+  timedOut: () => unknown
+  /** Makes the error of a call whose signal fired. @default the signal's reason */
+  aborted?: (reason: unknown) => unknown
+  /** Called when time is up or the signal fires, before the promise rejects: take the call out of its queue here. */
+  withdrawn?: () => void
+}
+
+/** One call that waits: a promise with its deadline and its signal. However it ends, timer and listener are gone. */
+export class Pending<T> {
+  readonly promise: Promise<T>
+  #resolve!: (value: T) => void
+  #reject!: (reason: unknown) => void
+  #settled = false
+  #timer: Timer | undefined
+  readonly #init: PendingInit
+  readonly #onAbort = (): void => this.#abort()
+
+  constructor(init: PendingInit) {
+    this.#init = init
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    const { env, timeout = Number.POSITIVE_INFINITY, signal } = init
+    if (signal?.aborted) {
+      this.#abort()
+      return
+    }
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(() => this.#withdraw(init.timedOut()), timeout)
+  }
+
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  resolve(value: T): void {
+    if (this.#end()) this.#resolve(value)
+  }
+
+  reject(reason: unknown): void {
+    if (this.#end()) this.#reject(reason)
+  }
+
+  #abort(): void {
+    const { signal, aborted } = this.#init
+    this.#withdraw(aborted === undefined ? signal?.reason : aborted(signal?.reason))
+  }
+
+  #withdraw(reason: unknown): void {
+    if (!this.#end()) return
+    this.#init.withdrawn?.()
+    this.#reject(reason)
+  }
+
+  #end(): boolean {
+    if (this.#settled) return false
+    this.#settled = true
+    this.#timer?.cancel()
+    this.#init.signal?.removeEventListener('abort', this.#onAbort)
+    return true
+  }
+}
+
+/** Throws for a `timeout` that is no time and for a `signal` that has fired already. */
+export function checkWait({ timeout, signal }: WaitOptions): void {
+  if (timeout !== undefined) checkMs('timeout', timeout)
+  signal?.throwIfAborted()
+}

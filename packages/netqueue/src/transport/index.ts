@@ -1,0 +1,18 @@
+import { memory } from './memory.ts'
+import { tcp } from './tcp.ts'
+import type { Transport } from './transport.ts'
+import { unix } from './unix.ts'
+
+export { chooseTransport } from './address.ts'
+export type { ListenerOptions } from './listener.ts'
+export { memory, memoryPair } from './memory.ts'
+export { fromSocket } from './socket.ts'
+export type { SocketInit } from './socket.ts'
+export { fromStreams } from './streams.ts'
+export type { StreamPair } from './streams.ts'
+export { tcp } from './tcp.ts'
+export type { ByteDuplex, Bytes, DialOptions, Listener, Transport } from './transport.ts'
+export { unix } from './unix.ts'
+
+/** What `listen` and `connect` use unless they are given others; its `memory:` names are shared within the process, as ports are within a machine. */
+export const defaultTransports: readonly Transport[] = [tcp(), unix(), memory()]

@@ -1,0 +1,121 @@
+import { NetQueueError } from '../errors/errors.ts'
+import { Ring } from '../queue/ring.ts'
+import type { Bytes } from './transport.ts'
+
+/** What waits to be read: past either, whoever feeds the inlet pauses. In pairs, as 1-byte pieces cost more than their bytes. */
+const MAX_WAITING_BYTES = 256 * 1024
+const MAX_WAITING_PIECES = 64
+
+type Result = IteratorResult<Bytes, undefined>
+const END: Result = { done: true, value: undefined }
+
+interface Reader {
+  resolve(result: Result): void
+  reject(reason: unknown): void
+}
+
+/**
+ * The reading half of a connection, fed from outside. One reader: an overlapping `next()` rejects with `ITERATOR_BUSY`.
+ * `return()` says that the rest is not wanted: what still arrives is dropped, for unread bytes would make the system
+ * reset the connection and take with it what we still send.
+ */
+export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
+  readonly #pieces = new Ring<Bytes>()
+  readonly #onRead: () => void
+  #bytes = 0
+  #reader: Reader | undefined
+  #over = false
+  #failure: unknown
+
+  /** `onRead` is called when a piece was taken or is waited for, and when the rest is not wanted. */
+  constructor(onRead: () => void) {
+    this.#onRead = onRead
+  }
+
+  /** Pieces that nobody has taken yet. */
+  get size(): number {
+    return this.#pieces.size
+  }
+
+  /** Time to pause. */
+  get full(): boolean {
+    return this.#bytes >= MAX_WAITING_BYTES || this.#pieces.size >= MAX_WAITING_PIECES
+  }
+
+  /** Time to go on; well below `full`, so that a slow reader does not pause and resume at each piece. */
+  get low(): boolean {
+    return this.#bytes <= MAX_WAITING_BYTES / 2 && this.#pieces.size <= MAX_WAITING_PIECES / 2
+  }
+
+  push(piece: Bytes): void {
+    if (this.#over || piece.byteLength === 0) return
+    if (this.#reader !== undefined) {
+      this.#takeReader()?.resolve({ done: false, value: piece })
+      return
+    }
+    this.#pieces.push(piece)
+    this.#bytes += piece.byteLength
+  }
+
+  /** Nothing more will come; what waits can still be read. */
+  end(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#takeReader()?.resolve(END)
+  }
+
+  /** The connection broke: reading fails once what waits was read. Does nothing after the end. */
+  fail(reason: unknown): void {
+    if (this.#over) return
+    this.#over = true
+    this.#failure = reason
+    this.#takeReader()?.reject(reason)
+  }
+
+  /** Like `fail`, but at once: what waits is dropped. */
+  cut(reason: unknown): void {
+    this.#clear()
+    this.fail(reason)
+  }
+
+  next(): Promise<Result> {
+    if (this.#reader !== undefined) {
+      return Promise.reject(new NetQueueError('ITERATOR_BUSY', 'The previous next() of this source is still waiting'))
+    }
+    if (this.#pieces.size > 0) return Promise.resolve({ done: false, value: this.#shift() })
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (this.#over) return Promise.resolve(END)
+    const piece = new Promise<Result>((resolve, reject) => (this.#reader = { resolve, reject }))
+    this.#onRead()
+    return piece
+  }
+
+  return(): Promise<Result> {
+    this.#clear()
+    this.end()
+    this.#onRead()
+    return Promise.resolve(END)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #shift(): Bytes {
+    const piece = this.#pieces.shift() as Bytes
+    this.#bytes -= piece.byteLength
+    this.#onRead()
+    return piece
+  }
+
+  #takeReader(): Reader | undefined {
+    const reader = this.#reader
+    this.#reader = undefined
+    return reader
+  }
+
+  #clear(): void {
+    this.#pieces.clear()
+    this.#bytes = 0
+  }
+}

@@ -1,0 +1,118 @@
+import { checkInteger } from '../errors/check.ts'
+import { badAddress } from './address.ts'
+import { connectFailed, connectionLost, listenFailed } from './failures.ts'
+import { Inlet } from './inlet.ts'
+import { Accepting, listenerDefaults } from './listener.ts'
+import type { ListenerOptions } from './listener.ts'
+import { Outlet } from './outlet.ts'
+import type { ByteDuplex, Bytes, DialOptions, Listener, Transport } from './transport.ts'
+
+const SCHEME = 'memory:'
+const FORM = 'memory:name'
+
+/**
+ * Connections inside one process by `memory:name`. Each call makes a space of its own: who shall meet shares the transport.
+ * Pieces are handed over as they are, neither copied nor joined: do not change what you have sent.
+ */
+export function memory(options: Pick<ListenerOptions, 'maxWaiting'> = {}): Transport {
+  return new MemoryTransport(options.maxWaiting ?? listenerDefaults.maxWaiting)
+}
+
+/** Two ends that are connected to each other. */
+export function memoryPair(remoteAddress: string = SCHEME): [ByteDuplex, ByteDuplex] {
+  const one = new MemoryDuplex(remoteAddress)
+  const other = new MemoryDuplex(remoteAddress)
+  one.join(other)
+  other.join(one)
+  return [one, other]
+}
+
+class MemoryTransport implements Transport {
+  readonly form = FORM
+  readonly #maxWaiting: number
+  readonly #listeners = new Map<string, Accepting>()
+
+  constructor(maxWaiting: number) {
+    checkInteger('maxWaiting', maxWaiting, 1)
+    this.#maxWaiting = maxWaiting
+  }
+
+  accepts(address: string): boolean {
+    return address.startsWith(SCHEME)
+  }
+
+  async connect(address: string, { signal }: DialOptions = {}): Promise<ByteDuplex> {
+    checkName(address)
+    signal?.throwIfAborted()
+    const listener = this.#listeners.get(address)
+    if (listener === undefined) throw connectFailed(address, systemError('ECONNREFUSED'))
+    const [here, there] = memoryPair(address)
+    listener.accept(there)
+    return here
+  }
+
+  async listen(address: string): Promise<Listener> {
+    checkName(address)
+    if (this.#listeners.has(address)) throw listenFailed(address, systemError('EADDRINUSE'))
+    const stop = (): void => void this.#listeners.delete(address)
+    const listener = new Accepting({ address, maxWaiting: this.#maxWaiting, stop })
+    this.#listeners.set(address, listener)
+    return listener
+  }
+
+  exposed(): boolean {
+    return false
+  }
+}
+
+class MemoryDuplex implements ByteDuplex {
+  readonly remoteAddress: string
+  readonly source: Inlet
+  readonly sink: ByteDuplex['sink']
+  readonly #outlet: Outlet
+  #other!: MemoryDuplex
+  #taken: (() => void) | undefined
+
+  constructor(remoteAddress: string) {
+    this.remoteAddress = remoteAddress
+    this.source = new Inlet(() => this.#other.#onTaken())
+    this.#outlet = new Outlet({
+      write: (bytes) => this.#write(bytes),
+      end: () => this.#other.source.end() as undefined,
+      abort: (reason) => this.abort(reason),
+    })
+    this.sink = this.#outlet.sink
+  }
+
+  join(other: MemoryDuplex): void {
+    this.#other = other
+  }
+
+  abort(reason: unknown): void {
+    this.#fail(reason)
+    this.#other.#fail(connectionLost(this.remoteAddress))
+  }
+
+  #fail(reason: unknown): void {
+    this.source.cut(reason)
+    this.#outlet.fail(reason)
+  }
+
+  #write(bytes: Bytes): Promise<void> | undefined {
+    this.#other.source.push(bytes)
+    return this.#other.source.size === 0 ? undefined : new Promise((resolve) => (this.#taken = resolve))
+  }
+
+  #onTaken(): void {
+    if (this.#other.source.size === 0) this.#taken?.()
+  }
+}
+
+function checkName(address: string): void {
+  if (!address.startsWith(SCHEME) || address.length === SCHEME.length) throw badAddress(address, [FORM])
+}
+
+/** The error that the system gives in the same place. */
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}

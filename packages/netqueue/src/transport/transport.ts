@@ -1,0 +1,50 @@
+import type { Sink, Source } from 'it-stream-types'
+import type { Uint8ArrayList } from 'uint8arraylist'
+
+/** What a duplex carries: bytes in pieces of any size. Boundaries mean nothing. */
+export type Bytes = Uint8Array | Uint8ArrayList
+
+/**
+ * Bytes both ways, as the it-stream family has it; anything of this shape can be a connection.
+ *
+ * `source` ends when the peer has ended its side, and throws when the connection broke. `sink` takes what is to be sent: it
+ * pulls the next piece only when the previous one was taken by the operating system (that is the back-pressure), ends our side
+ * when its source ends, and resolves when all of it was handed over; it rejects when the connection broke.
+ */
+export interface ByteDuplex {
+  source: AsyncIterable<Bytes>
+  sink: Sink<Source<Bytes>, Promise<void>>
+  /** Cuts the connection at once; `source` and `sink` then fail or end. Where it is missing, ending both sides has to do. */
+  abort?(reason: Error): void
+  /** Where the other end is, as an address for people and logs. */
+  remoteAddress?: string
+}
+
+export interface DialOptions {
+  /** Ends the attempt with the signal's reason. */
+  signal?: AbortSignal | undefined
+  /** Local IP address to connect from (tcp). */
+  localAddress?: string | undefined
+  /** Local port to connect from (tcp). */
+  localPort?: number | undefined
+}
+
+/** A listener hands out connections as they are made: it is itself an async iterable of them. */
+export interface Listener extends AsyncIterable<ByteDuplex> {
+  /** The address that peers connect to, with the port that the system chose where 0 was asked for. */
+  readonly address: string
+  /** Takes no more connections, ends the iteration; those that exist live on. */
+  close(): Promise<void>
+}
+
+/** One way to reach another process. Connect and listen reject with `CONNECT_FAILED` and `LISTEN_FAILED`; the system's error is the `cause`. */
+export interface Transport {
+  /** What its addresses look like, for errors: `tcp://host:port`. */
+  readonly form: string
+  /** Whether this transport reads addresses of that form. */
+  accepts(address: string): boolean
+  connect(address: string, options?: DialOptions): Promise<ByteDuplex>
+  listen(address: string): Promise<Listener>
+  /** Whether a listener at this address can be reached from other machines. */
+  exposed(address: string): boolean
+}
