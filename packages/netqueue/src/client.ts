@@ -1,4 +1,5 @@
 import type { Sink, Source } from 'it-stream-types'
+import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { Connection } from './connection/connection.ts'
 import { Consumer } from './delivery/consumer.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
@@ -8,81 +9,27 @@ import { Line } from './delivery/line.ts'
 import { Link } from './delivery/link.ts'
 import type { LinkOwner } from './delivery/link.ts'
 import { Redelivery } from './delivery/redelivery.ts'
-import type { RedeliveryOptions } from './delivery/redelivery.ts'
 import { Drain } from './drain.ts'
-import type { Env } from './env/env.ts'
 import { host } from './env/host.ts'
 import { checkInteger, checkMs } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
 import type { Listener } from './events/emitter.ts'
 import { codecFrom, encodeWithin } from './message/codec.ts'
-import type { Codec, Shape } from './message/codec.ts'
+import type { Codec } from './message/codec.ts'
 import { limitsFrom } from './options/limits.ts'
-import type { Limits } from './options/limits.ts'
 import { silent } from './options/logger.ts'
 import type { Logger } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
-import type { Protocol } from './protocol/protocol.ts'
 import { checkWait, Pending } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
-import type { ByteDuplex, DialOptions, Transport } from './transport/index.ts'
-
-export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
-  /** What the server sends: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
-  item?: Shape<In>
-  /** What this client puts, and what its handlers return. @default msgpack */
-  result?: Shape<Out>
-  /** Names this client at the server; one that is taken is refused (`ID_IN_USE`). @default the server gives one */
-  id?: string
-  /** What this client is good for; `prefer` chooses by it. @default none */
-  tags?: readonly string[]
-  /** The first status; see {@link Client.setStatus}. @default none */
-  status?: unknown
-  /** Items that may wait here beyond those that are asked for: hides the way to the server, and hoards work. @default 1, which keeps none */
-  prefetch?: number
-  /** Milliseconds until `connect` gives up, introductions included (`CONNECT_FAILED`). @default 10_000 */
-  connectTimeoutMs?: number
-  /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
-  exposeErrors?: boolean
-  /** What is spoken; `netQueue()` for an original server. @default netqueue/1 */
-  protocol?: Protocol
-  /** With a duplex: whether closing the client ends it. @default true */
-  closeDuplex?: boolean
-  limits?: Partial<Limits>
-  transports?: readonly Transport[]
-  logger?: Logger
-  env?: Env
-}
-
-export interface ClientEvents {
-  /** The server changed its status. */
-  status: { status: unknown }
-  /** The server drains: no more items come, and the client closes when its work is done. */
-  goaway: { code: string }
-  /** Something that nobody waits for went wrong; nothing was lost by it. */
-  warning: { error: NetQueueError }
-}
-
-/** How a client's life ended. */
-export interface Closed<Out> {
-  /** Why it ended, where that was not asked for. */
-  error?: NetQueueError
-  /** Items whose `put` had resolved and that the server never settled: it may or may not have them. */
-  undone: Out[]
-}
-
-export interface CloseOptions {
-  /** Milliseconds for handlers to finish and for the server to receive what was put; then handlers' signals fire. @default 5_000 */
-  timeout?: number
-  /** Tells the server. `false` cuts the connection without a word, for a server that is known to be gone. @default true */
-  notify?: boolean
-}
+import type { ByteDuplex } from './transport/index.ts'
 
 /**
  * Connects to a server. The address is `tcp://host:port`, `unix:/path` or `memory:name`, or a duplex of bytes that exists already.
- * Rejects with `CONNECT_FAILED`, with the reason for which the server refused (`CODEC_MISMATCH`, `ID_IN_USE` …), or with the signal's reason.
+ * Rejects with `CONNECT_FAILED`, with the reason for which the server refused (`CODEC_MISMATCH`, `ID_IN_USE` …), or with the
+ * signal's reason.
  */
 export async function connect<In = unknown, Out = unknown>(
   address: string | ByteDuplex,
@@ -91,27 +38,22 @@ export async function connect<In = unknown, Out = unknown>(
   const { env = host, connectTimeoutMs = 10_000, signal, transports = defaultTransports } = options
   checkMs('connectTimeoutMs', connectTimeoutMs)
   signal?.throwIfAborted()
-  const stop = new AbortController()
+  const attempt = new AbortController()
   const name = typeof address === 'string' ? address : (address.remoteAddress ?? 'the duplex')
   const opened = new Pending<Client<In, Out>>({
     env,
     signal,
     timeout: connectTimeoutMs,
-    timedOut: () =>
-      new NetQueueError('CONNECT_FAILED', `No connection to ${name} within ${connectTimeoutMs} ms (connectTimeoutMs)`, {
-        limit: 'connectTimeoutMs',
-        value: connectTimeoutMs,
-      }),
-    withdrawn: () => stop.abort(new NetQueueError('CLOSED', 'The attempt was given up')),
+    timedOut: () => connectTimedOut(name, connectTimeoutMs),
+    withdrawn: () => attempt.abort(new NetQueueError('CLOSED', 'The attempt was given up')),
   })
-  const dial = async (): Promise<ByteDuplex> => {
-    if (typeof address !== 'string') return address
-    return chooseTransport(address, transports).connect(address, { ...options, signal: stop.signal })
-  }
   const begin = async (): Promise<void> => {
-    const duplex = await dial()
+    const duplex =
+      typeof address === 'string'
+        ? await chooseTransport(address, transports).connect(address, { ...options, signal: attempt.signal })
+        : address
     try {
-      new Client<In, Out>(duplex, options, { opened, giveUp: stop.signal })
+      new Client<In, Out>(duplex, options, { opened, signal: attempt.signal })
     } catch (error) {
       duplex.abort?.(error as Error)
       throw error
@@ -121,12 +63,18 @@ export async function connect<In = unknown, Out = unknown>(
   return opened.promise
 }
 
+interface Attempt<In, Out> {
+  /** Waits for the introductions. */
+  opened: Pending<Client<In, Out>>
+  /** Fires when nobody waits for them any more. */
+  signal: AbortSignal
+}
+
 /** One connection to a server: takes items from it, by {@link Consumer}, and puts items to it. */
 export class Client<In = unknown, Out = unknown> extends Consumer<In> implements AsyncDisposable {
   /** Resolves when the client's life ended, however it ended; never rejects. */
   readonly closed: Promise<Closed<Out>>
-  readonly #env: Env
-  readonly #limits: Limits
+  readonly #maxItemBytes: number
   readonly #codec: Codec<Out>
   readonly #logger: Logger
   readonly #events: Emitter<ClientEvents> = new Emitter()
@@ -139,16 +87,12 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   #id: string
   #serverStatus: unknown
   #state: 'connected' | 'closing' | 'closed' = 'connected'
-  #end: NetQueueError | undefined
+  #error: NetQueueError | undefined
   #closing: Promise<void> | undefined
-  #resolveClosed!: (closed: Closed<Out>) => void
+  #resolveEnded!: (closed: Closed<Out>) => void
 
   /** @internal Use {@link connect}. */
-  constructor(
-    duplex: ByteDuplex,
-    options: ClientOptions<In, Out>,
-    { opened, giveUp }: { opened: Pending<Client<In, Out>>; giveUp: AbortSignal },
-  ) {
+  constructor(duplex: ByteDuplex, options: ClientOptions<In, Out>, attempt: Attempt<In, Out>) {
     const {
       env = host,
       prefetch = 1,
@@ -157,54 +101,45 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
       protocol = native(),
       logger = silent,
       exposeErrors = false,
-      closeDuplex,
     } = options
-    checkInteger('prefetch', prefetch, 1, options.limits?.maxUnsettled)
+    const limits = limitsFrom(options.limits)
+    checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
     const warn = (error: NetQueueError): void => this.#warn(error)
     const inbox = new Inbox({ env, prefetch, countReaders: true, warn })
     super(inbox)
-    this.#env = env
-    this.#limits = limitsFrom(options.limits)
-    this.#codec = codecFrom('result', options.result)
-    this.#logger = logger
-    this.#inbox = inbox
     this.#id = id
-    this.#line = new Line(() => this.#link)
+    this.#inbox = inbox
+    this.#logger = logger
+    this.#maxItemBytes = limits.maxItemBytes
+    this.#codec = codecFrom('result', options.result)
+    const ended = new Promise<Closed<Out>>((resolve) => (this.#resolveEnded = resolve))
+    this.#line = new Line({ env, maxWaiting: limits.maxWaiting, link: () => this.#link })
     this.#redelivery = new Redelivery<Out>({
       env,
       warn,
       options,
       requeue: (entry) => this.#line.requeue(entry),
-      gone: () => this.#drain.check(),
+      gone: () => {},
       buried: () => {},
     })
     const codec = codecFrom('item', options.item)
     this.#link = new Link({
       env,
+      limits,
       inbox,
       codec,
+      resultCodec: this.#codec,
       exposeErrors,
-      limits: this.#limits,
-      resultCodec: this.#codec as Codec<unknown>,
       maxAttempts: this.#redelivery.maxAttempts,
       keepsReceived: false,
-      owner: this.#owner(opened),
+      owner: this.#owner(attempt),
       oldestWaiting: () => this.#line.oldestOrdinal,
-      wake: () => {
-        this.#connection.wake()
-        this.#drain.check()
-      },
+      wake: () => this.#wake(),
     })
-    this.#drain = new Drain(
-      env,
-      () => this.#link.intake.isSettled && this.#line.size === 0 && this.#link.outbox.isAcknowledged,
-    )
-    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+    this.#drain = new Drain(env, () => this.#isDone)
     this.#connection = new Connection(duplex, {
       role: 'client',
       protocol,
-      env,
-      closeDuplex,
       introduction: {
         id,
         tags,
@@ -213,12 +148,15 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
         result: this.#codec.name,
         nonce: env.randomBytes(16),
       },
-      limits: this.#limits,
+      limits,
+      env,
       session: this.#link,
       identify: (given) => (this.#id = given),
+      closeDuplex: options.closeDuplex,
     })
-    if (giveUp.aborted) this.#connection.cut()
-    else giveUp.addEventListener('abort', () => this.#connection.cut(), { once: true })
+    this.closed = ended.then((closed) => this.#connection.done.then(() => closed))
+    if (attempt.signal.aborted) this.#connection.cut()
+    else attempt.signal.addEventListener('abort', () => this.#connection.cut(), { once: true })
   }
 
   /** This client's name at the server: the one it asked for, or the one it was given. */
@@ -235,7 +173,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     return this.#serverStatus
   }
 
-  /** Items of this client that nobody could use: refused by the server's side, or tried `maxAttempts` times. */
+  /** Items of this client that the server's side refused, or tried `maxAttempts` times. */
   get deadLetters(): DeadLetters<Out> {
     return this.#redelivery.deadLetters
   }
@@ -247,38 +185,17 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
 
   /**
    * Hands an item to the server: resolves when the server has credit for it. `timeout` → `QUEUE_FULL`, `signal` → its reason, and
-   * then the item was certainly not sent. Also rejects with `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`.
-   * The item must not be changed afterwards: it is sent again if the server hands it back.
+   * then the item was certainly not sent. Also rejects with `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `UNSUPPORTED`, `CLOSED`,
+   * `CONNECTION_LOST`. The item must not be changed afterwards: it is sent again if the server hands it back.
    */
   async put(item: Out, options: WaitOptions = {}): Promise<void> {
     checkWait(options)
-    const entry = this.#entry(item)
-    this.#line.put(entry)
-    if (entry.state !== 'waiting') return
-    if (this.#line.size > this.#limits.maxWaiting) {
-      this.#line.withdraw(entry)
-      throw tooManyWaiting(this.#limits.maxWaiting)
-    }
-    entry.assigned = new Pending<void>({
-      ...options,
-      env: this.#env,
-      timedOut: () =>
-        new NetQueueError(
-          'QUEUE_FULL',
-          `The server had no credit for the item within ${options.timeout} ms (timeout)`,
-          { limit: 'timeout', value: options.timeout, delivered: 'no' },
-        ),
-      withdrawn: () => this.#line.withdraw(entry),
-    })
-    await entry.assigned.promise
+    await this.#line.put(this.#entry(item), options)
   }
 
   /** Hands an item to the server if that takes no waiting; tells whether it did. */
   tryPut(item: Out): boolean {
-    const entry = this.#entry(item)
-    if (this.#line.size > 0 || this.#link.outbox.credit <= 0) return false
-    this.#line.put(entry)
-    return true
+    return this.#line.tryPut(this.#entry(item))
   }
 
   /** Puts all items of a source, one after the other. */
@@ -291,9 +208,9 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     return (source) => this.putAll(source)
   }
 
-  /** Tells the server something about this client, which its dispatch policy and its users see: any value that JSON carries. */
+  /** Tells the server something about this client, for its dispatch policy and its users: any value that JSON carries. */
   setStatus(status: unknown): void {
-    if (this.#state !== 'connected') throw this.#refusal()
+    this.#checkOpen()
     this.#link.setStatus(status)
   }
 
@@ -303,8 +220,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
    */
   async close({ timeout = 5_000, notify = true }: CloseOptions = {}): Promise<void> {
     checkMs('timeout', timeout)
-    if (this.#state === 'closed') return this.#connection.done
-    if (!notify) this.#connection.cut(new NetQueueError('CLOSED', 'The client was closed without a goodbye'))
+    if (!notify) this.#connection.cut(closedError())
     this.#closing ??= this.#close(timeout)
     await this.#closing
   }
@@ -316,48 +232,52 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   }
 
   async #close(timeout: number): Promise<void> {
-    if (this.#state === 'connected') {
-      this.#state = 'closing'
-      this.#inbox.close(new NetQueueError('CLOSED', 'The client is closed'))
-      this.#inbox.handBack()
-      this.#link.goaway('CLOSED')
-      await this.#drain.run(timeout, {
-        revoke: () => this.#link.intake.revoke(new NetQueueError('CLOSED', 'The time to finish is over')),
-      })
-      this.#link.intake.handBack(new NetQueueError('CLOSED', 'The client is closed'))
-      this.#rejectWaiting(this.#refusal())
-      this.#connection.end()
-    }
+    if (this.#state === 'connected') await this.#leave(timeout)
     await this.#connection.done
   }
 
+  async #leave(timeout: number): Promise<void> {
+    const { intake } = this.#link
+    this.#state = 'closing'
+    this.#inbox.close(closedError())
+    this.#inbox.handBack()
+    this.#link.goaway('CLOSED')
+    await this.#drain.run(timeout, { revoke: () => intake.revoke(closedError()) })
+    intake.handBack(closedError())
+    this.#connection.end()
+  }
+
+  /** Nothing is left to be handed back, to be sent, or to be acknowledged. */
+  get #isDone(): boolean {
+    const { intake, outbox } = this.#link
+    return intake.isSettled && this.#line.size === 0 && outbox.isAcknowledged
+  }
+
+  #wake(): void {
+    this.#connection.wake()
+    this.#drain.check()
+  }
+
   #entry(item: Out): Entry {
-    if (this.#state !== 'connected') throw this.#refusal()
+    this.#checkOpen()
+    const { peer, outbox } = this.#link
     const entry = new Entry(
       item,
-      encodeWithin(
-        this.#codec,
-        item,
-        Math.min(this.#limits.maxItemBytes, this.#link.peer?.maxItemBytes ?? Number.POSITIVE_INFINITY),
-      ),
+      encodeWithin(this.#codec, item, Math.min(this.#maxItemBytes, peer?.maxItemBytes ?? this.#maxItemBytes)),
     )
-    if (this.#link.outbox.carries(entry)) return entry
+    if (outbox.carries(entry)) return entry
     throw new NetQueueError(
       'UNSUPPORTED',
-      `The protocol ${this.#link.peer?.protocol} cannot carry this item: it takes text without a newline`,
+      `The protocol ${peer?.protocol} cannot carry this item: it takes text without a newline`,
       { delivered: 'no' },
     )
   }
 
-  #refusal(): NetQueueError {
-    return this.#end ?? new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })
+  #checkOpen(): void {
+    if (this.#state !== 'connected') throw this.#error ?? closedError()
   }
 
-  #rejectWaiting(error: NetQueueError): void {
-    for (const { assigned } of this.#line.close()) assigned?.reject(error)
-  }
-
-  #owner(opened: Pending<Client<In, Out>>): LinkOwner {
+  #owner({ opened }: Attempt<In, Out>): LinkOwner {
     return {
       opened: (link) => {
         this.#serverStatus = link.peer?.status
@@ -379,34 +299,24 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
         // The server decides how long it waits; it ends the connection when its time is up.
         this.#closing ??= this.#close(Number.POSITIVE_INFINITY)
       },
-      closed: (_link, error, { sent, queued }) => this.#ended(opened, error, [...sent, ...queued]),
+      closed: (_link, error, { sent, queued }) => {
+        opened.reject(error === undefined || error.code === 'CONNECTION_LOST' ? notOpened(error) : error)
+        this.#ended(error, [...sent, ...queued])
+      },
       warn: (error) => this.#warn(error),
     }
   }
 
-  #ended(opened: Pending<Client<In, Out>>, error: NetQueueError | undefined, entries: readonly Entry[]): void {
-    const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
+  #ended(error: NetQueueError | undefined, entries: Entry[]): void {
+    const reason = error ?? closedError()
     this.#state = 'closed'
-    this.#end = error
+    this.#error = reason
     this.#logger.debug({ client: this.#id, code: reason.code }, 'disconnected')
-    opened.reject(
-      reason.code === 'CONNECTION_LOST'
-        ? new NetQueueError('CONNECT_FAILED', reason.message, { cause: reason })
-        : reason,
-    )
-    const undone = [...entries, ...this.#redelivery.close(), ...this.#takeHandedBack()]
+    const undone = [...entries, ...this.#redelivery.close(), ...this.#line.close(reason)]
     this.#inbox.close(reason)
-    this.#rejectWaiting(reason)
     this.#drain.end({ undone: undone.length })
-    this.#resolveClosed({ ...(error !== undefined && { error }), undone: undone.map(({ item }) => item as Out) })
-  }
-
-  /** Items that the server handed back, and that did not leave again. */
-  #takeHandedBack(): Entry[] {
-    return this.#line.close().filter((entry) => {
-      entry.assigned?.reject(this.#refusal())
-      return entry.ordinal === 0
-    })
+    const closed = { ...(error !== undefined && { error }), undone: undone.map(({ item }) => item as Out) }
+    this.#resolveEnded(closed)
   }
 
   #warn(error: NetQueueError): void {
@@ -415,10 +325,14 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   }
 }
 
-export function tooManyWaiting(maxWaiting: number): NetQueueError {
-  return new NetQueueError('QUEUE_FULL', `${maxWaiting} items wait already (maxWaiting)`, {
-    limit: 'maxWaiting',
-    value: maxWaiting,
-    delivered: 'no',
-  })
+const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })
+
+function connectTimedOut(name: string, connectTimeoutMs: number): NetQueueError {
+  const message = `No connection to ${name} within ${connectTimeoutMs} ms (connectTimeoutMs)`
+  return new NetQueueError('CONNECT_FAILED', message, { limit: 'connectTimeoutMs', value: connectTimeoutMs })
+}
+
+function notOpened(cause: NetQueueError | undefined): NetQueueError {
+  const why = cause === undefined ? 'the peer left before it introduced itself' : cause.message
+  return new NetQueueError('CONNECT_FAILED', `The connection was not opened: ${why}`, { cause })
 }

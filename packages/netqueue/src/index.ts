@@ -1,15 +1,17 @@
 export { connect } from './client.ts'
-export type { Client, ClientEvents, ClientOptions, Closed, CloseOptions } from './client.ts'
+export type { Client } from './client.ts'
+export type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 export { listen } from './server.ts'
+export type { Server } from './server.ts'
 export type {
   PutOptions,
-  Server,
   ServerCloseOptions,
   ServerEvents,
   ServerOptions,
   SubmitOptions,
   Undone,
-} from './server.ts'
+} from './server-options.ts'
+export type { AcceptOptions } from './clientele.ts'
 export type { ServerClient } from './server-client.ts'
 export type { MapOptions, MapOutcome } from './map.ts'
 export type { Consumer } from './delivery/consumer.ts'

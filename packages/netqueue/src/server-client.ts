@@ -1,5 +1,7 @@
 import type { Connection } from './connection/connection.ts'
+import type { Entry } from './delivery/entry.ts'
 import type { Link } from './delivery/link.ts'
+import type { Candidate } from './dispatch/free-clients.ts'
 
 /** A client as its server sees it. */
 export interface ServerClient {
@@ -26,51 +28,90 @@ export interface ServerClient {
   close(): Promise<void>
 }
 
-/** The server's end of one connection. */
-export class ConnectedClient implements ServerClient {
+export interface ConnectedClientInit {
+  link: Link
+  connection: Connection
+  address: string | undefined
+  /** Whether an original may get items. */
+  ready: ((client: ServerClient) => boolean) | undefined
+}
+
+/** The server's end of one connection, as its users and as its dispatcher see it. */
+export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
+  readonly link: Link
+  readonly connection: Connection
   readonly address: string | undefined
   data: unknown = undefined
-  status: unknown = undefined
-  isConnected = false
-  readonly #link: Link
-  readonly #connection: () => Connection
+  status: unknown
+  isConnected = true
+  /** It said that it takes nothing new. */
+  isDraining = false
+  readonly #ready: ((client: ServerClient) => boolean) | undefined
 
-  constructor(link: Link, connection: () => Connection, address: string | undefined) {
-    this.#link = link
-    this.#connection = connection
+  constructor({ link, connection, address, ready }: ConnectedClientInit) {
+    this.link = link
+    this.connection = connection
     this.address = address
+    this.status = link.peer?.status
+    this.#ready = ready
+  }
+
+  get client(): ServerClient {
+    return this
   }
 
   get id(): string {
-    return this.#link.from.id
+    return this.link.from.id
   }
 
   get protocol(): string {
-    return this.#link.peer?.protocol ?? ''
+    return this.link.peer?.protocol ?? ''
   }
 
   get tags(): readonly string[] {
-    return this.#link.peer?.tags ?? []
+    return this.link.peer?.tags ?? []
   }
 
   get inFlight(): number {
-    return this.#link.outbox.inFlight
+    return this.link.outbox.inFlight
   }
 
   get credit(): number {
-    return this.#link.outbox.credit
+    return this.link.outbox.credit
   }
 
   get rtt(): number | undefined {
-    return this.#link.rtt
+    return this.link.rtt
   }
 
   get serviceTime(): number | undefined {
-    return this.#link.serviceTime
+    return this.link.serviceTime
+  }
+
+  get isOpen(): boolean {
+    return this.isConnected && !this.isDraining
+  }
+
+  /** Whether its protocol has credit and settles; an original's does not. */
+  get settles(): boolean {
+    return this.link.peer?.supports.settle === true
+  }
+
+  /** Only an original is asked: it has no credit to say so with. */
+  get isReady(): boolean {
+    return this.#ready === undefined || this.settles || this.#ready(this)
+  }
+
+  carries(entry: Entry): boolean {
+    return this.link.outbox.carries(entry)
+  }
+
+  assign(entry: Entry): void {
+    this.link.assign(entry)
   }
 
   async close(): Promise<void> {
-    this.#connection().end()
-    await this.#connection().done
+    this.connection.end()
+    await this.connection.done
   }
 }

@@ -60,6 +60,7 @@ function brokenLayers(path: string, specifiers: string[]): string[] {
     if (specifier === 'netqueue' || specifier.startsWith('netqueue/')) return [`imports ${specifier}, its own package`]
     if (!specifier.startsWith('.')) return []
     const target = posix.join(posix.dirname(path), specifier)
+    if (path.endsWith('.test.ts') && target.startsWith('../test/support/')) return []
     if (isSibling(path, target)) return [`imports ${target}, a sibling protocol`]
     return isBelow(path, target) ? [] : [`imports ${target}, which is not below it`]
   })
@@ -202,6 +203,12 @@ describe('a violation is found:', () => {
       "import '../src/misc/a.ts'",
       'imports ../src/misc/a.ts, which is not below it',
     ],
+    [
+      'a tool for tests',
+      'queue/a.ts',
+      "import { b } from '../../test/support/b.ts'",
+      'imports ../test/support/b.ts, which is not below it',
+    ],
     ['a built-in module', 'queue/a.ts', "import { readFile } from 'node:fs'", 'uses node:fs'],
     ['a bare built-in module', 'env/env.ts', "import { readFile } from 'fs'", 'uses fs'],
     ['a timer', 'queue/a.ts', 'setTimeout(() => {}, 1)', 'uses setTimeout'],
@@ -228,6 +235,7 @@ describe('no violation is found:', () => {
     ['the host in a transport', 'transport/tcp/a.ts', "import net from 'node:net'; setTimeout(() => {}, 1)"],
     ['the host in its environment', 'env/host.ts', 'export const now = () => performance.now()'],
     ['the host in a test', 'queue/a.test.ts', "import fs from 'node:fs'; const at = Date.now()"],
+    ['a tool for tests in a test', 'queue/a.test.ts', "import { b } from '../../test/support/b.ts'"],
     ['comments and strings', 'queue/a.ts', "/* any Date */ const a = 'setTimeout' + `process` // export *"],
     ['methods and properties', 'client.ts', 'class A { process() {} }; new A().process(); const a = { crypto: 1 }'],
     ['types', 'client.ts', 'interface A { process(global: Date): typeof performance }; let a: Date'],

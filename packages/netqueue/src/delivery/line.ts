@@ -1,16 +1,27 @@
+import type { Env } from '../env/env.ts'
+import { Pending } from '../queue/pending.ts'
+import type { WaitOptions } from '../queue/pending.ts'
 import { EntryList, unlink } from './entry.ts'
 import type { Entry } from './entry.ts'
 import type { Link } from './link.ts'
+import { checkWaiting, nobodyFree } from './waiting.ts'
+
+export interface LineInit {
+  env: Env
+  /** Calls that may wait for credit at once. */
+  maxWaiting: number
+  link: () => Link
+}
 
 /** The items that wait for the credit of one peer, in line: those that came back go first. */
 export class Line {
-  readonly #link: () => Link
+  readonly #init: LineInit
   readonly #again: EntryList = new EntryList()
   readonly #first: EntryList = new EntryList()
   #size = 0
 
-  constructor(link: () => Link) {
-    this.#link = link
+  constructor(init: LineInit) {
+    this.#init = init
   }
 
   get size(): number {
@@ -22,43 +33,68 @@ export class Line {
     return this.#first.first?.ordinal ?? Number.POSITIVE_INFINITY
   }
 
-  /** Takes an entry in, and sends it at once if it can. */
-  put(entry: Entry): void {
-    entry.ordinal = this.#link().outbox.nextOrdinal()
-    this.#first.push(entry)
-    this.#size += 1
-    this.advance()
+  /** Resolves when there is credit for the item. */
+  async put(entry: Entry, wait: WaitOptions): Promise<void> {
+    checkWaiting(this.#size, this.#init.maxWaiting)
+    this.#enter(entry)
+    if (entry.state !== 'waiting') return
+    entry.assigned = new Pending<void>({
+      ...wait,
+      env: this.#init.env,
+      timedOut: () => nobodyFree('The server', wait.timeout),
+      withdrawn: () => this.#withdraw(entry),
+    })
+    await entry.assigned.promise
   }
 
+  /** Sends the item now, or not at all. */
+  tryPut(entry: Entry): boolean {
+    if (this.#size > 0 || this.#init.link().outbox.credit <= 0) return false
+    this.#enter(entry)
+    return true
+  }
+
+  /** Puts an item that came back to the head. */
   requeue(entry: Entry): void {
+    entry.state = 'waiting'
     entry.ordinal = 0
     this.#again.unshift(entry)
     this.#size += 1
     this.advance()
   }
 
-  withdraw(entry: Entry): void {
-    if (entry.state !== 'waiting') return
-    entry.state = 'gone'
-    unlink(entry)
-    this.#size -= 1
-  }
-
   /** Sends what there is credit for. */
   advance(): void {
-    const link = this.#link()
+    const link = this.#init.link()
     while (this.#size > 0 && link.outbox.credit > 0) {
-      const entry = this.#again.shift() ?? (this.#first.shift() as Entry)
+      const entry = this.#again.shift() ?? this.#first.shift()
+      if (entry === undefined) return
       this.#size -= 1
       link.assign(entry)
       entry.assigned?.resolve()
     }
   }
 
-  /** Takes out all that waits, in order. */
-  close(): Entry[] {
-    const entries = [...this.#again, ...this.#first]
-    for (const entry of entries) this.withdraw(entry)
-    return entries
+  /** Takes out all that waits: calls are rejected, and what nobody waits for any more is returned. */
+  close(error: Error): Entry[] {
+    const abandoned = [...this.#again]
+    for (const entry of [...abandoned, ...this.#first]) {
+      this.#withdraw(entry)
+      entry.assigned?.reject(error)
+    }
+    return abandoned
+  }
+
+  #enter(entry: Entry): void {
+    entry.ordinal = this.#init.link().outbox.nextOrdinal()
+    this.#first.push(entry)
+    this.#size += 1
+    this.advance()
+  }
+
+  #withdraw(entry: Entry): void {
+    entry.state = 'gone'
+    unlink(entry)
+    this.#size -= 1
   }
 }

@@ -27,7 +27,7 @@ export interface LinkOwner {
   goaway(link: Link, code: string): void
   /** The end, with the entries that the peer had or was about to have, the oldest first. */
   closed(link: Link, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void
-  warn(error: NetQueueError): void
+  warn(error: NetQueueError, link: Link): void
 }
 
 export interface LinkInit {
@@ -76,7 +76,7 @@ export class Link implements Session {
       maxUnsettledBytes: limits.maxUnsettledBytes,
       wake,
       settled: (entry, outcome) => this.#settled(entry, { type: 'settle', outcome }),
-      stale: (count) => owner.warn(staleSettle(count, this.#from.id)),
+      stale: (count) => owner.warn(staleSettle(count, this.#from.id), this),
     })
     this.intake = new Intake({
       limits,
@@ -88,7 +88,7 @@ export class Link implements Session {
       wake,
       from: this.#from,
       lastOrdinal: () => this.outbox.lastOrdinal,
-      warn: (error) => owner.warn(error),
+      warn: (error) => owner.warn(error, this),
     })
     inbox.add(this.intake)
   }

@@ -1,0 +1,59 @@
+import type { RedeliveryOptions } from './delivery/redelivery.ts'
+import type { Env } from './env/env.ts'
+import type { NetQueueError } from './errors/errors.ts'
+import type { Shape } from './message/codec.ts'
+import type { Limits } from './options/limits.ts'
+import type { Logger } from './options/logger.ts'
+import type { Protocol } from './protocol/protocol.ts'
+import type { DialOptions, Transport } from './transport/index.ts'
+
+export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
+  /** What the server sends: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
+  item?: Shape<In>
+  /** What this client puts, and what its handlers return. @default msgpack */
+  result?: Shape<Out>
+  /** Names this client at the server; one that is taken is refused (`ID_IN_USE`). @default the server gives one */
+  id?: string
+  /** What this client is good for; `prefer` chooses by it. @default none */
+  tags?: readonly string[]
+  /** The first status; see {@link Client.setStatus}. @default none */
+  status?: unknown
+  /** Items that may wait here beyond those that are asked for: hides the way to the server, and hoards work. @default 1, which keeps none */
+  prefetch?: number
+  /** Milliseconds until `connect` gives up, introductions included (`CONNECT_FAILED`). @default 10_000 */
+  connectTimeoutMs?: number
+  /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
+  exposeErrors?: boolean
+  /** What is spoken; `netQueue()` for an original server. @default netqueue/1 */
+  protocol?: Protocol
+  /** With a duplex: whether closing the client ends it. @default true */
+  closeDuplex?: boolean
+  limits?: Partial<Limits>
+  transports?: readonly Transport[]
+  logger?: Logger
+  env?: Env
+}
+
+export interface ClientEvents {
+  /** The server changed its status. */
+  status: { status: unknown }
+  /** The server drains: no more items come, and the client closes when its work is done. */
+  goaway: { code: string }
+  /** Something that nobody waits for went wrong; nothing was lost by it. */
+  warning: { error: NetQueueError }
+}
+
+/** How a client's life ended. */
+export interface Closed<Out> {
+  /** Why it ended, where that was not asked for. */
+  error?: NetQueueError
+  /** Items whose `put` had resolved and that the server never settled: it may or may not have them. */
+  undone: Out[]
+}
+
+export interface CloseOptions {
+  /** Milliseconds for handlers to finish and for the server to receive what was put; then handlers' signals fire. @default 5_000 */
+  timeout?: number
+  /** Tells the server. `false` cuts the connection without a word, for a server that is known to be gone. @default true */
+  notify?: boolean
+}

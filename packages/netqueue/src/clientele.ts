@@ -1,0 +1,197 @@
+import { Connection } from './connection/connection.ts'
+import type { Entry } from './delivery/entry.ts'
+import { Link } from './delivery/link.ts'
+import type { LinkInit, LinkOwner } from './delivery/link.ts'
+import type { Backlog } from './dispatch/backlog.ts'
+import { NetQueueError } from './errors/errors.ts'
+import type { Emitter } from './events/emitter.ts'
+import type { Logger } from './options/logger.ts'
+import type { Introduction, Protocol } from './protocol/protocol.ts'
+import { ConnectedClient } from './server-client.ts'
+import type { ServerClient } from './server-client.ts'
+import type { ServerEvents } from './server-options.ts'
+import type { ByteDuplex } from './transport/index.ts'
+
+export interface ClienteleInit<Item> {
+  protocol: Protocol
+  /** What the server says of itself to the next one who connects. */
+  introduction: () => Introduction
+  /** What all links share. */
+  link: Omit<LinkInit, 'owner' | 'wake'>
+  backlog: Backlog<Item, ServerClient>
+  events: Emitter<ServerEvents<Item>>
+  ready: ((client: ServerClient) => boolean) | undefined
+  logger: Logger
+  warn: (error: NetQueueError, client?: ServerClient) => void
+}
+
+export interface AcceptOptions {
+  /** Whether to end the duplex with the connection. @default true */
+  closeDuplex?: boolean | undefined
+}
+
+/** The clients of one server, from the connection to the goodbye: introduces them, tells the backlog who comes and goes. */
+export class Clientele<Item> {
+  readonly #init: ClienteleInit<Item>
+  readonly #clients: Map<Link, ConnectedClient> = new Map()
+  readonly #connections: Set<Connection> = new Set()
+  #goaway: string | undefined
+
+  constructor(init: ClienteleInit<Item>) {
+    this.#init = init
+  }
+
+  /** Whether a connection is open, introduced or not. */
+  get isEmpty(): boolean {
+    return this.#connections.size === 0
+  }
+
+  /** Resolves when all connections of this moment are gone. */
+  async done(): Promise<void> {
+    await Promise.all([...this.#connections].map(({ done }) => done))
+  }
+
+  /** Resolves when the other end has introduced itself; rejects with the reason for which it was refused. */
+  accept(duplex: ByteDuplex, { closeDuplex }: AcceptOptions): Promise<ServerClient> {
+    const refusal = this.#refusal()
+    if (refusal === undefined)
+      return new Promise((resolve, reject) => this.#connect(duplex, { closeDuplex }, { resolve, reject }))
+    if (closeDuplex !== false) duplex.abort?.(refusal)
+    this.#init.warn(refusal)
+    return Promise.reject(refusal)
+  }
+
+  /** Whether a client's protocol can carry an item; one that is none of ours cannot. */
+  carries(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): boolean {
+    if (!(client instanceof ConnectedClient) || this.#clients.get(client.link) !== client) return false
+    return client.carries(entry) && (!wantsResult || client.link.peer?.supports.result === true)
+  }
+
+  setStatus(status: unknown): void {
+    for (const { link } of this.#clients.values()) link.setStatus(status)
+  }
+
+  /** Tells all that the server drains, and refuses those who come. Originals have no word for it and are sent away. */
+  drain(code: string): void {
+    this.#goaway = code
+    for (const client of this.#clients.values()) {
+      if (client.settles) client.link.goaway(code)
+      else client.connection.end()
+    }
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    for (const connection of this.#connections) connection.end()
+  }
+
+  #refusal(): NetQueueError | undefined {
+    const { maxConnections } = this.#init.link.limits
+    if (this.#goaway !== undefined) return new NetQueueError('CLOSED', 'The server is closed')
+    if (this.#connections.size < maxConnections) return undefined
+    const message = `${maxConnections} clients are connected already (maxConnections)`
+    return new NetQueueError('TOO_MANY_CONNECTIONS', message, {
+      limit: 'maxConnections',
+      value: this.#connections.size + 1,
+    })
+  }
+
+  #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
+    const { protocol, introduction, link: shared } = this.#init
+    const link = new Link({
+      ...shared,
+      owner: this.#owner(acceptance, duplex.remoteAddress, () => connection),
+      wake: () => connection.wake(),
+    })
+    const connection: Connection = new Connection(duplex, {
+      role: 'server',
+      protocol,
+      introduction: introduction(),
+      limits: shared.limits,
+      env: shared.env,
+      session: link,
+      identify: (wanted) => this.#identify(wanted),
+      closeDuplex,
+    })
+    this.#connections.add(connection)
+    void connection.done.then(() => this.#connections.delete(connection))
+  }
+
+  #owner({ resolve, reject }: Acceptance, address: string | undefined, connection: () => Connection): LinkOwner {
+    const { backlog, warn, events } = this.#init
+    return {
+      opened: (link) => resolve(this.#join(link, connection(), address)),
+      changed: (link) => this.#with(link, (client) => backlog.dispatcher.changed(client)),
+      settled: (link, entry, settlement) => backlog.settled(entry, link.from.id, settlement),
+      status: (link, status) =>
+        this.#with(link, (client) => {
+          client.status = status
+          events.emit('status', { client, status })
+          backlog.dispatcher.changed(client)
+        }),
+      goaway: (link) =>
+        this.#with(link, (client) => {
+          client.isDraining = true
+          backlog.dispatcher.changed(client)
+        }),
+      closed: (link, error, entries) => {
+        const client = this.#clients.get(link)
+        if (client !== undefined) return this.#leave(client, error, entries)
+        const reason = error ?? new NetQueueError('CONNECTION_LOST', 'The peer left before it introduced itself')
+        warn(reason)
+        reject(reason)
+      },
+      warn: (error, link) => warn(error, this.#clients.get(link)),
+    }
+  }
+
+  #with(link: Link, act: (client: ConnectedClient) => void): void {
+    const client = this.#clients.get(link)
+    if (client !== undefined) act(client)
+  }
+
+  #join(link: Link, connection: Connection, address: string | undefined): ServerClient {
+    const { ready, logger, backlog, events } = this.#init
+    const client = new ConnectedClient({ link, connection, address, ready })
+    this.#clients.set(link, client)
+    logger.debug({ client: client.id, address, protocol: client.protocol }, 'connected')
+    if (client.settles) link.ping()
+    if (this.#goaway !== undefined) link.goaway(this.#goaway)
+    backlog.dispatcher.join(client)
+    events.emit('connect', { client })
+    return client
+  }
+
+  #leave(client: ConnectedClient, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void {
+    const { logger, backlog, events } = this.#init
+    const unsettled = entries.sent.length + entries.queued.length
+    client.isConnected = false
+    this.#clients.delete(client.link)
+    backlog.dispatcher.leave(client)
+    backlog.lost(client.id, entries)
+    logger.debug({ client: client.id, unsettled, code: error?.code }, 'disconnected')
+    events.emit('disconnect', { client, unsettled, ...(error !== undefined && { error }) })
+  }
+
+  #identify(wanted: string): string {
+    if (wanted === '') return `client-${randomName(this.#init.link.env.randomBytes(6))}`
+    for (const { id } of this.#clients.values()) {
+      if (id === wanted)
+        throw new NetQueueError('ID_IN_USE', `A client with the id ${JSON.stringify(wanted)} is connected already`, {
+          limit: 'id',
+          value: wanted,
+        })
+    }
+    return wanted
+  }
+}
+
+interface Acceptance {
+  resolve: (client: ServerClient) => void
+  reject: (error: unknown) => void
+}
+
+/** Letters and digits for a name that nobody chose. */
+export function randomName(random: Uint8Array): string {
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,205 @@
+import type { Entry, EntryTarget } from '../delivery/entry.ts'
+import type { Settlement } from '../delivery/link.ts'
+import { Redelivery } from '../delivery/redelivery.ts'
+import type { RedeliveryOptions } from '../delivery/redelivery.ts'
+import { checkWaiting, nobodyFree } from '../delivery/waiting.ts'
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { Pending } from '../queue/pending.ts'
+import type { WaitOptions } from '../queue/pending.ts'
+import { Dispatcher } from './dispatcher.ts'
+import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
+
+export interface BacklogInit<T, C> {
+  env: Env
+  policy: ChooseDispatch<T, C> | DispatchPolicy<T, C>
+  redelivery: RedeliveryOptions
+  /** Calls that may wait for a client at once. */
+  maxWaiting: number
+  /** An item became a dead letter. */
+  buried: (item: T) => void
+  warn: (error: NetQueueError) => void
+}
+
+/** All items of a server from the call that put them until each is settled, and the calls that wait for them. */
+export class Backlog<T, C extends EntryTarget> {
+  /** Who gets what. */
+  readonly dispatcher: Dispatcher<T, C>
+  readonly #init: BacklogInit<T, C>
+  readonly #redelivery: Redelivery<T>
+  readonly #idle: Set<() => void> = new Set()
+  readonly #undone: T[] = []
+  #open = 0
+  #isClosed = false
+
+  constructor(init: BacklogInit<T, C>) {
+    this.#init = init
+    this.#redelivery = new Redelivery<T>({
+      env: init.env,
+      warn: init.warn,
+      options: init.redelivery,
+      requeue: (entry) => this.#requeue(entry),
+      gone: () => this.#gone(),
+      buried: ({ item }) => init.buried(item as T),
+    })
+    this.dispatcher = new Dispatcher<T, C>({
+      policy: init.policy,
+      assigned: (entry) => entry.assigned?.resolve(),
+      unreachable: (entry, id) => this.#unreachable(entry, id),
+      warn: init.warn,
+    })
+  }
+
+  /** Items that no client has. */
+  get size(): number {
+    return this.dispatcher.size + this.#redelivery.delayed
+  }
+
+  get redelivery(): Redelivery<T> {
+    return this.#redelivery
+  }
+
+  /** Items that were accepted and then given up by {@link close}. */
+  get undone(): readonly T[] {
+    return this.#undone
+  }
+
+  /** Resolves when a client has the item. */
+  async put(entry: Entry, wait: WaitOptions): Promise<void> {
+    this.#enter(entry)
+    if (entry.state !== 'waiting') return
+    entry.assigned = new Pending<void>({
+      ...wait,
+      env: this.#init.env,
+      timedOut: () => nobodyFree(nameOf(entry), wait.timeout),
+      withdrawn: () => this.#withdraw(entry),
+    })
+    await entry.assigned.promise
+  }
+
+  /** Assigns the item now, or not at all. */
+  tryPut(entry: Entry): boolean {
+    if (this.dispatcher.wouldWait) return false
+    this.#enter(entry)
+    if (entry.state !== 'waiting') return true
+    this.#withdraw(entry)
+    return false
+  }
+
+  /** Resolves with the result, made by `decode` from its bytes; `undefined` stands for the result `undefined`. */
+  async submit<R>(entry: Entry, wait: WaitOptions, decode: (payload: Uint8Array | undefined) => R): Promise<R> {
+    const answer = new Pending<R>({
+      ...wait,
+      env: this.#init.env,
+      timedOut: () => (wasDelivered(entry) ? noResultWithin(wait.timeout) : nobodyFree(nameOf(entry), wait.timeout)),
+      aborted: (reason) => (wasDelivered(entry) ? abortedAfterDelivery(reason) : reason),
+      withdrawn: () => this.#abandon(entry),
+    })
+    entry.result = {
+      resolve: (payload) => settleWith(answer, () => decode(payload)),
+      reject: (error) => answer.reject(error),
+    }
+    this.#enter(entry)
+    return answer.promise
+  }
+
+  settled(entry: Entry, client: string, settlement: Settlement): void {
+    this.#redelivery.settled(entry, client, settlement)
+  }
+
+  /** A client is gone with entries, the oldest first: they go back to the head, in that order. */
+  lost(client: string, { sent, queued }: { sent: Entry[]; queued: Entry[] }): void {
+    for (const entry of queued.reverse()) this.#redelivery.lost(entry, client, { wasSent: false })
+    for (const entry of sent.reverse()) this.#redelivery.lost(entry, client, { wasSent: true })
+  }
+
+  /** Resolves when every item is settled, withdrawn or a dead letter. */
+  async idle(): Promise<void> {
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#idle.add(resolve))
+  }
+
+  /** Hands out nothing more. What no client has is given up now, what comes back from one, then. */
+  close(): void {
+    this.#isClosed = true
+    for (const entry of [...this.dispatcher.close(), ...this.#redelivery.close()]) this.#giveUp(entry)
+  }
+
+  #enter(entry: Entry): void {
+    checkWaiting(this.dispatcher.size, this.#init.maxWaiting)
+    this.#open += 1
+    this.dispatcher.put(entry)
+  }
+
+  #requeue(entry: Entry): void {
+    if (entry.state === 'gone') this.#open += 1 // a dead letter that is tried again
+    if (this.#isClosed) this.#giveUp(entry)
+    else this.dispatcher.requeue(entry)
+  }
+
+  #withdraw(entry: Entry): void {
+    this.dispatcher.withdraw(entry)
+    this.#gone()
+  }
+
+  /** Nobody waits for the result any more: the item is not delivered again, and a client that has it is told. */
+  #abandon(entry: Entry): void {
+    entry.isCancelled = true
+    if (entry.state === 'sent') return entry.holder?.cancel(entry)
+    if (entry.state === 'queued') entry.holder?.cancel(entry)
+    else if (!this.#redelivery.drop(entry)) this.dispatcher.withdraw(entry)
+    this.#gone()
+  }
+
+  /** The client that an entry was addressed to is gone. */
+  #unreachable(entry: Entry, id: string): void {
+    const error = clientGone(id)
+    const isAssigned = entry.assigned === undefined || entry.assigned.settled
+    if (isAssigned) return this.#redelivery.bury(entry, error)
+    entry.assigned?.reject(error)
+    this.#gone()
+  }
+
+  /** An item that will not be delivered: whoever waits for it is told, one that nobody waits for is undone. */
+  #giveUp(entry: Entry): void {
+    const isAwaited = entry.result !== undefined || entry.assigned?.settled === false
+    const error = new NetQueueError('CLOSED', 'The server is closed', {
+      delivered: wasDelivered(entry) ? 'maybe' : 'no',
+    })
+    entry.state = 'gone'
+    entry.assigned?.reject(error)
+    entry.result?.reject(error)
+    if (!isAwaited && !entry.isCancelled) this.#undone.push(entry.item as T)
+    this.#gone()
+  }
+
+  #gone(): void {
+    this.#open -= 1
+    if (this.#open > 0) return
+    for (const resolve of this.#idle) resolve()
+    this.#idle.clear()
+  }
+}
+
+export function clientGone(id: string): NetQueueError {
+  return new NetQueueError('CLIENT_GONE', `Client ${id}, to which the item was addressed, is gone`, { value: id })
+}
+
+const nameOf = ({ target }: Entry): string => (target === undefined ? 'No client' : `Client ${target.id}`)
+const wasDelivered = ({ state, attempt }: Entry): boolean => state === 'sent' || state === 'queued' || attempt > 1
+
+function settleWith<R>(answer: Pending<R>, decode: () => R): void {
+  try {
+    answer.resolve(decode())
+  } catch (error) {
+    answer.reject(error)
+  }
+}
+
+function noResultWithin(timeout: number | undefined): NetQueueError {
+  const message = `A client had the item, but gave no result within ${timeout} ms (timeout)`
+  return new NetQueueError('TIMEOUT', message, { limit: 'timeout', value: timeout, delivered: 'maybe' })
+}
+
+function abortedAfterDelivery(cause: unknown): NetQueueError {
+  return new NetQueueError('ABORTED', 'The call was aborted when a client had the item', { cause, delivered: 'maybe' })
+}

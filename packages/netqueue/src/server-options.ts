@@ -1,0 +1,71 @@
+import type { RedeliveryOptions } from './delivery/redelivery.ts'
+import type { ChooseDispatch, DispatchPolicy } from './dispatch/policies.ts'
+import type { Env } from './env/env.ts'
+import type { NetQueueError } from './errors/errors.ts'
+import type { Shape } from './message/codec.ts'
+import type { Limits } from './options/limits.ts'
+import type { Logger } from './options/logger.ts'
+import type { WaitOptions } from './queue/pending.ts'
+import type { ServerClient } from './server-client.ts'
+import type { Transport } from './transport/index.ts'
+
+export interface ServerOptions<Item, Result> extends RedeliveryOptions {
+  /** What this server puts: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
+  item?: Shape<Item>
+  /** What clients put, and what their handlers return. @default msgpack */
+  result?: Shape<Result>
+  /** Chooses who gets an item: a policy of ours, or a function. @default leastBusy() */
+  chooseDispatch?: ChooseDispatch<Item, ServerClient> | DispatchPolicy<Item, ServerClient>
+  /** Whether an original net-queue client may get items, judged by its status. @default always */
+  ready?: (client: ServerClient) => boolean
+  /** Items that each client may have waiting here once anything is read. @default 256: what waits here has nowhere else to go, so depth costs only memory */
+  prefetch?: number
+  /** This server's name, for its clients' `delivery.from`. @default a random one */
+  id?: string
+  /** The first status; see {@link Server.setStatus}. @default none */
+  status?: unknown
+  /** Listens on addresses that other machines reach although nothing authenticates clients. @default false: `INSECURE_LISTEN` */
+  insecure?: boolean
+  /** Whether the texts of errors of handlers on this side travel to clients; their codes always do. @default false */
+  exposeErrors?: boolean
+  limits?: Partial<Limits>
+  transports?: readonly Transport[]
+  logger?: Logger
+  env?: Env
+}
+
+export interface ServerEvents<Item> {
+  connect: { client: ServerClient }
+  /** A client is gone; no error where both sides said goodbye. `unsettled` items went back to the backlog. */
+  disconnect: { client: ServerClient; unsettled: number; error?: NetQueueError }
+  /** A client changed its status. */
+  status: { client: ServerClient; status: unknown }
+  /** An item was given up. */
+  deadLetter: { item: Item }
+  /** Something that nobody waits for went wrong: a peer was refused, a settle came too late … */
+  warning: { error: NetQueueError; client?: ServerClient }
+}
+
+export interface PutOptions extends WaitOptions {
+  /** One client, several, or all that are connected now: each gets the item. @default whoever is free */
+  to?: ServerClient | readonly ServerClient[] | 'all' | undefined
+  /** With `to`: those who do not get it. */
+  except?: readonly ServerClient[] | undefined
+}
+
+export interface SubmitOptions extends WaitOptions {
+  /** The one client that may do it. @default whoever is free */
+  to?: ServerClient | undefined
+}
+
+export interface ServerCloseOptions {
+  /** Milliseconds for clients to finish and to leave; then their work is cancelled. @default 5_000 */
+  timeout?: number
+  /** Why: clients of a server that restarts may come back. @default 'closed' */
+  reason?: 'closed' | 'restart'
+}
+
+/** Items whose `put` had resolved and that no client settled. */
+export interface Undone<Item> {
+  undone: Item[]
+}
