@@ -1,0 +1,111 @@
+import { writeFile } from 'node:fs/promises'
+import { listen } from 'netqueue'
+import { hashAlone } from './alone.ts'
+import { Crew } from './crew.ts'
+import type { Casualty } from './crew.ts'
+import { listFiles } from './files.ts'
+import { codecs, CONCURRENCY } from './job.ts'
+import { Manifest } from './manifest.ts'
+import { help, readOptions, UsageError } from './options.ts'
+import type { Options } from './options.ts'
+import { Progress } from './progress.ts'
+import { casualtyText, failures, listingText, outcomeText } from './report.ts'
+import { workersTable } from './table.ts'
+import { Tally } from './tally.ts'
+import { judge } from './verdict.ts'
+
+/** Hashes every file twice, with workers and alone, and compares. Resolves to the exit code. */
+async function main(options: Options): Promise<number> {
+  const { directory, workers } = options
+  const startedMs = Date.now()
+  console.log(`SHA-256 of every file below ${directory}`)
+  const listing = await listFiles(directory)
+  console.log(listingText(listing))
+  if (listing.files.length === 0) {
+    console.log('ok: there is nothing to hash')
+    return 0
+  }
+  const { manifest, casualty, redelivered, seconds } = await hashWithWorkers(listing.files, options)
+  const { expected, aloneSeconds } = await hashHere(listing.files, directory)
+  const verdict = await judge({ directory, manifest, expected, startedMs })
+  const outcome = { manifest, verdict, listing, workers, redelivered, seconds, aloneSeconds }
+  console.log(outcomeText(outcome))
+  if (options.manifest !== undefined) await writeFile(options.manifest, manifest.toString())
+
+  const failed = failures(outcome, casualty)
+  console.log(failed.length === 0 ? '\nok: every file once, as one process has them' : `\nfailed: ${failed.join('; ')}`)
+  return failed.length === 0 ? 0 : 1
+}
+
+interface Work {
+  manifest: Manifest
+  casualty: Casualty | undefined
+  redelivered: number
+  seconds: number
+}
+
+/** The job: a server hands out paths, whoever is free hashes, and one worker dies in the middle of it. */
+async function hashWithWorkers(files: readonly string[], { directory, workers, kill }: Options): Promise<Work> {
+  const server = await listen('tcp://127.0.0.1:0', codecs)
+  const crew = new Crew({ server, size: workers, directory })
+  process.once('exit', () => crew.kill())
+  await crew.ready()
+  console.log(`${server.address} has ${workers} workers, each with ${CONCURRENCY} files at once\n`)
+
+  const manifest = new Manifest()
+  const tally = new Tally()
+  const progress = new Progress('hashing ', files.length)
+  const hash = async (): Promise<void> => {
+    for await (const answer of server.map(files, { ordered: false, signal: crew.lost })) {
+      manifest.add(answer.path, answer.digest)
+      tally.add(answer)
+      progress.add(answer.digest)
+    }
+  }
+  const killOne = async (): Promise<Casualty> => {
+    // Files so few that all could be done before somebody dies: then it happens before the first one.
+    await tally.reaches(files.length > 2 * workers * CONCURRENCY ? Math.floor(files.length / 2) : 0)
+    const casualty = await crew.killOneThatHoldsItems()
+    progress.say(casualtyText(casualty))
+    return casualty
+  }
+  const [casualty] = await Promise.all([kill ? killOne() : undefined, hash()])
+  const { seconds, redelivered } = tally
+  progress.stop()
+  console.log(`\n${workersTable(crew.members, tally, casualty)}\n`)
+
+  await server.close()
+  await crew.gone()
+  return { manifest, casualty, redelivered, seconds }
+}
+
+async function hashHere(
+  files: readonly string[],
+  directory: string,
+): Promise<{ expected: Manifest; aloneSeconds: number }> {
+  const expected = new Manifest()
+  const start = performance.now()
+  const progress = new Progress('checking', files.length)
+  await hashAlone(directory, files, (path, digest) => {
+    expected.add(path, digest)
+    progress.add(digest)
+  })
+  const aloneSeconds = (performance.now() - start) / 1000
+  progress.stop()
+  console.log()
+  return { expected, aloneSeconds }
+}
+
+// Leaving by exit() kills the workers, also those that are stopped: see above.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  if (options === 'help') console.log(help)
+  else process.exit(await main(options))
+} catch (error) {
+  console.error(`\nnetqueue demo: ${error instanceof Error ? error.message : String(error)}`)
+  if (error instanceof UsageError) console.error('See npm start -- --help')
+  process.exit(error instanceof UsageError ? 2 : 1)
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import { connect, NetQueueError } from 'netqueue'
+import { digest } from './digest.ts'
+import { codecs, CONCURRENCY } from './job.ts'
+
+const [address, directory, name] = process.argv.slice(2) as [string, string, string]
+
+// Ctrl-C in a terminal reaches every process there. The server decides; a worker leaves when the server says so or is gone.
+process.on('SIGINT', () => {})
+
+try {
+  await using client = await connect(address, { ...codecs, id: name })
+  await client.process(
+    async (path, { attempt, signal }) => ({
+      path,
+      digest: await digest(join(directory, path), signal),
+      worker: client.id,
+      attempt,
+    }),
+    { concurrency: CONCURRENCY },
+  )
+} catch (error) {
+  if (!(error instanceof NetQueueError)) throw error
+  // The server died: nobody is left to tell.
+  process.exit(1)
+}
