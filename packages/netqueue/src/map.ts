@@ -59,10 +59,12 @@ interface FlowInit {
 class Flow<Item, Result> {
   readonly #submit: Submit<Item, Result>
   readonly #init: FlowInit
-  readonly #cancel: AbortController = new AbortController()
+  /** One for each item: a signal that all share would have a thousand listeners, which Node warns of and searches one by one. */
+  readonly #atWork: Set<AbortController> = new Set()
   /** In order: every item between source and reader. Otherwise: those that are done. */
   readonly #slots: Ring<Slot<Item, Result>> = new Ring()
   readonly #onAbort = (): void => this.#fail(this.#init.signal?.reason)
+  #isStopped = false
   #inside = 0
   #bytes = 0
   #isSourceDone = false
@@ -106,22 +108,23 @@ class Flow<Item, Result> {
   /** Cancels what is at work. */
   stop(): void {
     this.#init.signal?.removeEventListener('abort', this.#onAbort)
-    this.#cancel.abort()
+    this.#isStopped = true
+    for (const cancel of this.#atWork) cancel.abort()
     this.#roomy?.()
-  }
-
-  get #isStopped(): boolean {
-    return this.#cancel.signal.aborted
   }
 
   #begin(item: Item): void {
     const slot: Slot<Item, Result> = { outcome: undefined, bytes: 0 }
+    const cancel = new AbortController()
     this.#inside += 1
+    this.#atWork.add(cancel)
     if (this.#init.ordered) this.#slots.push(slot)
-    this.#submit(item, this.#cancel.signal).then(
-      ({ result, bytes }) => this.#end(slot, { status: 'fulfilled', item, value: result }, bytes),
-      (reason: unknown) => this.#end(slot, { status: 'rejected', item, reason }, 0),
-    )
+    void this.#submit(item, cancel.signal)
+      .then(
+        ({ result, bytes }) => this.#end(slot, { status: 'fulfilled', item, value: result }, bytes),
+        (reason: unknown) => this.#end(slot, { status: 'rejected', item, reason }, 0),
+      )
+      .then(() => this.#atWork.delete(cancel))
   }
 
   #end(slot: Slot<Item, Result>, outcome: MapOutcome<Item, Result>, bytes: number): void {
