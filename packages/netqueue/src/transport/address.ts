@@ -28,7 +28,7 @@ export interface HostPort {
 
 /** `127.0.0.1:7000`, `[::1]:7000`, `example.org:7000`, `:7000`; `undefined` for anything else. */
 export function parseHostPort(text: string): HostPort | undefined {
-  const parts = /^(?:\[([\d:a-f.%\w]+)\]|([^\s:/?#@[\]]*)):(\d{1,5})$/i.exec(text)
+  const parts = /^(?:\[([\w.%]*:[\w.:%]*)\]|([^\s:/?#@[\]]*)):(\d{1,5})$/.exec(text)
   if (parts === null) return undefined
   const [, bracketed, plain = '', digits] = parts
   const port = Number(digits)

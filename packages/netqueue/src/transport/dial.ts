@@ -7,16 +7,20 @@ export function dial(address: string, options: NetConnectOpts, signal: AbortSign
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const socket = connect(options)
+    const settle = (): void => signal?.removeEventListener('abort', onAbort)
     const onAbort = (): void => {
       socket.destroy()
       reject(signal?.reason)
     }
-    const settle = (): void => signal?.removeEventListener('abort', onAbort)
     signal?.addEventListener('abort', onAbort, { once: true })
-    socket.once('connect', settle)
-    socket.once('connect', () => resolve(socket))
-    socket.once('close', settle)
+    socket.once('connect', () => {
+      settle()
+      resolve(socket)
+    })
     // Stays: an error between here and the next listener must not crash the process.
-    socket.on('error', (error) => reject(connectFailed(address, error)))
+    socket.on('error', (error) => {
+      settle()
+      reject(connectFailed(address, error))
+    })
   })
 }

@@ -7,7 +7,7 @@ export interface Writer {
   write(bytes: Bytes): Promise<void> | undefined
   /** Ends our side. */
   end(): Promise<void> | undefined
-  /** What was to be sent failed: a clean end would hide that the rest is missing. May be called after the connection broke. */
+  /** What was to be sent failed: a clean end would hide that the rest is missing. */
   abort(reason: unknown): void
 }
 
@@ -66,7 +66,7 @@ export class Outlet {
     try {
       await this.#pump(iterator)
     } catch (error) {
-      this.#writer.abort(error)
+      if (!this.#failed) this.#writer.abort(error)
       throw error
     }
   }

@@ -10,6 +10,11 @@ export type Bytes = Uint8Array | Uint8ArrayList
  * `source` ends when the peer has ended its side, and throws when the connection broke. `sink` takes what is to be sent: it
  * pulls the next piece only when the previous one was taken by the operating system (that is the back-pressure), ends our side
  * when its source ends, and resolves when all of it was handed over; it rejects when the connection broke.
+ *
+ * Nothing is read before the first `next()` of `source`, and so neither an end nor a break is noticed: read, even where nothing
+ * is expected. Leaving `source` (`return()`) drops what still arrives and leaves `sink` as it is; the connection is gone when
+ * both sides have ended, or by `abort`. A clean end does not prove that all was sent: the system can hide a reset behind
+ * bytes that were not read yet, and has none for unix sockets. Each of the two is used once.
  */
 export interface ByteDuplex {
   source: AsyncIterable<Bytes>

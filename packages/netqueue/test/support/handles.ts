@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+
 /** What keeps a process alive and belongs to connections; how many of each. Timers are the test runner's too, so a `VirtualEnv` counts those. */
 export function handles(): Record<string, number> {
   const counts: Record<string, number> = {}
@@ -14,8 +16,8 @@ export function turn(): Promise<void> {
   })
 }
 
-/** Gives closing handles the turns they need; the caller compares what is left with what was there before. */
-export async function settledHandles(before: Record<string, number>): Promise<Record<string, number>> {
+/** Gives closing handles the turns they need. */
+async function settledHandles(before: Record<string, number>): Promise<Record<string, number>> {
   for (let turns = 0; turns < 2_000 && JSON.stringify(handles()) !== JSON.stringify(before); turns += 1) await turn()
   return handles()
 }
@@ -29,4 +31,9 @@ export async function steady(read: () => number): Promise<number> {
     last = read()
   }
   return last
+}
+
+/** Throws when there is more, or less, than before. */
+export async function expectHandles(before: Record<string, number>): Promise<void> {
+  assert.deepEqual(await settledHandles(before), before)
 }

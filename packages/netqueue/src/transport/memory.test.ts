@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { turn } from '../../test/support/handles.ts'
+import { memory, memoryPair } from './memory.ts'
+
+test('each memory() is a space of its own', async () => {
+  const [one, other] = [memory(), memory()]
+  const listener = await one.listen('memory:here')
+  await expect(other.connect('memory:here')).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
+  const second = await other.listen('memory:here')
+  await Promise.all([listener.close(), second.close()])
+})
+
+test('a name is used again by the listener that came after, whatever the first one does', async () => {
+  const transport = memory()
+  const first = await transport.listen('memory:here')
+  await first.close()
+  const second = await transport.listen('memory:here')
+  await first.close()
+  expect((await transport.connect('memory:here')).remoteAddress).toBe('memory:here')
+  await second.close()
+})
+
+test('a sink pulls the next piece only when the last one was taken', async () => {
+  const [one, other] = memoryPair()
+  const pulled: string[] = []
+  const sent = one.sink(
+    (function* () {
+      for (const name of ['a', 'b', 'c']) {
+        pulled.push(name)
+        yield new TextEncoder().encode(name)
+      }
+    })(),
+  )
+  const source = other.source[Symbol.asyncIterator]()
+  for (const expected of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
+    await turn()
+    expect(pulled).toEqual(expected)
+    await source.next()
+  }
+  await sent
+  expect(await source.next()).toEqual({ done: true, value: undefined })
+})
+
+test('a piece arrives as the same object, and never while the sender is still running', async () => {
+  const [one, other] = memoryPair()
+  const piece = new Uint8Array([1, 2, 3])
+  let got: unknown
+  void other.source[Symbol.asyncIterator]()
+    .next()
+    .then(({ value }) => (got = value))
+  const sent = one.sink([piece])
+  expect(got).toBeUndefined()
+  await sent
+  expect(got).toBe(piece)
+})
+
+test('is never exposed', () => {
+  expect(memory().exposed('memory:here')).toBe(false)
+})
