@@ -2,9 +2,11 @@ import { pipe } from 'it-pipe'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import type { Framing } from '../framing/framing.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Handshake, Introduction, Message, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
+import type { Handshake, Introduction, Message, PeerEnd, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
+import { endedByPeer, handshakeTimeout, lost } from './failures.ts'
 import { Outgoing } from './outgoing.ts'
 
 /** What a connection is for: it is told what the peer says, asked what to say, and told of the end. All of it is synchronous. */
@@ -42,32 +44,40 @@ export class Connection {
   /** Settles when duplex and timers are released; never rejects. */
   readonly done: Promise<void>
   readonly #init: ConnectionInit
-  readonly #chunks: AsyncIterator<Bytes>
-  readonly #outgoing: Outgoing
+  readonly #duplex: ByteDuplex
   readonly #handshake: Handshake
+  readonly #outgoing: Outgoing
+  /** Frames that go before whatever the session has: introductions and errors. */
   readonly #urgent: Uint8Array[]
+  readonly #isCut: Promise<void>
+  #cut!: () => void
+  #chunks: AsyncIterator<Bytes> | undefined
   #wire: Wire | undefined
-  /** Why no further frame is asked of the session: our goodbye is due, or was said. */
-  #ending: 'no' | 'goodbye' | 'said' = 'no'
+  /** Our goodbye, which is the last that we send: an error is one too. */
+  #ending: 'no' | 'due' | 'said' = 'no'
   /** The peer has said goodbye: nothing after it is read. */
   #goodbye = false
+  /** The session has been told of the end. */
   #finished = false
-  #deadline: Timer | undefined
-  #cut!: () => void
+  #deadline: Timer
 
+  /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
   constructor(duplex: ByteDuplex, init: ConnectionInit) {
+    const { env, limits, protocol, closeDuplex } = init
     this.#init = init
-    this.#chunks = duplex.source[Symbol.asyncIterator]()
+    this.#duplex = duplex
+    this.#handshake = protocol.handshake(init)
+    this.#urgent = this.#handshake.start()
     this.#outgoing = new Outgoing({
-      env: init.env,
+      env,
       next: () => this.#nextFrame(),
       flushed: () => this.#flushed(),
-      keepOpen: init.closeDuplex === false,
+      keepOpen: closeDuplex === false,
     })
-    this.#handshake = init.protocol.handshake(init)
-    this.#urgent = this.#handshake.start()
-    this.#deadline = init.env.setTimer(() => this.fail(this.#tooSlow()), init.limits.handshakeTimeoutMs)
-    this.done = this.#run(duplex)
+    this.#isCut = new Promise((resolve) => (this.#cut = resolve))
+    this.#deadline = env.setTimer(() => this.fail(handshakeTimeout(limits)), limits.handshakeTimeoutMs)
+    // Later, so that whoever made this connection has it before its session hears of it.
+    this.done = Promise.resolve().then(() => this.#run())
   }
 
   /** Something is to be sent: what this turn still adds leaves in the same frame. */
@@ -77,8 +87,8 @@ export class Connection {
 
   /** Sends what the session has, says goodbye, and ends when the peer has done so too. */
   end(): void {
-    if (this.#ending !== 'no') return
-    this.#ending = 'goodbye'
+    if (this.#ending !== 'no' || this.#finished) return
+    this.#ending = 'due'
     this.#linger()
     this.wake()
   }
@@ -86,11 +96,10 @@ export class Connection {
   /** Ends at once, because of an error that the peer is told. */
   fail(error: NetQueueError): void {
     if (this.#finished) return
-    this.#urgent.length = 0
-    const { code, limit, value } = error
-    const notice = { code, ...(limit !== undefined && { limit }), ...(typeof value === 'number' && { value }) }
+    const wasSaid = this.#ending === 'said'
+    const notice = noticeOf(error)
     const frame = this.#wire === undefined ? this.#handshake.error(notice) : this.#wire.error(notice)
-    if (frame !== undefined) this.#urgent.push(frame)
+    if (frame !== undefined && !wasSaid) this.#urgent.push(frame)
     this.#ending = 'said'
     this.#linger()
     this.wake()
@@ -99,73 +108,94 @@ export class Connection {
 
   /** Ends at once and without a word. */
   cut(error?: NetQueueError): void {
+    this.#urgent.length = 0
+    this.#ending = 'said'
     this.#finish(error)
     this.#cut()
   }
 
-  async #run(duplex: ByteDuplex): Promise<void> {
-    const { protocol } = this.#init
-    const framing = protocol.framing(() => this.#frameLimit())
-    const isCut = new Promise<void>((resolve) => (this.#cut = resolve))
-    const sending = pipe(this.#outgoing, framing.encode, duplex.sink).catch((cause: unknown) => this.#lost(cause))
-    const receiving = pipe(this.#incoming(), framing.decode, (frames) => this.#receive(frames)).catch(
-      (cause: unknown) => this.#broken(cause),
-    )
-    const sent = this.#init.closeDuplex === false ? Promise.race([sending, this.#outgoing.ended]) : sending
-    await Promise.race([Promise.all([sent, receiving]), isCut])
-    this.#release(duplex)
+  async #run(): Promise<void> {
+    const framing = this.#init.protocol.framing(() => this.#frameLimit())
+    await Promise.race([Promise.all([this.#send(framing), this.#receive(framing)]), this.#isCut])
+    this.#release()
+    // Whoever waits for the end must find no handle behind it.
+    if (this.#init.closeDuplex !== false) await this.#duplex.closed
   }
 
-  async #receive(frames: AsyncIterable<Uint8ArrayList>): Promise<void> {
+  /** Resolves when our last frame was taken, and the stream ended behind it unless it is to stay open. */
+  async #send(framing: Framing): Promise<void> {
+    try {
+      const sending = pipe(this.#outgoing, framing.encode, (chunks) => this.#duplex.sink(chunks))
+      await (this.#init.closeDuplex === false ? Promise.race([sending, this.#outgoing.ended]) : sending)
+      if (!this.#outgoing.hasEnded)
+        throw new TypeError('Expected the sink of the duplex to take all frames, it stopped')
+    } catch (cause) {
+      this.cut(this.#goodbye ? undefined : lost(cause))
+    }
+  }
+
+  /** Resolves when the peer has nothing more to say. */
+  async #receive(framing: Framing): Promise<void> {
+    try {
+      await pipe(this.#incoming(), framing.decode, (frames) => this.#takeAll(frames))
+    } catch (cause) {
+      if (!isPeersFault(cause)) return this.cut(lost(cause))
+      this.fail(cause)
+    }
+    if (this.#init.closeDuplex !== false && !this.#goodbye) await this.#readToEnd()
+  }
+
+  async #takeAll(frames: AsyncIterable<Uint8ArrayList>): Promise<void> {
     for await (const frame of frames) {
       const bytes = frame.subarray()
+      // Chunks may be Buffers, which are no plain arrays to codecs and users.
       this.#take(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
       if (this.#goodbye || this.#finished) break
     }
     if (this.#ending === 'no' && !this.#goodbye)
       throw new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye')
     this.end()
-    if (this.#init.closeDuplex !== false) await this.#readToEnd()
-  }
-
-  /** Reads on and drops it: closing a socket with unread bytes resets it, and the peer would not get our last words. */
-  async #readToEnd(): Promise<void> {
-    for (let more = true; more;) more = !(await this.#chunks.next().catch(() => ({ done: true }))).done
+    if (this.#wire === undefined) this.#finish(endedByPeer({ type: 'disconnect' }))
   }
 
   #take(frame: Uint8Array): void {
     if (this.#wire !== undefined) return this.#wire.decode(frame, (message) => this.#message(message))
-    const { send, wire, replay = false } = this.#handshake.take(frame)
+    if (this.#ending !== 'no') return // we have given up the introduction
+    const { send, wire, replay = false, end, refusal } = this.#handshake.take(frame)
+    if (end !== undefined) return this.#endedByPeer(end)
     this.#urgent.push(...send)
     this.wake()
+    if (refusal !== undefined) throw refusal
     if (wire !== undefined) this.#open(wire)
     if (replay) this.#take(frame)
   }
 
   #open(wire: Wire): void {
-    this.#deadline?.cancel()
+    this.#deadline.cancel()
     this.#wire = wire
     this.#init.session.opened(wire)
   }
 
   #message(message: Message): void {
     if (this.#goodbye || this.#finished) return
-    if (message.type === 'disconnect') this.#goodbye = true
-    else if (message.type === 'error')
-      throw new NetQueueError('CONNECTION_LOST', `The peer closed the connection with ${message.code}`, {
-        value: message.value,
-      })
+    if (message.type === 'disconnect' || message.type === 'error') this.#endedByPeer(message)
     else this.#init.session.take(message)
+  }
+
+  /** An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
+  #endedByPeer(end: PeerEnd): void {
+    this.#goodbye = true
+    if (end.type === 'error') this.cut(endedByPeer(end))
   }
 
   #nextFrame(): Uint8Array | undefined | 'end' {
     const urgent = this.#urgent.shift()
     if (urgent !== undefined) return urgent
     if (this.#ending === 'said') return 'end'
-    const frame = this.#wire?.encode((writer) => this.#init.session.fill(writer))
+    const frame = this.#goodbye ? undefined : this.#wire?.encode((writer) => this.#init.session.fill(writer))
     if (frame !== undefined || this.#ending === 'no') return frame
     this.#ending = 'said'
-    return this.#wire?.disconnect() ?? 'end'
+    return (this.#wire ?? this.#handshake).disconnect() ?? 'end'
   }
 
   #flushed(): void {
@@ -174,28 +204,23 @@ export class Connection {
 
   /** The chunks as a stage that does not close the stream when a later one fails: the rest is then read and dropped. */
   #incoming(): AsyncIterable<Bytes> {
-    return { [Symbol.asyncIterator]: () => ({ next: () => this.#chunks.next() }) }
+    const chunks = this.#duplex.source[Symbol.asyncIterator]()
+    this.#chunks = chunks
+    return { [Symbol.asyncIterator]: () => ({ next: () => chunks.next() }) }
   }
 
-  #lost(cause: unknown): void {
-    this.#finish(new NetQueueError('CONNECTION_LOST', `The connection was lost${reasonOf(cause)}`, { cause }))
-    this.#cut()
-  }
-
-  /** Reading ended with an error: of the stream, or coded, because of what the peer sent. */
-  async #broken(cause: unknown): Promise<void> {
-    if (!(cause instanceof NetQueueError) || cause.code === 'FRAME_TRUNCATED') return this.#lost(cause)
-    if (cause.code === 'CONNECTION_LOST') {
-      this.#finish(cause)
-      return this.#cut()
+  /** Closing a socket with unread bytes resets it, and the peer would not get our last words. */
+  async #readToEnd(): Promise<void> {
+    try {
+      while ((await this.#chunks?.next())?.done === false);
+    } catch {
+      // The end is what was waited for.
     }
-    this.fail(cause)
-    await this.#readToEnd()
   }
 
   #linger(): void {
-    this.#deadline?.cancel()
-    this.#deadline = this.#init.env.setTimer(() => this.#cut(), LINGER_MS)
+    this.#deadline.cancel()
+    this.#deadline = this.#init.env.setTimer(() => this.cut(), LINGER_MS)
   }
 
   #finish(error: NetQueueError | undefined): void {
@@ -204,13 +229,13 @@ export class Connection {
     this.#init.session.closed(error)
   }
 
-  #release(duplex: ByteDuplex): void {
-    this.#deadline?.cancel()
+  #release(): void {
+    this.#deadline.cancel()
     this.#finish(undefined)
     if (this.#init.closeDuplex === false) return
     this.#outgoing.close()
-    duplex.abort?.(new NetQueueError('CLOSED', 'The connection was closed'))
-    void Promise.resolve(this.#chunks.return?.()).catch(() => {})
+    this.#duplex.abort?.(new NetQueueError('CLOSED', 'The connection was closed'))
+    void Promise.resolve(this.#chunks?.return?.()).catch(() => {})
   }
 
   #frameLimit(): { name: string; bytes: number } {
@@ -219,17 +244,13 @@ export class Connection {
       ? { name: 'maxHelloBytes', bytes: maxHelloBytes }
       : { name: 'maxFrameBytes', bytes: maxFrameBytes }
   }
-
-  #tooSlow(): NetQueueError {
-    const { handshakeTimeoutMs } = this.#init.limits
-    const message = `The peer did not introduce itself within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`
-    return new NetQueueError('HANDSHAKE_TIMEOUT', message, { limit: 'handshakeTimeoutMs', value: handshakeTimeoutMs })
-  }
 }
 
-/** The system's code for what happened, never a peer's text. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof NetQueueError) return `: ${cause.message}`
-  const code = (cause as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? `: ${code}` : ''
+/** Whether the peer is to be told: it sent what it must not send. A stream that broke or ended has nobody at its other end. */
+function isPeersFault(cause: unknown): cause is NetQueueError {
+  return cause instanceof NetQueueError && cause.code !== 'FRAME_TRUNCATED' && cause.code !== 'CONNECTION_LOST'
+}
+
+function noticeOf({ code, limit, value }: NetQueueError): { code: string; limit?: string; value?: number } {
+  return { code, ...(limit !== undefined && { limit }), ...(typeof value === 'number' && { value }) }
 }

@@ -2,7 +2,7 @@ import type { Env } from '../env/env.ts'
 
 export interface OutgoingInit {
   env: Env
-  /** The next frame, `undefined` when there is none now, `'end'` when there will be none. */
+  /** The next frame, `undefined` when there is none now, `'end'` when there will be none. May throw: the sink then fails with it. */
   next: () => Uint8Array | undefined | 'end'
   /** The sink has taken all frames so far. */
   flushed: () => void
@@ -11,6 +11,11 @@ export interface OutgoingInit {
 }
 
 type Result = IteratorResult<Uint8Array, undefined>
+
+interface Reader {
+  resolve(result: Result): void
+  reject(reason: unknown): void
+}
 
 const DONE: Result = { done: true, value: undefined }
 
@@ -23,7 +28,8 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
   readonly ended: Promise<void>
   readonly #init: OutgoingInit
   #end!: () => void
-  #waiting: ((result: Result) => void) | undefined
+  #hasEnded = false
+  #waiting: Reader | undefined
   #isScheduled = false
   #isClosed = false
 
@@ -32,14 +38,21 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
     this.ended = new Promise((resolve) => (this.#end = resolve))
   }
 
+  /** Whether the sink has taken the last frame. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   [Symbol.asyncIterator](): this {
     return this
   }
 
   next(): Promise<Result> {
     if (this.#isClosed) return Promise.resolve(DONE)
-    this.#init.flushed()
-    return Promise.resolve(this.#make() ?? new Promise<Result>((resolve) => (this.#waiting = resolve)))
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+      this.#serve()
+    })
   }
 
   return(): Promise<Result> {
@@ -53,30 +66,43 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
     this.#isScheduled = true
     this.#init.env.afterTurn(() => {
       this.#isScheduled = false
-      if (this.#waiting === undefined) return
-      const result = this.#make()
-      if (result !== undefined) this.#answer(result)
+      this.#serve()
     })
   }
 
+  /** There will be no more frames, and the stream may end. */
   close(): void {
     this.#isClosed = true
-    this.#answer(DONE)
+    this.#takeReader()?.resolve(DONE)
+  }
+
+  /** Answers the sink, if it waits and there is something to say. A sink that waits has taken everything before. */
+  #serve(): void {
+    if (this.#waiting === undefined) return
+    try {
+      this.#init.flushed()
+      const result = this.#make()
+      if (result !== undefined) this.#takeReader()?.resolve(result)
+    } catch (error) {
+      this.#isClosed = true
+      this.#takeReader()?.reject(error)
+    }
   }
 
   #make(): Result | undefined {
     const frame = this.#init.next()
     if (frame === undefined) return undefined
     if (frame !== 'end') return { done: false, value: frame }
+    this.#hasEnded = true
     this.#end()
     if (this.#init.keepOpen) return undefined
     this.#isClosed = true
     return DONE
   }
 
-  #answer(result: Result): void {
-    const resolve = this.#waiting
+  #takeReader(): Reader | undefined {
+    const reader = this.#waiting
     this.#waiting = undefined
-    resolve?.(result)
+    return reader
   }
 }

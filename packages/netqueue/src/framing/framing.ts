@@ -2,12 +2,13 @@ import * as lengthPrefixed from 'it-length-prefixed'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
+import { gather } from './gather.ts'
 
 /** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
-  encode(frames: AsyncIterable<Uint8Array>): AsyncIterable<Bytes>
+  encode: (frames: AsyncIterable<Uint8Array>) => AsyncIterable<Bytes>
   /** Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
-  decode(chunks: AsyncIterable<Bytes>): AsyncIterable<Uint8ArrayList>
+  decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Uint8ArrayList>
 }
 
 export interface LengthPrefixedOptions {
@@ -47,18 +48,23 @@ export function lengthPrefix({ minBytes, limit }: LengthPrefixedOptions): Framin
 
     async *decode(chunks) {
       let announced = 0
+      let frameEnd = 0
       const onLength = (length: number): void => {
-        announced = length
         checkLength(length, minBytes, limit())
+        announced = length
+        frameEnd += HEADER_BYTES + length
       }
       try {
-        yield* lengthPrefixed.decode(chunks, {
-          lengthDecoder,
-          onLength,
-          onData: () => void (announced = 0),
-          maxDataLength: 0xffffffff,
-          maxLengthLength: HEADER_BYTES,
-        })
+        yield* lengthPrefixed.decode(
+          gather(chunks, () => frameEnd),
+          {
+            lengthDecoder,
+            onLength,
+            onData: () => void (announced = 0),
+            maxDataLength: 0xffffffff,
+            maxLengthLength: HEADER_BYTES,
+          },
+        )
       } catch (cause) {
         throw isUnexpectedEnd(cause) ? truncated(announced, cause) : cause
       }

@@ -58,7 +58,7 @@ export function bytes(): Codec<Uint8Array> {
 const isCodec = <T>(shape: Shape<T>): shape is Codec<T> => 'encode' in shape && 'decode' in shape
 
 function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
-  const inner = msgpack<unknown>()
+  const inner = msgpack()
   const check = (value: unknown): T => {
     const outcome = schema['~standard'].validate(value)
     if (outcome instanceof Promise) throw new TypeError('Expected the schema to validate synchronously, got a promise')

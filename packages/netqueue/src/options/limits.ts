@@ -40,7 +40,7 @@ export function limitsFrom(options: Partial<Limits> = {}): Limits {
   for (const name of Object.keys(limitDefaults) as (keyof Limits)[]) limits[name] = options[name] ?? limitDefaults[name]
   const { maxFrameBytes, maxHelloBytes, handshakeTimeoutMs, ...counts } = limits
   checkInteger('maxFrameBytes', maxFrameBytes, MIN_FRAME_BYTES, 2 ** 26)
-  checkInteger('maxHelloBytes', maxHelloBytes, 2_048, MIN_FRAME_BYTES)
+  checkInteger('maxHelloBytes', maxHelloBytes, limitDefaults.maxHelloBytes, MIN_FRAME_BYTES)
   checkMs('handshakeTimeoutMs', handshakeTimeoutMs)
   for (const [name, value] of Object.entries(counts)) checkInteger(name, value, 1)
   return limits

@@ -1,3 +1,4 @@
+import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, Framing } from '../framing/framing.ts'
 import type { Limits } from '../options/limits.ts'
 
@@ -32,7 +33,8 @@ export type Message =
   | { type: 'ping'; token: number }
   | { type: 'pong'; token: number }
   | { type: 'goaway'; code: string; reason: string }
-  | { type: 'error'; code: string; limit?: string; max?: number; value?: number }
+  /** No code: the peer gave none that we know. */
+  | { type: 'error'; code?: ErrorCode; limit?: string; max?: number; value?: number }
   | { type: 'disconnect' }
 
 /**
@@ -117,7 +119,14 @@ export interface HandshakeStep {
   wire?: Wire
   /** The frame belongs to the conversation itself, and is for the wire to decode. */
   replay?: boolean
+  /** The peer ends the introduction: nothing more is sent to it. */
+  end?: PeerEnd
+  /** We end it; the peer is told why, behind what is to be sent. */
+  refusal?: NetQueueError
 }
+
+/** How a peer ends a conversation. */
+export type PeerEnd = Extract<Message, { type: 'disconnect' | 'error' }>
 
 /** The exchange before the first item, as a synchronous machine: frames in, frames out, and a wire at its end. */
 export interface Handshake {
@@ -125,8 +134,10 @@ export interface Handshake {
   start(): Uint8Array[]
   /** Throws a coded error for a frame that does not belong here. */
   take(frame: Uint8Array): HandshakeStep
-  /** Frames that tell a peer why it is refused. */
+  /** The frame that tells the peer why it is refused; `undefined` where the protocol has none. */
   error(error: ErrorNotice): Uint8Array | undefined
+  /** The frame that gives up without an error; `undefined` where the peer is not to hear anything yet. */
+  disconnect(): Uint8Array | undefined
 }
 
 export interface HandshakeInit {

@@ -1,38 +1,43 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import type { ErrorCode } from '../../errors/errors.ts'
 import type { ErrorNotice, Message } from '../protocol.ts'
 import { decodeJson, encodeText } from './bytes.ts'
 import { frameData, frameOf, FrameType } from './frame-types.ts'
 
+/** The codes that travel in ERROR. */
+const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'BAD_MESSAGE',
+  'CODEC_MISMATCH',
+  'CREDIT_EXCEEDED',
+  'FRAME_TOO_LARGE',
+  'FRAME_TOO_SHORT',
+  'HANDSHAKE_TIMEOUT',
+  'ID_IN_USE',
+  'ITEM_TOO_LARGE',
+  'UNEXPECTED_FRAME',
+  'UNKNOWN_TYPE',
+  'VERSION_MISMATCH',
+])
+
 export function encodeError({ code, limit, max, value }: ErrorNotice): Uint8Array {
   return frameOf(FrameType.ERROR, encodeText(JSON.stringify({ code, limit, max, value })))
 }
 
-/** Keeps codes, names and numbers; whatever else a peer writes there is dropped. */
+/** Keeps what we know: codes, names of options and numbers. It never throws, for an error is not answered with another. */
 export function decodeError(frame: Uint8Array): Extract<Message, { type: 'error' }> {
-  const fields = decodeJson(frameData(frame), 'an ERROR') as Partial<Record<string, unknown>> | null
-  const code = fields?.['code']
-  const notice: Extract<Message, { type: 'error' }> = { type: 'error', code: isName(code) ? code : 'BAD_MESSAGE' }
-  if (isName(fields?.['limit'])) notice.limit = fields['limit']
-  if (typeof fields?.['max'] === 'number') notice.max = fields['max']
-  if (typeof fields?.['value'] === 'number') notice.value = fields['value']
-  return notice
+  const { code, limit, max, value } = fieldsOf(frame)
+  return {
+    type: 'error',
+    ...(CODES.has(code) && { code: code as ErrorCode }),
+    ...(typeof limit === 'string' && /^[A-Za-z]{1,64}$/.test(limit) && { limit }),
+    ...(typeof max === 'number' && { max }),
+    ...(typeof value === 'number' && { value }),
+  }
 }
 
-const isName = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z_]{1,64}$/.test(value)
-
-/** Codes with which a peer may refuse an introduction, and which then become ours. */
-const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
-  'CODEC_MISMATCH',
-  'ID_IN_USE',
-  'TOO_MANY_CONNECTIONS',
-  'VERSION_MISMATCH',
-  'UNSUPPORTED',
-])
-
-/** The error of a side whose introduction the peer refused. */
-export function refusal({ code, limit, max, value }: ErrorNotice): NetQueueError {
-  const bound = limit === undefined ? '' : ` (${limit}${max === undefined ? '' : ` ${max}`})`
-  const known = REFUSALS.has(code) ? (code as ErrorCode) : 'CONNECT_FAILED'
-  return new NetQueueError(known, `The peer refused the connection with ${code}${bound}`, { value })
+function fieldsOf(frame: Uint8Array): Partial<Record<string, unknown>> {
+  try {
+    return (decodeJson(frameData(frame), 'an ERROR') as Partial<Record<string, unknown>> | null) ?? {}
+  } catch {
+    return {}
+  }
 }

@@ -1,120 +1,152 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
 import type { ByteWriter } from './bytes.ts'
-import { decodeError, encodeError, refusal } from './error-frame.ts'
+import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
-import { decodeHello, decodeWelcome, encodeHello, encodeWelcome, isHello } from './hello.ts'
-import type { Welcome } from './hello.ts'
+import { decodeHello, encodeHello, isHello } from './hello.ts'
 import { NativeWire, unexpected } from './native-wire.ts'
-import { OriginalWire } from './original-wire.ts'
+import { OriginalWire, statusFrame } from './original-wire.ts'
+import { decodeWelcome, encodeWelcome } from './welcome.ts'
+import type { Welcome } from './welcome.ts'
 
-type Step = (frame: Uint8Array) => HandshakeStep
+const isOriginalType = (type: number): boolean => type >= FrameType.CONN && type <= FrameType.ENQUEUE
 
-abstract class BaseHandshake implements Handshake {
-  protected readonly init: HandshakeInit
-  protected readonly out: ByteWriter
-  protected abstract step: Step
-
-  constructor(init: HandshakeInit, out: ByteWriter) {
-    this.init = init
-    this.out = out
-  }
-
-  abstract start(): Uint8Array[]
-
-  take(frame: Uint8Array): HandshakeStep {
-    if (frameType(frame) === FrameType.ERROR) throw refusal(decodeError(frame))
-    return this.step(frame)
-  }
-
-  error(notice: ErrorNotice): Uint8Array | undefined {
-    return encodeError(notice)
-  }
-
-  protected hello(): Uint8Array {
-    return frameOf(FrameType.CONN, encodeHello(this.init.introduction))
-  }
-
-  protected welcome(yourId?: string): Uint8Array {
-    return frameOf(FrameType.WELCOME, encodeWelcome(this.init.introduction, this.init.limits, yourId))
-  }
-
-  /** Throws `CODEC_MISMATCH` where the two sides would not read each other's items. */
-  protected agree(welcome: Welcome): void {
-    const { item, result } = this.init.introduction
-    for (const [option, ours, theirs] of [
-      ['item', item, welcome.item],
-      ['result', result, welcome.result],
-    ] as const) {
-      if (ours === theirs) continue
-      const message = `Expected the peer's codec for \`${option}\` to be ${JSON.stringify(ours)}, got ${JSON.stringify(theirs)}`
-      throw new NetQueueError('CODEC_MISMATCH', message, { limit: option, value: theirs })
-    }
-  }
+/** How a peer may end the introduction at any time, once it has begun. */
+function endOf(frame: Uint8Array): HandshakeStep | undefined {
+  if (frameType(frame) === FrameType.DISCONN) return { send: [], end: { type: 'disconnect' } }
+  if (frameType(frame) === FrameType.ERROR) return { send: [], end: decodeError(frame) }
+  return undefined
 }
 
-/** Speaks first, and only to one of us. */
-export class ClientHandshake extends BaseHandshake {
-  protected step: Step = (frame) => this.#hello(frame)
+/** The other side's terms; throws for every other frame. */
+function welcomeOf(frame: Uint8Array, from: 'client' | 'server'): Welcome {
+  if (frameType(frame) !== FrameType.WELCOME) throw unexpected(frameType(frame))
+  return decodeWelcome(frameData(frame), from)
+}
 
-  start(): Uint8Array[] {
-    return [this.hello()]
+/** `CODEC_MISMATCH` where the two sides would not read each other's items. */
+function disagreement({ introduction }: HandshakeInit, welcome: Welcome): NetQueueError | undefined {
+  const option = (['item', 'result'] as const).find((name) => introduction[name] !== welcome[name])
+  if (option === undefined) return undefined
+  const [ours, theirs] = [introduction[option], welcome[option]]
+  const message = `Expected the peer's codec for \`${option}\` to be ${JSON.stringify(ours)}, got ${JSON.stringify(theirs)}`
+  return new NetQueueError('CODEC_MISMATCH', message, { limit: option, value: theirs })
+}
+
+const helloFrame = ({ introduction }: HandshakeInit): Uint8Array => frameOf(FrameType.CONN, encodeHello(introduction))
+
+const welcomeFrame = ({ introduction, limits }: HandshakeInit, yourId?: string): Uint8Array =>
+  frameOf(FrameType.WELCOME, encodeWelcome(introduction, limits, yourId))
+
+/** Speaks first, and only to one of us. */
+export class ClientHandshake implements Handshake {
+  readonly #init: HandshakeInit
+  readonly #out: ByteWriter
+  readonly #hello: Uint8Array
+  readonly #welcome: Uint8Array
+  /** The server's id, once it has said hello. */
+  #serverId: string | undefined
+
+  /** Throws for an introduction that does not fit. */
+  constructor(init: HandshakeInit, out: ByteWriter) {
+    this.#init = init
+    this.#out = out
+    this.#hello = helloFrame(init)
+    this.#welcome = welcomeFrame(init)
   }
 
-  #hello(frame: Uint8Array): HandshakeStep {
-    if (frameType(frame) !== FrameType.CONN) throw unexpected(frameType(frame))
-    if (!isHello(frameData(frame))) {
+  start(): Uint8Array[] {
+    return [this.#hello]
+  }
+
+  take(frame: Uint8Array): HandshakeStep {
+    return endOf(frame) ?? (this.#serverId === undefined ? this.#greet(frame) : this.#agree(frame, this.#serverId))
+  }
+
+  /** A peer that is no netqueue/1 server does not know ERROR. */
+  error(notice: ErrorNotice): Uint8Array {
+    return notice.code === 'PROTOCOL_MISMATCH' ? this.disconnect() : encodeError(notice)
+  }
+
+  disconnect(): Uint8Array {
+    return frameOf(FrameType.DISCONN)
+  }
+
+  #greet(frame: Uint8Array): HandshakeStep {
+    const type = frameType(frame)
+    if (!isOriginalType(type)) throw unexpected(type)
+    if (type !== FrameType.CONN || !isHello(frameData(frame))) {
       throw new NetQueueError(
         'PROTOCOL_MISMATCH',
         'The server is an original net-queue; connect with `protocol: netQueue()` to talk to it',
       )
     }
-    decodeHello(frameData(frame))
-    this.step = (next) => this.#welcome(next)
-    return { send: [this.welcome()] }
+    this.#serverId = decodeHello(frameData(frame)).id
+    return { send: [this.#welcome] }
   }
 
-  #welcome(frame: Uint8Array): HandshakeStep {
-    if (frameType(frame) !== FrameType.WELCOME) throw unexpected(frameType(frame))
-    const welcome = decodeWelcome(frameData(frame))
-    this.agree(welcome)
-    this.init.identify(welcome.yourId ?? this.init.introduction.id)
-    return { send: [], wire: new NativeWire(welcome, welcome.id, this.init.limits, this.out) }
+  #agree(frame: Uint8Array, serverId: string): HandshakeStep {
+    const welcome = welcomeOf(frame, 'server')
+    const refusal = disagreement(this.#init, welcome)
+    if (refusal !== undefined) return { send: [], refusal }
+    this.#init.identify(welcome.yourId ?? this.#init.introduction.id)
+    return { send: [], wire: new NativeWire(welcome, serverId, this.#init.limits, this.#out) }
   }
 }
 
 /** Listens first, and tells an original from one of us by what its first frame is. */
-export class ServerHandshake extends BaseHandshake {
-  protected step: Step = (frame) => this.#first(frame)
-  #wantedId = ''
+export class ServerHandshake implements Handshake {
+  readonly #init: HandshakeInit
+  readonly #out: ByteWriter
+  /** The id that a client of our kind asked for. */
+  #wanted: string | undefined
+
+  constructor(init: HandshakeInit, out: ByteWriter) {
+    this.#init = init
+    this.#out = out
+  }
 
   start(): Uint8Array[] {
     return []
   }
 
+  take(frame: Uint8Array): HandshakeStep {
+    if (this.#wanted === undefined) return this.#first(frame)
+    return endOf(frame) ?? this.#agree(frame, this.#wanted)
+  }
+
+  error(notice: ErrorNotice): Uint8Array {
+    return encodeError(notice)
+  }
+
+  disconnect(): Uint8Array | undefined {
+    return this.#wanted === undefined ? undefined : frameOf(FrameType.DISCONN)
+  }
+
   #first(frame: Uint8Array): HandshakeStep {
     const type = frameType(frame)
-    if (type === FrameType.CONN && isHello(frameData(frame))) return this.#hello(frame)
-    if (type < FrameType.CONN || type > FrameType.ENQUEUE) throw unexpected(type)
-    return { send: [], replay: true, wire: new OriginalWire('server', this.init.identify(''), this.init.limits) }
+    if (!isOriginalType(type)) throw unexpected(type)
+    if (type === FrameType.CONN && isHello(frameData(frame))) return this.#greet(frame)
+    return { send: [], replay: true, wire: new OriginalWire('server', this.#init.identify(''), this.#init.limits) }
   }
 
-  #hello(frame: Uint8Array): HandshakeStep {
-    this.#wantedId = decodeHello(frameData(frame)).id
-    this.step = (next) => this.#welcome(next)
-    return { send: [this.hello()] }
+  #greet(frame: Uint8Array): HandshakeStep {
+    this.#wanted = decodeHello(frameData(frame)).id
+    return { send: [helloFrame(this.#init)] }
   }
 
-  #welcome(frame: Uint8Array): HandshakeStep {
-    if (frameType(frame) !== FrameType.WELCOME) throw unexpected(frameType(frame))
-    const welcome = decodeWelcome(frameData(frame))
-    this.agree(welcome)
-    const id = this.init.identify(this.#wantedId)
-    return { send: [this.welcome(id)], wire: new NativeWire(welcome, id, this.init.limits, this.out) }
+  /** A client whose codecs differ gets our WELCOME all the same, so that both sides can name both. */
+  #agree(frame: Uint8Array, wanted: string): HandshakeStep {
+    const welcome = welcomeOf(frame, 'client')
+    const refusal = disagreement(this.#init, welcome)
+    const id = this.#init.identify(wanted)
+    const send = [welcomeFrame(this.#init, id)]
+    if (refusal !== undefined) return { send, refusal }
+    return { send, wire: new NativeWire(welcome, id, this.#init.limits, this.#out) }
   }
 }
 
-/** A client of an original server: CONN, and CONN back. */
+/** A client of an original server: CONN, and whatever comes back. An original may send an item before its CONN. */
 export class OriginalHandshake implements Handshake {
   readonly #init: HandshakeInit
 
@@ -127,10 +159,23 @@ export class OriginalHandshake implements Handshake {
   }
 
   take(frame: Uint8Array): HandshakeStep {
-    if (frameType(frame) !== FrameType.CONN) throw unexpected(frameType(frame))
-    const id = this.#init.identify(this.#init.introduction.id)
-    return { send: [], wire: new OriginalWire('client', id, this.#init.limits) }
+    const type = frameType(frame)
+    if (!isOriginalType(type)) throw unexpected(type)
+    if (type === FrameType.DISCONN) return { send: [], end: { type: 'disconnect' } }
+    const { introduction, identify, limits } = this.#init
+    const { status } = introduction
+    return {
+      send: status === undefined ? [] : [statusFrame(status)],
+      replay: true,
+      wire: new OriginalWire('client', identify(introduction.id), limits),
+    }
   }
 
-  error(): undefined {}
+  error(): Uint8Array {
+    return this.disconnect()
+  }
+
+  disconnect(): Uint8Array {
+    return frameOf(FrameType.DISCONN)
+  }
 }

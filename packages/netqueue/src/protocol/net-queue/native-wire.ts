@@ -4,9 +4,9 @@ import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../prot
 import type { ByteWriter } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
-import type { Welcome } from './hello.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
+import type { Welcome } from './welcome.ts'
 
 export const NATIVE = 'netqueue/1'
 export const nativeSupports: Supports = { credit: true, settle: true, result: true }
@@ -23,7 +23,10 @@ export class NativeWire implements Wire {
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
     this.peer = { id, tags, status, protocol: NATIVE, supports: nativeSupports, maxItemBytes, maxUnsettled }
-    this.#reader = new RecordReader(limits.maxItemBytes)
+    this.#reader = new RecordReader({
+      maxItemBytes: limits.maxItemBytes,
+      sentRecords: () => this.#writer.sentRecords,
+    })
     this.#writer = new RecordWriter(out, () => this.#reader.ordered)
   }
 

@@ -11,6 +11,8 @@ export const originalSupports: Supports = { credit: false, settle: false, result
 const NEWLINE = 0x0a
 /** Items that one ENQUEUE may hold; more would cost far more memory than the frame itself. */
 const MAX_ITEMS = 65_535
+/** The longest item that an original is sent: it loses frames of more than some 100 kB. */
+const MAX_ITEM_BYTES = 99_000
 
 /**
  * The seed's protocol, whose peers know neither credit nor settle: they have credit for one item while the socket is flushed,
@@ -27,7 +29,7 @@ export class OriginalWire implements Wire {
 
   constructor(role: Role, id: string, limits: Limits) {
     this.#role = role
-    const { maxItemBytes } = limits
+    const maxItemBytes = Math.min(limits.maxItemBytes, MAX_ITEM_BYTES)
     this.peer = {
       id,
       tags: [],
@@ -105,6 +107,11 @@ export class OriginalWire implements Wire {
   }
 }
 
+/** What an original knows as a status is text; any other value goes as JSON. */
+export function statusFrame(value: unknown): Uint8Array {
+  return frameOf(FrameType.STATUS, encodeText(typeof value === 'string' ? value : (JSON.stringify(value) ?? '')))
+}
+
 function isText(data: Uint8Array): boolean {
   try {
     decodeText(data, 'an item')
@@ -145,9 +152,7 @@ class OriginalWriter implements Writer {
   }
 
   status(value: unknown): boolean {
-    this.#frames.push(
-      frameOf(FrameType.STATUS, encodeText(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))),
-    )
+    this.#frames.push(statusFrame(value))
     return true
   }
 

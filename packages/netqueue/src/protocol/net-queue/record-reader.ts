@@ -1,16 +1,17 @@
 import { NetQueueError } from '../../errors/errors.ts'
+import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../protocol.ts'
-import { badMessage, ByteReader, decodeJson } from './bytes.ts'
+import { Assembly, unknownKind } from './assembly.ts'
+import { badMessage, ByteReader, decodeJson, decodeText } from './bytes.ts'
 import {
   CancelTarget,
-  FragmentFlag,
+  isControl,
+  isInItemLane,
+  isOrdered,
   ItemsFlag,
-  ITEM_LANE,
   Kind,
   MAX_CODE_BYTES,
   MAX_REASON_BYTES,
-  MAX_STATUS_BYTES,
-  MIN_FRAGMENT_BYTES,
   OUTCOMES,
   RECORD_OVERHEAD_BYTES,
   ResultKind,
@@ -18,20 +19,21 @@ import {
 
 type Take = (message: Message) => void
 
-/** A record that is coming in pieces. */
-interface Assembly {
-  bytes: Uint8Array
-  filled: number
+export interface RecordReaderInit {
+  maxItemBytes: number
+  /** How many ordered records the peer was sent: it cannot have taken more. */
+  sentRecords: () => number
 }
 
 /** Turns the records of BATCH frames into messages; keeps at most one unfinished record, of at most `maxItemBytes` and a little. */
 export class RecordReader {
-  readonly #maxItemBytes: number
-  #assembly: Assembly | undefined
+  readonly #init: RecordReaderInit
+  readonly #assembly: Assembly
   #ordered = 0
 
-  constructor(maxItemBytes: number) {
-    this.#maxItemBytes = maxItemBytes
+  constructor(init: RecordReaderInit) {
+    this.#init = init
+    this.#assembly = new Assembly(init.maxItemBytes + RECORD_OVERHEAD_BYTES, (bytes) => this.#tooLarge(bytes))
   }
 
   /** How many ordered records were taken, items aside: what CREDIT acknowledges. */
@@ -42,180 +44,157 @@ export class RecordReader {
   read(data: Uint8Array, take: Take): void {
     const reader = new ByteReader(data)
     if (reader.left === 0) throw badMessage('an empty batch')
-    while (reader.left > 0) this.#record(reader, take)
+    while (reader.left > 0) this.#next(reader, take)
   }
 
-  #record(reader: ByteReader, take: Take): void {
+  #next(reader: ByteReader, take: Take): void {
     const kind = reader.u8()
     if (kind === Kind.FRAGMENT) return this.#fragment(reader, take)
-    if (kind === Kind.ITEMS) return this.#items(reader, take)
-    if (kind === Kind.SETTLE) return this.#settle(reader, take)
-    if (this.#assembly !== undefined && !CONTROL_KINDS.has(kind))
-      throw badMessage('a record inside another one of its lane')
-    if (ORDERED_KINDS.has(kind)) this.#ordered += 1
-    take(message(kind, reader))
+    if (!isControl(kind) && !isInItemLane(kind)) throw unknownKind(kind)
+    if (this.#assembly.isOpen && isInItemLane(kind)) throw badMessage('a record inside another one of its lane')
+    this.#record(kind, reader, take)
   }
 
-  #items(reader: ByteReader, take: Take): void {
+  #fragment(reader: ByteReader, take: Take): void {
+    const whole = this.#assembly.take(reader)
+    if (whole === undefined) return
+    const record = new ByteReader(whole)
+    this.#record(record.u8(), record, take)
+    if (record.left > 0) throw badMessage('fragments that hold more than one record')
+  }
+
+  #record(kind: number, reader: ByteReader, take: Take): void {
+    if (isOrdered(kind)) this.#ordered += 1
+    if (kind === Kind.SETTLE) settles(reader, take)
+    else take(this.#message(kind, reader))
+  }
+
+  #message(kind: number, reader: ByteReader): Message {
+    switch (kind) {
+      case Kind.ITEMS:
+        return this.#items(reader)
+      case Kind.CREDIT:
+        return this.#credit(reader)
+      case Kind.RESULT:
+        return this.#result(reader)
+      case Kind.REJECT:
+        return { type: 'reject', seq: number(reader), ...failure(reader) }
+      case Kind.CANCEL:
+        return cancel(reader)
+      case Kind.EXTEND:
+        return { type: 'extend', seq: number(reader) }
+      case Kind.RECLAIM:
+        return { type: 'reclaim' }
+      case Kind.RELEASED:
+        return released(reader)
+      case Kind.STATUS:
+        return { type: 'status', value: status(reader) }
+      case Kind.PING:
+        return { type: 'ping', token: reader.varint() }
+      case Kind.PONG:
+        return { type: 'pong', token: reader.varint() }
+      default:
+        return { type: 'goaway', ...failure(reader) }
+    }
+  }
+
+  #items(reader: ByteReader): Message {
     const flags = reader.u8()
     if ((flags & ~ItemsFlag.WANTS_RESULT) !== 0) throw badMessage('ITEMS with flags that have no meaning', flags)
-    const attempt = reader.varint()
-    const first = reader.varint()
+    const attempt = number(reader)
+    const first = number(reader)
     const count = reader.u16()
-    if (attempt === 0 || first === 0 || count === 0) throw badMessage('ITEMS with an attempt, a number or a count of 0')
-    if (this.#assembly !== undefined) throw badMessage('items inside a record of their lane')
+    if (count === 0 || count > reader.left) throw badMessage(`ITEMS that hold no ${count} items`, count)
+    checkLast(first, count)
     const payloads: Uint8Array[] = []
     for (let index = 0; index < count; index += 1) payloads.push(this.#payload(reader))
-    take({ type: 'items', first, attempt, wantsResult: (flags & ItemsFlag.WANTS_RESULT) !== 0, payloads })
+    return { type: 'items', first, attempt, wantsResult: (flags & ItemsFlag.WANTS_RESULT) !== 0, payloads }
+  }
+
+  #credit(reader: ByteReader): Message {
+    const [limit, byteLimit, received] = [reader.varint(), reader.varint(), reader.varint()]
+    const records = reader.varint()
+    if (records > this.#init.sentRecords())
+      throw badMessage(`a CREDIT for ${records} records, which were not sent`, records)
+    return { type: 'credit', limit, byteLimit, received }
+  }
+
+  #result(reader: ByteReader): Message {
+    const seq = number(reader)
+    const kind = reader.u8()
+    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#payload(reader) }
+    if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
+    if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...failure(reader) }
+    throw badMessage('a RESULT of a kind that has no meaning', kind)
   }
 
   #payload(reader: ByteReader): Uint8Array {
     const payload = reader.bytes()
-    if (payload.byteLength > this.#maxItemBytes) throw this.#tooLarge(payload.byteLength)
+    if (payload.byteLength > this.#init.maxItemBytes) throw this.#tooLarge(payload.byteLength)
     return payload
   }
 
-  #settle(reader: ByteReader, take: Take): void {
-    const outcome = OUTCOMES[reader.u8()]
-    if (outcome === undefined) throw badMessage('a SETTLE with an outcome that has no meaning')
-    this.#ordered += 1
-    const count = reader.varint()
-    if (count === 0) throw badMessage('a SETTLE of no items')
-    for (let index = 0; index < count; index += 1) {
-      const first = reader.varint()
-      const length = reader.varint()
-      if (first === 0 || length === 0) throw badMessage('a SETTLE of an empty range')
-      take({ type: 'settle', outcome, first, length })
-    }
-  }
-
-  #fragment(reader: ByteReader, take: Take): void {
-    const lane = reader.varint()
-    const flags = reader.u8()
-    if (lane !== ITEM_LANE)
-      throw new NetQueueError('UNKNOWN_TYPE', `The peer sent a fragment in lane ${lane}`, { value: lane })
-    if (flags > (FragmentFlag.FIRST | FragmentFlag.LAST))
-      throw badMessage('a FRAGMENT with flags that have no meaning', flags)
-    const isFirst = (flags & FragmentFlag.FIRST) !== 0
-    if (isFirst !== (this.#assembly === undefined)) throw badMessage('a FRAGMENT that does not follow the one before')
-    const assembly = this.#assembly ?? this.#begin(reader.varint())
-    const piece = reader.bytes()
-    const isLast = (flags & FragmentFlag.LAST) !== 0
-    if (!isLast && piece.byteLength < MIN_FRAGMENT_BYTES)
-      throw badMessage(`a FRAGMENT of less than ${MIN_FRAGMENT_BYTES} bytes`, piece.byteLength)
-    const filled = assembly.filled + piece.byteLength
-    if (filled > assembly.bytes.byteLength || isLast !== (filled === assembly.bytes.byteLength))
-      throw badMessage('fragments that do not add up to their record')
-    assembly.bytes.set(piece, assembly.filled)
-    assembly.filled = filled
-    this.#assembly = isLast ? undefined : assembly
-    if (isLast) this.#whole(assembly.bytes, take)
-  }
-
-  #begin(total: number): Assembly {
-    if (total > this.#maxItemBytes + RECORD_OVERHEAD_BYTES) throw this.#tooLarge(total)
-    return { bytes: new Uint8Array(total), filled: 0 }
-  }
-
-  #whole(record: Uint8Array, take: Take): void {
-    const reader = new ByteReader(record)
-    if (record[0] === Kind.FRAGMENT) throw badMessage('a fragment of a fragment')
-    this.#record(reader, take)
-    if (reader.left > 0) throw badMessage('fragments that hold more than one record')
-  }
-
   #tooLarge(bytes: number): NetQueueError {
-    const message = `The peer sent an item of ${bytes} bytes; at most ${this.#maxItemBytes} are taken (maxItemBytes)`
+    const { maxItemBytes } = this.#init
+    const message = `The peer sent an item of ${bytes} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
     return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value: bytes })
   }
 }
 
-const ORDERED_KINDS: ReadonlySet<number> = new Set([Kind.RESULT, Kind.REJECT, Kind.EXTEND, Kind.STATUS, Kind.GOAWAY])
-const CONTROL_KINDS: ReadonlySet<number> = new Set([Kind.CREDIT, Kind.PING, Kind.PONG, Kind.RECLAIM, Kind.CANCEL])
+/** A sequence number or an attempt, which count from 1. */
+function number(reader: ByteReader): number {
+  const value = reader.varint()
+  if (value > 0) return value
+  throw badMessage('a number of 0 where numbers start at 1')
+}
 
-function message(kind: number, reader: ByteReader): Message {
-  switch (kind) {
-    case Kind.CREDIT: {
-      const credit = {
-        type: 'credit',
-        limit: reader.varint(),
-        byteLimit: reader.varint(),
-        received: reader.varint(),
-      } as const
-      reader.varint() // acknowledged records: of use to a session that can be resumed
-      return credit
-    }
-    case Kind.RESULT:
-      return result(reader)
-    case Kind.REJECT:
-      return { type: 'reject', ...failure(reader) }
-    case Kind.CANCEL:
-      return cancel(reader)
-    case Kind.EXTEND:
-      return { type: 'extend', seq: reader.varint() }
-    case Kind.RECLAIM:
-      return { type: 'reclaim' }
-    case Kind.RELEASED:
-      return { type: 'released', first: reader.varint(), last: reader.varint(), bytes: reader.varint() }
-    case Kind.STATUS:
-      return { type: 'status', value: status(reader) }
-    case Kind.PING:
-      return { type: 'ping', token: reader.varint() }
-    case Kind.PONG:
-      return { type: 'pong', token: reader.varint() }
-    case Kind.GOAWAY:
-      return {
-        type: 'goaway',
-        code: limitedText(reader, 'code', MAX_CODE_BYTES),
-        reason: limitedText(reader, 'reason', MAX_REASON_BYTES),
-      }
-    default:
-      throw new NetQueueError('UNKNOWN_TYPE', `The peer sent a record of kind ${kind}, which has no meaning here`, {
-        value: kind,
-      })
+function checkLast(first: number, length: number): void {
+  if (!Number.isSafeInteger(first + length - 1)) throw badMessage('numbers beyond 2^53 - 1', first)
+}
+
+function settles(reader: ByteReader, take: Take): void {
+  const outcome = OUTCOMES[reader.u8()]
+  if (outcome === undefined) throw badMessage('a SETTLE with an outcome that has no meaning')
+  const count = reader.varint()
+  if (count === 0 || count > reader.left / 2) throw badMessage(`a SETTLE that holds no ${count} ranges`, count)
+  for (let index = 0; index < count; index += 1) {
+    const first = number(reader)
+    const length = number(reader)
+    checkLast(first, length)
+    take({ type: 'settle', outcome, first, length })
   }
 }
 
-function result(reader: ByteReader): Message {
-  const seq = reader.varint()
-  const kind = reader.u8()
-  if (kind === ResultKind.VALUE) return { type: 'result', seq, value: reader.bytes() }
-  if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
-  if (kind !== ResultKind.FAILED) throw badMessage('a RESULT of a kind that has no meaning', kind)
-  return {
-    type: 'failed',
-    seq,
-    code: limitedText(reader, 'code', MAX_CODE_BYTES),
-    reason: limitedText(reader, 'reason', MAX_REASON_BYTES),
-  }
-}
-
-function failure(reader: ByteReader): { seq: number; code: string; reason: string } {
-  return {
-    seq: reader.varint(),
-    code: limitedText(reader, 'code', MAX_CODE_BYTES),
-    reason: limitedText(reader, 'reason', MAX_REASON_BYTES),
-  }
+function released(reader: ByteReader): Message {
+  const first = number(reader)
+  const last = reader.varint()
+  const bytes = reader.varint()
+  if (last < first - 1 || (last < first && bytes > 0)) throw badMessage('a RELEASED that runs backwards', last)
+  return { type: 'released', first, last, bytes }
 }
 
 function cancel(reader: ByteReader): Message {
   const target = reader.u8()
-  if (target === CancelTarget.ITEM) return { type: 'cancel', seq: reader.varint() }
-  throw new NetQueueError('UNKNOWN_TYPE', `The peer cancelled something of kind ${target}, which has no meaning here`, {
+  const id = number(reader)
+  if (target === CancelTarget.ITEM) return { type: 'cancel', seq: id }
+  if (target !== CancelTarget.REQUEST) throw badMessage('a CANCEL of a target that has no meaning', target)
+  throw new NetQueueError('UNKNOWN_TYPE', 'The peer cancelled a request, and requests are not known here', {
     value: target,
   })
 }
 
-function limitedText(reader: ByteReader, what: string, maxBytes: number): string {
-  const text = reader.text(`a ${what}`)
-  if (text.length > maxBytes)
-    throw badMessage(`a ${what} of ${text.length} characters; at most ${maxBytes} bytes are allowed`)
-  return text
+function failure(reader: ByteReader): { code: string; reason: string } {
+  return { code: text(reader, 'code', MAX_CODE_BYTES), reason: text(reader, 'reason', MAX_REASON_BYTES) }
+}
+
+function text(reader: ByteReader, what: string, maxBytes: number): string {
+  const data = reader.bytes()
+  if (data.byteLength <= maxBytes) return decodeText(data, `a ${what}`)
+  throw badMessage(`a ${what} of ${data.byteLength} bytes; at most ${maxBytes} are allowed`, data.byteLength)
 }
 
 function status(reader: ByteReader): unknown {
   const data = reader.bytes()
-  if (data.byteLength > MAX_STATUS_BYTES)
-    throw badMessage(`a status of ${data.byteLength} bytes; at most ${MAX_STATUS_BYTES} are allowed`, data.byteLength)
-  return decodeJson(data, 'a status')
+  if (data.byteLength <= MAX_STATUS_BYTES) return decodeJson(data, 'a status')
+  throw badMessage(`a status of ${data.byteLength} bytes; at most ${MAX_STATUS_BYTES} are allowed`, data.byteLength)
 }

@@ -4,6 +4,7 @@ import { FrameType, TYPE_BYTES } from './frame-types.ts'
 import {
   CancelTarget,
   FragmentFlag,
+  isOrdered,
   ItemsFlag,
   ITEM_LANE,
   Kind,
@@ -16,24 +17,30 @@ import {
 } from './record-kinds.ts'
 
 /**
- * Longest frame that is written. On loopback a write of 64 KiB or more falls into two segments and moves a quarter as much.
- * Source: measured, see docs/protocol.md "Batches".
+ * Longest frame that is written, its 4 bytes of length aside: 61,440 with them. On loopback, writes of 64 KiB and more fall
+ * into two segments and move a quarter as much.
  */
-export const CUT_BYTES = 61_440
+export const CUT_BYTES = 61_436
+/** The longest payload that is put into a frame whole; there is room for what surrounds it, and for control records. */
+export const MAX_WHOLE_BYTES = 60_800
 
 /** Bytes that ordered records leave free, so that control records always fit. */
 const CONTROL_BYTES = 256
+/** The longest control record: CREDIT. */
+const MAX_CONTROL_RECORD_BYTES = 1 + 4 * MAX_VARINT_BYTES
 /** kind, lane, flags, total and length of a FRAGMENT, at their longest. */
 const FRAGMENT_OVERHEAD_BYTES = 3 + 2 * MAX_VARINT_BYTES
-/** The longest payload that is put into a frame whole. */
-const MAX_WHOLE_BYTES = CUT_BYTES - TYPE_BYTES - CONTROL_BYTES - RECORD_OVERHEAD_BYTES
 const MAX_COUNT = 0xffff
 
 /** A record too long for one frame: what precedes its payload, the payload, and how much of both has left. */
 interface Fragmented {
+  seq: number
+  isOrdered: boolean
   head: Uint8Array
   payload: Uint8Array
   sent: number
+  /** It was cancelled meanwhile: CANCEL follows its last piece. */
+  isCancelled: boolean
 }
 
 /** Items in a row that share attempt and flags make one ITEMS record, whose count is filled in as they come. */
@@ -51,11 +58,17 @@ export class RecordWriter implements Writer {
   readonly #ordered: () => number
   #run: Run | undefined
   #fragmented: Fragmented | undefined
+  #sentRecords = 0
 
   /** `out` has room for {@link CUT_BYTES}; `ordered` tells how many ordered records were taken from the peer. */
   constructor(out: ByteWriter, ordered: () => number) {
     this.#out = out
     this.#ordered = ordered
+  }
+
+  /** How many ordered records are on their way, the last byte of each included: the peer cannot have taken more. */
+  get sentRecords(): number {
+    return this.#sentRecords
   }
 
   /** The next frame with what `fill` writes, or what was left of a long record; `undefined` for neither. */
@@ -69,27 +82,31 @@ export class RecordWriter implements Writer {
   }
 
   credit(limit: number, byteLimit: number, received: number): void {
-    this.#begin(Kind.CREDIT)
+    this.#control(Kind.CREDIT)
     for (const value of [limit, byteLimit, received, this.#ordered()]) this.#out.varint(value)
   }
 
   reclaim(): void {
-    this.#begin(Kind.RECLAIM)
+    this.#control(Kind.RECLAIM)
   }
 
   cancel(seq: number): void {
-    this.#begin(Kind.CANCEL)
+    if (this.#fragmented?.seq === seq && !this.#fragmented.isOrdered) {
+      this.#fragmented.isCancelled = true
+      return
+    }
+    this.#control(Kind.CANCEL)
     this.#out.u8(CancelTarget.ITEM)
     this.#out.varint(seq)
   }
 
   ping(token: number): void {
-    this.#begin(Kind.PING)
+    this.#control(Kind.PING)
     this.#out.varint(token)
   }
 
   pong(token: number): void {
-    this.#begin(Kind.PONG)
+    this.#control(Kind.PONG)
     this.#out.varint(token)
   }
 
@@ -114,7 +131,7 @@ export class RecordWriter implements Writer {
       return true
     }
     if (payload.byteLength > MAX_WHOLE_BYTES)
-      return this.#fragment((out) => itemsHeader(out, seq, attempt, wantsResult, 1), payload)
+      return this.#fragment(Kind.ITEMS, seq, payload, (out) => itemsHeader(out, seq, attempt, wantsResult, 1))
     if (!this.#fits(payload.byteLength + RECORD_OVERHEAD_BYTES)) return false
     const countAt = itemsHeader(this.#out, seq, attempt, wantsResult, 0)
     this.#run = { countAt, count: 0, next: seq, attempt, wantsResult }
@@ -140,9 +157,11 @@ export class RecordWriter implements Writer {
       out.varint(seq)
       out.u8(value === undefined ? ResultKind.UNDEFINED : ResultKind.VALUE)
     }
-    if (value !== undefined && value.byteLength > MAX_WHOLE_BYTES) return this.#fragment(header, value)
+    if (value !== undefined && value.byteLength > MAX_WHOLE_BYTES)
+      return this.#fragment(Kind.RESULT, seq, value, header)
     if (!this.#fits((value?.byteLength ?? 0) + RECORD_OVERHEAD_BYTES)) return false
     this.#run = undefined
+    this.#sentRecords += 1
     header(this.#out)
     if (value !== undefined) this.#out.bytes(value)
     return true
@@ -187,7 +206,14 @@ export class RecordWriter implements Writer {
 
   #begin(kind: number): void {
     this.#run = undefined
+    if (isOrdered(kind)) this.#sentRecords += 1
     this.#out.u8(kind)
+  }
+
+  #control(kind: number): void {
+    if (this.#out.left < MAX_CONTROL_RECORD_BYTES)
+      throw new RangeError(`Expected at most ${CONTROL_BYTES} bytes of control records in a frame`)
+    this.#begin(kind)
   }
 
   #join(run: Run, payload: Uint8Array): void {
@@ -203,12 +229,13 @@ export class RecordWriter implements Writer {
   }
 
   /** Takes a long record, to leave in pieces in this frame and those that follow. */
-  #fragment(header: (out: ByteWriter) => void, payload: Uint8Array): boolean {
+  #fragment(kind: number, seq: number, payload: Uint8Array, header: (out: ByteWriter) => void): boolean {
     if (!this.#drain()) return false
     const head = new ByteWriter(new Uint8Array(RECORD_OVERHEAD_BYTES))
     header(head)
     head.varint(payload.byteLength)
-    this.#fragmented = { head: head.take(), payload, sent: 0 }
+    const fragmented = { seq, isOrdered: isOrdered(kind), payload, head: head.take() }
+    this.#fragmented = { ...fragmented, sent: 0, isCancelled: false }
     this.#drain()
     return true
   }
@@ -225,6 +252,8 @@ export class RecordWriter implements Writer {
     record.sent += length
     if (record.sent < total) return false
     this.#fragmented = undefined
+    if (record.isOrdered) this.#sentRecords += 1
+    if (record.isCancelled) this.cancel(record.seq)
     return true
   }
 

@@ -1,0 +1,42 @@
+import { NetQueueError } from '../errors/errors.ts'
+import type { ErrorCode } from '../errors/errors.ts'
+import type { Limits } from '../options/limits.ts'
+import type { PeerEnd } from '../protocol/protocol.ts'
+
+/** The codes with which a peer refuses an introduction for a reason that its user must know; all others are a lost connection. */
+const REFUSALS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
+  'CODEC_MISMATCH',
+  'ID_IN_USE',
+  'VERSION_MISMATCH',
+])
+
+/** The peer ended the conversation, with an error, or before it had begun. */
+export function endedByPeer(end: PeerEnd): NetQueueError {
+  if (end.type === 'disconnect') return new NetQueueError('CONNECTION_LOST', 'The peer declined the connection')
+  const { code, limit, max, value } = end
+  const bound = limit === undefined ? '' : ` (${limit}${max === undefined ? '' : ` ${max}`})`
+  const why = code === undefined ? 'an error that this side does not know' : `${code}${bound}`
+  const known = code !== undefined && REFUSALS.has(code) ? code : 'CONNECTION_LOST'
+  return new NetQueueError(known, `The peer closed the connection with ${why}`, {
+    ...(limit !== undefined && { limit }),
+    ...(value !== undefined && { value }),
+  })
+}
+
+/** The stream broke, or ended within a frame. */
+export function lost(cause: unknown): NetQueueError {
+  if (cause instanceof NetQueueError && cause.code === 'CONNECTION_LOST') return cause
+  return new NetQueueError('CONNECTION_LOST', `The connection was lost${reasonOf(cause)}`, { cause })
+}
+
+export function handshakeTimeout({ handshakeTimeoutMs }: Limits): NetQueueError {
+  const message = `The peer did not introduce itself within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`
+  return new NetQueueError('HANDSHAKE_TIMEOUT', message, { limit: 'handshakeTimeoutMs', value: handshakeTimeoutMs })
+}
+
+/** The system's code for what happened, never a peer's text. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof NetQueueError) return `: ${cause.message}`
+  const code = (cause as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? `: ${code}` : ''
+}

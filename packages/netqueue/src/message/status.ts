@@ -1,0 +1,19 @@
+/** The longest status, in bytes of its JSON text: it has to fit the introduction, beside everything else there. */
+export const MAX_STATUS_BYTES = 4_096
+
+const encoder = new TextEncoder()
+
+/** Throws a `TypeError` for what JSON cannot carry and a `RangeError` for what is too long. */
+export function checkStatus(status: unknown): void {
+  const bytes = encoder.encode(jsonOf(status)).byteLength
+  if (bytes <= MAX_STATUS_BYTES) return
+  throw new RangeError(`Expected \`status\` to have at most ${MAX_STATUS_BYTES} bytes as JSON, got ${bytes}`)
+}
+
+function jsonOf(status: unknown): string {
+  try {
+    return JSON.stringify(status) ?? 'null'
+  } catch (cause) {
+    throw new TypeError('Expected `status` to be a value that JSON carries', { cause })
+  }
+}

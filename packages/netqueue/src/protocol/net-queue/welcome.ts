@@ -1,0 +1,91 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import { limitDefaults, MIN_FRAME_BYTES } from '../../options/limits.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { Introduction } from '../protocol.ts'
+import { badMessage, decodeJson, encodeText } from './bytes.ts'
+import { TYPE_BYTES } from './frame-types.ts'
+import { hasControl, MAX_ID_BYTES, VERSION } from './hello.ts'
+
+/** The terms that each side announces when both have said hello. */
+export interface Welcome {
+  item: string
+  result: string
+  tags: string[]
+  status: unknown
+  maxFrameBytes: number
+  maxItemBytes: number
+  maxUnsettled: number
+  /** Server: the id that the client has from now on. */
+  yourId: string | undefined
+}
+
+/** The longest WELCOME, which every peer takes. */
+const MAX_WELCOME_BYTES = limitDefaults.maxHelloBytes - TYPE_BYTES
+
+/** `yourId` is what a server tells its client. Throws `ENCODE_FAILED` for tags, status or names that do not fit. */
+export function encodeWelcome(introduction: Introduction, limits: Limits, yourId: string | undefined): Uint8Array {
+  const { id, item, result, tags, status, nonce } = introduction
+  const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
+  const fromServer = yourId === undefined ? {} : { session: hex(nonce), you: { id: yourId } }
+  const data = encodeText(
+    JSON.stringify({
+      version: VERSION,
+      id,
+      item,
+      result,
+      limits: { frameBytes, itemBytes, unsettled },
+      tags: yourId === undefined ? tags : undefined,
+      status,
+      ...fromServer,
+    }),
+  )
+  if (data.byteLength <= MAX_WELCOME_BYTES) return data
+  const message = `Expected tags, status and codec names to make an introduction of at most ${MAX_WELCOME_BYTES} bytes, got ${data.byteLength}`
+  throw new NetQueueError('ENCODE_FAILED', message, { value: data.byteLength })
+}
+
+/** Throws `BAD_MESSAGE`; keys that we do not know are left alone. */
+export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welcome {
+  const fields = record(decodeJson(data, 'a WELCOME'), 'a WELCOME')
+  if (fields['version'] !== VERSION) throw badMessage('a WELCOME of another version than agreed')
+  const limits = record(fields['limits'], 'the limits of a WELCOME')
+  name(fields['id'], 'id')
+  return {
+    item: name(fields['item'], 'item'),
+    result: name(fields['result'], 'result'),
+    tags: list(fields['tags']),
+    status: fields['status'],
+    maxFrameBytes: count(limits['frameBytes'], 'frameBytes', MIN_FRAME_BYTES),
+    maxItemBytes: count(limits['itemBytes'], 'itemBytes', 1),
+    maxUnsettled: count(limits['unsettled'], 'unsettled', 1),
+    yourId: from === 'server' ? yourIdOf(fields) : undefined,
+  }
+}
+
+function yourIdOf(fields: Record<string, unknown>): string {
+  name(fields['session'], 'session')
+  return name(record(fields['you'], 'you in a WELCOME')['id'], 'you.id')
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw badMessage(`${what} that is no object`)
+}
+
+function name(value: unknown, field: string): string {
+  if (typeof value === 'string' && encodeText(value).byteLength <= MAX_ID_BYTES && !hasControl(value)) return value
+  throw badMessage(`a WELCOME whose ${field} is no name of at most ${MAX_ID_BYTES} bytes without control characters`)
+}
+
+function count(value: unknown, field: string, min: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return value as number
+  throw badMessage(`a WELCOME whose ${field} is no integer from ${min}`, value)
+}
+
+function list(value: unknown): string[] {
+  if (value === undefined) return []
+  if (Array.isArray(value) && value.every((tag) => typeof tag === 'string')) return value
+  throw badMessage('a WELCOME whose tags are no list of names')
+}
+
+const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
