@@ -12,7 +12,9 @@ export interface SocketInit {
  * the other side sees an end, and cannot always tell it when unread bytes wait there: only a frame that is cut short is sure to show it.
  */
 export function fromSocket(socket: Socket, { remoteAddress }: SocketInit): ByteDuplex {
-  return fromStreams({ readable: socket, writable: socket, remoteAddress, cut: () => cut(socket) })
+  const closed = new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
+  const duplex = fromStreams({ readable: socket, writable: socket, remoteAddress, cut: () => cut(socket) })
+  return Object.assign(duplex, { closed })
 }
 
 function cut(socket: Socket): void {

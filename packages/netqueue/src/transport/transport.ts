@@ -21,6 +21,8 @@ export interface ByteDuplex {
   sink: Sink<Source<Bytes>, Promise<void>>
   /** Cuts the connection at once; `source` and `sink` then fail or end. Where it is missing, ending both sides has to do. */
   abort?(reason: Error): void
+  /** Resolves when the system has released the connection, behind its end or `abort`. */
+  closed?: Promise<void>
   /** Where the other end is, as an address for people and logs. */
   remoteAddress?: string
 }
