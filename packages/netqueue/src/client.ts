@@ -17,6 +17,7 @@ import { Emitter } from './events/emitter.ts'
 import type { Listener } from './events/emitter.ts'
 import { codecFrom, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
+import { checkStatus } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import { silent } from './options/logger.ts'
 import type { Logger } from './options/logger.ts'
@@ -104,6 +105,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     } = options
     const limits = limitsFrom(options.limits)
     checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
+    checkStatus(options.status)
     const warn = (error: NetQueueError): void => this.#warn(error)
     const inbox = new Inbox({ env, prefetch, countReaders: true, warn })
     super(inbox)
@@ -211,6 +213,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   /** Tells the server something about this client, for its dispatch policy and its users: any value that JSON carries. */
   setStatus(status: unknown): void {
     this.#checkOpen()
+    checkStatus(status)
     this.#link.setStatus(status)
   }
 

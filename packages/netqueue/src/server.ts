@@ -17,9 +17,11 @@ import { mapThrough } from './map.ts'
 import type { MapOptions, MapOutcome } from './map.ts'
 import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
+import { checkStatus } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import { silent } from './options/logger.ts'
+import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait, Pending } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
@@ -100,6 +102,8 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     this.#inbox = inbox
     this.#codec = codecFrom('item', options.item)
     this.#resultCodec = codecFrom('result', options.result)
+    checkId(this.id)
+    checkStatus(options.status)
     this.#status = options.status
     this.#backlog = new Backlog<Item, ServerClient>({
       env,
@@ -238,6 +242,7 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
   /** Tells all clients, and those that come, something about this server: any value that JSON carries. */
   setStatus(status: unknown): void {
     this.#checkOpen()
+    checkStatus(status)
     this.#status = status
     this.#clientele.setStatus(status)
   }

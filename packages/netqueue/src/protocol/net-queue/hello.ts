@@ -29,12 +29,16 @@ export function isHello(data: Uint8Array): boolean {
 }
 
 /** Throws a `RangeError` for an id that no peer would take. */
+export function checkId(id: string): void {
+  const bytes = encodeText(id).byteLength
+  if (bytes <= MAX_ID_BYTES && !hasControl(id)) return
+  const rule = `at most ${MAX_ID_BYTES} bytes of UTF-8 without control characters`
+  throw new RangeError(`Expected \`id\` to have ${rule}, got ${JSON.stringify(id)} (${bytes} bytes)`)
+}
+
 export function encodeHello({ id, nonce }: Introduction): Uint8Array {
+  checkId(id)
   const name = encodeText(id)
-  if (name.byteLength > MAX_ID_BYTES || hasControl(id)) {
-    const rule = `at most ${MAX_ID_BYTES} bytes of UTF-8 without control characters`
-    throw new RangeError(`Expected \`id\` to have ${rule}, got ${JSON.stringify(id)} (${name.byteLength} bytes)`)
-  }
   const data = new Uint8Array(FIXED_BYTES + name.byteLength)
   data.set(MAGIC)
   data.set([VERSION, VERSION, 0, 0], MAGIC.byteLength)
