@@ -82,10 +82,14 @@ async function ablePeers(workload, names) {
   /** @type {Named[]} */
   const able = []
   for (const name of names) {
-    const peer = await loadPeer(name)
-    const reason = await whyNot(workload, peer)
-    if (reason === undefined) able.push([name, peer])
-    else console.log(`bench: ${name} is skipped: ${reason}`)
+    try {
+      const peer = await loadPeer(name)
+      const reason = await whyNot(workload, peer)
+      if (reason !== undefined) throw new Error(reason)
+      able.push([name, peer])
+    } catch (error) {
+      console.log(`bench: ${name} is skipped: ${/** @type {Error} */ (error).message}`)
+    }
   }
   return able
 }
