@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+
+import { connect, listen, memory, memoryPair, NetQueueError } from '../../src/index.ts'
+import type { Client, ClientOptions, Env, Server, ServerOptions } from '../../src/index.ts'
+import { host } from '../../src/env/host.ts'
+import { turn } from './handles.ts'
+import { VirtualEnv } from './virtual-env.ts'
+
+/** Time stands still until `advance`; what a turn of the event loop does not wait for goes on as ever. */
+export class Clock extends VirtualEnv {
+  override afterTurn(callback: () => void): void {
+    host.afterTurn(callback)
+  }
+
+  override randomBytes(length: number): Uint8Array {
+    return host.randomBytes(length)
+  }
+}
+
+/** A place of its own for servers and clients, in memory: closes all of them, and has then nothing left. */
+export class Place implements AsyncDisposable {
+  readonly clock = new Clock()
+  readonly address = 'memory:here'
+  readonly #transports = [memory()]
+  readonly #open: { close(options: { timeout: number }): Promise<unknown> }[] = []
+
+  get #shared(): { env: Env; transports: ReturnType<typeof memory>[] } {
+    return { env: this.clock, transports: this.#transports }
+  }
+
+  async listen<Item = string, Result = string>(
+    options: ServerOptions<Item, Result> = {},
+  ): Promise<Server<Item, Result>> {
+    return this.#keep(await listen<Item, Result>(this.address, { ...this.#shared, ...options }))
+  }
+
+  async connect<In = string, Out = string>(options: ClientOptions<In, Out> = {}): Promise<Client<In, Out>> {
+    return this.#keep(await connect<In, Out>(this.address, { ...this.#shared, ...options }))
+  }
+
+  /** A client whose connection `lose` cuts, as when a cable is pulled. */
+  async attach<In = string, Out = string>(
+    server: Server<In, Out>,
+    options: ClientOptions<In, Out> = {},
+  ): Promise<{ client: Client<In, Out>; lose: () => void }> {
+    const [here, there] = memoryPair()
+    const accepted = server.accept(there)
+    const client = this.#keep(await connect<In, Out>(here, { ...this.#shared, ...options }))
+    await accepted
+    return { client, lose: () => here.abort?.(new Error('the cable was pulled')) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closing = this.#open.map((node) => node.close({ timeout: 0 }))
+    await this.pass(Promise.all(closing))
+    assert.equal(this.clock.timers, 0, 'Expected no timer to remain')
+  }
+
+  /** Lets time pass until a promise settles. */
+  async pass<T>(promise: Promise<T>): Promise<T> {
+    const isSettled = promise.then(
+      () => true,
+      () => true,
+    )
+    for (let rounds = 0; rounds < 1_000; rounds += 1) {
+      if (await Promise.race([isSettled, rest().then(() => false)])) break
+      this.clock.advance(1_000)
+    }
+    return promise
+  }
+
+  #keep<N extends { close(options: { timeout: number }): Promise<unknown> }>(node: N): N {
+    this.#open.push(node)
+    return node
+  }
+}
+
+/** Long enough for everything between two nodes in one process to come to rest. */
+export async function rest(): Promise<void> {
+  for (let turns = 0; turns < 30; turns += 1) await turn()
+}
+
+/** Waits, turn by turn, until something is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let turns = 0; turns < 100_000; turns += 1) {
+    if (isSo()) return
+    await turn()
+  }
+  assert.fail(`Expected this to become so: ${isSo.toString()}`)
+}
+
+/** What an error is called: its code where it has one. */
+export function codeOf(error: unknown): string {
+  if (error instanceof NetQueueError) return error.code
+  return error instanceof Error ? error.name : String(error)
+}
+
+/** Makes a call and says, whenever asked, what it has done: `returns …`, `throws …`, `resolves …`, `rejects …` or `waits`. */
+export function observe(call: () => unknown): () => string {
+  let outcome = 'waits'
+  try {
+    const value = call()
+    if (isThenable(value)) {
+      value.then(
+        (result) => (outcome = said('resolves', result)),
+        (error: unknown) => (outcome = `rejects ${codeOf(error)}`),
+      )
+    } else outcome = said('returns', value)
+  } catch (error) {
+    outcome = `throws ${codeOf(error)}`
+  }
+  return () => outcome
+}
+
+const said = (verb: string, value: unknown): string =>
+  value === undefined ? verb : `${verb} ${typeof value === 'function' ? 'function' : textOf(value)}`
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))

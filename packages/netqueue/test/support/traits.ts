@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+
+/**
+ * Reads a table of traits: the first line names the situations, each further one a call and what it does in each of them.
+ * Every line becomes a test. Fails for a call that the table misses.
+ */
+export function traits(
+  table: string,
+  calls: readonly string[],
+  outcome: (call: string, situation: string) => Promise<string>,
+): void {
+  const [header = [], ...rows] = table
+    .trim()
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+  const situations = header.slice(1)
+
+  test('the table has a line for every call', () => {
+    expect(rows.map(([call]) => call)).toEqual(calls)
+  })
+
+  for (const [call = '', ...expected] of rows)
+    test(`${call}`, async () => {
+      const actual: string[] = []
+      for (const situation of situations) actual.push(await outcome(call, situation))
+      expect(Object.fromEntries(situations.map((name, index) => [name, actual[index]]))).toEqual(
+        Object.fromEntries(situations.map((name, index) => [name, expected[index]])),
+      )
+    })
+}

@@ -1,0 +1,123 @@
+import { describe } from 'vitest'
+import type { Client, Delivery, Server } from '../src/index.ts'
+import { observe, Place, rest } from './support/nodes.ts'
+import { traits } from './support/traits.ts'
+
+type Act = (client: Client<string, string>) => unknown
+
+interface Cast {
+  server: Server<string, string>
+  client: Client<string, string>
+  /** Breaks the connection. */
+  lose: () => void
+}
+
+/** Each brings a client into a state before the call, and may return what happens after it. In the order of the table's columns. */
+const SITUATIONS: Record<string, Bring> = {
+  /** The server reads, and an item of its is here. */
+  async ready({ server, client }: Cast) {
+    server.process(() => {}).catch(() => {})
+    server.put('a').catch(() => {})
+    await client.poll()
+  },
+  /** The server neither reads nor sends. */
+  async idle() {},
+  async 'idle, then close()'({ client }: Cast) {
+    return () => void client.close()
+  },
+  async 'idle, then the server closes'({ server }: Cast) {
+    return () => void server.close()
+  },
+  async 'idle, then the connection breaks'({ lose }: Cast) {
+    return lose
+  },
+  /** close() waits for a handler. */
+  async closing({ server, client }: Cast) {
+    server.put('a').catch(() => {})
+    await client.receive()
+    void client.close()
+  },
+  async closed({ client }: Cast) {
+    await client.close()
+  },
+  /** The connection broke. */
+  async lost({ client, lose }: Cast) {
+    lose()
+    await client.closed
+  },
+}
+
+type Bring = (cast: Cast) => Promise<(() => void) | void>
+const first = async (loop: AsyncIterator<unknown>): Promise<unknown> => {
+  const { done, value } = await loop.next()
+  return done === true ? 'the end' : value
+}
+async function* itemsOf(deliveries: AsyncIterable<Delivery<string>>): AsyncGenerator<string> {
+  for await (const { item } of deliveries) yield item
+}
+
+const CALLS: Record<string, Act> = {
+  'put(x)': (c) => c.put('x'),
+  'tryPut(x)': (c) => c.tryPut('x'),
+  'putAll([x])': (c) => c.putAll(['x']),
+  'putAll([])': (c) => c.putAll([]),
+  'sink([x])': (c) => c.sink(['x']),
+  'setStatus(x)': (c) => c.setStatus('x'),
+  'get()': (c) => c.get(),
+  'tryGet()': (c) => c.tryGet(),
+  'getAll()': (c) => c.getAll(),
+  'poll()': (c) => c.poll(),
+  'receive()': async (c) => (await c.receive()).item,
+  'for await': (c) => first(c[Symbol.asyncIterator]()),
+  'items()': (c) => first(c.items()),
+  source: (c) => first(c.source),
+  'deliveries()': (c) => first(itemsOf(c.deliveries())),
+  'process()': (c) => c.process(() => {}),
+  'on()': (c) => c.on('status', () => {}),
+  'close()': (c) => c.close(),
+  asyncDispose: (c) => c[Symbol.asyncDispose](),
+  closed: async (c) => (await c.closed).error?.code ?? 'no error',
+  state: (c) => c.state,
+}
+
+/** What each call does in each situation. */
+const TABLE = `
+call         | ready                 | idle              | idle, then close() | idle, then the server closes | idle, then the connection breaks | closing          | closed            | lost
+put(x)       | resolves              | waits             | waits              | waits                        | rejects CONNECTION_LOST          | rejects CLOSED   | rejects CLOSED    | rejects CONNECTION_LOST
+tryPut(x)    | returns true          | returns false     | returns false      | returns false                | returns false                    | throws CLOSED    | throws CLOSED     | throws CONNECTION_LOST
+putAll([x])  | resolves              | waits             | waits              | waits                        | rejects CONNECTION_LOST          | rejects CLOSED   | rejects CLOSED    | rejects CONNECTION_LOST
+putAll([])   | resolves              | resolves          | resolves           | resolves                     | resolves                         | resolves         | resolves          | resolves
+sink([x])    | resolves              | waits             | waits              | waits                        | rejects CONNECTION_LOST          | rejects CLOSED   | rejects CLOSED    | rejects CONNECTION_LOST
+setStatus(x) | returns               | returns           | returns            | returns                      | returns                          | throws CLOSED    | throws CLOSED     | throws CONNECTION_LOST
+get()        | resolves a            | waits             | rejects CLOSED     | rejects CLOSED               | rejects CONNECTION_LOST          | rejects CLOSED   | rejects CLOSED    | rejects CONNECTION_LOST
+tryGet()     | returns {"value":"a"} | returns           | returns            | returns                      | returns                          | returns          | returns           | returns
+getAll()     | returns ["a"]         | returns []        | returns []         | returns []                   | returns []                       | returns []       | returns []        | returns []
+poll()       | resolves true         | waits             | rejects CLOSED     | rejects CLOSED               | rejects CONNECTION_LOST          | rejects CLOSED   | rejects CLOSED    | rejects CONNECTION_LOST
+receive()    | resolves a            | waits             | rejects CLOSED     | rejects CLOSED               | rejects CONNECTION_LOST          | rejects CLOSED   | rejects CLOSED    | rejects CONNECTION_LOST
+for await    | resolves a            | waits             | resolves the end   | resolves the end             | rejects CONNECTION_LOST          | resolves the end | resolves the end  | rejects CONNECTION_LOST
+items()      | resolves a            | waits             | resolves the end   | resolves the end             | rejects CONNECTION_LOST          | resolves the end | resolves the end  | rejects CONNECTION_LOST
+source       | resolves a            | waits             | resolves the end   | resolves the end             | rejects CONNECTION_LOST          | resolves the end | resolves the end  | rejects CONNECTION_LOST
+deliveries() | resolves a            | waits             | resolves the end   | resolves the end             | rejects CONNECTION_LOST          | resolves the end | resolves the end  | rejects CONNECTION_LOST
+process()    | waits                 | waits             | resolves           | resolves                     | rejects CONNECTION_LOST          | resolves         | resolves          | rejects CONNECTION_LOST
+on()         | returns function      | returns function  | returns function   | returns function             | returns function                 | returns function | returns function  | returns function
+close()      | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves          | resolves
+asyncDispose | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves          | resolves
+closed       | waits                 | waits             | resolves no error  | resolves no error            | resolves CONNECTION_LOST         | waits            | resolves no error | resolves CONNECTION_LOST
+state        | returns connected     | returns connected | returns connected  | returns connected            | returns connected                | returns closing  | returns closed    | returns closed
+`
+
+async function outcome(call: string, situation: string): Promise<string> {
+  await using place = new Place()
+  const server = await place.listen()
+  const { client, lose } = await place.attach(server)
+  const event = await SITUATIONS[situation]?.({ server, client, lose })
+  const said = observe(() => CALLS[call]?.(client))
+  await rest()
+  event?.()
+  await rest()
+  return said()
+}
+
+describe('P11, P12: every call of a client in every state', () => {
+  traits(TABLE, Object.keys(CALLS), outcome)
+})

@@ -1,0 +1,148 @@
+import { describe } from 'vitest'
+import { memoryPair } from '../src/index.ts'
+import type { Client, Delivery, Server, ServerClient } from '../src/index.ts'
+import { observe, Place, rest } from './support/nodes.ts'
+import { traits } from './support/traits.ts'
+
+interface Cast {
+  server: Server<string, string>
+  client: Client<string, string>
+  /** Breaks the client's connection. */
+  lose: () => void
+}
+
+/** Each brings a server into a state before the call, and may return what happens after it. In the order of the table's columns. */
+const SITUATIONS: Record<string, Bring> = {
+  /** It has no client any more. */
+  async alone({ client }: Cast) {
+    await client.close()
+  },
+  /** A client works, and an item of its is here. */
+  async ready({ server, client }: Cast) {
+    client.process((item) => item).catch(() => {})
+    client.put('a').catch(() => {})
+    await server.poll()
+    await rest()
+  },
+  /** A client neither reads nor sends. */
+  async idle() {},
+  async 'idle, then close()'({ server }: Cast) {
+    return () => void server.close()
+  },
+  async 'idle, then the client leaves'({ client }: Cast) {
+    return () => void client.close()
+  },
+  async 'idle, then the connection breaks'({ lose }: Cast) {
+    return lose
+  },
+  /** close() waits for a client's handler. */
+  async closing({ server, client }: Cast) {
+    server.put('held').catch(() => {})
+    await client.receive()
+    void server.close()
+    await rest()
+  },
+  async closed({ server }: Cast) {
+    await server.close()
+  },
+}
+
+type Bring = (cast: Cast) => Promise<(() => void) | void>
+
+const first = async (loop: AsyncIterator<unknown>): Promise<unknown> => {
+  const { done, value } = await loop.next()
+  return done === true ? 'the end' : value
+}
+async function* itemsOf(deliveries: AsyncIterable<Delivery<string>>): AsyncGenerator<string> {
+  for await (const { item } of deliveries) yield item
+}
+
+/** `c` is the client as the server sees it, whether it is still there or not. */
+const CALLS: Record<string, (server: Server<string, string>, c: ServerClient) => unknown> = {
+  'put(x)': (s) => s.put('x'),
+  'put(x) to the client': (s, c) => s.put('x', { to: c }),
+  'put(x) to [the client]': (s, c) => s.put('x', { to: [c] }),
+  'put(x) to all': (s) => s.put('x', { to: 'all' }),
+  'put(x) to all except the client': (s, c) => s.put('x', { to: 'all', except: [c] }),
+  'tryPut(x)': (s) => s.tryPut('x'),
+  'putAll([x])': (s) => s.putAll(['x']),
+  'putAll([])': (s) => s.putAll([]),
+  'sink([x])': (s) => s.sink(['x']),
+  'submit(x)': (s) => s.submit('x'),
+  'submit(x) to the client': (s, c) => s.submit('x', { to: c }),
+  'map([x])': (s) => first(s.map(['x'])),
+  'map([])': (s) => first(s.map([])),
+  'get()': (s) => s.get(),
+  'tryGet()': (s) => s.tryGet(),
+  'getAll()': (s) => s.getAll(),
+  'poll()': (s) => s.poll(),
+  'receive()': async (s) => (await s.receive()).item,
+  'for await': (s) => first(s[Symbol.asyncIterator]()),
+  'items()': (s) => first(s.items()),
+  source: (s) => first(s.source),
+  'deliveries()': (s) => first(itemsOf(s.deliveries())),
+  'process()': (s) => s.process(() => {}),
+  'idle()': (s) => s.idle(),
+  'setStatus(x)': (s) => s.setStatus('x'),
+  'accept()': (s) => s.accept(memoryPair()[0]),
+  'on()': (s) => s.on('status', () => {}),
+  'close()': async (s) => (await s.close()).undone,
+  asyncDispose: (s) => s[Symbol.asyncDispose](),
+  closed: async (s) => (await s.closed).undone,
+  state: (s) => s.state,
+  clients: (s) => s.clients.length,
+}
+
+/** What each call does in each situation. */
+const TABLE = `
+call                            | alone               | ready                 | idle              | idle, then close() | idle, then the client leaves | idle, then the connection breaks | closing          | closed
+put(x)                          | waits               | resolves              | waits             | rejects CLOSED     | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
+put(x) to the client            | rejects CLIENT_GONE | resolves              | waits             | rejects CLOSED     | rejects CLIENT_GONE          | rejects CLIENT_GONE              | rejects CLOSED   | rejects CLOSED
+put(x) to [the client]          | rejects CLIENT_GONE | resolves              | waits             | rejects CLOSED     | rejects CLIENT_GONE          | rejects CLIENT_GONE              | rejects CLOSED   | rejects CLOSED
+put(x) to all                   | resolves            | resolves              | waits             | rejects CLOSED     | rejects CLIENT_GONE          | rejects CLIENT_GONE              | rejects CLOSED   | rejects CLOSED
+put(x) to all except the client | resolves            | resolves              | resolves          | resolves           | resolves                     | resolves                         | rejects CLOSED   | rejects CLOSED
+tryPut(x)                       | returns false       | returns true          | returns false     | returns false      | returns false                | returns false                    | throws CLOSED    | throws CLOSED
+putAll([x])                     | waits               | resolves              | waits             | rejects CLOSED     | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
+putAll([])                      | resolves            | resolves              | resolves          | resolves           | resolves                     | resolves                         | resolves         | resolves
+sink([x])                       | waits               | resolves              | waits             | rejects CLOSED     | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
+submit(x)                       | waits               | resolves x            | waits             | rejects CLOSED     | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
+submit(x) to the client         | rejects CLIENT_GONE | resolves x            | waits             | rejects CLOSED     | rejects CLIENT_GONE          | rejects CLIENT_GONE              | rejects CLOSED   | rejects CLOSED
+map([x])                        | waits               | resolves x            | waits             | rejects CLOSED     | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
+map([])                         | resolves the end    | resolves the end      | resolves the end  | resolves the end   | resolves the end             | resolves the end                 | resolves the end | resolves the end
+get()                           | waits               | resolves a            | waits             | rejects CLOSED     | waits                        | waits                            | waits            | rejects CLOSED
+tryGet()                        | returns             | returns {"value":"a"} | returns           | returns            | returns                      | returns                          | returns          | returns
+getAll()                        | returns []          | returns ["a"]         | returns []        | returns []         | returns []                   | returns []                       | returns []       | returns []
+poll()                          | waits               | resolves true         | waits             | rejects CLOSED     | waits                        | waits                            | waits            | rejects CLOSED
+receive()                       | waits               | resolves a            | waits             | rejects CLOSED     | waits                        | waits                            | waits            | rejects CLOSED
+for await                       | waits               | resolves a            | waits             | resolves the end   | waits                        | waits                            | waits            | resolves the end
+items()                         | waits               | resolves a            | waits             | resolves the end   | waits                        | waits                            | waits            | resolves the end
+source                          | waits               | resolves a            | waits             | resolves the end   | waits                        | waits                            | waits            | resolves the end
+deliveries()                    | waits               | resolves a            | waits             | resolves the end   | waits                        | waits                            | waits            | resolves the end
+process()                       | waits               | waits                 | waits             | resolves           | waits                        | waits                            | waits            | resolves
+idle()                          | resolves            | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves
+setStatus(x)                    | returns             | returns               | returns           | returns            | returns                      | returns                          | throws CLOSED    | throws CLOSED
+accept()                        | waits               | waits                 | waits             | waits              | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
+on()                            | returns function    | returns function      | returns function  | returns function   | returns function             | returns function                 | returns function | returns function
+close()                         | resolves []         | resolves []           | resolves []       | resolves []        | resolves []                  | resolves []                      | waits            | resolves []
+asyncDispose                    | resolves            | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves
+closed                          | waits               | waits                 | waits             | resolves []        | waits                        | waits                            | waits            | resolves []
+state                           | returns listening   | returns listening     | returns listening | returns listening  | returns listening            | returns listening                | returns closing  | returns closed
+clients                         | returns 0           | returns 1             | returns 1         | returns 1          | returns 1                    | returns 1                        | returns 1        | returns 0
+`
+
+async function outcome(call: string, situation: string): Promise<string> {
+  await using place = new Place()
+  const server = await place.listen()
+  const { client, lose } = await place.attach(server)
+  const [there] = server.clients as [ServerClient]
+  const event = await SITUATIONS[situation]?.({ server, client, lose })
+  const said = observe(() => CALLS[call]?.(server, there))
+  await rest()
+  event?.()
+  await rest()
+  return said()
+}
+
+describe('P11, P12: every call of a server in every state', () => {
+  traits(TABLE, Object.keys(CALLS), outcome)
+})
