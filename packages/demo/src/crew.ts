@@ -10,6 +10,9 @@ const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 /** How often the state of other processes is looked at, where no event tells of it. */
 const LOOK_MS = 5
 
+/** How long a worker whose connection ended may take to leave. */
+const LEAVE_MS = 5_000
+
 export interface CrewInit<Item, Result> {
   server: Server<Item, Result>
   size: number
@@ -55,7 +58,7 @@ export class Crew<Item, Result> {
   async ready(): Promise<void> {
     const isReady = (): boolean =>
       this.#server.clients.length === this.#processes.size && this.#server.clients.every(({ credit }) => credit > 0)
-    for await (const _ of setInterval(LOOK_MS, undefined, { signal: this.lost })) {
+    for await (const _ of setInterval(LOOK_MS)) {
       const dead = [...this.#processes].find(([, child]) => hasExited(child))
       if (dead !== undefined) throw new Error(`${dead[0]} ended before it was connected`)
       if (isReady()) return
@@ -82,7 +85,10 @@ export class Crew<Item, Result> {
 
   /** Waits until all workers have left, which they do when the server closes. */
   async gone(): Promise<void> {
-    await Promise.all([...this.#processes.values()].map((child) => hasExited(child) || once(child, 'exit')))
+    const leave = async (child: ChildProcess): Promise<void> => {
+      if (!hasExited(child)) await once(child, 'exit', { signal: AbortSignal.timeout(LEAVE_MS) })
+    }
+    await Promise.all([...this.#processes.values()].map(leave)).catch(() => this.kill())
   }
 
   /** Ends all workers at once, also those that are stopped. */
@@ -102,7 +108,8 @@ export class Crew<Item, Result> {
   /** The worker with the most unsettled items, once nothing changes any more. */
   async #holder(): Promise<ServerClient> {
     let before = ''
-    for await (const _ of setInterval(LOOK_MS, undefined, { signal: this.lost })) {
+    for await (const _ of setInterval(LOOK_MS)) {
+      this.lost.throwIfAborted()
       const clients = this.#server.clients.toSorted((a, b) => b.inFlight - a.inFlight)
       const now = clients.map(({ id, inFlight, credit }) => `${id} ${inFlight} ${credit}`).join()
       const [first] = clients

@@ -105,7 +105,8 @@ try {
   if (options === 'help') console.log(help)
   else process.exit(await main(options))
 } catch (error) {
-  console.error(`\nnetqueue demo: ${error instanceof Error ? error.message : String(error)}`)
-  if (error instanceof UsageError) console.error('See npm start -- --help')
+  const { message } = error as Error
+  if (error instanceof UsageError) console.error(`netqueue demo: ${message}\nSee npm start -- --help`)
+  else console.error(`\nfailed: ${message}`)
   process.exit(error instanceof UsageError ? 2 : 1)
 }

@@ -1,7 +1,8 @@
-import { statSync } from 'node:fs'
+import { opendirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { codeOf } from './digest.ts'
 
 export interface Options {
   directory: string
@@ -69,9 +70,12 @@ function parse(args: string[]): Parsed {
 
 function readDirectory(argument: string | undefined): string {
   const directory = argument === undefined ? resolve(checkout) : fromCaller(argument)
-  const stats = statSync(directory, { throwIfNoEntry: false })
-  if (stats === undefined) throw new UsageError(`There is no directory ${directory}`)
-  if (!stats.isDirectory()) throw new UsageError(`${directory} is not a directory`)
+  try {
+    // Tells more than stat: also whether it may be read.
+    opendirSync(directory).closeSync()
+  } catch (error) {
+    throw new UsageError(`Cannot list the directory ${directory}: ${codeOf(error)}`)
+  }
   return directory
 }
 

@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { folder } from './support/folder.ts'
+
+// The program as it was built: Node 20 runs no TypeScript, and `npm test` builds before it tests.
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+
+interface Run {
+  child: ChildProcess
+  /** Resolves once that text was printed. */
+  printed: (text: string) => Promise<void>
+  /** Resolves when the program and its workers are gone: workers keep the pipe of its errors open. */
+  gone: Promise<{ code: number | null; output: string }>
+}
+
+function start(args: string[], options: SpawnOptions = {}): Run {
+  const child = spawn(process.execPath, [main, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  const listeners = new Set<() => void>()
+  const take = (chunk: Buffer): void => {
+    output += chunk.toString()
+    for (const listener of listeners) listener()
+  }
+  child.stdout?.on('data', take)
+  child.stderr?.on('data', take)
+  const printed = (text: string): Promise<void> =>
+    new Promise((resolve) => listeners.add(() => void (output.includes(text) && resolve())))
+  const gone = new Promise<{ code: number | null; output: string }>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, output }))
+  })
+  return { child, printed, gone }
+}
+
+const run = (...args: string[]): Run['gone'] => start(args).gone
+
+function manyFiles(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index % 7}/${index}`, `content ${index}`]))
+}
+
+function manifestOf(files: Record<string, string>): string {
+  return Object.entries(files)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, content]) => `${createHash('sha256').update(content).digest('hex')}  ${path}\n`)
+    .join('')
+}
+
+test('P2: a worker that is killed in the middle loses nothing: every file is hashed once', async () => {
+  const files = manyFiles(300)
+  const root = folder(files)
+  const manifest = join(folder(), 'manifest')
+  const { code, output } = await run(root, '--manifest', manifest)
+  expect(output).toMatch(/^killed {4}worker-\d \(pid \d+\) by SIGKILL; [1-4] files? that it held/m)
+  expect(output).toMatch(/^worker-\d .* killed, held [1-4] files?$/m)
+  expect(output).toMatch(/^manifest +0 missing, 0 repeated, 0 wrong, [1-4] redelivered$/m)
+  expect(output).toMatch(/^total +300 files, 0\.0 MB$/m)
+  expect(output).toContain('\nok: every file once')
+  expect(code).toBe(0)
+  expect(readFileSync(manifest, 'utf8')).toBe(manifestOf(files))
+})
+
+test('P2: a single file is redelivered when the worker that holds it is killed', async () => {
+  const { code, output } = await run(folder({ only: 'content' }), '--workers', '2')
+  expect(output).toMatch(/^killed {4}worker-\d .* 1 file that it held/m)
+  expect(output).toMatch(/^manifest +0 missing, 0 repeated, 0 wrong, 1 redelivered$/m)
+  expect(code).toBe(0)
+})
+
+test('--no-kill lets all workers live, and then nothing is redelivered', async () => {
+  const { code, output } = await run(folder(manyFiles(20)), '--no-kill', '--workers', '1')
+  expect(output).not.toContain('killed')
+  expect(output).toMatch(/^manifest +0 missing, 0 repeated, 0 wrong, 0 redelivered$/m)
+  expect(code).toBe(0)
+})
+
+test('an empty directory is no failure, and starts no worker', async () => {
+  const { code, output } = await run(folder())
+  expect(output).toContain('0 files in 1 directory')
+  expect(output).toContain('ok: there is nothing to hash')
+  expect(code).toBe(0)
+})
+
+test.runIf(process.platform === 'linux')('what cannot be read is counted and named, and is no failure', async () => {
+  const root = folder({ file: '' })
+  writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]), '')
+  const { code, output } = await run(root)
+  expect(output).toMatch(/^unreadable +1: "\uFFFD \(EILSEQ\)"$/m)
+  expect(code).toBe(0)
+})
+
+test('a directory is looked for where npm was called', async () => {
+  const root = folder({ 'below/file': '' })
+  const env = { ...process.env, INIT_CWD: root }
+  const { code, output } = await start(['below', '--no-kill'], { cwd: dirname(main), env }).gone
+  expect(output).toContain(`every file below ${join(root, 'below')}\n`)
+  expect(code).toBe(0)
+})
+
+test('--help explains', async () => {
+  const { code, output } = await run('--help')
+  for (const word of ['DIRECTORY', '--workers', '--no-kill', '--manifest', 'Exit codes']) expect(output).toContain(word)
+  expect(code).toBe(0)
+})
+
+test('wrong arguments end it with 2 and a message', async () => {
+  const { code, output } = await run('/there/is/nothing')
+  expect(output).toBe('netqueue demo: Cannot list the directory /there/is/nothing: ENOENT\nSee npm start -- --help\n')
+  expect(code).toBe(2)
+})
+
+/** Files of nothing but holes: they take no space, and longer to hash than any test lasts. */
+function endlessFolder(): string {
+  const root = folder(Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}`, ''])))
+  for (let index = 0; index < 40; index += 1) truncateSync(join(root, `${index}`), 2 ** 40)
+  return root
+}
+
+test('Ctrl-C ends it with 130, and no worker is left', async () => {
+  const { child, printed, gone } = start([endlessFolder()])
+  await printed('hashing ')
+  child.kill('SIGINT')
+  expect(await gone).toMatchObject({ code: 130 })
+})
+
+test('workers leave by themselves when their server is killed', async () => {
+  const { child, printed, gone } = start([endlessFolder()])
+  await printed('hashing ')
+  child.kill('SIGKILL')
+  const { output } = await gone
+  expect(child.signalCode).toBe('SIGKILL')
+  expect(output).not.toContain('Error')
+})

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { digest } from '../src/digest.ts'
+import type { Digest } from '../src/digest.ts'
+import { Manifest } from '../src/manifest.ts'
+import { judge } from '../src/verdict.ts'
+import { folder } from './support/folder.ts'
+
+const hashed = (sha256: string): Digest => ({ sha256, bytes: 1 })
+
+function manifestOf(digests: Record<string, Digest>): Manifest {
+  const manifest = new Manifest()
+  for (const [path, found] of Object.entries(digests)) manifest.add(path, found)
+  return manifest
+}
+
+test('tells what is missing, what is different and what came twice', () => {
+  const manifest = manifestOf({ same: hashed('1'), other: hashed('2') })
+  manifest.add('same', hashed('1'))
+  const expected = manifestOf({ same: hashed('1'), other: hashed('3'), gone: hashed('4') })
+  expect(manifest.compare(expected)).toEqual({ missing: ['gone'], different: ['other'] })
+  expect(manifest.repeated).toEqual(['same'])
+})
+
+test('files that neither could read are equal, and files that one could read are not', () => {
+  const manifest = manifestOf({ locked: { error: 'EACCES' }, opened: { error: 'EACCES' } })
+  const expected = manifestOf({ locked: { error: 'EACCES' }, opened: hashed('1') })
+  expect(manifest.compare(expected)).toEqual({ missing: [], different: ['opened'] })
+  expect(manifest.unreadable.map(({ path }) => path)).toEqual(['locked', 'opened'])
+})
+
+test('is written in the order of the paths, and sha256sum agrees with every line', async () => {
+  const names = ['b', 'a', 'line\nbreak', 'back\\slash', 'é']
+  const root = folder(Object.fromEntries(names.map((name) => [name, name])))
+  const manifest = new Manifest()
+  for (const name of names) manifest.add(name, await digest(join(root, name)))
+  manifest.add('locked', { error: 'EACCES' })
+  const text = manifest.toString()
+  expect(text.match(/(?<= {2}).*/g)).toEqual(['a', 'b', 'back\\\\slash', 'line\\nbreak', 'é'])
+  writeFileSync(join(root, 'manifest'), text)
+  expect(
+    execFileSync('sha256sum', ['--check', 'manifest'], { cwd: root, encoding: 'utf8' }).match(/OK$/gm),
+  ).toHaveLength(5)
+})
+
+test('a difference in a file that was written or removed meanwhile is a change, and any other is wrong', async () => {
+  const directory = folder({ kept: '', written: '' })
+  const digests = (sha256: string): Manifest => manifestOf({ kept: hashed(sha256), removed: hashed(sha256) })
+  const evidence = { directory, manifest: digests('1'), expected: digests('2') }
+  expect(await judge({ ...evidence, startedMs: Date.now() + 60_000 })).toMatchObject({
+    wrong: ['kept'],
+    changed: ['removed'],
+  })
+  expect(await judge({ ...evidence, startedMs: Date.now() })).toMatchObject({ wrong: [], changed: ['kept', 'removed'] })
+})
