@@ -69,9 +69,8 @@ async function hashWithWorkers(files: readonly string[], { directory, workers, k
     progress.say(casualtyText(casualty))
     return casualty
   }
-  const [casualty] = await Promise.all([kill ? killOne() : undefined, hash()])
+  const [casualty] = await Promise.all([kill ? killOne() : undefined, hash()]).finally(() => progress.stop())
   const { seconds, redelivered } = tally
-  progress.stop()
   console.log(`\n${workersTable(crew.members, tally, casualty)}\n`)
 
   await server.close()

@@ -127,6 +127,16 @@ test('Ctrl-C ends it with 130, and no worker is left', async () => {
   expect(await gone).toMatchObject({ code: 130 })
 })
 
+test.runIf(process.platform === 'linux')('without any worker left it fails, and says so', async () => {
+  const { child, printed, gone } = start([endlessFolder(), '--no-kill'])
+  await printed('hashing ')
+  const workers = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')
+  for (const pid of workers) process.kill(Number(pid), 'SIGKILL')
+  const { code, output } = await gone
+  expect(output).toMatch(/\nfailed: No worker is left\n$/)
+  expect(code).toBe(1)
+})
+
 test('workers leave by themselves when their server is killed', async () => {
   const { child, printed, gone } = start([endlessFolder()])
   await printed('hashing ')
