@@ -49,7 +49,7 @@ export interface ServerEvents<Item> {
 export interface PutOptions extends WaitOptions {
   /** One client, several, or all that are connected now: each gets the item. @default whoever is free */
   to?: ServerClient | readonly ServerClient[] | 'all' | undefined
-  /** With `to`: those who do not get it. */
+  /** With several or all: those who do not get it. */
   except?: readonly ServerClient[] | undefined
 }
 

@@ -53,7 +53,13 @@ export async function listen<Item = unknown, Result = unknown>(
     const message = `${address} can be reached from other machines and nothing authenticates clients; set \`insecure: true\` to listen all the same`
     throw new NetQueueError('INSECURE_LISTEN', message, { limit: 'insecure', value: address })
   }
-  return new Server<Item, Result>(options, await transport.listen(address))
+  const listener = await transport.listen(address)
+  try {
+    return new Server<Item, Result>(options, listener)
+  } catch (error) {
+    await listener.close()
+    throw error
+  }
 }
 
 /** Hands items to whichever client is free, and takes what clients put, by {@link Consumer}. */
@@ -130,7 +136,7 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
         codec: this.#resultCodec,
         resultCodec: this.#codec,
         exposeErrors,
-        maxAttempts: this.#backlog.redelivery.maxAttempts,
+        retry: this.#backlog.redelivery.retry,
         keepsReceived: true,
         oldestWaiting: () => Number.POSITIVE_INFINITY,
       },
@@ -181,21 +187,24 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
    * Hands an item to a client: resolves when one with credit has been chosen. `timeout` → `QUEUE_FULL`, `signal` → its reason, and
    * then the item was certainly not delivered. Also rejects with `CLOSED`, `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `CLIENT_GONE`.
    *
-   * With `to`, each client named gets the item, and the call waits for all of them. One that stalls holds it up until `timeout`;
-   * the error then names in `undone` those that were not given the item and do not get it any more. One that leaves first does not
-   * get it either (`CLIENT_GONE`). What was given to a client that is then lost becomes a dead letter: it was for no other.
+   * With `to`, each client named gets the item, and the call waits for all of them; where `'all'` is nobody, for nobody. One that
+   * stalls holds it up until `timeout`; the error of a list then names in `undone` those that were not given the item and do not get
+   * it any more. One that leaves first does not get it either (`CLIENT_GONE`). What was given to a client that is then lost becomes a dead letter: it was for no other.
    *
    * The item must not be changed afterwards: it may be sent again.
    */
-  async put(item: Item, { to, except = [], ...wait }: PutOptions = {}): Promise<void> {
+  async put(item: Item, { to, except, ...wait }: PutOptions = {}): Promise<void> {
     checkWait(wait)
     const payload = this.#encode(item)
-    if (to === undefined) return this.#backlog.put(new Entry(item, payload), wait)
-    const clients = (to === 'all' ? this.clients : 'id' in to ? [to] : to).filter((client) => !except.includes(client))
-    const outcomes = await Promise.allSettled(
-      clients.map((client) => this.#putTo(client, new Entry(item, payload), wait)),
-    )
-    assertAllGiven(clients, outcomes)
+    if (to === 'all' || isList(to)) {
+      const clients = (to === 'all' ? this.clients : to).filter((client) => except?.includes(client) !== true)
+      const given = clients.map((client) => this.#putTo(client, new Entry(item, payload), wait))
+      return assertAllGiven(clients, await Promise.allSettled(given))
+    }
+    if (except !== undefined)
+      throw new TypeError("Expected `except` to come with `to: 'all'` or with a list of clients")
+    if (to !== undefined) return this.#putTo(to, new Entry(item, payload), wait)
+    await this.#backlog.put(new Entry(item, payload), wait)
   }
 
   /** Hands an item to a client if one is free now; tells whether it did. A policy that answers with a promise is never in time. */
@@ -330,6 +339,8 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
 
 const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The server is closed', { delivered: 'no' })
 
+const isList = (to: PutOptions['to']): to is readonly ServerClient[] => Array.isArray(to)
+
 /** Throws for those who were not given an item that was meant for each of them. */
 function assertAllGiven(clients: readonly ServerClient[], outcomes: readonly PromiseSettledResult<void>[]): void {
   const errors = outcomes.map((outcome) =>
@@ -339,7 +350,7 @@ function assertAllGiven(clients: readonly ServerClient[], outcomes: readonly Pro
   const first = errors.find((error) => error !== undefined)
   if (first === undefined) return
   const { reason } = first
-  if (clients.length === 1 || !(reason instanceof NetQueueError)) throw reason
+  if (!(reason instanceof NetQueueError)) throw reason
   const message = `${undone.length} of ${clients.length} clients were not given the item: ${reason.message}`
   throw new NetQueueError(reason.code, message, { undone, cause: reason })
 }

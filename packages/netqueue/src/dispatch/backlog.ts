@@ -39,6 +39,7 @@ export class Backlog<T, C extends EntryTarget> {
       warn: init.warn,
       options: init.redelivery,
       requeue: (entry) => this.#requeue(entry),
+      revive: (entry) => this.#revive(entry),
       gone: () => this.#gone(),
       buried: ({ item }) => init.buried(item as T),
     })
@@ -66,6 +67,7 @@ export class Backlog<T, C extends EntryTarget> {
 
   /** Resolves when a client has the item. */
   async put(entry: Entry, wait: WaitOptions): Promise<void> {
+    this.#checkRoom()
     this.#enter(entry)
     if (entry.state !== 'waiting') return
     entry.assigned = new Pending<void>({
@@ -88,6 +90,7 @@ export class Backlog<T, C extends EntryTarget> {
 
   /** Resolves with the result, made by `decode` from its bytes; `undefined` stands for the result `undefined`. */
   async submit<R>(entry: Entry, wait: WaitOptions, decode: (payload: Uint8Array | undefined) => R): Promise<R> {
+    this.#checkRoom()
     const answer = new Pending<R>({
       ...wait,
       env: this.#init.env,
@@ -109,8 +112,8 @@ export class Backlog<T, C extends EntryTarget> {
 
   /** A client is gone with entries, the oldest first: they go back to the head, in that order. */
   lost(client: string, { sent, queued }: { sent: Entry[]; queued: Entry[] }): void {
-    for (const entry of queued.reverse()) this.#redelivery.lost(entry, client, { wasSent: false })
-    for (const entry of sent.reverse()) this.#redelivery.lost(entry, client, { wasSent: true })
+    for (const entry of queued.toReversed()) this.#redelivery.lost(entry, client, { wasSent: false })
+    for (const entry of sent.toReversed()) this.#redelivery.lost(entry, client, { wasSent: true })
   }
 
   /** Resolves when every item is settled, withdrawn or a dead letter. */
@@ -124,16 +127,23 @@ export class Backlog<T, C extends EntryTarget> {
     for (const entry of [...this.dispatcher.close(), ...this.#redelivery.close()]) this.#giveUp(entry)
   }
 
-  #enter(entry: Entry): void {
+  #checkRoom(): void {
     checkWaiting(this.dispatcher.size, this.#init.maxWaiting)
+  }
+
+  #enter(entry: Entry): void {
     this.#open += 1
     this.dispatcher.put(entry)
   }
 
   #requeue(entry: Entry): void {
-    if (entry.state === 'gone') this.#open += 1 // a dead letter that is tried again
     if (this.#isClosed) this.#giveUp(entry)
     else this.dispatcher.requeue(entry)
+  }
+
+  #revive(entry: Entry): void {
+    if (this.#isClosed) throw new NetQueueError('CLOSED', 'The server is closed', { delivered: 'no' })
+    this.#enter(entry)
   }
 
   #withdraw(entry: Entry): void {

@@ -19,12 +19,13 @@ export function traits(
     expect(rows.map(([call]) => call)).toEqual(calls)
   })
 
-  for (const [call = '', ...expected] of rows)
-    test(`${call}`, async () => {
-      const actual: string[] = []
-      for (const situation of situations) actual.push(await outcome(call, situation))
-      expect(Object.fromEntries(situations.map((name, index) => [name, actual[index]]))).toEqual(
-        Object.fromEntries(situations.map((name, index) => [name, expected[index]])),
-      )
-    })
+  const lines = rows.map(([call = '', ...expected]) => ({ call, expected }))
+  test.for(lines)('$call', async ({ call, expected }) => {
+    const actual: string[] = []
+    for (const situation of situations) actual.push(await outcome(call, situation))
+    expect(byName(situations, actual)).toEqual(byName(situations, expected))
+  })
 }
+
+const byName = (names: readonly string[], values: readonly string[]): Record<string, string | undefined> =>
+  Object.fromEntries(names.map((name, index) => [name, values[index]]))
