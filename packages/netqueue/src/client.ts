@@ -121,6 +121,10 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
       warn,
       options,
       requeue: (entry) => this.#line.requeue(entry),
+      revive: (entry) => {
+        this.#checkOpen()
+        this.#line.revive(entry)
+      },
       gone: () => {},
       buried: () => {},
     })
@@ -132,7 +136,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
       codec,
       resultCodec: this.#codec,
       exposeErrors,
-      maxAttempts: this.#redelivery.maxAttempts,
+      retry: this.#redelivery.retry,
       keepsReceived: false,
       owner: this.#owner(attempt),
       oldestWaiting: () => this.#line.oldestOrdinal,

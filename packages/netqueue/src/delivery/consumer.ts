@@ -41,9 +41,8 @@ export abstract class Consumer<T> implements AsyncIterable<T> {
   /** One delivery, to be settled by the caller. `timeout` → `QUEUE_EMPTY`, `signal` → its reason. */
   async receive(options: WaitOptions = {}): Promise<Delivery<T>> {
     checkWait(options)
-    const delivery = this.#inbox.take() ?? (await this.#inbox.wait(options).promise)
     this.#inbox.pulled({ polls: false })
-    return delivery as Delivery<T>
+    return (this.#inbox.take() ?? (await this.#inbox.wait(options).delivery)) as Delivery<T>
   }
 
   /** One item, which is settled when this resolves. A number is a timeout in milliseconds → `QUEUE_EMPTY`; `signal` → its reason. */

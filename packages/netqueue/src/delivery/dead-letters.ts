@@ -1,4 +1,5 @@
-import type { Attempt, Entry } from './entry.ts'
+import { Entry } from './entry.ts'
+import type { Attempt } from './entry.ts'
 
 /** An item that was given up, with what was tried. */
 export interface DeadLetter<T> {
@@ -16,12 +17,12 @@ export const MAX_DEAD_LETTERS = 10_000
 /** Items that failed too often or that a receiver refused. They wait here for someone to look at them. */
 export class DeadLetters<T> {
   readonly #letters: Map<number, Entry> = new Map()
-  readonly #requeue: (entry: Entry) => void
+  readonly #revive: (entry: Entry) => void
   #lastId = 0
 
   /** @internal */
-  constructor(requeue: (entry: Entry) => void) {
-    this.#requeue = requeue
+  constructor(revive: (entry: Entry) => void) {
+    this.#revive = revive
   }
 
   get size(): number {
@@ -40,18 +41,19 @@ export class DeadLetters<T> {
 
   /** Puts a letter, or all of them, back to the end of the backlog with `attempt` 1. Returns how many. */
   requeue(id?: number): number {
-    const entries = this.#take(id)
-    for (const entry of entries) {
-      entry.attempt = 1
-      entry.history = undefined
-      this.#requeue(entry)
+    const entries = this.#find(id)
+    for (const [key, entry] of entries) {
+      this.#revive(renewed(entry))
+      this.#letters.delete(key)
     }
     return entries.length
   }
 
   /** Forgets a letter, or all of them. Returns how many. */
   drop(id?: number): number {
-    return this.#take(id).length
+    const entries = this.#find(id)
+    for (const [key] of entries) this.#letters.delete(key)
+    return entries.length
   }
 
   /** @internal Takes a letter in, and says which one had to go for it. */
@@ -59,18 +61,21 @@ export class DeadLetters<T> {
     this.#lastId += 1
     this.#letters.set(this.#lastId, entry)
     if (this.#letters.size <= MAX_DEAD_LETTERS) return undefined
-    const [oldest] = this.#letters.keys()
-    return this.#take(oldest)[0]
+    const [oldest] = this.#letters
+    if (oldest !== undefined) this.#letters.delete(oldest[0])
+    return oldest?.[1]
   }
 
-  #take(id: number | undefined): Entry[] {
-    const ids = id === undefined ? [...this.#letters.keys()] : [id]
-    const entries: Entry[] = []
-    for (const key of ids) {
-      const entry = this.#letters.get(key)
-      if (entry !== undefined) entries.push(entry)
-      this.#letters.delete(key)
-    }
-    return entries
+  #find(id: number | undefined): [id: number, entry: Entry][] {
+    if (id === undefined) return [...this.#letters]
+    const entry = this.#letters.get(id)
+    return entry === undefined ? [] : [[id, entry]]
   }
+}
+
+/** The same item at the beginning of another life. */
+function renewed({ item, payload, target }: Entry): Entry {
+  const entry = new Entry(item, payload)
+  entry.target = target
+  return entry
 }

@@ -1,58 +1,80 @@
 import type { Outcome } from '../protocol/protocol.ts'
+import type { Linked } from './linked-list.ts'
 
 /** Who sent an item. */
 export interface Sender {
   readonly id: string
 }
 
-/** How a delivery ends, towards the side that it came from. */
+/** Where deliveries come from, and how they end towards it. */
 export interface DeliverySource {
-  /** Whether the sender waits for a result. */
+  readonly from: Sender
+  /** Whether what came from there cannot go back. */
+  readonly isKept: boolean
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean
   result(delivery: Delivery<unknown>, value: unknown): boolean
   failed(delivery: Delivery<unknown>, error: unknown): boolean
   reject(delivery: Delivery<unknown>, reason: unknown): boolean
   extend(delivery: Delivery<unknown>): void
   decode(payload: Uint8Array): unknown
-  readonly from: Sender
+  /** One of its items does not wait any more. */
+  left(): void
+  /** There may be room for more of its items. */
+  grant(): void
+}
+
+export interface DeliveryInit {
+  seq: number
+  attempt: number
+  wantsResult: boolean
+  bytes: number
+  /** `undefined` for an item that was decoded before. */
+  payload: Uint8Array | undefined
 }
 
 /**
  * One item that was handed out, until it is settled by `done`, `release` or `reject`. Only the first of them counts, and only
  * while the delivery is still ours: a settle that comes too late is ignored, returns `false`, and is counted (`STALE_SETTLE`).
  */
-export class Delivery<T> {
+export class Delivery<T> implements Linked {
   /** How many times the item has been delivered, this time included. */
   readonly attempt: number
   /** Whether the sender waits for a result: the item was given to `submit` or `map`. */
   readonly wantsResult: boolean
+  /** @internal */ previous: Linked = this
+  /** @internal */ next: Linked = this
   /** @internal */ readonly seq: number
-  /** @internal */ readonly payload: Uint8Array
-  readonly #source: DeliverySource
+  /** @internal */ readonly source: DeliverySource
+  /** @internal The size of the item as it came. */ readonly bytes: number
+  /** Until the item is decoded: it is a view that keeps a whole frame. */
+  #payload: Uint8Array | undefined
   #item: T | undefined
-  #isDecoded = false
   #controller: AbortController | undefined
-  #isOpen = true
+  /** open: ours to settle. cancelled: its sender gave it up, and waits to hear that we did. over: settled, or lost. */
+  #state: 'open' | 'cancelled' | 'over' = 'open'
 
   /** @internal */
-  constructor(source: DeliverySource, seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean) {
-    this.#source = source
+  constructor(source: DeliverySource, { seq, attempt, wantsResult, bytes, payload }: DeliveryInit) {
+    this.source = source
     this.seq = seq
-    this.payload = payload
     this.attempt = attempt
     this.wantsResult = wantsResult
+    this.bytes = bytes
+    this.#payload = payload
   }
 
   /** What was sent. */
   get item(): T {
-    if (!this.#isDecoded) this.#item = this.#source.decode(this.payload) as T
-    this.#isDecoded = true
+    if (this.#payload !== undefined) {
+      this.#item = this.source.decode(this.#payload) as T
+      this.#payload = undefined
+    }
     return this.#item as T
   }
 
   /** Who sent it. */
   get from(): Sender {
-    return this.#source.from
+    return this.source.from
   }
 
   /** Fires when the item is no longer ours to work on: the sender cancelled it, the connection was lost, or a drain ran out of time. */
@@ -63,17 +85,17 @@ export class Delivery<T> {
 
   /** Whether it is still ours to settle. */
   get isOpen(): boolean {
-    return this.#isOpen
+    return this.#state === 'open'
   }
 
   /** The work is done. A result answers `submit` and `map`; without one they reject with `NO_RESULT`. */
   done(...result: [] | [result: unknown]): boolean {
-    return result.length === 0 ? this.#source.settle(this, 'done') : this.#source.result(this, result[0])
+    return result.length === 0 ? this.source.settle(this, 'done') : this.source.result(this, result[0])
   }
 
   /** The work failed and is to be tried again, here or elsewhere: the item goes back with `attempt + 1`. */
   release(): boolean {
-    return this.#source.settle(this, 'released')
+    return this.source.settle(this, 'released')
   }
 
   /**
@@ -81,22 +103,51 @@ export class Delivery<T> {
    * The sender learns the reason's `code`, and its text where `exposeErrors` allows it.
    */
   reject(reason?: unknown): boolean {
-    return this.#source.reject(this, reason)
+    return this.source.reject(this, reason)
   }
 
   /** The work takes longer than the sender's `settleTimeout`: renews it. */
   extend(): void {
-    this.#source.extend(this)
+    this.source.extend(this)
   }
 
-  /** @internal The handler threw: an answer where a result is wanted, otherwise a release. */
+  /** @internal The handler threw. */
   failed(error: unknown): boolean {
-    return this.wantsResult ? this.#source.failed(this, error) : this.release()
+    return this.source.failed(this, error)
   }
 
-  /** @internal It was settled, by us. */
+  /** @internal It was never started: it goes back as it came. */
+  giveBack(): boolean {
+    return this.source.settle(this, 'returned')
+  }
+
+  /** @internal Whether its sender has yet to hear of it. */
+  get isHeld(): boolean {
+    return this.#state !== 'over'
+  }
+
+  /** @internal The item, or the bytes of one that nobody could decode. */
+  get rawItem(): unknown {
+    return this.#payload ?? this.#item
+  }
+
+  /** @internal The next delivery of the same item, by this side. */
+  again(): Delivery<T> {
+    const { seq, attempt, wantsResult, bytes } = this
+    const again = new Delivery<T>(this.source, {
+      seq,
+      bytes,
+      wantsResult,
+      attempt: attempt + 1,
+      payload: this.#payload,
+    })
+    again.#item = this.#item
+    return again
+  }
+
+  /** @internal Its sender has been told what became of it. */
   settled(): void {
-    this.#isOpen = false
+    this.#state = 'over'
   }
 
   /** @internal Time to finish; it is still ours. */
@@ -105,9 +156,15 @@ export class Delivery<T> {
     this.#controller.abort(reason)
   }
 
-  /** @internal It is not ours any more, whatever the handler still does. */
-  revoke(reason: Error): void {
-    this.#isOpen = false
+  /** @internal Its sender gave it up. */
+  cancel(reason: Error): void {
+    this.#state = 'cancelled'
+    this.abort(reason)
+  }
+
+  /** @internal Its sender is gone, and has it. */
+  lose(reason: Error): void {
+    this.#state = 'over'
     this.abort(reason)
   }
 }

@@ -1,4 +1,5 @@
 import type { Pending } from '../queue/pending.ts'
+import type { Linked } from './linked-list.ts'
 
 /** One delivery that did not end an item's life. */
 export interface Attempt {
@@ -16,12 +17,6 @@ export interface ResultSlot {
   reject(error: Error): void
 }
 
-/** Where entries wait for a receiver; entries are their own links, so that any of them leaves in one step. */
-export interface ListNode {
-  previous: ListNode
-  next: ListNode
-}
-
 /** What an entry is addressed to, as far as deliveries know. */
 export interface EntryTarget {
   readonly id: string
@@ -33,9 +28,9 @@ export interface Holder {
 }
 
 /** An item on its way: from the call that put it until a receiver settled it. */
-export class Entry implements ListNode {
-  previous: ListNode = this
-  next: ListNode = this
+export class Entry implements Linked {
+  previous: Linked = this
+  next: Linked = this
   readonly item: unknown
   readonly payload: Uint8Array
   /**
@@ -65,66 +60,4 @@ export class Entry implements ListNode {
     this.item = item
     this.payload = payload
   }
-}
-
-/** Entries in order; push, unshift, remove and join each take one step. */
-export class EntryList {
-  readonly #end: ListNode
-
-  constructor() {
-    const end = {} as ListNode
-    end.previous = end
-    end.next = end
-    this.#end = end
-  }
-
-  get first(): Entry | undefined {
-    return this.#end.next === this.#end ? undefined : (this.#end.next as Entry)
-  }
-
-  push(entry: Entry): void {
-    link(entry, this.#end.previous, this.#end)
-  }
-
-  unshift(entry: Entry): void {
-    link(entry, this.#end, this.#end.next)
-  }
-
-  shift(): Entry | undefined {
-    const { first } = this
-    if (first !== undefined) unlink(first)
-    return first
-  }
-
-  /** Moves all entries of another list in front of ours. */
-  prepend(other: EntryList): void {
-    if (other.first === undefined) return
-    const head = other.#end.next
-    const tail = other.#end.previous
-    head.previous = this.#end
-    tail.next = this.#end.next
-    this.#end.next.previous = tail
-    this.#end.next = head
-    other.#end.next = other.#end
-    other.#end.previous = other.#end
-  }
-
-  *[Symbol.iterator](): Generator<Entry> {
-    for (let node = this.#end.next; node !== this.#end; node = node.next) yield node as Entry
-  }
-}
-
-function link(entry: ListNode, previous: ListNode, next: ListNode): void {
-  entry.previous = previous
-  entry.next = next
-  previous.next = entry
-  next.previous = entry
-}
-
-/** Takes an entry out of whichever list it is in; one that is in none stays in none. */
-export function unlink(entry: ListNode): void {
-  entry.previous.next = entry.next
-  entry.next.previous = entry.previous
-  entry.previous = entry
-  entry.next = entry
 }

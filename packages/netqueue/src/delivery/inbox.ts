@@ -2,9 +2,10 @@ import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
-import { Ring } from '../queue/ring.ts'
 import type { Delivery } from './delivery.ts'
 import type { Intake } from './intake.ts'
+import { isLinked, LinkedList, unlink } from './linked-list.ts'
+import { Reader } from './reader.ts'
 
 /** Someone who takes items when told that there are some, and says how many at once: a `process` with free slots. */
 export interface Standing {
@@ -21,22 +22,26 @@ export interface InboxInit {
   warn: (error: NetQueueError) => void
 }
 
-/** How long a full inbox may go unread before it is reported. */
+/** How long what waits may go unread before it is reported. */
 const UNREAD_MS = 5_000
 
 /** What was received and is not handed out yet, from one peer or from many, and those who wait for it. */
 export class Inbox {
   readonly #init: InboxInit
-  readonly #waiting: Ring<{ delivery: Delivery<unknown>; intake: Intake } | undefined> = new Ring()
-  readonly #readers: Set<Pending<Delivery<unknown>>> = new Set()
+  readonly #waiting: LinkedList<Delivery<unknown>> = new LinkedList()
+  readonly #readers: LinkedList<Reader> = new LinkedList()
   readonly #standing: Set<Standing> = new Set()
   readonly #intakes: Set<Intake> = new Set()
+  /** Items that are ours to try again, until they are. */
+  readonly #retries: Map<Delivery<unknown>, Timer> = new Map()
   #size = 0
+  #readerCount = 0
   #loops = 0
   /** Somebody takes items one by one: `get` and its like make no loop, but the next call is expected. */
   #isPulled = false
   /** Somebody asks without waiting, and needs an item to be on its way between the calls. */
   #isPolled = false
+  #wasRead = false
   #unread: Timer | undefined
   #end: { error: Error } | undefined
 
@@ -54,9 +59,15 @@ export class Inbox {
     if (!this.#isConsumed) return 0
     const { prefetch, countReaders } = this.#init
     if (!countReaders) return prefetch
-    let readers = this.#readers.size + (this.#isPolled ? 1 : 0)
-    for (const { demand } of this.#standing) readers += demand
+    // Whoever asks without waiting is one of those who wait now, if any do.
+    let readers = Math.max(this.#readerCount, this.#isPolled ? 1 : 0)
+    if (this.#standing.size > 0) for (const { demand } of this.#standing) readers += demand
     return readers + prefetch - 1
+  }
+
+  /** Why no more items will come, once that is so. */
+  get ended(): Error | undefined {
+    return this.#end?.error
   }
 
   add(intake: Intake): void {
@@ -68,32 +79,42 @@ export class Inbox {
   }
 
   /** Takes in what a peer sent: a reader that waits gets it at once. What nobody wants any more goes back unstarted. */
-  offer(delivery: Delivery<unknown>, intake: Intake): void {
-    this.#waiting.push({ delivery, intake })
+  offer(delivery: Delivery<unknown>): void {
+    this.#waiting.push(delivery)
     this.#size += 1
-    if ((!this.#isConsumed || this.#end !== undefined) && !intake.isKept) return this.handBack()
+    if ((!this.#isConsumed || this.#end !== undefined) && !delivery.source.isKept) return this.#giveBack(delivery)
     this.#serve()
-    if (this.#size > 0) this.#watch()
+    this.#watch()
+  }
+
+  /** Takes back one that was not seen by whoever took it. */
+  restore(delivery: Delivery<unknown>): void {
+    this.#waiting.unshift(delivery)
+    this.#size += 1
+    this.#serve()
+    this.#watch()
+  }
+
+  /** Offers an item again after a while; when no more items come, at once. */
+  retry(delivery: Delivery<unknown>, delayMs: number): void {
+    if (this.#end !== undefined) return this.offer(delivery)
+    const timer = this.#init.env.setTimer(() => {
+      this.#retries.delete(delivery)
+      this.offer(delivery)
+    }, delayMs)
+    this.#retries.set(delivery, timer)
   }
 
   /** Takes the oldest item; `undefined` when none waits. */
   take(): Delivery<unknown> | undefined {
-    while (this.#waiting.size > 0) {
-      const slot = this.#waiting.shift()
-      if (slot === undefined) continue
-      this.#left(slot.intake)
-      const delivery = slot.delivery
-      if (isReadable(delivery)) {
-        slot.intake.grant()
-        return delivery
-      }
-    }
-    return undefined
+    const delivery = this.#next()
+    delivery?.source.grant()
+    return delivery
   }
 
   /** Waits for an item. `timeout` → `QUEUE_EMPTY`, `signal` → its reason, the end of the connection → why it ended. */
-  wait(options: WaitOptions): Pending<Delivery<unknown>> {
-    const pending: Pending<Delivery<unknown>> = new Pending({
+  wait(options: WaitOptions): Reader {
+    const reader: Reader = new Reader({
       ...options,
       env: this.#init.env,
       timedOut: () =>
@@ -101,24 +122,23 @@ export class Inbox {
           limit: 'timeout',
           value: options.timeout,
         }),
-      withdrawn: () => this.leave(pending),
+      withdrawn: () => this.#leave(reader),
     })
-    if (pending.settled) return pending
     const refusal = this.#refusal()
     if (refusal !== undefined) {
-      pending.reject(refusal)
-      return pending
+      reader.reject(refusal)
+      return reader
     }
-    this.#readers.add(pending)
+    this.#readers.push(reader)
+    this.#readerCount += 1
     this.#grantAll()
-    return pending
+    return reader
   }
 
   /** A reader leaves without an item. */
-  leave(pending: Pending<Delivery<unknown>>): void {
-    if (!this.#readers.delete(pending)) return
-    this.#stopPulling()
-    this.#shrink()
+  leave(reader: Reader, reason: Error): void {
+    this.#leave(reader)
+    reader.reject(reason)
   }
 
   /** Waits until an item is here. `false` when time is up; rejects as {@link wait} does otherwise. */
@@ -163,17 +183,17 @@ export class Inbox {
   }
 
   unstand(standing: Standing): void {
-    this.#standing.delete(standing)
-    this.#shrink()
+    if (this.#standing.delete(standing)) this.#shrink()
   }
 
-  /** A standing reader wants more or less than before. */
-  demandChanged(): void {
+  /** A standing reader wants more than before. */
+  demandGrew(): void {
     this.#grantAll()
   }
 
-  /** Somebody took an item without a loop, or asks without waiting: room is kept for the next call. */
+  /** Somebody takes items without a loop, or asks without waiting: room is kept for the next call. */
   pulled({ polls }: { polls: boolean }): void {
+    if (this.#isPulled && (this.#isPolled || !polls)) return
     this.#isPulled = true
     this.#isPolled ||= polls
     this.#grantAll()
@@ -181,52 +201,81 @@ export class Inbox {
 
   /** Takes one item out of the middle; `false` when it was handed out. */
   withdraw(delivery: Delivery<unknown>): boolean {
-    for (let index = 0; index < this.#waiting.size; index += 1) {
-      const slot = this.#waiting.at(index)
-      if (slot?.delivery !== delivery) continue
-      this.#waiting.replace(index, undefined)
-      this.#left(slot.intake)
-      return true
-    }
-    return false
+    const timer = this.#retries.get(delivery)
+    if (timer === undefined && !isLinked(delivery)) return false
+    timer?.cancel()
+    if (this.#retries.delete(delivery)) delivery.source.left()
+    else this.#left(delivery)
+    return true
+  }
+
+  /** Gives back what waits, to all who can take it back. */
+  handBack(): void {
+    for (const delivery of this.#waiting) if (!delivery.source.isKept) this.#giveBack(delivery)
   }
 
   /** No more items will come. What waits can still be taken; whoever waits for more is told why there is none. */
   close(error: Error): void {
     if (this.#end !== undefined) return
     this.#end = { error }
-    this.#unread?.cancel()
-    for (const pending of this.#readers) pending.reject(error)
-    this.#readers.clear()
-    for (const standing of [...this.#standing]) standing.offer()
-  }
-
-  /** Why no more items will come, once that is so. */
-  get ended(): Error | undefined {
-    return this.#end?.error
+    this.#unwatch()
+    for (const [delivery, timer] of this.#retries) {
+      timer.cancel()
+      this.offer(delivery)
+    }
+    this.#retries.clear()
+    for (const reader of this.#readers) {
+      this.#take(reader)
+      reader.reject(error)
+    }
+    for (const standing of this.#standing) standing.offer()
   }
 
   get #isConsumed(): boolean {
-    return this.#loops > 0 || this.#standing.size > 0 || this.#readers.size > 0 || this.#isPulled
+    return this.#loops > 0 || this.#standing.size > 0 || this.#readerCount > 0 || this.#isPulled
   }
 
-  #left(intake: Intake): void {
-    this.#size -= 1
-    intake.taken()
-    if (this.#size === 0) {
-      this.#unread?.cancel()
-      this.#unread = undefined
+  #next(): Delivery<unknown> | undefined {
+    for (let delivery = this.#waiting.first; delivery !== undefined; delivery = this.#waiting.first) {
+      this.#left(delivery)
+      this.#wasRead = true
+      if (isReadable(delivery)) return delivery
     }
+    return undefined
+  }
+
+  #left(delivery: Delivery<unknown>): void {
+    unlink(delivery)
+    this.#size -= 1
+    delivery.source.left()
+    if (this.#size === 0) this.#unwatch()
+  }
+
+  #giveBack(delivery: Delivery<unknown>): void {
+    this.#left(delivery)
+    delivery.giveBack()
   }
 
   #serve(): void {
-    for (const pending of this.#readers) {
-      const delivery = this.take()
+    for (let reader = this.#readers.first; reader !== undefined; reader = this.#readers.first) {
+      const delivery = this.#next()
       if (delivery === undefined) return
-      this.#readers.delete(pending)
-      pending.resolve(delivery)
+      this.#take(reader)
+      reader.take(delivery)
     }
     for (const standing of this.#standing) if (this.#size > 0 && standing.demand > 0) standing.offer()
+  }
+
+  #leave(reader: Reader): void {
+    if (!isLinked(reader)) return
+    this.#take(reader)
+    this.#stopPulling()
+    this.#shrink()
+  }
+
+  #take(reader: Reader): void {
+    unlink(reader)
+    this.#readerCount -= 1
   }
 
   #refusal(): Error | undefined {
@@ -251,26 +300,25 @@ export class Inbox {
     for (const intake of this.#intakes) intake.shrink()
   }
 
-  /** Gives back what waits, to all who can take it back. */
-  handBack(): void {
-    for (const slot of [...this.#waiting]) {
-      if (slot === undefined || slot.intake.isKept) continue
-      this.withdraw(slot.delivery)
-      slot.intake.settle(slot.delivery, 'returned')
-    }
-  }
-
   #grantAll(): void {
     for (const intake of this.#intakes) intake.grant()
   }
 
   #watch(): void {
-    this.#unread ??= this.#init.env.setTimer(() => this.#reportUnread(), UNREAD_MS, { background: true })
+    if (this.#size === 0 || this.#unread !== undefined || this.#end !== undefined) return
+    this.#wasRead = false
+    this.#unread = this.#init.env.setTimer(() => this.#reportUnread(), UNREAD_MS, { background: true })
+  }
+
+  #unwatch(): void {
+    this.#unread?.cancel()
+    this.#unread = undefined
   }
 
   #reportUnread(): void {
     this.#unread = undefined
-    if (this.#loops > 0 || this.#readers.size > 0 || this.#standing.size > 0) return this.#watch()
+    const isRead = this.#wasRead || this.#loops > 0 || this.#readerCount > 0 || this.#standing.size > 0
+    if (isRead) return this.#watch()
     const message = `${this.#size} items have waited for a reader for ${UNREAD_MS} ms; nobody else gets them meanwhile`
     this.#init.warn(new NetQueueError('INBOX_UNREAD', message, { value: this.#size }))
   }

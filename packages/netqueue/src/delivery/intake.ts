@@ -3,9 +3,12 @@ import { decodeWith, encodeWithin } from '../message/codec.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Message, Outcome, Writer } from '../protocol/protocol.ts'
+import { Credit } from './credit.ts'
+import type { Room } from './credit.ts'
 import { Delivery } from './delivery.ts'
 import type { DeliverySource, Sender } from './delivery.ts'
 import type { Inbox } from './inbox.ts'
+import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
 import { Unsettled } from './unsettled.ts'
 
@@ -18,20 +21,25 @@ export interface IntakeInit {
   from: Sender
   /** Whether handlers' error texts travel. */
   exposeErrors: boolean
-  maxAttempts: number
+  /** How often an item is tried here that its sender cannot take back. */
+  retry: Retry
   wake: () => void
   /** The ordinal of the last put of this side, which a settle that comes after it must not overtake. */
   lastOrdinal: () => number
   warn: (error: NetQueueError) => void
 }
 
+/** A frame that is this much larger than its items is not kept for them: they are copied out of it. */
+const MAX_PINNED_FACTOR = 4
+
 /**
- * The items that one peer sends us: grants it credit as the inbox has room, and settles what was handed out. Credit is an
- * absolute limit that never falls; what was granted too freely is asked back.
+ * The items that one peer sends us: grants it credit as the inbox has room, and settles what was handed out. What was granted
+ * too freely is asked back.
  */
 export class Intake implements DeliverySource {
   readonly from: Sender
   readonly #init: IntakeInit
+  readonly #credit: Credit
   readonly #unsettled: Unsettled<Delivery<unknown>> = new Unsettled()
   readonly #settles: Settles
   /** Whether the peer waits for credit and takes settles; an original does neither. */
@@ -41,29 +49,21 @@ export class Intake implements DeliverySource {
   /** Set when the peer is gone: its items were lost to us, or kept because nobody else has them. */
   #end: 'lost' | 'kept' | undefined
   #waiting = 0
-  #received = 0
-  #receivedBytes = 0
-  #finishedBytes = 0
-  #granted = 0
-  #grantedBytes = 0
-  #isCreditDue = false
-  #acknowledges = false
+  /** The peer is to hear where we are, whether or not there is anything to grant. */
+  #isReportDue = false
+  #reports = false
   #reclaim: 'no' | 'due' | 'asked' = 'no'
 
   constructor(init: IntakeInit) {
     this.#init = init
     this.from = init.from
+    this.#credit = new Credit(init.limits)
     this.#settles = new Settles(init.lastOrdinal)
-  }
-
-  /** Items that were handed out and not settled. */
-  get handedOut(): number {
-    return this.#unsettled.size - this.#waiting
   }
 
   /** Whether no further item may be handed out before one is settled. */
   get isExhausted(): boolean {
-    return this.handedOut >= this.#init.limits.maxUnsettled
+    return this.#unsettled.size - this.#waiting >= this.#init.limits.maxUnsettled
   }
 
   /** Whether what came from this peer stays here whatever happens: the peer is gone, or cannot take anything back. */
@@ -80,87 +80,73 @@ export class Intake implements DeliverySource {
     this.#isCredited = isCredited
     this.#isTyped = isTyped
     this.#isOpen = true
-    this.#isCreditDue = true
-    this.grant()
-    this.#init.wake()
+    this.#report()
   }
 
-  /** The peer waits to hear that we received what it sent: it is told after each item from now on. */
+  /** The peer waits to hear that we received what it sent: it is told each time from now on. */
   acknowledge(): void {
-    this.#acknowledges = true
-    this.#isCreditDue = true
-    this.#init.wake()
+    this.#reports = true
+    this.#report()
   }
 
   items({ first, attempt, wantsResult, payloads }: Extract<Message, { type: 'items' }>): void {
-    this.#checkCredit(first, payloads)
-    for (const [index, payload] of payloads.entries()) {
-      const delivery = new Delivery<unknown>(this, first + index, payload, attempt, wantsResult)
-      this.#received = delivery.seq
-      this.#receivedBytes += payload.byteLength
-      this.#unsettled.push(delivery.seq, delivery)
-      this.#waiting += 1
-      this.#init.inbox.offer(delivery, this)
+    this.#check(first, payloads)
+    const isPinning = pins(payloads)
+    for (const payload of payloads) {
+      this.#credit.receive(payload.byteLength)
+      this.#enter(
+        new Delivery<unknown>(this, {
+          seq: this.#credit.received,
+          attempt,
+          wantsResult,
+          bytes: payload.byteLength,
+          payload: isPinning ? payload.slice() : payload,
+        }),
+      )
     }
-    if (this.#acknowledges) this.#isCreditDue = true
-    this.grant()
+    if (this.#reports) this.#report()
+    else this.grant()
   }
 
-  released({ first, last, bytes }: Extract<Message, { type: 'released' }>): void {
-    if (first !== this.#received + 1 || last < this.#received || last > this.#granted) {
-      throw new NetQueueError('BAD_MESSAGE', `The peer skipped items ${first} to ${last}, which it could not`, {
-        value: first,
-      })
-    }
-    this.#received = last
-    this.#receivedBytes += bytes
-    this.#finishedBytes += bytes
+  released(range: Extract<Message, { type: 'released' }>): void {
+    this.#credit.skip(range)
     this.#reclaim = 'no'
-    this.grant()
+    if (this.#reports) this.#report()
+    else this.grant()
   }
 
   /** The sender gave an item up: one that waits is gone, a handler's signal fires and its slot stays taken until it settles. */
   cancel(seq: number): void {
+    if (seq > this.#credit.received) {
+      const message = `The peer cancelled item ${seq}, but sent only ${this.#credit.received}`
+      throw new NetQueueError('BAD_MESSAGE', message, { value: seq })
+    }
     const delivery = this.#unsettled.get(seq)
     if (delivery === undefined) return
     if (this.#init.inbox.withdraw(delivery)) this.settle(delivery, 'cancelled')
-    else delivery.revoke(new NetQueueError('CLOSED', 'The sender cancelled the item'))
+    else delivery.cancel(new NetQueueError('CLOSED', 'The sender cancelled the item'))
   }
 
   /** One of our items left the inbox. */
-  taken(): void {
+  left(): void {
     this.#waiting -= 1
   }
 
   /** Raises the peer's credit to what there is room for; small steps wait until they add up. */
   grant(): void {
-    if (!this.#isOpen || this.#end !== undefined || !this.#isCredited) return
-    const target = this.#target()
-    const step = Math.ceil(this.#init.inbox.slots / 2)
-    const isDue = target > this.#granted && (target - this.#granted >= step || this.#granted <= this.#received)
-    const areBytesDue =
-      target > this.#received && this.#byteTarget() - this.#grantedBytes >= this.#init.limits.maxUnsettledBytes / 2
-    if (!isDue && !areBytesDue) return
-    this.#isCreditDue = true
-    this.#init.wake()
+    if (this.#grants && this.#credit.isDue(this.#room)) this.#init.wake()
   }
 
   /** Asks unused credit back: whoever it was granted for is gone. */
   shrink(): void {
-    if (
-      !this.#isOpen ||
-      this.#end !== undefined ||
-      !this.#isCredited ||
-      this.#reclaim !== 'no' ||
-      this.#granted <= this.#target()
-    )
-      return
+    if (!this.#grants || this.#reclaim !== 'no' || !this.#credit.isExcessive(this.#room)) return
     this.#reclaim = 'due'
     this.#init.wake()
   }
 
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean {
-    if (this.isKept && outcome !== 'done') return this.#again(delivery)
+    if (this.isKept && outcome === 'returned') return this.#restore(delivery)
+    if (this.isKept && outcome === 'released') return this.#again(delivery)
     return this.#finish(delivery, () => this.#settles.add(delivery.seq, outcome))
   }
 
@@ -173,16 +159,20 @@ export class Intake implements DeliverySource {
     )
   }
 
+  /** The handler threw: an answer where one is wanted, otherwise a release whose reason is told. */
   failed(delivery: Delivery<unknown>, error: unknown): boolean {
+    if (this.isKept) return this.#again(delivery)
     return this.#finish(delivery, () =>
       this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#describe(error, 'HANDLER_FAILED') }),
     )
   }
 
   reject(delivery: Delivery<unknown>, reason: unknown): boolean {
-    return this.#finish(delivery, () =>
-      this.#settles.answer({ kind: 'reject', seq: delivery.seq, ...this.#describe(reason, 'REJECTED') }),
-    )
+    const described = this.#describe(reason, 'REJECTED')
+    return this.#finish(delivery, () => {
+      if (this.isKept) this.#giveUp(delivery, `was rejected with ${described.code}`)
+      else this.#settles.answer({ kind: 'reject', seq: delivery.seq, ...described })
+    })
   }
 
   extend(delivery: Delivery<unknown>): void {
@@ -192,9 +182,10 @@ export class Intake implements DeliverySource {
   }
 
   decode(payload: Uint8Array): unknown {
-    if (this.#isTyped || this.#init.codec.name === 'bytes') return decodeWith(this.#init.codec, payload)
+    const { codec } = this.#init
+    if (this.#isTyped || codec.name === 'bytes') return decodeWith(codec, payload)
     const text = new TextDecoder().decode(payload)
-    return this.#init.codec.check === undefined ? text : this.#init.codec.check(text)
+    return codec.check === undefined ? text : codec.check(text)
   }
 
   fillControl(writer: Writer): void {
@@ -202,11 +193,11 @@ export class Intake implements DeliverySource {
       this.#reclaim = 'asked'
       writer.reclaim()
     }
-    if (!this.#isCreditDue) return
-    this.#isCreditDue = false
-    this.#granted = Math.max(this.#granted, this.#target())
-    this.#grantedBytes = Math.max(this.#grantedBytes, this.#byteTarget())
-    writer.credit(this.#granted, this.#grantedBytes, this.#received)
+    const room = this.#room
+    if (!this.#isReportDue && !(this.#grants && this.#credit.isDue(room))) return
+    this.#isReportDue = false
+    this.#credit.raise(room)
+    writer.credit(this.#credit.limit, this.#credit.byteLimit, this.#credit.received)
   }
 
   /** Writes the settles that do not overtake an item of ours that is not on the wire yet. */
@@ -223,9 +214,9 @@ export class Intake implements DeliverySource {
   handBack(reason: Error): number {
     const open = [...this.#unsettled]
     for (const delivery of open) {
-      const isUnstarted = this.#init.inbox.withdraw(delivery)
-      this.settle(delivery, isUnstarted ? 'returned' : 'released')
-      delivery.revoke(reason)
+      const outcome = this.#init.inbox.withdraw(delivery) ? 'returned' : 'released'
+      this.#finish(delivery, () => this.#settles.add(delivery.seq, outcome))
+      delivery.abort(reason)
     }
     return open.length
   }
@@ -237,54 +228,81 @@ export class Intake implements DeliverySource {
   close(reason: Error, { keep }: { keep: boolean }): void {
     this.#end = keep ? 'kept' : 'lost'
     if (keep) return
-    for (const delivery of [...this.#unsettled]) {
+    for (const delivery of this.#unsettled.takeAll()) {
       this.#init.inbox.withdraw(delivery)
-      this.#unsettled.take(delivery.seq)
-      delivery.revoke(reason)
+      delivery.lose(reason)
     }
+  }
+
+  /** Whether credit means anything to the peer now. */
+  get #grants(): boolean {
+    return this.#isOpen && this.#isCredited && this.#end === undefined
+  }
+
+  get #room(): Room {
+    const { inbox, limits } = this.#init
+    const { slots } = inbox
+    const items = Math.min(slots - this.#waiting, limits.maxUnsettled - this.#unsettled.size)
+    return { items: Math.max(0, items), window: slots, isDry: this.#waiting === 0 }
+  }
+
+  #report(): void {
+    this.#isReportDue = true
+    this.#init.wake()
+  }
+
+  #enter(delivery: Delivery<unknown>): void {
+    this.#unsettled.push(delivery.seq, delivery)
+    this.#waiting += 1
+    this.#init.inbox.offer(delivery)
   }
 
   #finish(delivery: Delivery<unknown>, tell: () => void): boolean {
-    if (this.#unsettled.get(delivery.seq) !== delivery) {
-      this.#init.warn(
-        new NetQueueError(
-          'STALE_SETTLE',
-          `Item ${delivery.seq} from ${this.from.id} was settled, but its delivery is over`,
-        ),
-      )
-      return false
-    }
-    const wasOurs = delivery.isOpen
+    if (this.#isStale(delivery)) return false
+    const isOurs = delivery.isOpen
     this.#unsettled.take(delivery.seq)
-    this.#finishedBytes += delivery.payload.byteLength
+    this.#credit.finish(delivery.bytes)
     delivery.settled()
-    if (wasOurs) tell()
+    if (isOurs) tell()
     else this.#settles.add(delivery.seq, 'cancelled')
     this.#init.wake()
     this.grant()
-    return wasOurs
+    return isOurs
   }
 
-  /** An item that cannot go back: it is ours to try again. */
-  #again(delivery: Delivery<unknown>): boolean {
-    const { inbox, maxAttempts, warn } = this.#init
-    const again = new Delivery<unknown>(this, delivery.seq, delivery.payload, delivery.attempt + 1, false)
-    const isFinished = this.#finish(delivery, () => {})
-    if (!isFinished) return false
-    if (again.attempt > maxAttempts) {
-      warn(
-        new NetQueueError(
-          'DEAD_LETTER',
-          `An item from ${this.from.id}, which cannot take it back, failed ${maxAttempts} times (maxAttempts)`,
-          { limit: 'maxAttempts', value: again.item },
-        ),
-      )
-      return true
-    }
-    this.#unsettled.push(again.seq, again)
+  /** An item that cannot go back and was not started. */
+  #restore(delivery: Delivery<unknown>): boolean {
+    if (this.#isStale(delivery)) return false
     this.#waiting += 1
-    inbox.offer(again, this)
+    this.#init.inbox.restore(delivery)
     return true
+  }
+
+  /** An item that cannot go back: it is ours to try again, after a while. */
+  #again(delivery: Delivery<unknown>): boolean {
+    const { inbox, retry } = this.#init
+    const again = delivery.again()
+    if (again.attempt > retry.maxAttempts)
+      return this.#finish(delivery, () => this.#giveUp(delivery, `failed ${retry.maxAttempts} times (maxAttempts)`))
+    if (!delivery.isOpen) return this.#finish(delivery, () => {})
+    delivery.settled()
+    this.#unsettled.replace(again.seq, again)
+    this.#waiting += 1
+    inbox.retry(again, retry.delayBefore(again.attempt))
+    return true
+  }
+
+  #isStale(delivery: Delivery<unknown>): boolean {
+    if (delivery.isHeld) return false
+    const message = `Item ${delivery.seq} from ${this.from.id} was settled, but its delivery is over`
+    this.#init.warn(new NetQueueError('STALE_SETTLE', message))
+    return true
+  }
+
+  /** Nobody can take the item back: all that is left to do is to say so. */
+  #giveUp(delivery: Delivery<unknown>, what: string): void {
+    const message = `An item from ${this.from.id}, which cannot take it back, ${what}`
+    this.#init.warn(new NetQueueError('DEAD_LETTER', message, { value: delivery.rawItem }))
   }
 
   #unclaimed(delivery: Delivery<unknown>, value: unknown): boolean {
@@ -309,68 +327,45 @@ export class Intake implements DeliverySource {
 
   #describe(error: unknown, fallback: string): { code: string; reason: string } {
     const code = (error as { code?: unknown } | null | undefined)?.code
-    const reason = error instanceof Error ? error.message : String(error ?? '')
     return {
       code: typeof code === 'string' && CODE.test(code) ? code : fallback,
-      reason: this.#init.exposeErrors ? reason : '',
+      reason: this.#init.exposeErrors ? textOf(error) : '',
     }
   }
 
-  #target(): number {
-    const { inbox, limits } = this.#init
-    const room = Math.min(inbox.slots - this.#waiting, limits.maxUnsettled - this.#unsettled.size)
-    return this.#received + Math.max(0, room)
-  }
-
-  #byteTarget(): number {
-    return this.#finishedBytes + this.#init.limits.maxUnsettledBytes
-  }
-
-  #checkCredit(first: number, payloads: readonly Uint8Array[]): void {
-    if (first !== this.#received + 1)
-      throw new NetQueueError('BAD_MESSAGE', `Expected item ${this.#received + 1}, the peer sent ${first}`, {
-        value: first,
-      })
-    const last = this.#received + payloads.length
-    if (!this.#isCredited) return this.#checkOverflow(payloads.length)
-    if (last > this.#granted) {
-      throw new NetQueueError('CREDIT_EXCEEDED', `The peer sent item ${last}; its credit ended with ${this.#granted}`, {
-        limit: 'prefetch',
-        value: last,
-      })
-    }
-    let bytes = this.#receivedBytes
-    for (const { byteLength } of payloads) {
-      if (bytes >= this.#grantedBytes) {
-        throw new NetQueueError(
-          'CREDIT_EXCEEDED',
-          `The peer sent more than its ${this.#grantedBytes} bytes of credit`,
-          { limit: 'maxUnsettledBytes', value: bytes },
-        )
-      }
-      bytes += byteLength
-    }
+  #check(first: number, payloads: readonly Uint8Array[]): void {
+    const next = this.#credit.received + 1
+    if (first !== next)
+      throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
+    if (this.#isCredited) this.#credit.check(payloads)
+    else this.#checkOverflow(payloads.length)
   }
 
   #checkOverflow(count: number): void {
     const { maxUnsettled, maxUnsettledBytes } = this.#init.limits
     const items = this.#unsettled.size + count
-    if (items > maxUnsettled) {
-      throw new NetQueueError(
-        'INBOX_OVERFLOW',
-        `The peer knows no credit and has ${items} items here; at most ${maxUnsettled} are kept (maxUnsettled)`,
-        { limit: 'maxUnsettled', value: items },
-      )
-    }
-    const bytes = this.#receivedBytes - this.#finishedBytes
-    if (bytes > maxUnsettledBytes) {
-      throw new NetQueueError(
-        'INBOX_OVERFLOW',
-        `The peer knows no credit and has ${bytes} bytes here; at most ${maxUnsettledBytes} are kept (maxUnsettledBytes)`,
-        { limit: 'maxUnsettledBytes', value: bytes },
-      )
-    }
+    if (items > maxUnsettled) throw overflow(`${items} items`, 'maxUnsettled', maxUnsettled, items)
+    const { heldBytes } = this.#credit
+    if (heldBytes > maxUnsettledBytes)
+      throw overflow(`${heldBytes} bytes`, 'maxUnsettledBytes', maxUnsettledBytes, heldBytes)
   }
 }
 
 const CODE = /^[\w.:-]{1,64}$/
+
+function textOf(error: unknown): string {
+  if (error instanceof Error) return error.message
+  return typeof error === 'string' ? error : ''
+}
+
+/** Whether keeping the items would keep a frame that is far larger than they are. */
+function pins(payloads: readonly Uint8Array[]): boolean {
+  let bytes = 0
+  for (const { byteLength } of payloads) bytes += byteLength
+  return (payloads[0]?.buffer.byteLength ?? 0) > bytes * MAX_PINNED_FACTOR
+}
+
+function overflow(what: string, limit: string, max: number, value: number): NetQueueError {
+  const message = `The peer knows no credit and has ${what} here; at most ${max} are kept (${limit})`
+  return new NetQueueError('INBOX_OVERFLOW', message, { limit, value })
+}

@@ -1,9 +1,9 @@
 import type { Env } from '../env/env.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
-import { EntryList, unlink } from './entry.ts'
 import type { Entry } from './entry.ts'
 import type { Link } from './link.ts'
+import { LinkedList, unlink } from './linked-list.ts'
 import { checkWaiting, nobodyFree } from './waiting.ts'
 
 export interface LineInit {
@@ -16,8 +16,8 @@ export interface LineInit {
 /** The items that wait for the credit of one peer, in line: those that came back go first. */
 export class Line {
   readonly #init: LineInit
-  readonly #again: EntryList = new EntryList()
-  readonly #first: EntryList = new EntryList()
+  readonly #again: LinkedList<Entry> = new LinkedList()
+  readonly #first: LinkedList<Entry> = new LinkedList()
   #size = 0
 
   constructor(init: LineInit) {
@@ -54,6 +54,11 @@ export class Line {
     return true
   }
 
+  /** Puts a dead letter to the end. */
+  revive(entry: Entry): void {
+    this.#enter(entry)
+  }
+
   /** Puts an item that came back to the head. */
   requeue(entry: Entry): void {
     entry.state = 'waiting'
@@ -86,6 +91,7 @@ export class Line {
   }
 
   #enter(entry: Entry): void {
+    entry.state = 'waiting'
     entry.ordinal = this.#init.link().outbox.nextOrdinal()
     this.#first.push(entry)
     this.#size += 1
@@ -96,5 +102,7 @@ export class Line {
     entry.state = 'gone'
     unlink(entry)
     this.#size -= 1
+    // Settles that may not overtake this item wait for it no more.
+    this.#init.link().wake()
   }
 }

@@ -9,6 +9,7 @@ import type { Entry } from './entry.ts'
 import type { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
 import { Outbox } from './outbox.ts'
+import type { Retry } from './retry.ts'
 
 /** How a peer ended the delivery of an entry. */
 export type Settlement =
@@ -39,7 +40,8 @@ export interface LinkInit {
   codec: Codec<unknown>
   resultCodec: Codec<unknown>
   exposeErrors: boolean
-  maxAttempts: number
+  /** How often what was kept is tried again. */
+  retry: Retry
   /** Whether what was received stays when the peer is lost: a server keeps it, a client's work is handed to another. */
   keepsReceived: boolean
   /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
@@ -47,8 +49,6 @@ export interface LinkInit {
   wake: () => void
 }
 
-/** Pings that may wait for an answer of ours; a peer that sends more is not measuring. */
-const MAX_PONGS = 10
 /** How much a new measurement counts in an average. */
 const SMOOTHING = 0.2
 
@@ -62,14 +62,15 @@ export class Link implements Session {
   #status: { value: unknown } | undefined
   #goaway: string | undefined
   #isGoawaySaid = false
-  #pongs: number[] = []
+  /** The newest ping that waits for our answer; it answers those before it too. */
+  #pong: number | undefined
   #ping: { token: number; sentAt: number | undefined } | undefined
   #sample: { entry: Entry; startedAt: number } | undefined
   #rtt: number | undefined
   #serviceTime: number | undefined
 
   constructor(init: LinkInit) {
-    const { limits, inbox, codec, resultCodec, exposeErrors, maxAttempts, owner, wake } = init
+    const { limits, inbox, codec, resultCodec, exposeErrors, retry, owner, wake } = init
     this.#init = init
     this.outbox = new Outbox({
       maxUnsettled: limits.maxUnsettled,
@@ -84,7 +85,7 @@ export class Link implements Session {
       codec,
       resultCodec,
       exposeErrors,
-      maxAttempts,
+      retry,
       wake,
       from: this.#from,
       lastOrdinal: () => this.outbox.lastOrdinal,
@@ -123,8 +124,14 @@ export class Link implements Session {
     this.#sample ??= { entry, startedAt: this.#init.env.now() }
   }
 
+  /** There may be something to write. */
+  wake(): void {
+    this.#init.wake()
+  }
+
   /** Gives an entry up that was assigned here; the peer is told if it has it. */
   cancel(entry: Entry): void {
+    if (this.#sample?.entry === entry) this.#sample = undefined
     this.outbox.cancel(entry)
     this.#init.owner.changed(this)
   }
@@ -179,13 +186,16 @@ export class Link implements Session {
       case 'status':
         return this.#init.owner.status(this, message.value)
       case 'ping':
-        return this.#answerPing(message.token)
+        this.#pong = message.token
+        return this.#init.wake()
       case 'pong':
         return this.#measured(message.token)
       case 'goaway':
         return this.#peerDrains(message.code)
-      // A sender that does not limit the time to settle has nothing to extend; errors and goodbyes end with the connection.
       case 'extend':
+        // A sender that does not limit the time to settle has nothing to extend.
+        return this.outbox.checkSent(message.seq)
+      // Errors and goodbyes end with the connection.
       case 'error':
       case 'disconnect':
     }
@@ -194,7 +204,8 @@ export class Link implements Session {
   fill(writer: Writer): void {
     this.intake.fillControl(writer)
     this.outbox.fillControl(writer)
-    for (const token of this.#pongs.splice(0)) writer.pong(token)
+    if (this.#pong !== undefined) writer.pong(this.#pong)
+    this.#pong = undefined
     this.#fillPing(writer)
     if (this.#status !== undefined && writer.status(this.#status.value)) this.#status = undefined
     this.outbox.fill(writer)
@@ -221,7 +232,7 @@ export class Link implements Session {
   }
 
   #answered(seq: number, settlement: Settlement): void {
-    const entry = this.outbox.take(seq)
+    const entry = this.outbox.take(seq, { hasValue: settlement.type === 'result' })
     if (entry === undefined) return
     this.#settled(entry, settlement)
     this.#init.owner.changed(this)
@@ -235,19 +246,8 @@ export class Link implements Session {
     this.#init.owner.settled(this, entry, settlement)
   }
 
-  #answerPing(token: number): void {
-    if (this.#pongs.length >= MAX_PONGS) {
-      throw new NetQueueError('BAD_MESSAGE', `The peer sent more than ${MAX_PONGS} pings without reading the answers`, {
-        value: this.#pongs.length + 1,
-      })
-    }
-    this.#pongs.push(token)
-    this.#init.wake()
-  }
-
   #measured(token: number): void {
-    if (this.#ping?.token !== token || this.#ping.sentAt === undefined)
-      throw new NetQueueError('BAD_MESSAGE', 'The peer answered a ping that was not sent')
+    if (this.#ping?.token !== token || this.#ping.sentAt === undefined) return
     this.#rtt = smooth(this.#rtt, this.#init.env.now() - this.#ping.sentAt)
     this.#ping = undefined
   }

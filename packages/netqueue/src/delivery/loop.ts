@@ -1,7 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
-import type { Pending } from '../queue/pending.ts'
 import type { Delivery } from './delivery.ts'
 import type { Inbox } from './inbox.ts'
+import type { Reader } from './reader.ts'
 
 export interface LoopOptions {
   /** Ends the loop with the signal's reason; the current item goes back. */
@@ -17,13 +17,19 @@ export interface LoopInit<T, V> extends LoopOptions {
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
+const RESOLVED: Promise<void> = Promise.resolve()
 
 /** One `for await`. Written by hand: an async generator costs more per item than everything else together. */
 export class Loop<T, V> implements AsyncIterableIterator<V> {
   readonly #init: LoopInit<T, V>
+  readonly #handOut = (): IteratorResult<V, undefined> => this.#hand()
   #state: 'new' | 'running' | 'over' = 'new'
+  /** A `next()` was called and its caller has not seen the item. */
+  #isBusy = false
+  /** The item that `next()` is about to hand out. */
+  #taken: Delivery<T> | undefined
   #current: Delivery<T> | undefined
-  #waiting: Pending<Delivery<unknown>> | undefined
+  #reader: Reader | undefined
 
   constructor(init: LoopInit<T, V>) {
     this.#init = init
@@ -34,15 +40,17 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
   }
 
   next(): Promise<IteratorResult<V, undefined>> {
-    if (this.#waiting !== undefined) return Promise.reject(busy())
+    if (this.#isBusy) return Promise.reject(busy())
     if (this.#state === 'over') return Promise.resolve(DONE)
     if (this.#state === 'new') this.#begin()
     const { inbox, signal } = this.#init
     // A loop that was aborted while its body ran did not finish the current item.
     if (signal?.aborted) return this.#abort(signal)
     this.#settle()
-    const delivery = inbox.take()
-    return delivery === undefined ? this.#wait() : Promise.resolve(this.#hand(delivery))
+    this.#isBusy = true
+    this.#taken = inbox.take() as Delivery<T> | undefined
+    // One microtask later, although the item is here: a call that overlaps this one is seen, and settles nothing.
+    return this.#taken === undefined ? this.#wait() : RESOLVED.then(this.#handOut)
   }
 
   return(): Promise<IteratorResult<V, undefined>> {
@@ -57,31 +65,35 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
 
   async #wait(): Promise<IteratorResult<V, undefined>> {
     const { inbox, signal } = this.#init
-    this.#waiting = inbox.wait({ signal })
+    this.#reader = inbox.wait({ signal })
     try {
-      return this.#hand(await this.#waiting.promise)
+      const delivery = (await this.#reader.delivery) as Delivery<T>
+      if (this.#state === 'over') delivery.giveBack()
+      else this.#taken = delivery
     } catch (error) {
-      const isOver =
-        this.#state === 'over' ||
-        (error === inbox.ended && inbox.ended instanceof NetQueueError && inbox.ended.code === 'CLOSED')
+      this.#isBusy = false
+      const wasLeft = this.#state === 'over'
       this.#leave()
-      if (isOver) return DONE
-      throw error
-    } finally {
-      this.#waiting = undefined
+      if (!wasLeft && !(error === inbox.ended && isGoodbye(error))) throw error
     }
+    this.#reader = undefined
+    return this.#hand()
   }
 
-  #hand(delivery: Delivery<unknown>): IteratorYieldResult<V> {
-    const current = delivery as Delivery<T>
-    if (this.#init.settles) this.#current = current
-    return { done: false, value: this.#init.view(current) }
+  /** Hands out what was taken, unless the loop was left meanwhile. */
+  #hand(): IteratorResult<V, undefined> {
+    const delivery = this.#taken
+    this.#isBusy = false
+    this.#taken = undefined
+    if (delivery === undefined) return DONE
+    if (this.#init.settles) this.#current = delivery
+    return { done: false, value: this.#init.view(delivery) }
   }
 
   #settle(): void {
     const current = this.#current
     this.#current = undefined
-    if (current?.isOpen) current.done()
+    current?.done()
   }
 
   #abort(signal: AbortSignal): Promise<never> {
@@ -89,21 +101,22 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
     return Promise.reject(signal.reason)
   }
 
-  /** The current item goes back: the body may not have finished it, and nothing tells. */
+  /** The current item goes back, for the body may not have finished it and nothing tells; one that was not seen yet, unstarted. */
   #leave(): void {
     const { inbox } = this.#init
-    const current = this.#current
+    const [taken, current] = [this.#taken, this.#current]
     const wasRunning = this.#state === 'running'
+    this.#taken = undefined
     this.#current = undefined
     this.#state = 'over'
-    if (current?.isOpen) current.release()
-    if (this.#waiting !== undefined) {
-      inbox.leave(this.#waiting)
-      this.#waiting.reject(new NetQueueError('CLOSED', 'The loop was left'))
-    }
+    if (current?.isHeld) current.release()
+    if (taken?.isHeld) taken.giveBack()
+    if (this.#reader !== undefined) inbox.leave(this.#reader, new NetQueueError('CLOSED', 'The loop was left'))
     if (wasRunning) inbox.endLoop()
   }
 }
+
+const isGoodbye = (error: unknown): boolean => error instanceof NetQueueError && error.code === 'CLOSED'
 
 function busy(): NetQueueError {
   return new NetQueueError(

@@ -21,7 +21,7 @@ export class Outbox {
   readonly #init: OutboxInit
   readonly #queued: Ring<Entry> = new Ring()
   readonly #unsettled: Unsettled<Entry> = new Unsettled()
-  readonly #cancels: number[] = []
+  #cancels: number[] = []
   #wire: Wire | undefined
   #queuedCount = 0
   #queuedBytes = 0
@@ -122,35 +122,47 @@ export class Outbox {
     this.#init.wake()
   }
 
+  /** Throws for the number of an item that was never sent. */
+  checkSent(seq: number): void {
+    if (seq <= this.#seq) return
+    const message = `The peer settled item ${seq}, but only ${this.#seq} were sent`
+    throw new NetQueueError('BAD_MESSAGE', message, { value: seq })
+  }
+
   settle(outcome: Outcome, first: number, length: number): void {
     const last = first + length - 1
-    this.#checkSent(last)
-    const found = this.#unsettled.takeRange(first, last, (entry) => {
-      this.#unsettledBytes -= entry.payload.byteLength
-      entry.state = 'waiting'
-      this.#init.settled(entry, outcome)
-    })
-    if (found < length) this.#init.stale(length - found)
+    this.checkSent(last)
+    if (outcome === 'cancelled') this.#checkCancelled(first, last)
+    const entries = this.#unsettled.takeRange(first, last)
+    for (const entry of entries) this.#left(entry)
+    // What comes back goes to the head of the backlog: the newest first, so that the oldest ends up there.
+    if (outcome === 'released' || outcome === 'returned') entries.reverse()
+    for (const entry of entries) this.#init.settled(entry, outcome)
+    if (entries.length < length) this.#init.stale(length - entries.length)
   }
 
   /** Takes out the entry that the peer settles with an answer; `undefined` for one that is not open any more. */
-  take(seq: number): Entry | undefined {
-    this.#checkSent(seq)
-    const entry = this.#unsettled.take(seq)
+  take(seq: number, { hasValue }: { hasValue: boolean }): Entry | undefined {
+    this.checkSent(seq)
+    const entry = this.#unsettled.get(seq)
     if (entry === undefined) {
       this.#init.stale(1)
       return undefined
     }
-    this.#unsettledBytes -= entry.payload.byteLength
-    entry.state = 'waiting'
+    if (hasValue && entry.result === undefined)
+      throw new NetQueueError('BAD_MESSAGE', `The peer gave a result for item ${seq}, which wanted none`, {
+        value: seq,
+      })
+    this.#unsettled.take(seq)
+    this.#left(entry)
     return entry
   }
 
   /** Takes out everything, the oldest first: the peer is gone. */
   takeAll(): { sent: Entry[]; queued: Entry[] } {
-    const sent = [...this.#unsettled]
+    const sent = this.#unsettled.takeAll()
     const queued = [...this.#queued].filter(({ state }) => state === 'queued')
-    this.#unsettled.takeRange(0, Number.POSITIVE_INFINITY, () => {})
+    this.#cancels.length = 0
     this.#queued.clear()
     this.#queuedCount = 0
     this.#queuedBytes = 0
@@ -161,8 +173,9 @@ export class Outbox {
   }
 
   fillControl(writer: Writer): void {
-    for (const seq of this.#cancels.splice(0, MAX_CANCELS))
-      if (this.#unsettled.get(seq) !== undefined) writer.cancel(seq)
+    const open = this.#cancels.filter((seq) => this.#unsettled.get(seq) !== undefined)
+    for (const seq of open.splice(0, MAX_CANCELS)) writer.cancel(seq)
+    this.#cancels = open
   }
 
   /** Writes what is queued; `false` when the frame is full before all of it is in. */
@@ -191,7 +204,8 @@ export class Outbox {
 
   #release(writer: Writer): boolean {
     const last = Math.max(this.#limit, this.#seq)
-    const bytes = Math.max(0, this.#byteLimit - this.#bytes)
+    // Where no number is left, the bytes stay credit: the peer refuses to hear of them.
+    const bytes = last === this.#seq ? 0 : Math.max(0, this.#byteLimit - this.#bytes)
     if (!writer.released(this.#seq + 1, last, bytes)) return false
     this.#seq = last
     this.#bytes += bytes
@@ -199,11 +213,16 @@ export class Outbox {
     return true
   }
 
-  #checkSent(seq: number): void {
-    if (seq > this.#seq)
-      throw new NetQueueError('BAD_MESSAGE', `The peer settled item ${seq}, but only ${this.#seq} were sent`, {
-        value: seq,
-      })
+  #left(entry: Entry): void {
+    this.#unsettledBytes -= entry.payload.byteLength
+    entry.state = 'waiting'
+  }
+
+  #checkCancelled(first: number, last: number): void {
+    for (const { seq, isCancelled } of this.#unsettled) {
+      if (seq < first || seq > last || isCancelled) continue
+      throw new NetQueueError('BAD_MESSAGE', `The peer cancelled item ${seq}, which nobody asked for`, { value: seq })
+    }
   }
 }
 

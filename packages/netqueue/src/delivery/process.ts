@@ -5,7 +5,7 @@ import type { Delivery } from './delivery.ts'
 import type { Inbox, Standing } from './inbox.ts'
 
 /** Works on one item. What it returns answers `submit` and `map`; when it throws, they reject, and an item that was put is released. */
-export type Handler<T, R> = (item: T, delivery: Delivery<T>) => R | Promise<R>
+export type Handler<T, R> = (item: T, delivery: Delivery<T>) => R | PromiseLike<R>
 
 export interface ProcessOptions {
   /** Items that are worked on at once. @default 1 */
@@ -26,7 +26,7 @@ export class Process<T, R> implements Standing {
   readonly #concurrency: number
   readonly #signal: AbortSignal | undefined
   readonly #slots: PQueue
-  readonly #onAbort = (): void => this.#finish()
+  readonly #onAbort = (): void => this.#stop()
   #running = 0
   #resolve!: () => void
   #reject!: (error: unknown) => void
@@ -67,7 +67,7 @@ export class Process<T, R> implements Standing {
       .add(() => this.#slot())
       .then(() => {
         this.#running -= 1
-        this.#inbox.demandChanged()
+        this.#inbox.demandGrew()
         this.offer()
       })
   }
@@ -85,16 +85,23 @@ export class Process<T, R> implements Standing {
 
   /** Returns a promise only for a handler that did, so that synchronous ones cost no wait. */
   #work(delivery: Delivery<T>): Promise<void> | undefined {
+    let value: R | PromiseLike<R>
     try {
-      const value = this.#handler(delivery.item, delivery)
-      if (!isThenable(value)) return void settle(delivery, value)
-      return value.then(
-        (result) => settle(delivery, result),
-        (error: unknown) => fail(delivery, error),
-      )
+      value = this.#handler(delivery.item, delivery)
     } catch (error) {
       return fail(delivery, error)
     }
+    if (!isThenable(value)) return settle(delivery, value)
+    return Promise.resolve(value).then(
+      (result) => settle(delivery, result),
+      (error: unknown) => fail(delivery, error),
+    )
+  }
+
+  /** Takes no more items: what waits goes back now, not when the last handler is done. */
+  #stop(): void {
+    this.#inbox.unstand(this)
+    this.#finish()
   }
 
   #finish(): void {
@@ -109,14 +116,14 @@ export class Process<T, R> implements Standing {
 }
 
 /** A handler may have settled by itself; then its return value is no second answer. */
-function settle(delivery: Delivery<unknown>, value: unknown): void {
-  if (delivery.isOpen || delivery.signal.aborted) delivery.done(value)
+function settle(delivery: Delivery<unknown>, value: unknown): undefined {
+  if (delivery.isHeld || delivery.signal.aborted) delivery.done(value)
 }
 
 function fail(delivery: Delivery<unknown>, error: unknown): undefined {
-  if (delivery.isOpen || delivery.signal.aborted) delivery.failed(error)
+  if (delivery.isHeld || delivery.signal.aborted) delivery.failed(error)
 }
 
-function isThenable<R>(value: R | Promise<R>): value is Promise<R> {
+function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

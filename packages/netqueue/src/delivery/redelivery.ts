@@ -1,24 +1,20 @@
 import type { Env, Timer } from '../env/env.ts'
-import { checkInteger, checkMs } from '../errors/check.ts'
 import { NetQueueError, RemoteError } from '../errors/errors.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { Attempt, Entry } from './entry.ts'
 import type { Settlement } from './link.ts'
+import { Retry } from './retry.ts'
+import type { RetryOptions } from './retry.ts'
 
-export interface RedeliveryOptions {
-  /** Deliveries of one item before it becomes a dead letter. @default 20 (RabbitMQ's quorum queues have the same) */
-  maxAttempts?: number
-  /** Milliseconds until an item whose handler failed is tried again; doubles with each attempt. @default 10 */
-  retryDelayMs?: number
-  /** The longest such delay. @default 10_000 */
-  maxRetryDelayMs?: number
-}
+export type RedeliveryOptions = RetryOptions
 
 export interface RedeliveryInit {
   env: Env
   options: RedeliveryOptions
   /** Puts an entry to the head of the backlog. */
   requeue: (entry: Entry) => void
+  /** Puts a dead letter to the end of the backlog; throws when there is none any more. */
+  revive: (entry: Entry) => void
   /** An entry needs no more deliveries. */
   gone: (entry: Entry) => void
   warn: (error: NetQueueError) => void
@@ -29,22 +25,15 @@ export interface RedeliveryInit {
 /** What becomes of an item when a delivery ended: it is done, it goes back to the backlog, or it is given up. */
 export class Redelivery<T> {
   readonly deadLetters: DeadLetters<T>
-  readonly maxAttempts: number
+  readonly retry: Retry
   readonly #init: RedeliveryInit
-  readonly #retryDelayMs: number
-  readonly #maxRetryDelayMs: number
   readonly #delayed: Map<Entry, Timer> = new Map()
+  #isClosed = false
 
   constructor(init: RedeliveryInit) {
-    const { maxAttempts = 20, retryDelayMs = 10, maxRetryDelayMs = 10_000 } = init.options
-    checkInteger('maxAttempts', maxAttempts, 1)
-    checkMs('retryDelayMs', retryDelayMs)
-    checkMs('maxRetryDelayMs', maxRetryDelayMs)
     this.#init = init
-    this.maxAttempts = maxAttempts
-    this.#retryDelayMs = retryDelayMs
-    this.#maxRetryDelayMs = maxRetryDelayMs
-    this.deadLetters = new DeadLetters((entry) => init.requeue(entry))
+    this.retry = new Retry(init.options)
+    this.deadLetters = new DeadLetters((entry) => init.revive(entry))
   }
 
   /** Entries that wait for their next attempt. */
@@ -58,7 +47,8 @@ export class Redelivery<T> {
       case 'result':
         return this.#answer(entry, settlement.value)
       case 'failed':
-        return this.#refuse(entry, remoteError(settlement))
+        if (entry.result !== undefined) return this.#refuse(entry, remoteError(settlement))
+        return this.#retry(entry, { peer, outcome: 'released', code: settlement.code })
       case 'reject':
         return this.#reject(entry, peer, settlement)
       case 'settle':
@@ -101,8 +91,9 @@ export class Redelivery<T> {
     return true
   }
 
-  /** Stops all delays and returns the entries that were waiting. */
+  /** Stops all delays and returns the entries that were waiting; what comes back from now on waits for nothing. */
   close(): Entry[] {
+    this.#isClosed = true
     const entries = [...this.#delayed.keys()]
     for (const timer of this.#delayed.values()) timer.cancel()
     this.#delayed.clear()
@@ -125,31 +116,29 @@ export class Redelivery<T> {
   }
 
   #reject(entry: Entry, peer: string, settlement: Extract<Settlement, { code: string }>): void {
-    const { code } = settlement
-    entry.history = [...(entry.history ?? []), { peer, outcome: 'rejected', code }]
-    entry.attempt += 1
+    record(entry, { peer, outcome: 'rejected', code: settlement.code })
     this.bury(entry, remoteError(settlement))
   }
 
   #retry(entry: Entry, attempt: Attempt): void {
     if (!this.#count(entry, attempt)) return
-    const delay = Math.min(this.#retryDelayMs * 2 ** (entry.attempt - 2), this.#maxRetryDelayMs)
+    if (this.#isClosed) return this.#init.requeue(entry)
     const timer = this.#init.env.setTimer(() => {
       this.#delayed.delete(entry)
       this.#init.requeue(entry)
-    }, delay)
+    }, this.retry.delayBefore(entry.attempt))
     this.#delayed.set(entry, timer)
   }
 
   /** Counts a failed delivery; `false` when it was the last one. */
   #count(entry: Entry, attempt: Attempt): boolean {
-    entry.history = [...(entry.history ?? []), attempt]
-    entry.attempt += 1
-    if (entry.attempt <= this.maxAttempts) return true
-    const message = `The item was delivered ${this.maxAttempts} times (maxAttempts) and never settled`
+    const { maxAttempts } = this.retry
+    record(entry, attempt)
+    if (entry.attempt <= maxAttempts) return true
+    const message = `The item was delivered ${maxAttempts} times (maxAttempts) and never settled`
     this.bury(
       entry,
-      new NetQueueError('DEAD_LETTER', message, { limit: 'maxAttempts', value: this.maxAttempts, delivered: 'maybe' }),
+      new NetQueueError('DEAD_LETTER', message, { limit: 'maxAttempts', value: maxAttempts, delivered: 'maybe' }),
     )
     return false
   }
@@ -158,6 +147,12 @@ export class Redelivery<T> {
     entry.state = 'gone'
     this.#init.gone(entry)
   }
+}
+
+function record(entry: Entry, attempt: Attempt): void {
+  entry.history ??= []
+  entry.history.push(attempt)
+  entry.attempt += 1
 }
 
 function remoteError({ code, reason }: Extract<Settlement, { code: string }>): RemoteError {

@@ -1,13 +1,25 @@
 import { Ring } from '../queue/ring.ts'
 
-/** What is on the wire and not settled, by its ever-growing number. Settling from the front, the usual case, takes one step. */
+/** Settled places behind one that is still open are kept up to this many, and up to as many as there are open ones. */
+const MAX_GAPS = 64
+
+/**
+ * What is on the wire and not settled, by its ever-growing number. Settling from the front, the usual case, takes one step; what
+ * is settled behind an open one leaves a gap, and gaps are closed up before they outnumber what is open: one item that is
+ * worked on for an hour costs no memory for those that pass it.
+ */
 export class Unsettled<T> {
-  readonly #numbers: Ring<number> = new Ring()
-  readonly #values: Ring<T | undefined> = new Ring()
+  #numbers: Ring<number> = new Ring()
+  #values: Ring<T | undefined> = new Ring()
   #size = 0
 
   get size(): number {
     return this.#size
+  }
+
+  /** Places taken, gaps included. */
+  get places(): number {
+    return this.#numbers.size
   }
 
   push(seq: number, value: T): void {
@@ -21,47 +33,72 @@ export class Unsettled<T> {
     return this.#numbers.at(index) === seq ? this.#values.at(index) : undefined
   }
 
+  /** Puts another value in the place of one that is open. */
+  replace(seq: number, value: T): void {
+    const index = this.#lowerBound(seq)
+    if (this.#numbers.at(index) === seq) this.#values.replace(index, value)
+  }
+
   /** Removes one; `undefined` when it was not there. */
   take(seq: number): T | undefined {
     const index = this.#lowerBound(seq)
-    return this.#numbers.at(index) === seq ? this.#takeAt(index) : undefined
+    const value = this.#numbers.at(index) === seq ? this.#values.at(index) : undefined
+    if (value === undefined) return undefined
+    this.#values.replace(index, undefined)
+    this.#removed(1)
+    return value
   }
 
-  /** Removes all from `first` to `last`, in order, and says how many there were. */
-  takeRange(first: number, last: number, each: (value: T) => void): number {
+  /** Removes what is open from `first` to `last`, and returns it in order. Walks over what is open, however wide the range. */
+  takeRange(first: number, last: number): T[] {
     const taken: T[] = []
-    for (let index = this.#lowerBound(first); ; index += 1) {
-      const seq = this.#numbers.at(index)
-      if (seq === undefined || seq > last) break
+    for (let index = this.#lowerBound(first); this.#isUpTo(last, index); index += 1) {
       const value = this.#values.at(index)
       if (value === undefined) continue
       this.#values.replace(index, undefined)
       taken.push(value)
     }
-    this.#size -= taken.length
-    this.#dropSettled()
-    for (const value of taken) each(value)
-    return taken.length
+    this.#removed(taken.length)
+    return taken
+  }
+
+  takeAll(): T[] {
+    const all = [...this]
+    this.#numbers.clear()
+    this.#values.clear()
+    this.#size = 0
+    return all
   }
 
   *[Symbol.iterator](): Generator<T> {
     for (const value of this.#values) if (value !== undefined) yield value
   }
 
-  #takeAt(index: number): T | undefined {
-    const value = this.#values.at(index)
-    if (value === undefined) return undefined
-    this.#values.replace(index, undefined)
-    this.#size -= 1
-    this.#dropSettled()
-    return value
+  #isUpTo(last: number, index: number): boolean {
+    const seq = this.#numbers.at(index)
+    return seq !== undefined && seq <= last
   }
 
-  #dropSettled(): void {
+  #removed(count: number): void {
+    this.#size -= count
     while (this.#numbers.size > 0 && this.#values.at(0) === undefined) {
       this.#numbers.shift()
       this.#values.shift()
     }
+    if (this.#numbers.size - this.#size > Math.max(MAX_GAPS, this.#size)) this.#closeUp()
+  }
+
+  #closeUp(): void {
+    const numbers: Ring<number> = new Ring()
+    const values: Ring<T | undefined> = new Ring()
+    for (let index = 0; index < this.#numbers.size; index += 1) {
+      const value = this.#values.at(index)
+      if (value === undefined) continue
+      numbers.push(this.#numbers.at(index) as number)
+      values.push(value)
+    }
+    this.#numbers = numbers
+    this.#values = values
   }
 
   /** The index of the first number that is not below `seq`. */

@@ -1,5 +1,5 @@
-import { EntryList, unlink } from '../delivery/entry.ts'
 import type { Entry } from '../delivery/entry.ts'
+import { LinkedList, unlink } from '../delivery/linked-list.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
@@ -20,7 +20,7 @@ export const ALONE_FROM_ATTEMPT = 3
 /** One client, and the entries that wait for it and no other. */
 interface Place<C> {
   candidate: Candidate<C>
-  addressed: EntryList
+  addressed: LinkedList<Entry>
   /** It has an item that is delivered alone. */
   isAlone: boolean
 }
@@ -33,11 +33,15 @@ export class Dispatcher<T, C> {
   readonly #init: DispatcherInit<T, C>
   readonly #free: FreeClients<C> = new FreeClients()
   readonly #places: Map<C, Place<C>> = new Map()
-  readonly #fresh: EntryList = new EntryList()
-  readonly #parked: EntryList = new EntryList()
+  readonly #fresh: LinkedList<Entry> = new LinkedList()
+  readonly #parked: LinkedList<Entry> = new LinkedList()
   #size = 0
   #isBusy = false
-  #clients: readonly C[] = []
+  /** What the policy is thinking about. */
+  #asked: Entry | undefined
+  /** Counts who comes and goes. */
+  #membership = 0
+  #members: Members<C> | undefined
 
   constructor(init: DispatcherInit<T, C>) {
     this.#init = init
@@ -50,12 +54,12 @@ export class Dispatcher<T, C> {
 
   /** All connected clients, in the order in which they came. */
   get clients(): readonly C[] {
-    return this.#clients
+    return this.#everyone.clients
   }
 
   join(candidate: Candidate<C>): void {
-    this.#places.set(candidate.client, { candidate, addressed: new EntryList(), isAlone: false })
-    this.#clients = [...this.#places.keys()]
+    this.#places.set(candidate.client, { candidate, addressed: new LinkedList(), isAlone: false })
+    this.#membershipChanged()
     this.changed(candidate)
   }
 
@@ -63,10 +67,10 @@ export class Dispatcher<T, C> {
     const place = this.#places.get(candidate.client)
     if (place === undefined) return
     this.#places.delete(candidate.client)
-    this.#clients = [...this.#places.keys()]
+    this.#membershipChanged()
     this.#free.set(candidate, false)
     this.#unpark()
-    for (let entry = place.addressed.shift(); entry !== undefined; entry = place.addressed.shift()) this.#orphan(entry)
+    this.#fresh.prepend(this.#orphans(place))
     this.#run()
   }
 
@@ -88,7 +92,7 @@ export class Dispatcher<T, C> {
   /** Adds an entry to the end of the backlog. */
   put(entry: Entry): void {
     this.#enter(entry)
-    if (entry.target !== undefined) return this.#address(entry)
+    if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
     this.#fresh.push(entry)
     this.#run()
   }
@@ -96,7 +100,7 @@ export class Dispatcher<T, C> {
   /** Puts an entry back to the head of the backlog. */
   requeue(entry: Entry): void {
     this.#enter(entry)
-    if (entry.target !== undefined) return this.#address(entry)
+    if (entry.target !== undefined) return this.#address(entry, (list) => list.unshift(entry))
     this.#unpark()
     this.#fresh.unshift(entry)
     this.#run()
@@ -113,6 +117,7 @@ export class Dispatcher<T, C> {
   /** Takes out all that waits, in order. */
   close(): Entry[] {
     const entries = [
+      ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
       ...this.#parked,
       ...this.#fresh,
       ...[...this.#places.values()].flatMap(({ addressed }) => [...addressed]),
@@ -126,19 +131,28 @@ export class Dispatcher<T, C> {
     this.#size += 1
   }
 
-  #address(entry: Entry): void {
+  #address(entry: Entry, enter: (addressed: LinkedList<Entry>) => void): void {
     const place = this.#places.get(entry.target as C)
-    if (place === undefined) return this.#orphan(entry)
-    place.addressed.push(entry)
+    if (place === undefined) return this.#strand(entry)
+    enter(place.addressed)
     this.#refresh(place)
   }
 
-  /** An entry whose client is gone: it goes to another, unless it was meant for that one alone. */
-  #orphan(entry: Entry): void {
-    if (entry.target === undefined) return this.#fresh.push(entry)
+  /** The entries that waited for a client that is gone, in order, without those that were meant for it alone. */
+  #orphans({ addressed }: Place<C>): LinkedList<Entry> {
+    for (const entry of addressed) {
+      if (entry.target === undefined) continue
+      unlink(entry)
+      this.#strand(entry)
+    }
+    return addressed
+  }
+
+  /** The one client that an entry was for is gone. */
+  #strand(entry: Entry): void {
     this.#size -= 1
     entry.state = 'gone'
-    this.#init.unreachable(entry, entry.target.id)
+    this.#init.unreachable(entry, entry.target?.id ?? '')
   }
 
   /** Serves those who wait for this client, then says whether it is free for others. */
@@ -153,7 +167,27 @@ export class Dispatcher<T, C> {
   }
 
   #takes({ candidate, isAlone: hasLoner }: Place<C>): boolean {
-    return candidate.isOpen && candidate.credit > 0 && candidate.isReady && !hasLoner
+    return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#isReady(candidate)
+  }
+
+  /** What the user says of an original; a judge that throws says no. */
+  #isReady(candidate: Candidate<C>): boolean {
+    try {
+      return candidate.isReady
+    } catch (cause) {
+      this.#init.warn(new NetQueueError('DISPATCH_FAILED', 'ready failed; the client counts as not ready', { cause }))
+      return false
+    }
+  }
+
+  get #everyone(): Members<C> {
+    this.#members ??= membersOf([...this.#places.values()].map(({ candidate }) => candidate))
+    return this.#members
+  }
+
+  #membershipChanged(): void {
+    this.#membership += 1
+    this.#members = undefined
   }
 
   /** Entries that were parked come again, before those that came later. */
@@ -168,31 +202,37 @@ export class Dispatcher<T, C> {
       const entry = this.#fresh.shift()
       if (entry === undefined) break
       const choice = this.#choose(entry)
-      if (choice instanceof Promise) return void this.#await(entry, choice)
+      if (isThenable(choice)) return void this.#await(entry, choice)
       this.#place(entry, choice)
     }
     this.#isBusy = false
   }
 
   /** Waits for a policy that takes its time; meanwhile the entry can still be withdrawn. */
-  async #await(entry: Entry, choice: Promise<C | undefined>): Promise<void> {
-    const client = await choice.catch((cause: unknown) => this.#failed(cause))
+  async #await(entry: Entry, choice: PromiseLike<C | undefined>): Promise<void> {
+    const membership = this.#membership
+    this.#asked = entry
+    const client = await Promise.resolve(choice).catch((cause: unknown) => this.#failed(cause))
+    this.#asked = undefined
     this.#isBusy = false
     if (entry.state === 'waiting') {
-      const hasVanished = client !== undefined && !this.#places.has(client)
+      // One that was gone before the question is no reason to ask again: the answer would be the same, for ever.
+      const hasVanished = client !== undefined && !this.#places.has(client) && membership !== this.#membership
       if (hasVanished) this.#fresh.unshift(entry)
       else this.#place(entry, client)
     }
     this.#run()
   }
 
-  #choose(entry: Entry): C | undefined | Promise<C | undefined> {
-    const context = { item: entry.item as T, clients: this.#clients }
+  #choose(entry: Entry): C | undefined | PromiseLike<C | undefined> {
     const { policy } = this.#init
+    const item = entry.item as T
+    const { clients, candidates } = this.#everyone
+    const accepts = (candidate: Candidate<C>): boolean => candidate.carries(entry)
     try {
-      if (typeof policy === 'object') return policy.choose(this.#free, context, (candidate) => candidate.carries(entry))
-      const able = [...this.#free].filter((candidate) => candidate.carries(entry)).map(({ client }) => client)
-      return able.length === 0 ? undefined : policy(able, context)
+      if (typeof policy === 'object') return policy.choose(this.#free, { item, clients, candidates }, accepts)
+      const able = candidates.filter((candidate) => this.#free.has(candidate) && accepts(candidate))
+      return able.length === 0 ? undefined : policy(clientsOf(able), { item, clients })
     } catch (cause) {
       return this.#failed(cause)
     }
@@ -226,4 +266,16 @@ export class Dispatcher<T, C> {
   }
 }
 
+interface Members<C> {
+  clients: readonly C[]
+  candidates: readonly Candidate<C>[]
+}
+
+const clientsOf = <C>(candidates: readonly Candidate<C>[]): C[] => candidates.map(({ client }) => client)
+const membersOf = <C>(candidates: readonly Candidate<C>[]): Members<C> => ({
+  candidates,
+  clients: clientsOf(candidates),
+})
+const isThenable = <R>(value: R | PromiseLike<R>): value is PromiseLike<R> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 const isAlone = ({ attempt }: Entry): boolean => attempt >= ALONE_FROM_ATTEMPT

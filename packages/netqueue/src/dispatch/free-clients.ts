@@ -32,20 +32,9 @@ export class FreeClients<C> {
   /** One ring of nodes for each number of items in flight; its slot holds the first. */
   readonly #levels: (Node<C> | undefined)[] = []
   #lowest = 0
-  #list: C[] | undefined
 
   get size(): number {
     return this.#nodes.size
-  }
-
-  /** The clients, in no order that means anything. */
-  get list(): readonly C[] {
-    this.#list ??= [...this.#nodes.keys()].map(({ client }) => client)
-    return this.#list
-  }
-
-  *[Symbol.iterator](): Generator<Candidate<C>> {
-    yield* this.#nodes.keys()
   }
 
   has(candidate: Candidate<C>): boolean {
@@ -77,13 +66,11 @@ export class FreeClients<C> {
     this.#unlink(node)
     if (isFree) return this.#link(node, candidate.inFlight)
     this.#nodes.delete(candidate)
-    this.#list = undefined
   }
 
   #add(candidate: Candidate<C>): void {
     const node = { candidate, level: 0 } as Node<C>
     this.#nodes.set(candidate, node)
-    this.#list = undefined
     this.#link(node, candidate.inFlight)
   }
 

@@ -17,12 +17,17 @@ export type ChooseDispatch<T, C> = (
   context: DispatchContext<T, C>,
 ) => C | undefined | Promise<C | undefined>
 
+export interface PolicyContext<T, C> extends DispatchContext<T, C> {
+  /** The same clients, in the same order, as the dispatcher sees them; another array whenever one has come or gone. */
+  candidates: readonly Candidate<C>[]
+}
+
 /** A policy of ours, which sees more than a list. */
 export interface DispatchPolicy<T, C> {
   readonly name: string
   choose(
     free: FreeClients<C>,
-    context: DispatchContext<T, C>,
+    context: PolicyContext<T, C>,
     accepts: (candidate: Candidate<C>) => boolean,
   ): C | undefined
 }
@@ -35,19 +40,26 @@ export function leastBusy<T, C>(): DispatchPolicy<T, C> {
 /** One client after the other, in the order in which they connected; those without credit are passed over. */
 export function roundRobin<T, C>(): DispatchPolicy<T, C> {
   let last: C | undefined
+  let place = 0
   return {
     name: 'roundRobin',
-    choose(free, { clients }, accepts) {
-      const able = new Map<C, Candidate<C>>()
-      for (const candidate of free) if (accepts(candidate)) able.set(candidate.client, candidate)
-      const from = last === undefined ? 0 : clients.indexOf(last) + 1
-      for (let step = 0; step < clients.length; step += 1) {
-        const client = clients[(from + step) % clients.length] as C
-        if (able.has(client)) return (last = client)
+    choose(free, { clients, candidates }, accepts) {
+      const from = clients[place] === last ? place + 1 : placeBehind(last, clients, place)
+      for (let step = 0; step < candidates.length; step += 1) {
+        place = (from + step) % candidates.length
+        const candidate = candidates[place] as Candidate<C>
+        last = candidate.client
+        if (free.has(candidate) && accepts(candidate)) return last
       }
       return undefined
     },
   }
+}
+
+/** Where to go on after somebody has come or gone; where the last one was, when it is the one who is gone. */
+function placeBehind<C>(last: C | undefined, clients: readonly C[], place: number): number {
+  const found = last === undefined ? -1 : clients.indexOf(last)
+  return found < 0 ? place : found + 1
 }
 
 /** The least busy client that has one of the tags; where none is free, the least busy of all. */
@@ -65,25 +77,35 @@ export function prefer<T, C extends { readonly tags: readonly string[] }>(...tag
  * whose client has no credit waits for it. A client that comes or goes moves only the keys that it gets or had.
  */
 export function hashBy<T, C extends { readonly id: string }>(key: (item: T) => string): DispatchPolicy<T, C> {
+  let known: readonly Candidate<C>[] = []
+  let seeds: number[] = []
   return {
     name: 'hashBy',
-    choose(_free, { item, clients }) {
-      const name = key(item)
-      let best: C | undefined
+    choose(_free, { item, candidates }, accepts) {
+      if (candidates !== known) seeds = candidates.map(({ client }) => hash(client.id))
+      known = candidates
+      const seed = hash(key(item))
+      let best: Candidate<C> | undefined
       let bestScore = -1
-      for (const client of clients) {
-        const score = hash(`${client.id}\0${name}`)
-        if (score > bestScore) [best, bestScore] = [client, score]
+      for (const [index, candidate] of candidates.entries()) {
+        const score = mix((seeds[index] as number) ^ Math.imul(seed, 0x9e3779b1))
+        if (score > bestScore && accepts(candidate)) [best, bestScore] = [candidate, score]
       }
-      return best
+      return best?.client
     },
   }
 }
 
-/** FNV-1a with a final mix, 32 bits: cheap, and even enough to spread keys. */
+/** FNV-1a, 32 bits. */
 function hash(text: string): number {
   let value = 0x811c9dc5
   for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193)
-  value = Math.imul(value ^ (value >>> 16), 0x45d9f3b)
-  return (value ^ (value >>> 16)) >>> 0
+  return value
+}
+
+/** Spreads what differs in a few bits over all 32. Source: murmur3's finalizer. */
+function mix(value: number): number {
+  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
 }
