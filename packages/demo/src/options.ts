@@ -15,19 +15,23 @@ export interface Options {
 /** Arguments that make no sense; the message is for whoever typed them. */
 export class UsageError extends Error {}
 
-export const help = `Computes the SHA-256 of every file below a directory, with netqueue: a server hands the paths to
-worker processes over TCP, and kills one of them in the middle.
+export const help = `Computes the SHA-256 of every file below a directory, with netqueue: a server
+hands the paths to worker processes over TCP, and kills one in the middle.
 
   npm start [DIRECTORY] [-- OPTIONS]
 
-  DIRECTORY          what to read; links are not followed        default: this checkout
-  --workers N        worker processes, 1 to 64                    default: 4
-  --no-kill          lets all workers live
-  --manifest FILE    writes the hashes there, as sha256sum does
-  --help             shows this
+  DIRECTORY        what to read; links are not followed (this checkout)
+  --workers N      worker processes, up to 64 (4)
+  --no-kill        lets all workers live
+  --manifest FILE  writes the hashes there, as sha256sum does
+  --help           shows this
 
-Exit codes: 0 every file was hashed once and as one process alone does it, and what the killed
-worker held was redelivered; 1 something of that is not so; 2 wrong arguments; 130 interrupted.`
+Exit codes
+  0    every file was hashed once and as one process alone does it, and what
+       the killed worker held was handed out again
+  1    something of that does not hold
+  2    wrong arguments
+  130  interrupted`
 
 const checkout = fileURLToPath(new URL('../../..', import.meta.url))
 const MAX_WORKERS = 64

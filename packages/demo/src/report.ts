@@ -24,7 +24,7 @@ export function listingText({ files, directories, skipped }: Listing): string {
 }
 
 export function casualtyText({ name, pid, held }: Casualty): string {
-  return `killed    ${name} (pid ${pid}) by SIGKILL; ${plural(held, 'file')} that it held went to the others`
+  return `killed    ${name} (pid ${pid}) by SIGKILL; it held ${plural(held, 'file')}, now with others`
 }
 
 /** Lines of a label and a fact; those about what seldom happens only where it did. */
