@@ -17,10 +17,11 @@ export interface Outcome {
   aloneSeconds: number
 }
 
-export function listingText({ files, directories, skipped }: Listing): string {
-  const found = `${plural(files.length, 'file')} in ${plural(directories, 'directory', 'directories')}`
-  if (skipped === 0) return found
-  return `${found}; ${plural(skipped, 'link or special file is', 'links and special files are')} left out`
+export function listingText({ files, directories, skipped, unreadable }: Listing): string {
+  const parts = [`${plural(files.length, 'file')} in ${plural(directories, 'directory', 'directories')}`]
+  if (skipped > 0) parts.push(`${plural(skipped, 'link or special file', 'links and special files')} left out`)
+  if (unreadable.length > 0) parts.push(`${countText(unreadable.length)} unreadable`)
+  return parts.join(', ')
 }
 
 export function casualtyText({ name, pid, held }: Casualty): string {

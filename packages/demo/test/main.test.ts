@@ -89,6 +89,7 @@ test.runIf(process.platform === 'linux')('what cannot be read is counted and nam
   const root = folder({ file: '' })
   writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff])]), '')
   const { code, output } = await run(root)
+  expect(output).toContain('1 file in 1 directory, 1 unreadable\n')
   expect(output).toMatch(/^unreadable +1: "\uFFFD \(EILSEQ\)"$/m)
   expect(code).toBe(0)
 })
