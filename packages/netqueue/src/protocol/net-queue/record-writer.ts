@@ -30,7 +30,6 @@ const CONTROL_BYTES = 256
 const MAX_CONTROL_RECORD_BYTES = 1 + 4 * MAX_VARINT_BYTES
 /** kind, lane, flags, total and length of a FRAGMENT, at their longest. */
 const FRAGMENT_OVERHEAD_BYTES = 3 + 2 * MAX_VARINT_BYTES
-const MAX_COUNT = 0xffff
 
 /** A record too long for one frame: what precedes its payload, the payload, and how much of both has left. */
 interface Fragmented {
@@ -119,13 +118,8 @@ export class RecordWriter implements Writer {
 
   item(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean): boolean {
     const run = this.#run
-    if (
-      run !== undefined &&
-      run.next === seq &&
-      run.attempt === attempt &&
-      run.wantsResult === wantsResult &&
-      run.count < MAX_COUNT
-    ) {
+    // The count has two bytes; a frame has no room for more items than that.
+    if (run?.next === seq && run.attempt === attempt && run.wantsResult === wantsResult) {
       if (!this.#fits(payload.byteLength + MAX_VARINT_BYTES)) return false
       this.#join(run, payload)
       return true
