@@ -13,6 +13,8 @@ export interface Attempt {
 
 /** Who is waiting for what becomes of a submitted item. */
 export interface ResultSlot {
+  /** Called with each assignment. */
+  assigned?: (() => void) | undefined
   resolve(value: Uint8Array | undefined): void
   reject(error: Error): void
 }

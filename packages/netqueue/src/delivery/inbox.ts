@@ -59,10 +59,10 @@ export class Inbox {
     if (!this.#isConsumed) return 0
     const { prefetch, countReaders } = this.#init
     if (!countReaders) return prefetch
-    // Whoever asks without waiting is one of those who wait now, if any do.
-    let readers = Math.max(this.#readerCount, this.#isPolled ? 1 : 0)
+    let readers = this.#readerCount
     if (this.#standing.size > 0) for (const { demand } of this.#standing) readers += demand
-    return readers + prefetch - 1
+    // Whoever asked without waiting is one of those who wait now, if any do.
+    return Math.max(readers, this.#isPolled ? 1 : 0) + prefetch - 1
   }
 
   /** Why no more items will come, once that is so. */

@@ -1,0 +1,120 @@
+import { NetQueueError } from '../../src/errors/errors.ts'
+import { Consumer } from '../../src/delivery/consumer.ts'
+import type { Delivery } from '../../src/delivery/delivery.ts'
+import { Inbox } from '../../src/delivery/inbox.ts'
+import { Intake } from '../../src/delivery/intake.ts'
+import { Retry } from '../../src/delivery/retry.ts'
+import { json } from '../../src/message/codec.ts'
+import { limitDefaults } from '../../src/options/limits.ts'
+import type { Limits } from '../../src/options/limits.ts'
+import { Recorder } from './recorder.ts'
+import type { Written } from './recorder.ts'
+import { VirtualEnv } from './virtual-env.ts'
+
+class Reading extends Consumer<unknown> {
+  // The constructor of a consumer is for those who extend it.
+  // oxlint-disable-next-line no-useless-constructor
+  constructor(inbox: Inbox) {
+    super(inbox)
+  }
+}
+
+export interface ReceivingOptions {
+  prefetch?: number
+  countReaders?: boolean
+  limits?: Partial<Limits>
+  exposeErrors?: boolean
+  isCredited?: boolean
+  maxAttempts?: number
+}
+
+/** The receiving half of a link without a link: a test plays the peer with `peer`, and reads with `said` what it would be told. */
+export class Receiving {
+  readonly env = new VirtualEnv()
+  readonly warnings: string[] = []
+  readonly inbox: Inbox
+  readonly intake: Intake
+  readonly consumer: Consumer<unknown>
+  /** The ordinal of the last put of this side. */
+  lastOrdinal = 0
+  #next = 1
+
+  constructor({
+    prefetch = 1,
+    countReaders = true,
+    limits = {},
+    exposeErrors = false,
+    isCredited = true,
+    maxAttempts = 3,
+  }: ReceivingOptions = {}) {
+    const warn = (error: NetQueueError): void => void this.warnings.push(error.code)
+    this.inbox = new Inbox({ env: this.env, prefetch, countReaders, warn })
+    this.consumer = new Reading(this.inbox)
+    this.intake = new Intake({
+      limits: { ...limitDefaults, ...limits },
+      inbox: this.inbox,
+      codec: json(),
+      resultCodec: json(),
+      from: { id: 'peer' },
+      exposeErrors,
+      retry: new Retry({ maxAttempts }),
+      wake: () => {},
+      lastOrdinal: () => this.lastOrdinal,
+      warn,
+    })
+    this.inbox.add(this.intake)
+    this.intake.open({ isCredited, isTyped: true })
+    this.said()
+  }
+
+  /** The peer sends items, within its credit or not. */
+  send(items: readonly unknown[], { attempt = 1, wantsResult = false } = {}): void {
+    this.sendBytes(
+      items.map((item) => new TextEncoder().encode(JSON.stringify(item))),
+      { attempt, wantsResult },
+    )
+  }
+
+  sendBytes(payloads: readonly Uint8Array[], { attempt = 1, wantsResult = false } = {}): void {
+    const first = this.#next
+    this.#next += payloads.length
+    this.intake.items({ type: 'items', first, attempt, wantsResult, payloads })
+  }
+
+  /** The peer gives back the numbers up to one. */
+  skip(last: number, bytes = 0): void {
+    const first = this.#next
+    this.#next = last + 1
+    this.intake.released({ type: 'released', first, last, bytes })
+  }
+
+  /** What the peer would be told now. */
+  said({ oldestOrdinal = Number.POSITIVE_INFINITY, places = Number.POSITIVE_INFINITY } = {}): Written[] {
+    const writer = new Recorder(places)
+    this.intake.fillControl(writer)
+    this.intake.fill(writer, oldestOrdinal)
+    return writer.written
+  }
+
+  /** The items that the peer may still send. */
+  get credit(): number {
+    const [said] = this.said().filter(([kind]) => kind === 'credit')
+    if (said !== undefined) this.#limit = said[1] as number
+    return this.#limit - (this.#next - 1)
+  }
+
+  #limit = 0
+
+  take(): Delivery<unknown> {
+    const delivery = this.inbox.take()
+    if (delivery === undefined) throw new Error('Expected an item to wait')
+    return delivery
+  }
+
+  /** The connection ends; a server keeps what it received. */
+  lose({ keep = false, error = new NetQueueError('CONNECTION_LOST', 'lost') } = {}): void {
+    this.intake.close(error, { keep })
+    this.inbox.remove(this.intake)
+    if (!keep) this.inbox.close(error)
+  }
+}
