@@ -237,10 +237,10 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
    * Submits every item of a source and yields the results, in the order of the source unless `ordered: false`. A failure ends it
    * and cancels the rest; with `settled: true` each result comes as an outcome instead.
    */
-  map(source: Source<Item>, options: MapOptions & { settled: true }): AsyncGenerator<MapOutcome<Item, Result>>
-  map(source: Source<Item>, options?: MapOptions): AsyncGenerator<Result>
-  map(source: Source<Item>, options: MapOptions = {}): AsyncGenerator<Result | MapOutcome<Item, Result>> {
-    return mapThrough(source, (item, signal) => this.#submit(item, { signal }), options)
+  map(source: Source<Item>, options: MapOptions & { settled: true }): AsyncIterableIterator<MapOutcome<Item, Result>>
+  map(source: Source<Item>, options?: MapOptions): AsyncIterableIterator<Result>
+  map(source: Source<Item>, options: MapOptions = {}): AsyncIterableIterator<Result | MapOutcome<Item, Result>> {
+    return mapThrough(source, (item, { assigned, signal }) => this.#submit(item, { signal }, assigned), options)
   }
 
   /** Resolves when every item that was put is settled or a dead letter. */
@@ -310,19 +310,27 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     await this.#backlog.put(entry, wait)
   }
 
-  async #submit(item: Item, { to, ...wait }: SubmitOptions): Promise<{ result: Result; bytes: number }> {
+  async #submit(
+    item: Item,
+    { to, ...wait }: SubmitOptions,
+    assigned?: () => void,
+  ): Promise<{ result: Result; bytes: number }> {
     checkWait(wait)
     const entry = new Entry(item, this.#encode(item))
     if (to !== undefined) this.#address(entry, to, { wantsResult: true })
-    return this.#backlog.submit(entry, wait, (payload) => ({
-      result: (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result,
-      bytes: payload?.byteLength ?? 0,
-    }))
+    return this.#backlog.submit(entry, {
+      ...wait,
+      assigned,
+      decode: (payload) => ({
+        result: (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result,
+        bytes: payload?.byteLength ?? 0,
+      }),
+    })
   }
 
   /** Throws for a client that is gone and for one whose protocol cannot carry the item. */
   #address(entry: Entry, client: ServerClient, { wantsResult = false } = {}): void {
-    if (!client.isConnected) throw clientGone(client.id)
+    if (!client.isConnected) throw clientGone(client.id, 'no')
     entry.target = client
     if (this.#clientele.carries(client, entry, { wantsResult })) return
     throw new NetQueueError(

@@ -21,6 +21,13 @@ export interface BacklogInit<T, C> {
   warn: (error: NetQueueError) => void
 }
 
+export interface SubmitInit<R> extends WaitOptions {
+  /** A client has the item. */
+  assigned: (() => void) | undefined
+  /** Makes the result from its bytes; `undefined` stands for the result `undefined`. */
+  decode: (payload: Uint8Array | undefined) => R
+}
+
 /** All items of a server from the call that put them until each is settled, and the calls that wait for them. */
 export class Backlog<T, C extends EntryTarget> {
   /** Who gets what. */
@@ -45,7 +52,10 @@ export class Backlog<T, C extends EntryTarget> {
     })
     this.dispatcher = new Dispatcher<T, C>({
       policy: init.policy,
-      assigned: (entry) => entry.assigned?.resolve(),
+      assigned: (entry) => {
+        entry.assigned?.resolve()
+        entry.result?.assigned?.()
+      },
       unreachable: (entry, id) => this.#unreachable(entry, id),
       warn: init.warn,
     })
@@ -88,8 +98,8 @@ export class Backlog<T, C extends EntryTarget> {
     return false
   }
 
-  /** Resolves with the result, made by `decode` from its bytes; `undefined` stands for the result `undefined`. */
-  async submit<R>(entry: Entry, wait: WaitOptions, decode: (payload: Uint8Array | undefined) => R): Promise<R> {
+  /** Resolves with the result. */
+  async submit<R>(entry: Entry, { assigned, decode, ...wait }: SubmitInit<R>): Promise<R> {
     this.#checkRoom()
     const answer = new Pending<R>({
       ...wait,
@@ -99,6 +109,7 @@ export class Backlog<T, C extends EntryTarget> {
       withdrawn: () => this.#abandon(entry),
     })
     entry.result = {
+      assigned,
       resolve: (payload) => settleWith(answer, () => decode(payload)),
       reject: (error) => answer.reject(error),
     }
@@ -162,7 +173,7 @@ export class Backlog<T, C extends EntryTarget> {
 
   /** The client that an entry was addressed to is gone. */
   #unreachable(entry: Entry, id: string): void {
-    const error = clientGone(id)
+    const error = clientGone(id, deliveredOf(entry))
     const isAssigned = entry.assigned === undefined || entry.assigned.settled
     if (isAssigned) return this.#redelivery.bury(entry, error)
     entry.assigned?.reject(error)
@@ -172,9 +183,7 @@ export class Backlog<T, C extends EntryTarget> {
   /** An item that will not be delivered: whoever waits for it is told, one that nobody waits for is undone. */
   #giveUp(entry: Entry): void {
     const isAwaited = entry.result !== undefined || entry.assigned?.settled === false
-    const error = new NetQueueError('CLOSED', 'The server is closed', {
-      delivered: wasDelivered(entry) ? 'maybe' : 'no',
-    })
+    const error = new NetQueueError('CLOSED', 'The server is closed', { delivered: deliveredOf(entry) })
     entry.state = 'gone'
     entry.assigned?.reject(error)
     entry.result?.reject(error)
@@ -190,12 +199,14 @@ export class Backlog<T, C extends EntryTarget> {
   }
 }
 
-export function clientGone(id: string): NetQueueError {
-  return new NetQueueError('CLIENT_GONE', `Client ${id}, to which the item was addressed, is gone`, { value: id })
+export function clientGone(id: string, delivered: 'no' | 'maybe'): NetQueueError {
+  const message = `Client ${id}, to which the item was addressed, is gone`
+  return new NetQueueError('CLIENT_GONE', message, { value: id, delivered })
 }
 
 const nameOf = ({ target }: Entry): string => (target === undefined ? 'No client' : `Client ${target.id}`)
 const wasDelivered = ({ state, attempt }: Entry): boolean => state === 'sent' || state === 'queued' || attempt > 1
+const deliveredOf = (entry: Entry): 'no' | 'maybe' => (wasDelivered(entry) ? 'maybe' : 'no')
 
 function settleWith<R>(answer: Pending<R>, decode: () => R): void {
   try {
