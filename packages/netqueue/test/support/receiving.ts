@@ -96,14 +96,11 @@ export class Receiving {
     return writer.written
   }
 
-  /** The items that the peer may still send. */
-  get credit(): number {
-    const [said] = this.said().filter(([kind]) => kind === 'credit')
-    if (said !== undefined) this.#limit = said[1] as number
-    return this.#limit - (this.#next - 1)
+  /** The credit that the peer would be told of now, if any. */
+  granted(): { limit: unknown; byteLimit: unknown; received: unknown } | undefined {
+    const credit = this.said().find(([kind]) => kind === 'credit')
+    return credit === undefined ? undefined : { limit: credit[1], byteLimit: credit[2], received: credit[3] }
   }
-
-  #limit = 0
 
   take(): Delivery<unknown> {
     const delivery = this.inbox.take()

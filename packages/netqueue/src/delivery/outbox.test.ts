@@ -1,0 +1,270 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+
+import { Recorder } from '../../test/support/recorder.ts'
+import type { Written } from '../../test/support/recorder.ts'
+import type { Wire } from '../protocol/protocol.ts'
+import { Entry } from './entry.ts'
+import { Outbox } from './outbox.ts'
+
+const peer = {
+  id: 'peer',
+  tags: [],
+  status: undefined,
+  protocol: 'test',
+  supports: { credit: true, settle: true, result: true },
+  maxItemBytes: 1_000,
+  maxUnsettled: 1_000,
+}
+const wireOf = (changes: object = {}): Wire =>
+  ({ peer: { ...peer, ...changes }, carry: (_item: unknown, payload: Uint8Array) => payload }) as unknown as Wire
+
+let settled: [item: unknown, outcome: string][]
+let stale: number
+let outbox: Outbox
+
+beforeEach(() => {
+  settled = []
+  stale = 0
+  outbox = make()
+})
+
+function make({ maxUnsettled = 8, maxUnsettledBytes = 1_000 } = {}): Outbox {
+  const box = new Outbox({
+    maxUnsettled,
+    maxUnsettledBytes,
+    wake: () => {},
+    settled: (entry, outcome) => settled.push([entry.item, outcome]),
+    stale: (count) => (stale += count),
+  })
+  box.open(wireOf())
+  return box
+}
+
+function entry(item: unknown = 'x', bytes = 1): Entry {
+  return new Entry(item, new Uint8Array(bytes))
+}
+
+/** Assigns items of a byte each, and sends them. */
+function send(...items: string[]): Entry[] {
+  const entries = items.map((item) => entry(item))
+  for (const one of entries) outbox.assign(one)
+  fill()
+  return entries
+}
+
+function fill(places?: number): Written[] {
+  const writer = new Recorder(places)
+  outbox.fillControl(writer)
+  outbox.fill(writer)
+  return writer.written
+}
+
+describe('P6: an outbox spends credit', () => {
+  test('in items, and has none before it is granted any', () => {
+    expect(outbox.credit).toBe(0)
+    outbox.granted(3, 1_000, 0)
+    expect(outbox.credit).toBe(3)
+    outbox.assign(entry())
+    expect(outbox.credit).toBe(2)
+    fill()
+    expect(outbox.credit).toBe(2)
+  })
+
+  test('in bytes: one item may overshoot, whether it is queued or sent', () => {
+    outbox.granted(8, 10, 0)
+    outbox.assign(entry('big', 11))
+    expect(outbox.credit).toBe(0)
+    fill()
+    expect(outbox.credit).toBe(0)
+    outbox.granted(8, 12, 1)
+    expect(outbox.credit).toBe(7)
+  })
+
+  test('that never falls, whatever comes late', () => {
+    outbox.granted(5, 1_000, 0)
+    outbox.granted(2, 1, 0)
+    expect(outbox.credit).toBe(5)
+  })
+
+  test('but holds no more than its own limits, whatever it is granted', () => {
+    outbox = make({ maxUnsettled: 2, maxUnsettledBytes: 10 })
+    outbox.granted(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 0)
+    expect(outbox.credit).toBe(2)
+    outbox.assign(entry('big', 10))
+    expect(outbox.credit).toBe(0)
+    fill()
+    outbox.settle('done', 1, 1)
+    expect(outbox.credit).toBe(2)
+  })
+})
+
+describe('an outbox sends', () => {
+  test('in order, each with its attempt and whether a result is wanted', () => {
+    const asked = entry('c')
+    asked.result = { resolve: () => {}, reject: () => {} }
+    const again = entry('b')
+    again.attempt = 3
+    for (const one of [entry('a'), again, asked]) outbox.assign(one)
+    expect(fill()).toEqual([
+      ['item', 1, 1],
+      ['item', 2, 3],
+      ['item', 3, 1, 'wants a result'],
+    ])
+  })
+
+  test('as many as fit, and the rest in the next frame', () => {
+    for (const item of ['a', 'b', 'c']) outbox.assign(entry(item))
+    expect([fill(2), fill(2)].map((frame) => frame.map(([, seq]) => seq))).toEqual([[1, 2], [3]])
+    expect(outbox.inFlight).toBe(3)
+  })
+
+  test('and knows whether all has arrived', () => {
+    expect(outbox.isAcknowledged).toBe(true)
+    outbox.granted(8, 1_000, 0)
+    send('a', 'b')
+    expect(outbox.isAcknowledged).toBe(false)
+    outbox.granted(8, 1_000, 2)
+    expect(outbox.isAcknowledged).toBe(true)
+    outbox.assign(entry())
+    expect(outbox.isAcknowledged).toBe(false)
+  })
+
+  test('what the protocol of the peer can carry, and says so before', () => {
+    const asked = entry('c')
+    asked.result = { resolve: () => {}, reject: () => {} }
+    expect([outbox.carries(entry()), outbox.carries(entry('big', 1_001)), outbox.carries(asked)]).toEqual([
+      true,
+      false,
+      true,
+    ])
+    outbox.open(wireOf({ supports: { credit: true, settle: true, result: false } }))
+    expect([outbox.carries(entry()), outbox.carries(asked)]).toEqual([true, false])
+  })
+})
+
+describe('P2: an outbox keeps an item until the peer settles it', () => {
+  test('by range; what comes back is told the newest first, so that the oldest ends up at the head', () => {
+    send('a', 'b', 'c', 'd')
+    outbox.settle('done', 1, 2)
+    outbox.settle('returned', 3, 2)
+    expect(settled).toEqual([
+      ['a', 'done'],
+      ['b', 'done'],
+      ['d', 'returned'],
+      ['c', 'returned'],
+    ])
+    expect(outbox.inFlight).toBe(0)
+  })
+
+  test('by answer', () => {
+    const [a] = send('a')
+    expect(outbox.take(1, { hasValue: false })).toBe(a)
+    expect(outbox.inFlight).toBe(0)
+  })
+
+  test('P4: only once; what comes later is counted', () => {
+    send('a', 'b', 'c')
+    outbox.settle('done', 2, 1)
+    outbox.settle('released', 1, 3)
+    expect(outbox.take(2, { hasValue: true })).toBeUndefined()
+    expect(settled.map(([item]) => item)).toEqual(['b', 'c', 'a'])
+    expect(stale).toBe(2)
+  })
+
+  test('when the peer is lost all comes back, told apart by whether it was sent', () => {
+    const [a, b] = send('a', 'b')
+    const c = entry('c')
+    outbox.assign(c)
+    const dropped = entry('d')
+    outbox.assign(dropped)
+    outbox.cancel(dropped)
+    expect(outbox.takeAll()).toEqual({ sent: [a, b], queued: [c] })
+    expect([outbox.inFlight, a?.state, c.state, dropped.state]).toEqual([0, 'waiting', 'waiting', 'gone'])
+  })
+})
+
+describe('P1: cancelling', () => {
+  test('takes out what was not sent without a word', () => {
+    const queued = entry()
+    outbox.assign(queued)
+    outbox.cancel(queued)
+    expect(fill()).toEqual([])
+    expect(outbox.inFlight).toBe(0)
+  })
+
+  test('tells the peer of what was sent, if it has not settled it meanwhile', () => {
+    const [a, b] = send('a', 'b')
+    for (const one of [a, b]) outbox.cancel(one as Entry)
+    outbox.settle('done', 1, 1)
+    expect(fill()).toEqual([['cancel', 2]])
+    expect(fill()).toEqual([])
+  })
+
+  test('of many leaves in several frames, none of them empty before the last', () => {
+    outbox = make({ maxUnsettled: 100 })
+    const entries = send(...Array.from({ length: 40 }, (_, index) => `item ${index}`))
+    for (const one of entries) outbox.cancel(one)
+    outbox.settle('done', 1, 10)
+    const told: unknown[] = []
+    for (let frame = fill(); frame.length > 0; frame = fill()) told.push(...frame.map(([, seq]) => seq))
+    expect(told).toEqual(Array.from({ length: 30 }, (_, index) => index + 11))
+  })
+})
+
+describe('P6: credit asked back', () => {
+  test('is released behind what was sent, with its bytes', () => {
+    outbox.granted(5, 100, 0)
+    send('a', 'b')
+    outbox.reclaim()
+    expect(fill()).toEqual([['released', 3, 5, 98]])
+    expect(outbox.credit).toBe(0)
+    outbox.granted(6, 200, 5)
+    outbox.assign(entry())
+    expect(fill()).toEqual([['item', 6, 1]])
+  })
+
+  test('is released although nothing is left of it', () => {
+    outbox.granted(1, 1, 0)
+    send('a')
+    outbox.reclaim()
+    outbox.reclaim()
+    expect(fill()).toEqual([['released', 2, 1, 0]])
+    expect(fill()).toEqual([])
+  })
+})
+
+describe('P7: a peer that breaks the rules', () => {
+  test.each([
+    ['settles what was never sent', () => outbox.settle('done', 1, 3)],
+    ['settles more numbers than there are', () => outbox.settle('done', 1, Number.MAX_SAFE_INTEGER)],
+    ['answers what was never sent', () => outbox.take(3, { hasValue: false })],
+    ['extends what was never sent', () => outbox.checkSent(3)],
+    ['has received what was never sent', () => outbox.granted(1, 1, 3)],
+    ['gives a result that nobody wanted', () => outbox.take(1, { hasValue: true })],
+    ['cancels what nobody cancelled', () => outbox.settle('cancelled', 1, 2)],
+  ])('%s: BAD_MESSAGE, and no item is lost by it', (_what, act) => {
+    const entries = send('a', 'b')
+    expect(act).toThrow(expect.objectContaining({ code: 'BAD_MESSAGE' }))
+    expect(outbox.takeAll().sent).toEqual(entries)
+    expect(settled).toEqual([])
+  })
+
+  test('may cancel what was cancelled', () => {
+    const [a] = send('a', 'b')
+    if (a !== undefined) a.isCancelled = true
+    outbox.settle('cancelled', 1, 1)
+    expect(settled).toEqual([['a', 'cancelled']])
+  })
+})
+
+describe('P4: the oldest put that is not on the wire', () => {
+  test('is the first that is queued and was never sent before', () => {
+    const again = entry('again')
+    const first = entry('first')
+    first.ordinal = outbox.nextOrdinal()
+    for (const one of [again, first]) outbox.assign(one)
+    expect([outbox.oldestOrdinal, outbox.lastOrdinal]).toEqual([1, 1])
+    fill()
+    expect(outbox.oldestOrdinal).toBe(Number.POSITIVE_INFINITY)
+  })
+})
