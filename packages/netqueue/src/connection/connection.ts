@@ -154,8 +154,9 @@ export class Connection {
     }
     if (this.#ending === 'no' && !this.#goodbye)
       throw new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye')
+    const isDeclined = this.#ending === 'no' && this.#wire === undefined
     this.end()
-    if (this.#wire === undefined) this.#finish(endedByPeer({ type: 'disconnect' }))
+    if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
   }
 
   #take(frame: Uint8Array): void {

@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest'
+import { VirtualEnv } from '../../test/support/virtual-env.ts'
+import { Outgoing } from './outgoing.ts'
+
+interface Script {
+  env: VirtualEnv
+  due: (Uint8Array | 'end' | Error)[]
+  flushes: number
+  outgoing: Outgoing
+}
+
+function script(keepOpen: boolean = false): Script {
+  const made: Partial<Script> = { env: new VirtualEnv(), due: [], flushes: 0 }
+  made.outgoing = new Outgoing({
+    env: made.env as VirtualEnv,
+    keepOpen,
+    flushed: () => (made.flushes = (made.flushes as number) + 1),
+    next: () => {
+      const next = made.due?.shift()
+      if (next instanceof Error) throw next
+      return next
+    },
+  })
+  return made as Script
+}
+
+const frame = (value: number): Uint8Array => Uint8Array.of(value)
+
+describe('frames as the sink asks for them', () => {
+  test('a frame that is due is given at once', async () => {
+    const { outgoing, due } = script()
+    due.push(frame(1))
+    expect(await outgoing.next()).toEqual({ done: false, value: frame(1) })
+  })
+
+  test('a sink that waits is answered at the end of the turn that has something to say', async () => {
+    const { env, outgoing, due } = script()
+    const answer = outgoing.next()
+    due.push(frame(1))
+    outgoing.wake()
+    outgoing.wake()
+    expect(env.timers).toBe(1)
+    env.advance(0)
+    expect(await answer).toEqual({ done: false, value: frame(1) })
+    expect(env.timers).toBe(0)
+  })
+
+  test('waking for nothing keeps the sink waiting', async () => {
+    const { env, outgoing, due } = script()
+    const answer = outgoing.next()
+    outgoing.wake()
+    env.advance(0)
+    due.push(frame(1))
+    outgoing.wake()
+    env.advance(0)
+    expect(await answer).toEqual({ done: false, value: frame(1) })
+  })
+
+  test('waking without a sink that waits sets no timer', () => {
+    const { env, outgoing } = script()
+    outgoing.wake()
+    expect(env.timers).toBe(0)
+  })
+
+  test('a sink that asks has taken what it was given; one that waits has, too', () => {
+    const made = script()
+    void made.outgoing.next()
+    expect(made.flushes).toBe(1)
+    made.outgoing.wake()
+    made.env.advance(0)
+    expect(made.flushes).toBe(2)
+  })
+
+  test('the end resolves `ended`, and the sink ends', async () => {
+    const { outgoing, due } = script()
+    due.push('end')
+    expect(await outgoing.next()).toEqual({ done: true, value: undefined })
+    await outgoing.ended
+    expect(outgoing.hasEnded).toBe(true)
+    expect(await outgoing.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('keepOpen: the end resolves `ended`, and the sink waits on', async () => {
+    const { env, outgoing, due } = script(true)
+    due.push('end')
+    let answered = false
+    void outgoing.next().then(() => (answered = true))
+    await outgoing.ended
+    env.advance(0)
+    expect(answered).toBe(false)
+    outgoing.close()
+  })
+
+  test('an error of `next` fails the sink, in its call or later', async () => {
+    const now = script()
+    now.due.push(new Error('broken'))
+    await expect(now.outgoing.next()).rejects.toThrow('broken')
+    const later = script()
+    const answer = later.outgoing.next()
+    later.due.push(new Error('broken'))
+    later.outgoing.wake()
+    expect(() => later.env.advance(0)).not.toThrow()
+    await expect(answer).rejects.toThrow('broken')
+    expect(await later.outgoing.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('close and return answer a sink that waits', async () => {
+    for (const end of ['close', 'return'] as const) {
+      const { outgoing } = script()
+      const answer = outgoing.next()
+      void outgoing[end]()
+      expect(await answer).toEqual({ done: true, value: undefined })
+    }
+  })
+})
