@@ -180,7 +180,8 @@ export class Link implements Session {
       case 'cancel':
         return this.intake.cancel(message.seq)
       case 'reclaim':
-        return this.outbox.reclaim()
+        this.outbox.reclaim()
+        return this.#init.owner.changed(this)
       case 'released':
         return this.intake.released(message)
       case 'status':

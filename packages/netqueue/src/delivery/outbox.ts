@@ -41,6 +41,8 @@ export class Outbox {
 
   /** How many more items can be assigned now. */
   get credit(): number {
+    // What was asked back is not ours to spend, although the answer is not written yet.
+    if (this.#isReclaimed) return 0
     if (this.#bytes + this.#queuedBytes >= this.#byteLimit) return 0
     if (this.#unsettledBytes + this.#queuedBytes >= this.#init.maxUnsettledBytes) return 0
     return Math.min(this.#limit - this.#seq, this.#init.maxUnsettled - this.#unsettled.size) - this.#queuedCount
