@@ -59,8 +59,10 @@ export class RecordReader {
     const whole = this.#assembly.take(reader)
     if (whole === undefined) return
     const record = new ByteReader(whole)
-    this.#record(record.u8(), record, take)
+    const messages: Message[] = []
+    this.#record(record.u8(), record, (message) => messages.push(message))
     if (record.left > 0) throw badMessage('fragments that hold more than one record')
+    messages.forEach(take)
   }
 
   #record(kind: number, reader: ByteReader, take: Take): void {
@@ -149,7 +151,7 @@ function number(reader: ByteReader): number {
 }
 
 function checkLast(first: number, length: number): void {
-  if (!Number.isSafeInteger(first + length - 1)) throw badMessage('numbers beyond 2^53 - 1', first)
+  if (first - 1 > Number.MAX_SAFE_INTEGER - length) throw badMessage('numbers beyond 2^53 - 1', first)
 }
 
 function settles(reader: ByteReader, take: Take): void {

@@ -1,0 +1,562 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+
+import { lengthPrefix } from '../src/framing/framing.ts'
+import { connect, listen, text } from '../src/index.ts'
+import type { Codec, NetQueueError, Server } from '../src/index.ts'
+import { limitsFrom } from '../src/options/limits.ts'
+import { ByteReader, ByteWriter } from '../src/protocol/net-queue/bytes.ts'
+import { decodeError, encodeError } from '../src/protocol/net-queue/error-frame.ts'
+import { frameData, frameOf, FrameType } from '../src/protocol/net-queue/frame-types.ts'
+import { decodeHello, encodeHello } from '../src/protocol/net-queue/hello.ts'
+import { RecordReader } from '../src/protocol/net-queue/record-reader.ts'
+import { CUT_BYTES, RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
+import { decodeWelcome, encodeWelcome } from '../src/protocol/net-queue/welcome.ts'
+import type { ErrorNotice, Message, Outcome, Writer } from '../src/protocol/protocol.ts'
+import { Clock, rest } from './support/nodes.ts'
+import { failureOf } from './support/outcome.ts'
+import { frame, FRAME, introduce, RawPeer } from './support/raw-peer.ts'
+
+interface Vector {
+  name: string
+  hex: string
+  code: string
+}
+
+interface Given {
+  limit?: number
+  limits?: { maxItemBytes: number }
+  granted?: { limit: number; byteLimit: number }
+  sent?: number
+  wantsResult?: boolean
+}
+
+interface Stated extends Vector {
+  stage: string
+  ends?: boolean
+  given?: Given
+}
+
+interface FrameVector extends Vector {
+  decoded: Record<string, unknown> & { type: string; value?: Record<string, unknown>; records?: RecordFields[] }
+  canonical?: boolean
+  later?: boolean
+}
+
+type RecordFields = Record<string, unknown> & { kind: string }
+
+interface Step {
+  from: 'client' | 'server'
+  hex: string
+  decoded: FrameVector['decoded']
+}
+
+interface Vectors {
+  varints: {
+    valid: { value: number; hex: string }[]
+    longer: { value: number; hex: string }[]
+    invalid: Vector[]
+  }
+  frames: FrameVector[]
+  invalid: Stated[]
+  accepted: (Vector & { given?: Given; items?: string[]; stale?: number })[]
+  sessions: { name: string; steps: Step[]; client: string; server: string }[]
+}
+
+const vectors = JSON.parse(
+  readFileSync(new URL('../../../docs/protocol-vectors.json', import.meta.url), 'utf8'),
+) as Vectors
+
+const bytesOf = (hex: unknown): Uint8Array => new Uint8Array(Buffer.from(hex as string, 'hex'))
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+const coded = (code: string): unknown => expect.objectContaining({ code })
+const framing = (bytes: number = 1_048_576) =>
+  lengthPrefix({ minBytes: 2, limit: () => ({ name: 'maxFrameBytes', bytes }) })
+
+/** The frames of a stream that ends, without their lengths. */
+async function unframed(hex: string): Promise<Uint8Array[]> {
+  const frames: Uint8Array[] = []
+  for await (const one of framing().decode(source(hex, true))) frames.push(one.slice())
+  return frames
+}
+
+async function* source(hex: string, ends: boolean): AsyncGenerator<Uint8Array> {
+  yield bytesOf(hex)
+  if (!ends) await new Promise(() => {})
+}
+
+async function framed(bytes: Uint8Array): Promise<string> {
+  async function* one(): AsyncGenerator<Uint8Array> {
+    yield bytes
+  }
+  const chunks: Uint8Array[] = []
+  for await (const chunk of framing().encode(one())) chunks.push(chunk.slice())
+  return hexOf(Buffer.concat(chunks))
+}
+
+describe('varints', () => {
+  test.each(vectors.varints.valid)('$value is $hex, both ways', ({ value, hex }) => {
+    const out = new ByteWriter(new Uint8Array(8))
+    out.varint(value)
+    expect(hexOf(out.take())).toBe(hex)
+    expect(new ByteReader(bytesOf(hex)).varint()).toBe(value)
+  })
+
+  test.each(vectors.varints.longer)('$hex is read as $value', ({ value, hex }) => {
+    expect(new ByteReader(bytesOf(hex)).varint()).toBe(value)
+  })
+
+  test.each(vectors.varints.invalid)('$name is $code', ({ hex, code }) => {
+    expect(() => new ByteReader(bytesOf(hex)).varint()).toThrow(coded(code))
+  })
+})
+
+/** What a record means, as our messages. */
+function messagesOf(record: RecordFields): unknown[] {
+  const { kind, ...fields } = record
+  switch (kind) {
+    case 'items': {
+      const { first, attempt, wantsResult, payloads } = fields
+      return [{ type: kind, first, attempt, wantsResult, payloads: (payloads as string[]).map(bytesOf) }]
+    }
+    case 'credit': {
+      const { limit, byteLimit, received } = fields
+      return [{ type: kind, limit, byteLimit, received }]
+    }
+    case 'settle':
+      return (fields['ranges'] as number[][]).map(([first, length]) => ({
+        type: kind,
+        outcome: fields['outcome'],
+        first,
+        length,
+      }))
+    case 'result':
+      if (fields['code'] !== undefined) return [{ type: 'failed', ...fields }]
+      return [
+        { type: kind, seq: fields['seq'], value: fields['undefined'] === true ? undefined : bytesOf(fields['value']) },
+      ]
+    case 'cancel':
+      return [{ type: kind, seq: fields['id'] }]
+    default:
+      return [{ type: kind, ...fields }]
+  }
+}
+
+/** Says a record to a writer. */
+function write(writer: Writer, record: RecordFields): void {
+  const [first] = messagesOf(record) as Message[]
+  const of = <T extends Message['type']>(_type: T): Extract<Message, { type: T }> =>
+    first as Extract<Message, { type: T }>
+  const said: Record<string, () => void> = {
+    items: () => {
+      const { first: from, payloads, attempt, wantsResult } = of('items')
+      payloads.forEach((payload, index) => writer.item(from + index, payload, attempt, wantsResult))
+    },
+    credit: () => writer.credit(of('credit').limit, of('credit').byteLimit, of('credit').received),
+    settle: () => writer.settle(record['outcome'] as Outcome, (record['ranges'] as number[][]).flat()),
+    result: () => writer.result(of('result').seq, of('result').value),
+    failed: () => writer.failed(of('failed').seq, of('failed').code, of('failed').reason),
+    reject: () => writer.reject(of('reject').seq, of('reject').code, of('reject').reason),
+    cancel: () => writer.cancel(of('cancel').seq),
+    extend: () => writer.extend(of('extend').seq),
+    reclaim: () => writer.reclaim(),
+    released: () => writer.released(of('released').first, of('released').last, of('released').bytes),
+    status: () => writer.status(of('status').value),
+    ping: () => writer.ping(of('ping').token),
+    pong: () => writer.pong(of('pong').token),
+    goaway: () => writer.goaway(of('goaway').code, of('goaway').reason),
+  }
+  said[first?.type ?? '']?.()
+}
+
+const unlimited = { maxItemBytes: 1_048_576, sentRecords: (): number => Number.POSITIVE_INFINITY }
+
+function readBatch(bytes: Uint8Array, reader: RecordReader = new RecordReader(unlimited)): Message[] {
+  const messages: Message[] = []
+  reader.read(frameData(bytes), (message) => messages.push(message))
+  return messages
+}
+
+/** Decodes a frame as whoever waits for it would. */
+function decode(bytes: Uint8Array, type: string, from: 'client' | 'server'): unknown {
+  const data = frameData(bytes)
+  if (type === 'hello') {
+    const { nonce, ...hello } = decodeHello(data)
+    return { ...hello, nonce: hexOf(nonce) }
+  }
+  if (type === 'welcome') return decodeWelcome(data, from)
+  if (type === 'error') return decodeError(bytes)
+  if (type === 'disconn') return { type: hexOf(bytes) === '0002' ? type : hexOf(bytes) }
+  return readBatch(bytes)
+}
+
+/** What `decode` is to give. */
+function meaning(decoded: FrameVector['decoded']): unknown {
+  const { type, value = {}, records = [] } = decoded
+  if (type === 'hello') {
+    const { minVersion, maxVersion, nonce, id } = decoded as Record<string, unknown>
+    return { minVersion, maxVersion, nonce, id }
+  }
+  if (type === 'welcome') {
+    const { item, result, status, tags = [], limits, you } = value as Record<string, never>
+    const {
+      frameBytes: maxFrameBytes,
+      itemBytes: maxItemBytes,
+      unsettled: maxUnsettled,
+    } = limits as Record<string, number>
+    const yourId = (you as { id: string } | undefined)?.id
+    return { item, result, status, tags, maxFrameBytes, maxItemBytes, maxUnsettled, yourId }
+  }
+  if (type === 'error') return { type, ...value }
+  if (type === 'disconn') return { type }
+  return records.flatMap(messagesOf)
+}
+
+function encode({ decoded }: FrameVector): Uint8Array {
+  switch (decoded.type) {
+    case 'hello':
+      return frameOf(
+        FrameType.CONN,
+        encodeHello({ ...introductionOf({}), id: decoded['id'] as string, nonce: bytesOf(decoded['nonce']) }),
+      )
+    case 'welcome': {
+      const value = decoded.value as Record<string, never>
+      const {
+        frameBytes: maxFrameBytes,
+        itemBytes: maxItemBytes,
+        unsettled: maxUnsettled,
+      } = value['limits'] as Record<string, number>
+      const limits = limitsFrom({ maxFrameBytes, maxItemBytes, maxUnsettled } as Record<string, number>)
+      return frameOf(
+        FrameType.WELCOME,
+        encodeWelcome(introductionOf(value), limits, (value['you'] as { id: string } | undefined)?.id),
+      )
+    }
+    case 'error':
+      return encodeError(decoded.value as unknown as ErrorNotice)
+    case 'disconn':
+      return frameOf(FrameType.DISCONN)
+    default: {
+      const records = decoded.records as RecordFields[]
+      const acknowledged = records.find(({ kind }) => kind === 'credit')?.['records'] as number
+      const writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), () => acknowledged)
+      return writer.build((out) => records.forEach((record) => write(out, record))) as Uint8Array
+    }
+  }
+}
+
+function introductionOf(value: Record<string, unknown>): Parameters<typeof encodeWelcome>[0] {
+  const { id = '', item = '', result = '', tags = [], status, session = '' } = value as Record<string, never>
+  return { id, item, result, tags, status, nonce: bytesOf(session) }
+}
+
+const isFragment = ({ decoded }: FrameVector): boolean =>
+  decoded.records?.some(({ kind }) => kind === 'fragment') === true
+const now = vectors.frames.filter(({ later }) => later !== true)
+
+describe('frames', () => {
+  test.each(now.filter((vector) => !isFragment(vector)))('$name is read', async ({ hex, decoded }) => {
+    const [bytes] = await unframed(hex)
+    const from = decoded.value?.['you'] === undefined ? 'client' : 'server'
+    expect(decode(bytes as Uint8Array, decoded.type, from)).toEqual(meaning(decoded))
+  })
+
+  test.each(now.filter(({ canonical }) => canonical !== false))('$name is written', async (vector) => {
+    expect(await framed(encode(vector))).toBe(vector.hex)
+  })
+
+  test('fragments are read, piece by piece', async () => {
+    const reader = new RecordReader(unlimited)
+    for (const vector of now.filter(isFragment)) {
+      const [bytes] = await unframed(vector.hex)
+      const types = readBatch(bytes as Uint8Array, reader).map(({ type }) => type)
+      const expected = (vector.decoded.records as RecordFields[]).flatMap(({ kind, last }) =>
+        kind === 'fragment' ? (last === true ? ['whole'] : []) : [kind],
+      )
+      expect(types.map((type) => (type === 'items' || type === 'result' ? 'whole' : type))).toEqual(expected)
+    }
+  })
+
+  test.each(vectors.frames.filter(({ later, decoded }) => later === true && decoded.type === 'batch'))(
+    '$name, which is for later, is refused by its code',
+    async ({ hex }) => {
+      const [bytes] = await unframed(hex)
+      expect(() => readBatch(bytes as Uint8Array)).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^(UNKNOWN_TYPE|BAD_MESSAGE)$/) as unknown }),
+      )
+    },
+  )
+})
+
+const at = (stage: string): Stated[] => vectors.invalid.filter((vector) => vector.stage === stage)
+
+test('every stage of the invalid vectors is known here', () => {
+  expect([...new Set(vectors.invalid.map(({ stage }) => stage))]).toEqual([
+    'framing',
+    'hello',
+    'answer',
+    'welcome',
+    'batch',
+    'open',
+  ])
+})
+
+describe('P7: invalid, stage framing', () => {
+  test.each(at('framing'))('$name: $code', async ({ hex, code, ends = false, given }) => {
+    const frames = framing(given?.limit).decode(source(hex, ends))
+    const read = async (): Promise<void> => {
+      for await (const one of frames) void one
+    }
+    await expect(read()).rejects.toThrow(coded(code))
+  })
+})
+
+describe('P7: invalid, stage batch', () => {
+  test.each(at('batch'))('$name: $code', async ({ hex, code, given }) => {
+    const [bytes] = await unframed(hex)
+    const reader = new RecordReader({ ...unlimited, ...given?.limits })
+    expect(() => readBatch(bytes as Uint8Array, reader)).toThrow(coded(code))
+  })
+})
+
+interface Played {
+  peer: RawPeer
+  clock: Clock
+  server: Server<string, string>
+  warnings: NetQueueError[]
+  accepted: Promise<unknown>
+}
+
+/** Takes for text what is none, as some payloads here are. */
+const anyText: Codec<string> = {
+  name: 'text',
+  encode: (value) => Buffer.from(value, 'latin1'),
+  decode: (bytes) => Buffer.from(bytes).toString('latin1'),
+}
+
+/** A server in memory, whose client is played by hand. */
+async function serve({ granted, limits }: Given = {}): Promise<Played> {
+  const clock = new Clock()
+  const { peer, duplex } = RawPeer.inMemory()
+  const bytes = granted !== undefined && granted.byteLimit > 0 ? { maxUnsettledBytes: granted.byteLimit } : {}
+  const server = await listen<string, string>(undefined, {
+    item: text(),
+    result: anyText,
+    env: clock,
+    prefetch: Math.max(1, granted?.limit ?? 1),
+    retryDelayMs: 1e9,
+    limits: { ...limits, ...bytes },
+  })
+  const warnings: NetQueueError[] = []
+  server.on('warning', ({ error }) => warnings.push(error))
+  if (granted !== undefined && granted.limit > 0) void server.poll().catch(() => {})
+  const accepted = failureOf(server.accept(duplex))
+  return { peer, clock, server, warnings, accepted }
+}
+
+/** Ends what is left of a conversation, and of its server. */
+async function finish({ peer, clock, server }: Played): Promise<void> {
+  peer.cut()
+  const closed = server.close({ timeout: 0 })
+  for (let rounds = 0; rounds < 3; rounds += 1) {
+    await rest()
+    clock.advance(2_000)
+  }
+  await closed
+  expect(clock.timers).toBe(0)
+}
+
+/** A client that was introduced, with credit given and items sent. */
+async function opened(given: Given = {}): Promise<Played & { errors: NetQueueError[] }> {
+  const played = await serve(given)
+  const errors: NetQueueError[] = []
+  played.server.on('disconnect', ({ error }) => error !== undefined && errors.push(error))
+  await introduce(played.peer)
+  for (let number = 1; number <= (given.sent ?? 0); number += 1) {
+    if (given.wantsResult === true) void played.server.submit(`${number}`).catch(() => {})
+    else void played.server.put(`${number}`).catch(() => {})
+  }
+  if (given.sent !== undefined) played.peer.send(frame(FRAME.BATCH, Buffer.of(2, given.sent, 100, 0, 0)))
+  await rest()
+  played.peer.frames.length = 0
+  return { ...played, errors }
+}
+
+const errorCodes = (peer: RawPeer): unknown[] =>
+  peer.frames
+    .filter(({ type }) => type === FRAME.ERROR)
+    .map(({ data }) => (JSON.parse(data.toString()) as { code: string }).code)
+
+describe('P7: invalid, stage hello', () => {
+  test.each(at('hello'))('$name: $code', async ({ hex, code }) => {
+    const played = await serve()
+    played.peer.send(hex)
+    await rest()
+    expect(errorCodes(played.peer)).toEqual([code])
+    expect(played.warnings.map((error) => error.code)).toEqual([code])
+    expect(await played.accepted).toMatchObject({ code })
+    await finish(played)
+  })
+})
+
+describe('P7: invalid, stage welcome', () => {
+  const helloHex = vectors.frames[0]?.hex as string
+
+  test.each(at('welcome'))('$name: $code', async ({ hex, code }) => {
+    const played = await serve()
+    played.peer.send(helloHex, hex)
+    await rest()
+    const isTold = !hex.startsWith(frame(FRAME.DISCONN)) && hex.slice(8, 12) !== '0012'
+    expect(errorCodes(played.peer)).toEqual(isTold ? [code] : [])
+    expect(played.warnings.map((error) => error.code)).toEqual([code])
+    await finish(played)
+  })
+
+  test('CODEC_MISMATCH names both codecs on both sides: WELCOME comes before the ERROR', async () => {
+    const played = await serve()
+    const { hex } = at('welcome').find(({ name }) => name === 'WELCOME: another codec for items') as Stated
+    played.peer.send(helloHex, hex)
+    await rest()
+    expect(played.peer.frames.map(({ type }) => type)).toEqual([FRAME.CONN, FRAME.WELCOME, FRAME.ERROR])
+    expect(played.warnings[0]?.message).toBe('Expected the peer\'s codec for `item` to be "text", got "json"')
+    await finish(played)
+  })
+})
+
+/** What a client says to an answer that it does not take, behind HELLO and WELCOME. */
+function answerTo(hex: string, code: string): string {
+  const isError = hex.slice(8, 12) === '0012'
+  if (isError) return 'nothing'
+  return code === 'PROTOCOL_MISMATCH' || code === 'CONNECTION_LOST' ? 'DISCONN' : code
+}
+
+function lastWords({ frames }: RawPeer): string {
+  const [last] = frames.slice(-1)
+  if (last?.type === FRAME.DISCONN) return 'DISCONN'
+  return last?.type === FRAME.ERROR ? (JSON.parse(last.data.toString()) as { code: string }).code : 'nothing'
+}
+
+describe('P7: invalid, stage answer', () => {
+  test.each(at('answer'))('$name: $code', async ({ hex, code }) => {
+    const clock = new Clock()
+    const { peer, duplex } = RawPeer.inMemory()
+    const connecting = failureOf(connect(duplex, { item: text(), result: text(), env: clock, id: 'worker-1' }))
+    await rest()
+    peer.send(hex)
+    await rest()
+    clock.advance(2_000)
+    const expected = code === 'CONNECTION_LOST' ? { code: 'CONNECT_FAILED', cause: { code } } : { code }
+    expect(await connecting).toMatchObject(expected)
+    expect(lastWords(peer)).toBe(answerTo(hex, code))
+    await rest()
+    expect(clock.timers).toBe(0)
+  })
+})
+
+describe('P7: invalid, stage open', () => {
+  test.each([...at('open'), ...at('batch')])('$name: $code', async ({ hex, code, given }) => {
+    const played = await opened(given)
+    played.peer.send(hex)
+    await rest()
+    expect(errorCodes(played.peer)).toEqual([code])
+    expect(played.errors.map((error) => error.code)).toEqual([code])
+    await finish(played)
+  })
+})
+
+describe('accepted', () => {
+  test.each(vectors.accepted)('$name', async ({ hex, given, items = [], stale = 0 }) => {
+    const played = await opened(given)
+    played.peer.send(hex)
+    await rest()
+    expect(played.errors).toEqual([])
+    const stales = played.warnings.filter(({ code }) => code === 'STALE_SETTLE')
+    expect(stales.reduce((sum, { value }) => sum + (value as number), 0)).toBe(stale)
+    expect(played.server.getAll().map((item) => Buffer.from(item, 'latin1').toString('hex'))).toEqual(items)
+    await finish(played)
+  })
+})
+
+describe('sessions', () => {
+  test.each(vectors.sessions)('$name: each step is what it says', async ({ steps, client, server }) => {
+    for (const { hex, decoded, from } of steps) {
+      const [bytes] = await unframed(hex)
+      expect(decode(bytes as Uint8Array, decoded.type, from)).toEqual(meaning(decoded))
+    }
+    const all = (side: string): string => steps.flatMap(({ from, hex }) => (from === side ? [hex] : [])).join('')
+    expect([all('client'), all('server')]).toEqual([client, server])
+  })
+
+  const stepsOf = (index: number, side: string): string[] =>
+    (vectors.sessions[index]?.steps ?? []).flatMap(({ from, hex }) => (from === side ? [hex] : []))
+
+  test('a server takes the client of the first session: one item, settled, goodbye', async () => {
+    const played = await serve()
+    const ends: unknown[] = []
+    played.server.on('disconnect', (end) => ends.push(end.error))
+    const put = played.server.put('hello')
+    for (const hex of stepsOf(0, 'client')) {
+      played.peer.send(hex)
+      await rest()
+    }
+    await put
+    await played.server.idle()
+    expect(messages(played.peer, 'items')).toMatchObject([
+      { first: 1, payloads: [new Uint8Array(Buffer.from('hello'))] },
+    ])
+    expect([ends, played.warnings]).toEqual([[undefined], []])
+    await finish(played)
+  })
+
+  test('a server takes the client of the second session: a result, an item that goes back, a drain', async () => {
+    const played = await serve()
+    const ends: unknown[] = []
+    played.server.on('disconnect', (end) => ends.push(end.error))
+    const results = ['a', 'b'].map((item) => played.server.submit(item))
+    results.forEach((result) => void result.catch(() => {}))
+    for (const hex of stepsOf(1, 'client').slice(0, -1)) {
+      played.peer.send(hex)
+      await rest()
+    }
+    expect(await results[0]).toBe('A')
+    expect(played.server.backlog).toBe(1)
+    expect(messages(played.peer, 'released')).toEqual([{ type: 'released', first: 3, last: 5, bytes: 1_048_575 }])
+    played.peer.send(frame(FRAME.DISCONN))
+    await rest()
+    expect([ends, played.warnings]).toEqual([[undefined], []])
+    await finish(played)
+  })
+
+  test('a client takes the server of the first session: one item, settled when the next is asked for', async () => {
+    const clock = new Clock()
+    const { peer, duplex } = RawPeer.inMemory()
+    const [helloStep, welcomeStep, ...steps] = stepsOf(0, 'server')
+    peer.send(helloStep as string, welcomeStep as string)
+    const client = await connect<string, string>(duplex, { item: text(), result: text(), env: clock, id: 'worker-1' })
+    expect(client.id).toBe('worker-1')
+    const taken: string[] = []
+    const looping = (async () => {
+      for await (const item of client) taken.push(item)
+    })()
+    await rest()
+    for (const hex of steps.slice(0, 2)) peer.send(hex)
+    await rest()
+    expect(taken).toEqual(['hello'])
+    expect(messages(peer, 'settle')).toEqual([{ type: 'settle', outcome: 'done', first: 1, length: 1 }])
+    for (const hex of steps.slice(2)) peer.send(hex)
+    await rest()
+    peer.end()
+    clock.advance(2_000)
+    await looping
+    expect((await client.closed).error).toBeUndefined()
+    expect(clock.timers).toBe(0)
+  })
+
+  function messages(peer: RawPeer, type: string): Message[] {
+    const reader = new RecordReader(unlimited)
+    return peer.frames
+      .filter((one) => one.type === FRAME.BATCH)
+      .flatMap(({ data }) => readBatch(frameOf(FrameType.BATCH, new Uint8Array(data)), reader))
+      .filter((message) => message.type === type)
+  }
+})
