@@ -1,0 +1,117 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+
+import { failureOf } from '../../test/support/outcome.ts'
+import { VirtualEnv } from '../../test/support/virtual-env.ts'
+import { Entry } from './entry.ts'
+import { Line } from './line.ts'
+import type { Link } from './link.ts'
+
+let env: VirtualEnv
+let sent: Entry[]
+let credit: number
+let wakes: number
+let line: Line
+
+beforeEach(() => {
+  env = new VirtualEnv()
+  sent = []
+  credit = 0
+  wakes = 0
+  let ordinals = 0
+  const link = {
+    outbox: {
+      get credit() {
+        return credit
+      },
+      nextOrdinal: () => (ordinals += 1),
+    },
+    assign: (entry: Entry) => {
+      credit -= 1
+      entry.state = 'queued'
+      sent.push(entry)
+    },
+    wake: () => (wakes += 1),
+  } as unknown as Link
+  line = new Line({ env, maxWaiting: 3, link: () => link })
+})
+
+const entryOf = (item: string): Entry => new Entry(item, new Uint8Array(1))
+const put = (item: string, wait: { timeout?: number; signal?: AbortSignal } = {}): Promise<unknown> =>
+  failureOf(line.put(entryOf(item), wait))
+const itemsOf = (entries: readonly Entry[]): string => entries.map(({ item }) => String(item)).join('')
+function grant(items: number): void {
+  credit += items
+  line.advance()
+}
+
+describe('P1: a put to the one peer there is', () => {
+  test('resolves when there is credit, first come first served', async () => {
+    const puts = ['a', 'b', 'c'].map((item) => put(item))
+    grant(2)
+    expect(await Promise.all(puts.slice(0, 2))).toEqual([undefined, undefined])
+    expect([itemsOf(sent), line.size]).toEqual(['ab', 1])
+  })
+
+  test('is certainly not sent when time is up or its signal fires', async () => {
+    const stop = new AbortController()
+    const [late, stopped, good] = [put('a', { timeout: 50 }), put('b', { signal: stop.signal }), put('c')]
+    stop.abort('enough')
+    env.advance(50)
+    expect(await late).toMatchObject({ code: 'QUEUE_FULL', limit: 'timeout', value: 50, delivered: 'no' })
+    expect(await stopped).toBe('enough')
+    grant(3)
+    expect([await good, itemsOf(sent), env.timers]).toEqual([undefined, 'c', 0])
+  })
+
+  test('is QUEUE_FULL when too many wait', async () => {
+    for (const item of ['a', 'b', 'c']) void put(item)
+    expect(await put('d')).toMatchObject({ code: 'QUEUE_FULL', limit: 'maxWaiting', value: 4, delivered: 'no' })
+    expect(line.size).toBe(3)
+  })
+
+  test('tryPut() sends now or not at all, and does not overtake', () => {
+    expect(line.tryPut(entryOf('a'))).toBe(false)
+    void put('b')
+    credit = 1
+    expect(line.tryPut(entryOf('c'))).toBe(false)
+    grant(1)
+    expect(line.tryPut(entryOf('d'))).toBe(true)
+    expect(itemsOf(sent)).toBe('bd')
+  })
+})
+
+describe('P2: what the peer handed back', () => {
+  test('goes first, and holds no settle up: it was on the wire before', () => {
+    void put('new')
+    for (const item of ['b', 'a']) line.requeue(entryOf(item))
+    expect(line.oldestOrdinal).toBe(1)
+    grant(3)
+    expect(itemsOf(sent)).toBe('abnew')
+    expect(line.oldestOrdinal).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('a dead letter goes last', () => {
+    void put('a')
+    line.requeue(entryOf('b'))
+    line.revive(entryOf('c'))
+    grant(3)
+    expect(itemsOf(sent)).toBe('bac')
+  })
+
+  test('is returned when all is over; those who wait get the reason', async () => {
+    const waiting = put('a')
+    const back = entryOf('b')
+    line.requeue(back)
+    expect(line.close(new Error('over'))).toEqual([back])
+    expect([await waiting, line.size]).toEqual([new Error('over'), 0])
+  })
+})
+
+describe('P4: a settle that waits for a put', () => {
+  test('is written when that put gave up', () => {
+    void put('a', { timeout: 50 })
+    expect(line.oldestOrdinal).toBe(1)
+    env.advance(50)
+    expect([line.oldestOrdinal, wakes]).toEqual([Number.POSITIVE_INFINITY, 1])
+  })
+})
