@@ -61,9 +61,14 @@ export class Intake implements DeliverySource {
     this.#settles = new Settles(init.lastOrdinal)
   }
 
+  /** Items that were handed out and not settled. */
+  get handedOut(): number {
+    return this.#unsettled.size - this.#waiting
+  }
+
   /** Whether no further item may be handed out before one is settled. */
   get isExhausted(): boolean {
-    return this.#unsettled.size - this.#waiting >= this.#init.limits.maxUnsettled
+    return this.handedOut >= this.#init.limits.maxUnsettled
   }
 
   /** Whether what came from this peer stays here whatever happens: the peer is gone, or cannot take anything back. */

@@ -52,8 +52,9 @@ function send(...items: string[]): Entry[] {
   return entries
 }
 
-function fill(places?: number): Written[] {
-  const writer = new Recorder(places)
+const fill = (places?: number): Written[] => fillInto(new Recorder(places))
+
+function fillInto(writer: Recorder): Written[] {
   outbox.fillControl(writer)
   outbox.fill(writer)
   return writer.written

@@ -58,6 +58,11 @@ export class Outbox {
     return this.#queuedCount === 0 && this.#acknowledged >= this.#seq
   }
 
+  /** Whether the peer has said that it received an entry that was sent. */
+  hasReceived({ seq }: Entry): boolean {
+    return seq <= this.#acknowledged
+  }
+
   /** The ordinal that was given last: a settle that is due now must not overtake it. */
   get lastOrdinal(): number {
     return this.#ordinals

@@ -142,7 +142,7 @@ describe('P6: process has room for as many items as it works on at once', () => 
     void receiving.consumer.process(() => void at.push(turn))
     receiving.said()
     receiving.send([1, 2, 3, 4, 5])
-    for (turn = 1; at.length < 5 && turn < 20; turn += 1) await null
+    for (turn = 1; at.length < 5 && turn < 20; turn += 1) await Promise.resolve()
     expect(new Set(at.slice(1)).size).toBe(1)
   })
 })

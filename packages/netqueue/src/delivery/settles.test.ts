@@ -13,7 +13,10 @@ beforeEach(() => {
 })
 
 function fill({ oldest = Number.POSITIVE_INFINITY, places = Number.POSITIVE_INFINITY } = {}): Written[] {
-  const writer = new Recorder(places)
+  return fillInto(new Recorder(places), oldest)
+}
+
+function fillInto(writer: Recorder, oldest: number): Written[] {
   settles.fill(writer, oldest)
   return writer.written
 }

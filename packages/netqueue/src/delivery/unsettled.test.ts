@@ -53,20 +53,25 @@ describe('what is unsettled', () => {
         const unsettled = new Unsettled<number>()
         const model = new Map<number, number>()
         let seq = 0
+        const inRange = (first: number, last: number): number[] =>
+          [...model.keys()].filter((key) => key >= first && key <= last)
         for (const step of steps) {
+          const found: unknown[] = []
+          const expected: unknown[] = []
           if (step.do === 'push') {
             seq += step.gap
             unsettled.push(seq, seq)
             model.set(seq, seq)
           } else if (step.do === 'take') {
-            expect(unsettled.get(step.at)).toBe(model.get(step.at))
-            expect(unsettled.take(step.at)).toBe(model.get(step.at))
+            expected.push(model.get(step.at), model.get(step.at))
+            found.push(unsettled.get(step.at), unsettled.take(step.at))
             model.delete(step.at)
           } else {
-            const inside = [...model.keys()].filter((key) => key >= step.at && key <= step.at + step.length)
-            expect(unsettled.takeRange(step.at, step.at + step.length)).toEqual(inside)
-            for (const key of inside) model.delete(key)
+            expected.push(...inRange(step.at, step.at + step.length))
+            found.push(...unsettled.takeRange(step.at, step.at + step.length))
+            for (const key of expected) model.delete(key as number)
           }
+          expect(found).toEqual(expected)
           expect([unsettled.size, ...unsettled]).toEqual([model.size, ...model.values()])
         }
       }),

@@ -23,7 +23,7 @@ describe('an emitter', () => {
 
   test('keeps two registrations of one function apart', () => {
     const emitter = new Emitter<Events>()
-    const listener = vi.fn()
+    const listener = vi.fn<(news: number) => void>()
     const stop = emitter.on('news', listener)
     emitter.on('news', listener)
     stop()
@@ -33,7 +33,7 @@ describe('an emitter', () => {
 
   test('gives an event to those who listened when it came, not to those who came by it', () => {
     const emitter = new Emitter<Events>()
-    const late = vi.fn()
+    const late = vi.fn<(news: number) => void>()
     emitter.on('news', () => emitter.on('news', late))
     emitter.emit('news', 1)
     expect(late).not.toHaveBeenCalled()
@@ -45,7 +45,7 @@ describe('an emitter', () => {
     const listeners = process.listeners('unhandledRejection')
     process.removeAllListeners('unhandledRejection')
     const heard = new Promise((resolve) => process.once('unhandledRejection', resolve))
-    const other = vi.fn()
+    const other = vi.fn<(news: number) => void>()
     emitter.on('news', () => {
       throw new Error('mine')
     })

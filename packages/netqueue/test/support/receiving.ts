@@ -90,7 +90,10 @@ export class Receiving {
 
   /** What the peer would be told now. */
   said({ oldestOrdinal = Number.POSITIVE_INFINITY, places = Number.POSITIVE_INFINITY } = {}): Written[] {
-    const writer = new Recorder(places)
+    return this.#write(new Recorder(places), oldestOrdinal)
+  }
+
+  #write(writer: Recorder, oldestOrdinal: number): Written[] {
     this.intake.fillControl(writer)
     this.intake.fill(writer, oldestOrdinal)
     return writer.written

@@ -1,0 +1,361 @@
+import { describe, expect, test } from 'vitest'
+
+import { Worker } from '../../test/support/workers.ts'
+import { Entry } from '../delivery/entry.ts'
+import { ALONE_FROM_ATTEMPT, Dispatcher } from './dispatcher.ts'
+import { hashBy, leastBusy } from './policies.ts'
+import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
+
+class Place {
+  readonly dispatcher: Dispatcher<string, Worker>
+  readonly warnings: string[] = []
+  readonly unreachable: string[] = []
+
+  constructor(policy: ChooseDispatch<string, Worker> | DispatchPolicy<string, Worker> = leastBusy()) {
+    this.dispatcher = new Dispatcher<string, Worker>({
+      policy,
+      assigned: () => {},
+      unreachable: (entry, id) => this.unreachable.push(`${String(entry.item)} for ${id}`),
+      warn: ({ code }) => this.warnings.push(code),
+    })
+  }
+
+  join(id: string, capacity = 1): Worker {
+    const worker = new Worker(id, { capacity })
+    this.dispatcher.join(worker)
+    return worker
+  }
+
+  /** Puts items of a letter each. */
+  put(items: string, { to, attempt = 1 }: { to?: Worker; attempt?: number } = {}): Entry[] {
+    return Array.from(items, (item) => {
+      const entry = new Entry(item, new Uint8Array(1))
+      entry.target = to
+      entry.attempt = attempt
+      this.dispatcher.put(entry)
+      return entry
+    })
+  }
+
+  /** A worker settles its oldest item. */
+  settle(worker: Worker): void {
+    worker.items.shift()
+    this.dispatcher.changed(worker)
+  }
+}
+
+/** Lets all promises that are due settle. */
+const calm = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+
+describe('P5: the backlog', () => {
+  test('is handed out first come first served', () => {
+    const place = new Place()
+    place.put('abc')
+    expect(place.dispatcher.size).toBe(3)
+    const worker = place.join('x', 2)
+    expect([worker.held, place.dispatcher.size]).toEqual(['ab', 1])
+    place.settle(worker)
+    expect(worker.held).toBe('bc')
+  })
+
+  test('P2: takes what comes back at its head', () => {
+    const place = new Place()
+    const [a, b] = place.put('abc')
+    const first = place.join('x', 2)
+    place.dispatcher.leave(first)
+    for (const entry of [b, a]) place.dispatcher.requeue(entry as Entry)
+    expect(place.join('y', 3).held).toBe('abc')
+  })
+
+  test('lets an item be withdrawn, once', () => {
+    const place = new Place()
+    const [, b] = place.put('abc')
+    place.dispatcher.withdraw(b as Entry)
+    place.dispatcher.withdraw(b as Entry)
+    expect([place.dispatcher.size, place.join('x', 3).held]).toEqual([2, 'ac'])
+  })
+
+  test('is given out in order when it is closed, parked and addressed items included', () => {
+    const place = new Place(() => undefined)
+    const worker = place.join('x', 1)
+    place.put('ab')
+    place.put('cd', { to: worker })
+    worker.isOpen = false
+    expect(place.dispatcher.close().map(({ item }) => item)).toEqual(['a', 'b', 'd'])
+    expect(place.dispatcher.size).toBe(0)
+  })
+})
+
+describe('P2: from its third attempt on an item is delivered alone', () => {
+  test('waits until its client has nothing else, and keeps others away until it is settled', () => {
+    const place = new Place()
+    const worker = place.join('x', 10)
+    place.put('ab')
+    place.put('!', { attempt: ALONE_FROM_ATTEMPT })
+    place.put('c')
+    expect(worker.held).toBe('ab')
+    place.settle(worker)
+    expect(worker.held).toBe('b')
+    place.settle(worker)
+    expect(worker.held).toBe('!')
+    place.settle(worker)
+    expect(worker.held).toBe('c')
+  })
+
+  test('goes to an idle client at once, and the others go on', () => {
+    const place = new Place()
+    const [x, y] = [place.join('x', 10), place.join('y', 10)]
+    place.put('a')
+    place.put('!', { attempt: ALONE_FROM_ATTEMPT })
+    place.put('bc')
+    expect([x.held, y.held]).toEqual(['abc', '!'])
+  })
+
+  test('is not alone before', () => {
+    const place = new Place()
+    const worker = place.join('x', 10)
+    place.put('ab', { attempt: ALONE_FROM_ATTEMPT - 1 })
+    expect(worker.held).toBe('ab')
+  })
+})
+
+describe('an item that is addressed', () => {
+  test('waits for its client while others get theirs, and goes first there', () => {
+    const place = new Place()
+    const [x, y] = [place.join('x', 1), place.join('y', 1)]
+    place.put('a', { to: x })
+    place.put('b', { to: x })
+    place.put('c')
+    expect([x.held, y.held]).toEqual(['a', 'c'])
+    place.put('d')
+    place.settle(x)
+    expect([x.held, y.held]).toEqual(['b', 'c'])
+  })
+
+  test('goes back to the head of those that wait for the same client', () => {
+    const place = new Place()
+    const x = place.join('x', 1)
+    const [a] = place.put('ab', { to: x })
+    x.items.shift()
+    place.dispatcher.requeue(a as Entry)
+    expect(x.held).toBe('a')
+  })
+
+  test('is unreachable when its client is gone, before and after it was put', () => {
+    const place = new Place()
+    const x = place.join('x', 0)
+    place.put('a', { to: x })
+    place.dispatcher.leave(x)
+    const [b] = place.put('b', { to: x })
+    expect([place.unreachable, place.dispatcher.size, b?.state]).toEqual([['a for x', 'b for x'], 0, 'gone'])
+  })
+})
+
+describe('a client', () => {
+  test.each<[string, (worker: Worker) => void]>([
+    ['without credit', (worker) => (worker.capacity = 0)],
+    ['that drains', (worker) => (worker.isOpen = false)],
+    ['that is not ready', (worker) => (worker.isReady = false)],
+    ['whose protocol cannot carry it', (worker) => (worker.canCarry = () => false)],
+  ])('%s gets no item, until that changes', (_what, spoil) => {
+    const place = new Place()
+    const worker = place.join('x', 0)
+    place.put('a')
+    worker.capacity = 1
+    spoil(worker)
+    place.dispatcher.changed(worker)
+    expect(worker.held).toBe('')
+    Object.assign(worker, { capacity: 1, isOpen: true, isReady: true, canCarry: () => true })
+    place.dispatcher.changed(worker)
+    expect(worker.held).toBe('a')
+  })
+
+  test('whose judge throws is not ready, and the rest goes on', () => {
+    const place = new Place()
+    const bad = new Worker('bad')
+    Object.defineProperty(bad, 'isReady', {
+      get: () => {
+        throw new Error('mine')
+      },
+    })
+    place.dispatcher.join(bad)
+    place.put('a')
+    expect([place.join('good').held, place.warnings.includes('DISPATCH_FAILED')]).toEqual(['a', true])
+  })
+})
+
+describe('hashBy()', () => {
+  const byCase = (): Place => new Place(hashBy((item) => item.toLowerCase()))
+
+  test('P5: keeps the order of a key, also while its client has no credit', () => {
+    const place = byCase()
+    const workers = [place.join('x', 1), place.join('y', 1)]
+    place.put('aAaA')
+    const owner = workers.find(({ held }) => held !== '') as Worker
+    const seen = [owner.held]
+    for (let count = 0; count < 3; count += 1) {
+      place.settle(owner)
+      seen.push(owner.held)
+    }
+    expect(seen.join('')).toBe('aAaA')
+  })
+
+  test('hands what waited for a client that goes to others, in order and before what came later', () => {
+    const place = byCase()
+    const x = place.join('x', 1)
+    place.put('aAaA')
+    place.dispatcher.leave(x)
+    place.put('a')
+    expect(place.join('y', 9).held).toBe('AaAa')
+  })
+})
+
+describe('chooseDispatch', () => {
+  test('sees the free clients in the order in which they came, all clients, and the item', () => {
+    const asked: unknown[] = []
+    const place = new Place((free, { item, clients }) => {
+      asked.push([item, free.map(({ id }) => id), clients.map(({ id }) => id)])
+      return free.at(-1)
+    })
+    for (const id of ['x', 'y', 'z']) place.join(id, id === 'y' ? 0 : 1)
+    place.put('ab')
+    expect(asked).toEqual([
+      ['a', ['x', 'z'], ['x', 'y', 'z']],
+      ['b', ['x'], ['x', 'y', 'z']],
+    ])
+  })
+
+  test('parks an item by undefined: later ones are offered, and it is asked about again before them on any change', () => {
+    const asked: string[] = []
+    let isOpen = false
+    const place = new Place((free, { item }) => {
+      asked.push(item)
+      return item === 'p' && !isOpen ? undefined : free[0]
+    })
+    const worker = place.join('x', 1)
+    place.put('pab')
+    expect([worker.held, asked.join('')]).toEqual(['a', 'pa'])
+    isOpen = true
+    place.settle(worker)
+    expect([worker.held, asked.join('')]).toEqual(['p', 'pap'])
+  })
+
+  test('may choose a client that is not free: the item waits for it', () => {
+    const place = new Place((_free, { clients }) => clients[0])
+    const [busy, free] = [place.join('busy', 0), place.join('free', 9)]
+    place.put('ab')
+    expect([busy.held, free.held]).toEqual(['', ''])
+    busy.capacity = 2
+    place.dispatcher.changed(busy)
+    expect(busy.held).toBe('ab')
+  })
+
+  test('that throws parks the item, reports DISPATCH_FAILED, and is asked again on a change', async () => {
+    let failures = 2
+    const place = new Place((free) => {
+      failures -= 1
+      if (failures === 1) throw new Error('mine')
+      return failures === 0 ? Promise.reject(new Error('mine')) : free[0]
+    })
+    const worker = place.join('x', 1)
+    place.put('a')
+    await calm()
+    expect([worker.held, place.warnings]).toEqual(['', ['DISPATCH_FAILED']])
+    place.dispatcher.changed(worker)
+    await calm()
+    expect([worker.held, place.warnings]).toEqual(['', ['DISPATCH_FAILED', 'DISPATCH_FAILED']])
+    place.dispatcher.changed(worker)
+    expect(worker.held).toBe('a')
+  })
+})
+
+describe('a chooseDispatch that takes its time', () => {
+  /** A policy whose answers a test gives. */
+  class Slow {
+    readonly asked: string[] = []
+    answer!: (client: Worker | undefined) => Promise<void>
+
+    readonly policy: ChooseDispatch<string, Worker> = (_free, { item }) => {
+      this.asked.push(item)
+      return new Promise((resolve) => {
+        this.answer = async (client) => {
+          resolve(client)
+          await calm()
+        }
+      })
+    }
+  }
+
+  test('is asked about one item at a time', async () => {
+    const slow = new Slow()
+    const place = new Place(slow.policy)
+    const [x, y] = [place.join('x', 9), place.join('y', 9)]
+    place.put('ab')
+    place.dispatcher.changed(x)
+    expect([slow.asked, place.dispatcher.wouldWait]).toEqual([['a'], true])
+    await slow.answer(y)
+    await slow.answer(x)
+    expect([slow.asked, x.held, y.held]).toEqual([['a', 'b'], 'b', 'a'])
+  })
+
+  test('is asked again when the client that it chose vanished meanwhile', async () => {
+    const slow = new Slow()
+    const place = new Place(slow.policy)
+    const [x, y] = [place.join('x'), place.join('y')]
+    place.put('a')
+    place.dispatcher.leave(x)
+    await slow.answer(x)
+    expect(slow.asked).toEqual(['a', 'a'])
+    await slow.answer(y)
+    expect(y.held).toBe('a')
+  })
+
+  test('P11: that always chooses one who is long gone parks the item, and does not spin', async () => {
+    const gone = new Worker('gone')
+    let asked = 0
+    const place = new Place(async () => {
+      asked += 1
+      return gone
+    })
+    place.join('x')
+    place.put('a')
+    await calm()
+    await calm()
+    expect([asked, place.dispatcher.size]).toEqual([1, 1])
+  })
+
+  test('finds nobody for an item that was withdrawn meanwhile', async () => {
+    const slow = new Slow()
+    const place = new Place(slow.policy)
+    const x = place.join('x', 9)
+    const [a] = place.put('ab')
+    place.dispatcher.withdraw(a as Entry)
+    await slow.answer(x)
+    await slow.answer(x)
+    expect([x.held, place.dispatcher.size]).toEqual(['b', 0])
+  })
+
+  test('P11: does not keep the item that it thinks about when all is closed', async () => {
+    const slow = new Slow()
+    const place = new Place(slow.policy)
+    const x = place.join('x', 9)
+    place.put('ab')
+    expect(place.dispatcher.close().map(({ item }) => item)).toEqual(['a', 'b'])
+    await slow.answer(x)
+    expect([x.held, place.dispatcher.size]).toEqual(['', 0])
+  })
+})
+
+describe('P8: the cost of the default', () => {
+  test.each([10, 1_000])('does not grow with the number of clients: %i of them', (count) => {
+    const place = new Place()
+    const workers = Array.from({ length: count }, (_, index) => place.join(String(index), 100))
+    place.put('x'.repeat(300))
+    // Once to be chosen, once more to be sure.
+    expect(workers.reduce((sum, { visits }) => sum + visits, 0)).toBe(2 * 300)
+    expect(Math.max(...workers.map(({ inFlight }) => inFlight))).toBe(Math.ceil(300 / count))
+  })
+})

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+
+import { Worker } from '../../test/support/workers.ts'
+import { Entry } from '../delivery/entry.ts'
+import { FreeClients } from './free-clients.ts'
+
+const entry = new Entry('x', new Uint8Array(1))
+
+/** Workers with as many items in flight as given, all free. */
+function pool(...loads: number[]): { free: FreeClients<Worker>; workers: Worker[] } {
+  const free = new FreeClients<Worker>()
+  const workers = loads.map((load, index) => {
+    const worker = new Worker(String(index), { capacity: 100 })
+    for (let count = 0; count < load; count += 1) worker.assign(entry)
+    free.set(worker, true)
+    return worker
+  })
+  return { free, workers }
+}
+
+const leastOf = (free: FreeClients<Worker>): string | undefined =>
+  free.leastBusy((candidate) => candidate.carries(entry))?.client.id
+
+describe('the free clients', () => {
+  test('give the least busy one first', () => {
+    expect(leastOf(pool(3, 1, 2).free)).toBe('1')
+  })
+
+  test('give the one that waits longest among equals', () => {
+    const { free, workers } = pool(0, 0, 0)
+    const order: unknown[] = []
+    for (let round = 0; round < 6; round += 1) {
+      const id = leastOf(free)
+      const worker = workers.find((one) => one.id === id) as Worker
+      order.push(id)
+      worker.assign(entry)
+      free.set(worker, true)
+    }
+    expect(order).toEqual(['0', '1', '2', '0', '1', '2'])
+  })
+
+  test('pass over those that do not accept', () => {
+    const { free, workers } = pool(0, 1, 2)
+    for (const worker of workers.slice(0, 2)) worker.canCarry = () => false
+    expect(leastOf(free)).toBe('2')
+    for (const worker of workers) worker.canCarry = () => false
+    expect(leastOf(free)).toBeUndefined()
+  })
+
+  test('are not those that were taken out, and come back with the load that they then have', () => {
+    const { free, workers } = pool(0, 5)
+    const [idle, busy] = workers as [Worker, Worker]
+    free.set(idle, false)
+    free.set(idle, false)
+    expect([leastOf(free), free.size, free.has(idle)]).toEqual(['1', 1, false])
+    for (let count = 0; count < 9; count += 1) idle.assign(entry)
+    free.set(idle, true)
+    expect([leastOf(free), free.size, free.has(busy)]).toEqual(['1', 2, true])
+  })
+
+  test('are none at first', () => {
+    expect(leastOf(pool().free)).toBeUndefined()
+  })
+
+  test.each([2, 100, 10_000])('P8: among %i clients one is looked at for an item', (count) => {
+    const { free, workers } = pool(...Array.from({ length: count }, () => 0))
+    const items = 200
+    for (let item = 0; item < items; item += 1) {
+      const chosen = free.leastBusy((candidate) => candidate.carries(entry)) as Worker
+      chosen.assign(entry)
+      free.set(chosen, true)
+    }
+    expect(workers.reduce((sum, { visits }) => sum + visits, 0)).toBe(items)
+  })
+})
