@@ -47,7 +47,7 @@ export interface ClientEvents {
 export interface Closed<Out> {
   /** Why it ended, where that was not asked for. */
   error?: NetQueueError
-  /** Items whose `put` had resolved and that the server never settled: it may or may not have them. */
+  /** Items whose `put` had resolved, and that the server neither settled nor, before its goodbye, said that it received. */
   undone: Out[]
 }
 

@@ -90,6 +90,10 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   #state: 'connected' | 'closing' | 'closed' = 'connected'
   #error: NetQueueError | undefined
   #closing: Promise<void> | undefined
+  /** The server drains: what is in hand can still be answered by puts. */
+  #isDismissed = false
+  /** A handler had an item when its signal and the moment after it had passed. */
+  #isOutlived = false
   #resolveEnded!: (closed: Closed<Out>) => void
 
   /** @internal Use {@link connect}. */
@@ -192,7 +196,8 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   /**
    * Hands an item to the server: resolves when the server has credit for it. `timeout` → `QUEUE_FULL`, `signal` → its reason, and
    * then the item was certainly not sent. Also rejects with `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `UNSUPPORTED`, `CLOSED`,
-   * `CONNECTION_LOST`. The item must not be changed afterwards: it is sent again if the server hands it back.
+   * `CONNECTION_LOST`. While the server drains, puts are taken as long as an item of its is in hand. The item must not be changed
+   * afterwards: it is sent again if the server hands it back.
    */
   async put(item: Out, options: WaitOptions = {}): Promise<void> {
     checkWait(options)
@@ -222,12 +227,15 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   }
 
   /**
-   * Ends the client: no new items, loops end, handlers may finish, what waits goes back, and the server receives what was put. When
-   * time is up, handlers' signals fire and their items go back. Resolves when nothing is left open.
+   * Ends the client: no new items and puts, loops end, handlers may finish, what waits unstarted goes back, and the server receives
+   * what was put, calls that wait included. When time is up, handlers' signals fire and their items go back. Resolves when nothing is
+   * left open. A second call waits for the same end, and no longer than its own `timeout`.
    */
   async close({ timeout = 5_000, notify = true }: CloseOptions = {}): Promise<void> {
     checkMs('timeout', timeout)
+    this.#isDismissed = false
     if (!notify) this.#connection.cut(closedError())
+    if (this.#closing !== undefined) this.#drain.limit(timeout)
     this.#closing ??= this.#close(timeout)
     await this.#closing
   }
@@ -235,7 +243,12 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   /** {@link close}, and throws `DRAIN_INCOMPLETE` when a handler outlived its signal or the server has not received a put. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-    this.#drain.assertComplete()
+    const { undone } = await this.closed
+    if (undone.length > 0) {
+      const message = `${undone.length} items were put, and the server did not say that it received them`
+      throw new NetQueueError('DRAIN_INCOMPLETE', message, { undone })
+    }
+    if (this.#isOutlived) throw new NetQueueError('DRAIN_INCOMPLETE', 'A handler outlived its signal')
   }
 
   async #close(timeout: number): Promise<void> {
@@ -249,7 +262,8 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     this.#inbox.close(closedError())
     this.#inbox.handBack()
     this.#link.goaway('CLOSED')
-    await this.#drain.run(timeout, { revoke: () => intake.revoke(closedError()) })
+    await this.#drain.run(timeout, () => intake.revoke(closedError()))
+    this.#isOutlived = !intake.isSettled
     intake.handBack(closedError())
     this.#connection.end()
   }
@@ -266,7 +280,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   }
 
   #entry(item: Out): Entry {
-    this.#checkOpen()
+    if (!this.#isAnswering) this.#checkOpen()
     const { peer, outbox } = this.#link
     const entry = new Entry(
       item,
@@ -278,6 +292,11 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
       `The protocol ${peer?.protocol} cannot carry this item: it takes text without a newline`,
       { delivered: 'no' },
     )
+  }
+
+  /** The server drains, and an item of its is in hand: what is put now is what was made of it. */
+  get #isAnswering(): boolean {
+    return this.#state === 'closing' && this.#isDismissed && !this.#link.intake.isSettled
   }
 
   #checkOpen(): void {
@@ -304,11 +323,14 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
       goaway: (_link, code) => {
         this.#events.emit('goaway', { code })
         // The server decides how long it waits; it ends the connection when its time is up.
+        this.#isDismissed = this.#closing === undefined
         this.#closing ??= this.#close(Number.POSITIVE_INFINITY)
       },
-      closed: (_link, error, { sent, queued }) => {
+      closed: (link, error, { sent, queued }) => {
         opened.reject(error === undefined || error.code === 'CONNECTION_LOST' ? notOpened(error) : error)
-        this.#ended(error, [...sent, ...queued])
+        // A server that said goodbye keeps what it received; one that was lost may be gone with it.
+        const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
+        this.#ended(error, [...unknown, ...queued])
       },
       warn: (error) => this.#warn(error),
     }
@@ -321,8 +343,8 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     this.#logger.debug({ client: this.#id, code: reason.code }, 'disconnected')
     const undone = [...entries, ...this.#redelivery.close(), ...this.#line.close(reason)]
     this.#inbox.close(reason)
-    this.#drain.end({ undone: undone.length })
-    const closed = { ...(error !== undefined && { error }), undone: undone.map(({ item }) => item as Out) }
+    this.#drain.end()
+    const closed = { ...(reason.code !== 'CLOSED' && { error: reason }), undone: undone.map(({ item }) => item as Out) }
     this.#resolveEnded(closed)
   }
 

@@ -22,6 +22,8 @@ export interface ClienteleInit<Item> {
   events: Emitter<ServerEvents<Item>>
   ready: ((client: ServerClient) => boolean) | undefined
   logger: Logger
+  /** Someone is gone, or has nothing in hand here any more. */
+  changed: () => void
   warn: (error: NetQueueError, client?: ServerClient) => void
 }
 
@@ -35,15 +37,23 @@ export class Clientele<Item> {
   readonly #init: ClienteleInit<Item>
   readonly #clients: Map<Link, ConnectedClient> = new Map()
   readonly #connections: Set<Connection> = new Set()
+  /** Those of the connections, and those whose items are still worked on here. */
+  readonly #links: Set<Link> = new Set()
   #goaway: string | undefined
 
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
   }
 
-  /** Whether a connection is open, introduced or not. */
-  get isEmpty(): boolean {
-    return this.#connections.size === 0
+  /** Whether nobody is connected, introduced or not, and nothing is in hand here. */
+  get isDone(): boolean {
+    return this.#connections.size === 0 && !this.isWorking
+  }
+
+  /** Whether something that a client put is in hand here. */
+  get isWorking(): boolean {
+    for (const { intake } of this.#links) if (intake.handedOut > 0) return true
+    return false
   }
 
   /** Resolves when all connections of this moment are gone. */
@@ -74,20 +84,24 @@ export class Clientele<Item> {
   /** Tells all that the server drains, and refuses those who come. Originals have no word for it and are sent away. */
   drain(code: string): void {
     this.#goaway = code
-    for (const client of this.#clients.values()) {
-      if (client.settles) client.link.goaway(code)
-      else client.connection.end()
+    const introduced = new Set<Connection>()
+    for (const { settles, link, connection } of this.#clients.values()) {
+      introduced.add(connection)
+      if (settles) link.goaway(code)
+      else connection.end()
     }
+    for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(closedError())
   }
 
-  /** Ends all connections. */
+  /** Time is up: the signals of what is in hand fire, and all connections end. */
   close(): void {
+    for (const { intake } of this.#links) intake.revoke(closedError())
     for (const connection of this.#connections) connection.end()
   }
 
   #refusal(): NetQueueError | undefined {
     const { maxConnections } = this.#init.link.limits
-    if (this.#goaway !== undefined) return new NetQueueError('CLOSED', 'The server is closed')
+    if (this.#goaway !== undefined) return closedError()
     if (this.#connections.size < maxConnections) return undefined
     const message = `${maxConnections} clients are connected already (maxConnections)`
     return new NetQueueError('TOO_MANY_CONNECTIONS', message, {
@@ -101,7 +115,10 @@ export class Clientele<Item> {
     const link = new Link({
       ...shared,
       owner: this.#owner(acceptance, duplex.remoteAddress, () => connection),
-      wake: () => connection.wake(),
+      wake: () => {
+        connection.wake()
+        this.#worked(link, connection)
+      },
     })
     const connection: Connection = new Connection(duplex, {
       role: 'server',
@@ -114,7 +131,18 @@ export class Clientele<Item> {
       closeDuplex,
     })
     this.#connections.add(connection)
-    void connection.done.then(() => this.#connections.delete(connection))
+    this.#links.add(link)
+    void connection.done.then(() => {
+      this.#connections.delete(connection)
+      this.#worked(link, connection)
+    })
+  }
+
+  /** Something of a client's was settled here, or it is gone. */
+  #worked(link: Link, connection: Connection): void {
+    if (this.#connections.has(connection)) return
+    if (link.intake.handedOut === 0) this.#links.delete(link)
+    this.#init.changed()
   }
 
   #owner({ resolve, reject }: Acceptance, address: string | undefined, connection: () => Connection): LinkOwner {
@@ -185,6 +213,8 @@ export class Clientele<Item> {
     return wanted
   }
 }
+
+const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The server is closed')
 
 interface Acceptance {
   resolve: (client: ServerClient) => void

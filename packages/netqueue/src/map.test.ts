@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { mapThrough } from './map.ts'
+import type { Submission } from './map.ts'
 
 function* count(to: number): Generator<number> {
   for (let item = 0; item < to; item += 1) yield item
@@ -9,7 +10,7 @@ test('P11: map() with many items at once causes no warning about listeners', asy
   const warnings: Error[] = []
   const note = (warning: Error): void => void warnings.push(warning)
   process.on('warning', note)
-  const submit = (item: number, signal: AbortSignal): Promise<{ result: number; bytes: number }> =>
+  const submit = (item: number, { signal }: Submission): Promise<{ result: number; bytes: number }> =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => {}, { once: true })
       setImmediate(() => resolve({ result: item, bytes: 1 }))
@@ -23,7 +24,7 @@ test('P11: map() with many items at once causes no warning about listeners', asy
 
 test('P1: map() cancels what is at work when its reader leaves, and only that', async () => {
   const signals: AbortSignal[] = []
-  const submit = (item: number, signal: AbortSignal): Promise<{ result: number; bytes: number }> => {
+  const submit = (item: number, { signal }: Submission): Promise<{ result: number; bytes: number }> => {
     signals.push(signal)
     return item < 2 ? Promise.resolve({ result: item, bytes: 1 }) : new Promise(() => {})
   }

@@ -7,9 +7,9 @@ import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
 import { Backlog, clientGone } from './dispatch/backlog.ts'
 import { leastBusy } from './dispatch/policies.ts'
-import type { Env } from './env/env.ts'
+import { Drain } from './drain.ts'
 import { host } from './env/host.ts'
-import { checkInteger, checkMs } from './errors/check.ts'
+import { checkInteger, checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
 import type { Listener as EventListener } from './events/emitter.ts'
@@ -23,7 +23,7 @@ import type { Limits } from './options/limits.ts'
 import { silent } from './options/logger.ts'
 import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
-import { checkWait, Pending } from './queue/pending.ts'
+import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import type { ServerClient } from './server-client.ts'
 import type {
@@ -70,7 +70,6 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
   readonly address: string | undefined
   /** Resolves when the server is closed; never rejects. */
   readonly closed: Promise<Undone<Item>>
-  readonly #env: Env
   readonly #limits: Limits
   readonly #codec: Codec<Item>
   readonly #resultCodec: Codec<Result>
@@ -78,10 +77,13 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
   readonly #inbox: Inbox
   readonly #backlog: Backlog<Item, ServerClient>
   readonly #clientele: Clientele<Item>
+  readonly #drain: Drain
   readonly #listener: Listener | undefined
   #status: unknown
   #state: 'listening' | 'closing' | 'closed' = 'listening'
   #closing: Promise<Undone<Item>> | undefined
+  /** A handler of ours had an item when its signal and the moment after it had passed. */
+  #isOutlived = false
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
@@ -103,7 +105,6 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     super(inbox)
     this.id = options.id ?? `server-${randomName(env.randomBytes(6))}`
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
-    this.#env = env
     this.#limits = limits
     this.#inbox = inbox
     this.#codec = codecFrom('item', options.item)
@@ -144,8 +145,10 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
       events: this.#events,
       ready: options.ready,
       logger,
+      changed: () => this.#drain.check(),
       warn,
     })
+    this.#drain = new Drain(env, () => this.#clientele.isDone)
     this.address = listener?.address
     this.#listener = listener
     if (listener !== undefined) void this.#acceptAll(listener)
@@ -257,20 +260,24 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
   }
 
   /**
-   * Ends the server: takes no more connections and items, tells its clients, lets them finish and leave. When time is up, their
-   * work is cancelled. Returns the items that were not done. What was received can still be read; then loops end.
+   * Ends the server: takes no more connections and items, tells its clients, lets them and its own handlers finish. When time is up,
+   * all of these have their signals fired. Returns the items that were not done. What was received can still be read; then loops end.
+   * A second call waits for the same end, and no longer than its own `timeout`.
    */
-  close({ timeout = 5_000, reason = 'closed' }: ServerCloseOptions = {}): Promise<Undone<Item>> {
+  async close({ timeout = 5_000, reason = 'closed' }: ServerCloseOptions = {}): Promise<Undone<Item>> {
     checkMs('timeout', timeout)
+    checkOneOf('reason', reason, ['closed', 'restart'])
+    if (this.#closing !== undefined) this.#drain.limit(timeout)
     this.#closing ??= this.#close(timeout, reason === 'restart' ? 'RESTART' : 'CLOSED')
     return this.#closing
   }
 
-  /** {@link close}, and throws `DRAIN_INCOMPLETE` when items are undone. */
+  /** {@link close}, and throws `DRAIN_INCOMPLETE` when items are undone or a handler outlived its signal. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { undone } = await this.close()
-    if (undone.length === 0) return
-    throw new NetQueueError('DRAIN_INCOMPLETE', `${undone.length} items were put and never settled`, { undone })
+    if (undone.length > 0)
+      throw new NetQueueError('DRAIN_INCOMPLETE', `${undone.length} items were put and never settled`, { undone })
+    if (this.#isOutlived) throw new NetQueueError('DRAIN_INCOMPLETE', 'A handler outlived its signal')
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
@@ -283,21 +290,14 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     await this.#listener?.close()
     this.#backlog.close()
     this.#clientele.drain(code)
-    await this.#untilAlone(timeout)
-    this.#clientele.close()
+    await this.#drain.run(timeout, () => this.#clientele.close())
+    this.#isOutlived = this.#clientele.isWorking
     await this.#clientele.done()
     this.#inbox.close(closedError())
     this.#state = 'closed'
     const undone = { undone: [...this.#backlog.undone] }
     this.#resolveClosed(undone)
     return undone
-  }
-
-  /** Waits until all clients have left, or until time is up. */
-  async #untilAlone(timeout: number): Promise<void> {
-    const alone = new Pending<void>({ env: this.#env, timeout, timedOut: () => undefined })
-    void this.#clientele.done().then(() => alone.resolve())
-    await alone.promise.catch(() => {})
   }
 
   #encode(item: Item): Uint8Array {

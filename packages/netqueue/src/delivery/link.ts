@@ -209,10 +209,9 @@ export class Link implements Session {
     this.#pong = undefined
     this.#fillPing(writer)
     if (this.#status !== undefined && writer.status(this.#status.value)) this.#status = undefined
-    this.outbox.fill(writer)
-    if (!this.intake.fill(writer, Math.min(this.outbox.oldestOrdinal, this.#init.oldestWaiting()))) return
-    if (this.#goaway === undefined || this.#isGoawaySaid || !writer.goaway(this.#goaway, '')) return
-    this.#isGoawaySaid = true
+    // Behind what was assigned, and before what is handed back: nobody hands that to us again.
+    if (this.outbox.fill(writer) && !this.#fillGoaway(writer)) return
+    this.intake.fill(writer, Math.min(this.outbox.oldestOrdinal, this.#init.oldestWaiting()))
   }
 
   closed(error: NetQueueError | undefined): void {
@@ -257,6 +256,12 @@ export class Link implements Session {
     if (this.#ping === undefined || this.#ping.sentAt !== undefined) return
     this.#ping.sentAt = this.#init.env.now()
     writer.ping(this.#ping.token)
+  }
+
+  #fillGoaway(writer: Writer): boolean {
+    if (this.#goaway === undefined || this.#isGoawaySaid) return true
+    this.#isGoawaySaid = writer.goaway(this.#goaway, '')
+    return this.#isGoawaySaid
   }
 
   #peerDrains(code: string): void {
