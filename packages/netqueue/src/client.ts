@@ -263,7 +263,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     this.#inbox.handBack()
     this.#link.goaway('CLOSED')
     await this.#drain.run(timeout, () => intake.revoke(closedError()))
-    this.#isOutlived = !intake.isSettled
+    this.#isOutlived = intake.handedOut > 0
     intake.handBack(closedError())
     this.#connection.end()
   }
@@ -271,7 +271,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   /** Nothing is left to be handed back, to be sent, or to be acknowledged. */
   get #isDone(): boolean {
     const { intake, outbox } = this.#link
-    return intake.isSettled && this.#line.size === 0 && outbox.isAcknowledged
+    return intake.handedOut === 0 && this.#line.size === 0 && outbox.isAcknowledged
   }
 
   #wake(): void {
@@ -289,7 +289,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     if (outbox.carries(entry)) return entry
     throw new NetQueueError(
       'UNSUPPORTED',
-      `The protocol ${peer?.protocol} cannot carry this item: it takes text without a newline`,
+      `The protocol ${peer?.protocol} cannot carry this item: it takes text of at most 99,000 bytes without a newline`,
       { delivered: 'no' },
     )
   }

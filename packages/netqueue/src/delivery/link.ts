@@ -216,7 +216,9 @@ export class Link implements Session {
 
   closed(error: NetQueueError | undefined): void {
     const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
-    this.intake.close(reason, { keep: this.#init.keepsReceived })
+    // A peer that takes no settles has forgotten what it sent.
+    const isOurs = this.#init.keepsReceived || this.#wire?.peer.supports.settle === false
+    this.intake.close(reason, { keep: isOurs })
     this.#init.inbox.remove(this.intake)
     this.#init.owner.closed(this, error, this.outbox.takeAll())
   }

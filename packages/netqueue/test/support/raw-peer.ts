@@ -20,6 +20,7 @@ export class RawPeer {
   readonly #write: (bytes: Uint8Array) => void
   readonly #end: () => void
   readonly #cut: () => void
+  #socket: Socket | undefined
   #rest = Buffer.alloc(0)
   #news: (() => void)[] = []
 
@@ -36,6 +37,7 @@ export class RawPeer {
       end: () => void socket.end(),
       cut: () => void socket.destroy(),
     })
+    peer.#socket = socket
     socket.setNoDelay(true)
     socket.on('data', (bytes) => peer.#take(bytes))
     socket.on('error', () => {})
@@ -95,6 +97,15 @@ export class RawPeer {
 
   cut(): void {
     this.#cut()
+  }
+
+  /** Stops reading, so that what comes fills the buffers of the system. */
+  pause(): void {
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    this.#socket?.resume()
   }
 
   /** The next frame that came; waits for it. Throws at the end of the stream. */

@@ -23,7 +23,8 @@ export function native(): Protocol {
 }
 
 /**
- * The seed's own protocol, for a client of an original net-queue server: items are strings without a newline, an item that was
+ * The seed's own protocol, for a client of an original net-queue server: items are strings of at most
+ * 99,000 bytes without a newline, an item that was
  * flushed counts as settled, and `submit` is `UNSUPPORTED`.
  */
 export function netQueue(): Protocol {

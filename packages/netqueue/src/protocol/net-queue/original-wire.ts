@@ -29,7 +29,7 @@ export class OriginalWire implements Wire {
 
   constructor(role: Role, id: string, limits: Limits) {
     this.#role = role
-    const maxItemBytes = Math.min(limits.maxItemBytes, MAX_ITEM_BYTES)
+    const { maxItemBytes } = limits
     this.peer = {
       id,
       tags: [],
@@ -82,7 +82,8 @@ export class OriginalWire implements Wire {
 
   carry(item: unknown): Uint8Array | undefined {
     const payload = typeof item === 'string' ? encodeText(item) : item
-    if (!(payload instanceof Uint8Array) || payload.includes(NEWLINE)) return undefined
+    if (!(payload instanceof Uint8Array) || payload.byteLength > MAX_ITEM_BYTES || payload.includes(NEWLINE))
+      return undefined
     return typeof item === 'string' || isText(payload) ? payload : undefined
   }
 
