@@ -140,7 +140,7 @@ describe('P3: for await', () => {
   test('ends quietly when its client is closed while it waits, and when the server is', async () => {
     const loops = [client, await place.connect()].map(async (one) => {
       const seen: string[] = []
-      for await (const item of one as Client<string, string>) seen.push(item)
+      for await (const item of one) seen.push(item)
       return seen
     })
     await rest()
@@ -556,9 +556,9 @@ describe('P3: process', () => {
   test('items that cannot be decoded are dead letters at their sender, with DECODE_FAILED, and the rest goes on', async () => {
     const nodes = new Place()
     const bad = { name: 'mine', encode: () => new Uint8Array([1]), decode: () => 'x' }
-    const badServer = await nodes.listen<string, string>({ item: bad })
+    const badServer = await nodes.listen({ item: bad })
     let failures = 1
-    const worker = await nodes.connect<string, string>({
+    const worker = await nodes.connect({
       item: {
         ...bad,
         decode: () => {

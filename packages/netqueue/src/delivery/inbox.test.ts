@@ -158,6 +158,18 @@ describe('P6: INBOX_UNREAD', () => {
 })
 
 describe('an inbox that is closed', () => {
+  test('P12: grants no more, also where items go back, and asks for what it granted', () => {
+    const receiving = new Receiving({ prefetch: 16 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['a', 'b'])
+    receiving.inbox.close(new Error('over'))
+    receiving.inbox.handBack()
+    expect(receiving.said()).toEqual([['reclaim'], ['settle', 'returned', 1, 2]])
+    receiving.skip(15)
+    expect(receiving.said()).toEqual([])
+  })
+
   test('gives out what it has, also what waited for its next attempt', () => {
     const receiving = new Receiving({ isCredited: false })
     receiving.send(['a', 'b'])

@@ -56,7 +56,7 @@ export class Inbox {
 
   /** Items that each peer may have waiting here now. */
   get slots(): number {
-    if (!this.#isConsumed) return 0
+    if (!this.#isConsumed || this.#end !== undefined) return 0
     const { prefetch, countReaders } = this.#init
     if (!countReaders) return prefetch
     let readers = this.#readerCount
@@ -229,6 +229,7 @@ export class Inbox {
       reader.reject(error)
     }
     for (const standing of this.#standing) standing.offer()
+    for (const intake of this.#intakes) intake.shrink()
   }
 
   get #isConsumed(): boolean {

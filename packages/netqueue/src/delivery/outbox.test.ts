@@ -224,6 +224,15 @@ describe('P6: credit asked back', () => {
     expect(fill()).toEqual([['item', 6, 1]])
   })
 
+  test('cannot be spent any more', () => {
+    outbox.granted(5, 100, 0)
+    outbox.reclaim()
+    expect(outbox.credit).toBe(0)
+    fill()
+    outbox.granted(6, 200, 5)
+    expect(outbox.credit).toBe(1)
+  })
+
   test('is released although nothing is left of it', () => {
     outbox.granted(1, 1, 0)
     send('a')
