@@ -7,6 +7,7 @@ import { NetQueueError } from '../errors/errors.ts'
  * with `CODEC_MISMATCH`. Both functions are synchronous; what they throw becomes `ENCODE_FAILED` and `DECODE_FAILED`.
  */
 export interface Codec<T> {
+  /** 1 to 128 letters, digits and `_ . : / + -`. */
   readonly name: string
   encode(value: T): Uint8Array
   /** The bytes are a view that must not be changed; a value that keeps part of them should copy that part. */
@@ -55,7 +56,11 @@ export function bytes(): Codec<Uint8Array> {
   }
 }
 
-const isCodec = <T>(shape: Shape<T>): shape is Codec<T> => 'encode' in shape && 'decode' in shape
+/** What travels in an introduction as the name of a codec. */
+const NAME = /^[\w.:/+-]{1,128}$/
+
+const isCodec = <T>(shape: Shape<T>): shape is Codec<T> =>
+  'encode' in shape && 'decode' in shape && 'name' in shape && NAME.test(shape.name)
 
 function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
   const inner = msgpack()
@@ -76,11 +81,11 @@ function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
 /** The codec that a {@link Shape} stands for; msgpack without checks where none is given. */
 export function codecFrom<T>(option: string, shape: Shape<T> | undefined): Codec<T> {
   if (shape === undefined) return msgpack<T>()
+  // First, for schemas of zod have methods `encode` and `decode` too, which give no bytes.
+  if (typeof shape === 'function' || '~standard' in shape) return validated(shape)
   if (isCodec(shape)) return shape
-  if ('~standard' in shape) return validated(shape)
-  throw new TypeError(
-    `Expected \`${option}\` to be a codec with encode and decode or a Standard Schema, got \`${String(shape)}\``,
-  )
+  const rule = `Expected \`${option}\` to be a codec with name, encode and decode, or a Standard Schema`
+  throw new TypeError(`${rule}, got \`${JSON.stringify(shape)}\``)
 }
 
 /** Encodes within a limit. Rejects with `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
