@@ -7,7 +7,7 @@ import type { Codec } from './codec.ts'
 const round = <T>(codec: Codec<T>, value: T): T => decodeWith(codec, encodeWithin(codec, value, 1_048_576))
 
 describe('codecs give back what they took', () => {
-  const tree = fc.jsonValue({ maxDepth: 5 })
+  const tree = fc.jsonValue({ maxDepth: 5 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown) // without -0
 
   test('msgpack: anything that JSON carries, bytes and dates', () => {
     fc.assert(
