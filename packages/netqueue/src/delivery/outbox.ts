@@ -41,7 +41,6 @@ export class Outbox {
 
   /** How many more items can be assigned now. */
   get credit(): number {
-    if (this.#isReclaimed) return 0
     // What was asked back is not ours to spend, although the answer is not written yet.
     if (this.#isReclaimed) return 0
     if (this.#bytes + this.#queuedBytes >= this.#byteLimit) return 0
