@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util'
+import { findMutant } from './mutants.ts'
+
+export const HELP = `npm run sim -- [--seeds N] [--seed S] [--trace] [--twice]
+npm run sim -- --mutants
+npm run sim -- --mutant NAME [--seeds N] [--seed S]
+
+Runs a server and its clients in virtual time, with faults, once for each seed, and checks what netqueue promises.
+Exits with 0 when all promises held, with 1 when one did not, with 2 for arguments that make no sense.
+
+  --seeds N      how many seeds (default 1000; with --trace 1)
+  --seed S       the first of them (default 1)
+  --trace        prints everything that happens
+  --twice        runs each seed twice, and compares what happened
+  --mutants      lists the bugs that can be planted
+  --mutant NAME  plants one; exits with 1 when it was caught, and with 0 when it survived
+  --help         prints this`
+
+export interface Command {
+  seeds: number
+  from: number
+  trace: boolean
+  twice: boolean
+  mutants: boolean
+  mutant: string | undefined
+  help: boolean
+}
+
+/** The command, or what is wrong with it. */
+export function parseCommand(args: string[]): Command | string {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        seeds: { type: 'string' },
+        seed: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+        twice: { type: 'boolean', default: false },
+        mutants: { type: 'boolean', default: false },
+        mutant: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    const { trace, twice, mutants, mutant, help } = values
+    const seeds = count('--seeds', values.seeds ?? (trace ? '1' : '1000'))
+    const from = count('--seed', values.seed ?? '1')
+    if (mutant !== undefined && findMutant(mutant) === undefined)
+      return `Expected --mutant to be one of those that --mutants lists, got ${JSON.stringify(mutant)}`
+    return { seeds, from, trace, twice, mutants, mutant, help }
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value < 2 ** 32) return value
+  throw new RangeError(`Expected ${name} to be an integer from 1 to ${2 ** 32 - 1}, got ${JSON.stringify(text)}`)
+}

@@ -1,0 +1,95 @@
+import type { Slot } from './client-life.ts'
+import type { Connection } from './network.ts'
+import type { Random } from './random.ts'
+import { newProcess } from './schedule.ts'
+import type { World } from './world.ts'
+
+type Kind = 'cut' | 'crash' | 'halfOpen' | 'pause' | 'stall' | 'serverPause'
+
+/** Breaks things at random, as the seed's swarm has it, until its time is up. */
+export function startFaults(world: World, slots: readonly Slot[]): void {
+  new Faults(world, slots).start()
+}
+
+class Faults {
+  readonly #world: World
+  readonly #slots: readonly Slot[]
+  readonly #random: Random
+  readonly #kinds: Kind[]
+  readonly #process = newProcess('faults')
+
+  constructor(world: World, slots: readonly Slot[]) {
+    const { has } = world.swarm
+    this.#world = world
+    this.#slots = slots
+    this.#random = world.random.fork()
+    const all: [Kind, boolean][] = [
+      ['cut', has.cuts],
+      ['crash', has.crashes],
+      ['halfOpen', has.halfOpens],
+      ['pause', has.pauses],
+      ['stall', has.stalls],
+      ['serverPause', has.serverPauses],
+    ]
+    this.#kinds = all.filter(([, isOn]) => isOn).map(([kind]) => kind)
+  }
+
+  start(): void {
+    this.#world.refusing = this.#world.swarm.has.refusals
+    if (this.#kinds.length > 0) this.#next()
+  }
+
+  #next(): void {
+    const { schedule, swarm } = this.#world
+    schedule.after(this.#random.between(0, 2 * swarm.faultEvery), this.#process, () => {
+      if (this.#world.isCalm) return
+      this.#strike(this.#random.pick(this.#kinds))
+      this.#next()
+    })
+  }
+
+  #strike(kind: Kind): void {
+    const { counts, serverProcess } = this.#world
+    const slot = this.#random.pick(this.#slots)
+    const connection = slot.life?.connection
+    if (kind === 'serverPause') {
+      this.#world.note('the server pauses')
+      serverProcess.pausedUntil = this.#until(300)
+      counts.pauses += 1
+    }
+    if (connection === undefined || connection.isOver || connection.client.isDead) return
+    this.#world.note(`${kind} of ${connection.name}`)
+    this.#hit(kind, slot, connection)
+  }
+
+  #hit(kind: Kind, slot: Slot, connection: Connection): void {
+    const { counts } = this.#world
+    switch (kind) {
+      case 'cut':
+        counts.cuts += 1
+        return connection.cut()
+      case 'crash':
+        counts.crashes += 1
+        return slot.crash()
+      case 'halfOpen':
+        counts.halfOpens += 1
+        return connection.halfOpen(this.#ms(2_000), this.#ms(2_000))
+      case 'pause':
+        counts.pauses += 1
+        connection.client.pausedUntil = this.#until(1_000)
+        return
+      case 'stall':
+        counts.stalls += 1
+        return connection.stall(this.#until(800))
+      case 'serverPause':
+    }
+  }
+
+  #ms(most: number): number {
+    return Math.min(this.#random.between(1, most), this.#world.swarm.faultsEnd - this.#world.schedule.now)
+  }
+
+  #until(most: number): number {
+    return this.#world.schedule.now + this.#ms(most)
+  }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { HELP, parseCommand } from './command.ts'
+import type { Command } from './command.ts'
+import { MUTANTS } from './mutant-list.ts'
+import { findMutant, plant } from './mutants.ts'
+
+/** The simulation is imported only now: a mutant has to be planted before the library is loaded. */
+async function main(command: Command): Promise<number> {
+  const { runSeeds } = await import('./run-seeds.ts')
+  const { seeds, from, twice, trace, mutant } = command
+  const run = await runSeeds({ seeds, from, twice, trace, quiet: mutant !== undefined })
+  if (mutant === undefined) return run.violations.length === 0 ? 0 : 1
+  const [caught] = run.violations
+  if (caught === undefined) {
+    console.log(`The mutant ${mutant} survived ${seeds} seeds: no invariant noticed that ${findMutant(mutant)?.why}.`)
+    return 0
+  }
+  const { seed, violation } = caught
+  console.log(`The mutant ${mutant} was caught by ${violation.invariant} at seed ${seed}: ${violation.message}`)
+  return 1
+}
+
+async function start(): Promise<number> {
+  const command = parseCommand(process.argv.slice(2))
+  if (typeof command === 'string') {
+    console.error(`${command}\n\n${HELP}`)
+    return 2
+  }
+  if (command.help) {
+    console.log(HELP)
+    return 0
+  }
+  if (command.mutants) {
+    for (const { name, why } of MUTANTS) console.log(`${name.padEnd(24)} ${why}`)
+    return 0
+  }
+  if (command.mutant !== undefined) plant(command.mutant)
+  return main(command)
+}
+
+process.exitCode = await start()

@@ -1,0 +1,73 @@
+import { addCounts, COUNTED, noCounts } from './counts.ts'
+import type { Counts } from './counts.ts'
+import { simulate } from './simulate.ts'
+import type { Report } from './simulate.ts'
+import type { Violation } from './world.ts'
+
+export interface RunOptions {
+  seeds: number
+  from: number
+  /** Whether each seed runs twice: what happens must be the same. */
+  twice: boolean
+  trace: boolean
+  /** Stops at the first violation and prints nothing but it. */
+  quiet: boolean
+}
+
+export interface Run {
+  violations: { seed: number; violation: Violation }[]
+  counts: Counts
+}
+
+/** Violations that are printed one by one; a run with more has a cause in common. */
+const MOST_VIOLATIONS = 10
+
+/** Runs one world for each seed, and says what came of it. */
+export async function runSeeds({ seeds, from, twice, trace, quiet }: RunOptions): Promise<Run> {
+  const run: Run = { violations: [], counts: noCounts() }
+  const startedAt = performance.now()
+  let hash = ''
+  for (let seed = from; seed < from + seeds && run.violations.length < (quiet ? 1 : MOST_VIOLATIONS); seed += 1) {
+    const report = await simulate(seed, trace ? console.log : undefined)
+    const violation = report.violation ?? (twice ? await differs(report) : undefined)
+    hash = report.hash
+    addCounts(run.counts, report.counts)
+    if (violation !== undefined) run.violations.push({ seed, violation })
+    if (quiet) continue
+    if (violation !== undefined) printViolation(seed, violation)
+    progress(seed - from + 1, seeds)
+    if (trace || seeds <= 20) console.log(`seed ${seed}: trace hash ${report.hash}`)
+  }
+  if (!quiet) summarize(run, { seeds, hash, seconds: (performance.now() - startedAt) / 1_000 })
+  return run
+}
+
+async function differs(first: Report): Promise<Violation | undefined> {
+  const second = await simulate(first.seed)
+  if (second.hash === first.hash) return undefined
+  return { invariant: 'determinism', message: `trace hash ${first.hash}, then ${second.hash}`, at: 0 }
+}
+
+function printViolation(seed: number, { invariant, message, at }: Violation): void {
+  endProgress()
+  console.log(`seed ${seed} violated ${invariant} at ${at.toFixed(3)} ms: ${message}`)
+  console.log(`  replay it with: npm run sim -- --seed ${seed} --trace`)
+}
+
+function progress(done: number, of: number): void {
+  if (!process.stdout.isTTY || (done % 10 !== 0 && done < of)) return
+  process.stdout.write(`\r${done} of ${of} seeds`)
+}
+
+function endProgress(): void {
+  if (process.stdout.isTTY) process.stdout.write('\r\u001b[K')
+}
+
+function summarize(run: Run, { seeds, hash, seconds }: { seeds: number; hash: string; seconds: number }): void {
+  endProgress()
+  const failed = run.violations.length
+  const outcome = failed === 0 ? 'no invariant was violated' : `${failed} violated an invariant`
+  console.log(`${seeds} seeds in ${seconds.toFixed(1)} s (${(seeds / seconds).toFixed(0)} per second): ${outcome}`)
+  console.log(COUNTED.map((name) => `${name} ${run.counts[name]}`).join(', '))
+  console.log(`trace hash of the last seed: ${hash}`)
+}

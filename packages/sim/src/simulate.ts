@@ -1,0 +1,95 @@
+import { Slot } from './client-life.ts'
+import type { Counts } from './counts.ts'
+import { startFaults } from './faults.ts'
+import { finish } from './finale.ts'
+import { withoutHost } from './host-guard.ts'
+import { newProcess } from './schedule.ts'
+import { startServer } from './server-life.ts'
+import { Trace } from './trace.ts'
+import { World } from './world.ts'
+import type { Violation } from './world.ts'
+
+export interface Report {
+  seed: number
+  violation: Violation | undefined
+  /** The hash of everything that happened: the same for the same seed. */
+  hash: string
+  counts: Counts
+  /** Simulated milliseconds. */
+  took: number
+}
+
+/** Simulated milliseconds after the last fault in which everything must have come to its end. */
+const CALM_MS = 60_000
+
+/** Events in the life of one world; those that end have a few thousand. */
+const MAX_EVENTS = 50_000
+
+/** Runs one seed's world to its end, or to its first violation. */
+export function simulate(seed: number, print?: (line: string) => void): Promise<Report> {
+  return withoutHost(() => run(seed, print))
+}
+
+async function run(seed: number, print?: (line: string) => void): Promise<Report> {
+  const world = new World(seed, new Trace(print))
+  const onUnhandled = (reason: unknown): void =>
+    world.violate('P7', `unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`)
+  process.on('unhandledRejection', onUnhandled)
+  try {
+    await play(world)
+  } catch (error) {
+    world.violate('I12', error instanceof Error ? (error.stack ?? error.message) : String(error))
+  } finally {
+    process.off('unhandledRejection', onUnhandled)
+  }
+  const { violation, trace, counts, schedule } = world
+  return { seed, violation, hash: trace.digest(), counts, took: schedule.now }
+}
+
+async function play(world: World): Promise<void> {
+  const { swarm, schedule, random } = world
+  world.note(JSON.stringify(swarm))
+  const server = await startServer(world)
+  const slots = Array.from({ length: swarm.clients }, (_, index) => new Slot(world, index + 1))
+  for (const slot of slots) slot.start(random.between(0, 100))
+  startFaults(world, slots)
+  let isOver = false
+  schedule.after(swarm.faultsEnd, newProcess('finale'), () => {
+    world.note('calm')
+    world.isCalm = true
+    // Whoever else is there, somebody works.
+    const helper = new Slot(world, slots.length + 1)
+    helper.start(0)
+    slots.push(helper)
+    finish(world, slots, server).then(
+      () => (isOver = true),
+      (error: unknown) => world.violate('I12', `the end failed: ${String(error)}`),
+    )
+  })
+  await schedule.run(swarm.faultsEnd + CALM_MS, () => {
+    world.checkHead()
+    world.check(schedule.ran < MAX_EVENTS, 'I12', `still busy after ${MAX_EVENTS} events`)
+    return isOver || world.violation !== undefined
+  })
+  if (world.violation !== undefined) return
+  world.check(
+    isOver,
+    'I12',
+    `still waiting after ${CALM_MS} calm milliseconds: ${[...world.openCalls, ...world.openItems].join(', ')}`,
+  )
+  if (!isOver) return
+  // Those who were still connecting learn that nobody is there.
+  await schedule.run(schedule.now + CALM_MS, () => isEverybodyGone(world) || world.violation !== undefined)
+  world.check(isEverybodyGone(world), 'I12', 'a client outlived its server')
+  world.check(world.openCalls.length === 0, 'I11', `calls that never settled: ${world.openCalls.join(', ')}`)
+  checkTimers(world)
+}
+
+function checkTimers(world: World): void {
+  for (const { name, timers, isDead } of [world.serverProcess, ...world.lives.map(({ process }) => process)])
+    world.check(isDead || timers.size === 0, 'P12', `${timers.size} timers are left at ${name} after it was closed`)
+}
+
+function isEverybodyGone({ openCalls, lives }: World): boolean {
+  return openCalls.length === 0 && lives.every(({ isClosed }) => isClosed)
+}

@@ -1,0 +1,64 @@
+import type { Random } from './random.ts'
+
+const FAULTS = ['cuts', 'crashes', 'halfOpens', 'pauses', 'stalls', 'refusals', 'serverPauses'] as const
+const HABITS = [
+  'failures',
+  'leaving',
+  'cancelling',
+  'addressing',
+  'bigItems',
+  'submitting',
+  'mapping',
+  'clientPuts',
+  'requeueing',
+  'slowness',
+  'earlyClose',
+  'sameIds',
+  'goodbyes',
+] as const
+
+export type Fault = (typeof FAULTS)[number]
+export type Habit = (typeof HABITS)[number]
+
+/** What one seed's world is like: a swarm of features, each on or off, since what is always there hides what it covers. */
+export interface Swarm {
+  has: Record<Fault | Habit, boolean>
+  clients: number
+  items: number
+  /** Simulated milliseconds until nothing fails any more. */
+  faultsEnd: number
+  /** Mean milliseconds between two faults. */
+  faultEvery: number
+  maxLatency: number
+  slicing: number
+  windowBytes: number
+  serverPrefetch: number
+  clientPrefetch: number
+  maxUnsettled: number
+  maxAttempts: number
+  policy: 'leastBusy' | 'roundRobin' | 'hashBy' | 'prefer' | 'slow'
+  /** Mean milliseconds of work on an item. */
+  workMs: number
+}
+
+export function drawSwarm(random: Random): Swarm {
+  const has = Object.fromEntries([...FAULTS, ...HABITS].map((name) => [name, random.chance(0.5)])) as Swarm['has']
+  has.earlyClose &&= random.chance(0.3)
+  has.bigItems &&= random.chance(0.5)
+  return {
+    has,
+    clients: random.integer(1, 4),
+    items: random.integer(8, 40),
+    faultsEnd: random.integer(800, 4_000),
+    faultEvery: random.integer(60, 500),
+    maxLatency: random.pick([0.5, 2, 10, 40]),
+    slicing: random.pick([0, 0.2, 0.8]),
+    windowBytes: random.pick([300, 4_000, 1_000_000]),
+    serverPrefetch: random.pick([1, 2, 4, 12]),
+    clientPrefetch: random.pick([1, 1, 2, 4, 10]),
+    maxUnsettled: random.pick([12, 16, 1_024]),
+    maxAttempts: random.pick([2, 4, 20]),
+    policy: random.pick(['leastBusy', 'leastBusy', 'leastBusy', 'roundRobin', 'hashBy', 'prefer', 'slow']),
+    workMs: random.pick([0.1, 5, 30]),
+  }
+}

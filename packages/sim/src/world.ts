@@ -1,0 +1,395 @@
+import type { Client, Server, ServerClient } from 'netqueue'
+import { noCounts } from './counts.ts'
+import type { Counts } from './counts.ts'
+import { Flow } from './flow.ts'
+import { keyOf, Ledger, LONG, textOf } from './ledger.ts'
+import type { Item } from './ledger.ts'
+import { Network } from './network.ts'
+import type { Connection, Side } from './network.ts'
+import { ProcessEnv } from './process-env.ts'
+import { Random } from './random.ts'
+import { newProcess, Schedule } from './schedule.ts'
+import type { Process } from './schedule.ts'
+import { drawSwarm } from './swarm.ts'
+import type { Swarm } from './swarm.ts'
+import type { Trace } from './trace.ts'
+import type { WireRecord } from './wire.ts'
+import { Wiretap } from './wiretap.ts'
+import type { Flows } from './wiretap.ts'
+
+export interface Violation {
+  invariant: string
+  message: string
+  at: number
+}
+
+export type SimServer = Server<string, string>
+export type SimClient = Client<string, string>
+
+/** One client process, from its start to its end, with its one connection. */
+export interface Life {
+  readonly name: string
+  readonly id: string
+  readonly process: Process
+  readonly env: ProcessEnv
+  readonly random: Random
+  readonly prefetch: number
+  readonly ledger: Ledger
+  client: SimClient | undefined
+  connection: Connection | undefined
+  /** The most readers that wait at a time; none takes anything. */
+  readers: number
+  handed: number
+  isClosed: boolean
+  undone: readonly string[]
+}
+
+/** Codes of errors with which our two ends may rightly part. */
+const RIGHTFUL_ERRORS = /"(ID_IN_USE|HANDSHAKE_TIMEOUT|CLOSED|TOO_MANY_CONNECTIONS)"/
+
+/** Everything that one seed's run has: its time, its network, its books. */
+export class World {
+  readonly random: Random
+  readonly swarm: Swarm
+  readonly schedule: Schedule
+  readonly network: Network
+  readonly trace: Trace
+  readonly counts: Counts = noCounts()
+  readonly serverProcess: Process = newProcess('server')
+  readonly serverEnv: ProcessEnv
+  readonly serverLedger: Ledger = new Ledger()
+  readonly lives: Life[] = []
+  /** Faults are over: everybody behaves, and everything must come to its end. */
+  isCalm = false
+  /** Connections that are to be turned away, by chance. */
+  refusing = false
+  server!: SimServer
+  violation: Violation | undefined
+  readonly #calls: Map<object, { name: string; process: Process }> = new Map()
+  readonly #flows: Map<Connection, Flows> = new Map()
+  readonly #connections: Map<string, Connection> = new Map()
+  readonly #begun: Item[] = []
+  readonly #leftOpen: Map<Item, Flow> = new Map()
+  readonly #mustFollow: Map<Flow, Map<Item, Item[]>> = new Map()
+
+  constructor(seed: number, trace: Trace) {
+    this.random = new Random(seed)
+    this.trace = trace
+    this.swarm = drawSwarm(this.random.fork())
+    this.schedule = new Schedule(this.random.fork())
+    this.serverEnv = this.env(this.serverProcess)
+    const chance = this.random.fork()
+    const { maxLatency, slicing, windowBytes } = this.swarm
+    this.network = new Network({
+      schedule: this.schedule,
+      random: this.random.fork(),
+      shape: () => ({ minLatency: 0.05, maxLatency, slicing, windowBytes }),
+      observer: new Wiretap({
+        flows: (connection) => this.flows(connection),
+        seen: (connection, side, what, record) => this.#seen(connection, side, what, record),
+        violate: (invariant, message) => this.violate(invariant, message),
+        listens: (connection, side) => this.#listens(connection, side),
+      }),
+      fate: () => {
+        if (!this.refusing || this.isCalm || !chance.chance(0.5)) return 'connects'
+        this.counts.refused += 1
+        return chance.chance(0.8) ? 'refused' : 'hangs'
+      },
+    })
+  }
+
+  env(process: Process): ProcessEnv {
+    return new ProcessEnv(this.schedule, process, this.random.fork())
+  }
+
+  note(what: string): void {
+    this.trace.add(this.schedule.now, what)
+  }
+
+  violate(invariant: string, message: string): void {
+    this.note(`VIOLATED ${invariant}: ${message}`)
+    this.violation ??= { invariant, message, at: this.schedule.now }
+  }
+
+  check(isTrue: boolean, invariant: string, message: string): void {
+    if (!isTrue) this.violate(invariant, message)
+  }
+
+  /** Waits, in a process's own time. */
+  sleep(process: Process, ms: number): Promise<void> {
+    return new Promise((resolve) => void this.schedule.after(ms, process, resolve))
+  }
+
+  /** A signal that fires soon. */
+  abortSoon(process: Process, ms: number): AbortSignal {
+    const controller = new AbortController()
+    this.schedule.after(ms, process, () => controller.abort(new Error('aborted by the simulator')))
+    return controller.signal
+  }
+
+  /** Follows a call: it must settle while its process lives. */
+  track<T>(process: Process, name: string, call: Promise<T>): Promise<T> {
+    const ticket = {}
+    this.#calls.set(ticket, { name, process })
+    const over = (how: string): void => {
+      this.note(`${process.name} ${name} ${how}`)
+      this.#calls.delete(ticket)
+    }
+    call.then(
+      () => over('resolved'),
+      (error: unknown) => over(`rejected ${codeOf(error)}`),
+    )
+    return call
+  }
+
+  get openCalls(): string[] {
+    return [...this.#calls.values()]
+      .filter(({ process }) => !process.isDead)
+      .map(({ name, process }) => `${process.name} ${name}`)
+  }
+
+  /** Items of the server's whose fate is open. */
+  get openItems(): string[] {
+    return [...this.serverLedger.items.values()]
+      .filter(({ call, state }) => call !== 'failed' && state === 'open')
+      .map(({ key }) => key)
+  }
+
+  connectionOf(client: ServerClient): Connection {
+    return this.#connections.get(client.address ?? '') as Connection
+  }
+
+  lifeOf(connection: Connection): Life {
+    return this.lives.find(({ process }) => process === connection.client) as Life
+  }
+
+  flows(connection: Connection): Flows {
+    let flows = this.#flows.get(connection)
+    if (flows !== undefined) return flows
+    const life = this.lifeOf(connection)
+    life.connection = connection
+    const { maxUnsettled, maxAttempts, policy } = this.swarm
+    const shared = {
+      maxUnsettled,
+      turn: () => this.schedule.ran,
+      counts: this.counts,
+      violate: (invariant: string, message: string) => this.violate(invariant, message),
+    }
+    flows = {
+      down: new Flow({
+        ...shared,
+        name: `server → ${life.name}`,
+        ledger: this.serverLedger,
+        maxAttempts,
+        isFifo: policy === 'leastBusy' || policy === 'roundRobin' || policy === 'prefer',
+        receiver: () => connection.name,
+        began: (item) => this.#suspect(item),
+        done: (item, flow) => this.#checkFollowed(item, flow),
+      }),
+      up: new Flow({
+        ...shared,
+        name: `${life.name} → server`,
+        ledger: life.ledger,
+        maxAttempts: 20,
+        isFifo: true,
+        receiver: () => 'server',
+        began: () => {},
+        done: () => {},
+      }),
+    }
+    this.#flows.set(connection, flows)
+    this.#connections.set(`sim:${connection.name}`, connection)
+    return flows
+  }
+
+  /** The settle of `item` by this client must not arrive before `result`, which it put first. */
+  mustFollow(life: Life, item: Item, result: Item): void {
+    const { down } = this.flows(life.connection as Connection)
+    const results = this.#mustFollow.get(down) ?? new Map<Item, Item[]>()
+    this.#mustFollow.set(down, results.set(item, [...(results.get(item) ?? []), result]))
+  }
+
+  /** The server gave a connection up: what the client had goes back, what it had put stays. */
+  serverLost(client: ServerClient, unsettled: number): void {
+    const connection = this.connectionOf(client)
+    const { down, up } = this.flows(connection)
+    this.note(`server lost ${connection.name} with ${unsettled}`)
+    this.check(
+      unsettled >= down.unsettled.size,
+      'I6',
+      `${down.name}: ${unsettled} unsettled items reported, ${down.unsettled.size} were sent`,
+    )
+    for (const item of up.held.values()) {
+      if (!item.isKept) this.counts.keptPuts += 1
+      item.isKept = true
+    }
+    for (const item of this.serverLedger.items.values()) {
+      if (item.timesSent === 0 && (item.call === 'resolved' || (item.call === 'waiting' && this.#mayBeUnwritten)))
+        item.isDisplaced = true
+      if (item.text.length > LONG && item.holder === undefined) item.mayCountMore += 1
+      if (item.key.endsWith(`@${connection.name}`) && item.call === 'resolved' && item.state === 'open')
+        item.state = 'dead'
+    }
+    down.lost()
+  }
+
+  clientClosed(life: Life, undone: readonly string[]): void {
+    life.isClosed = true
+    life.undone = undone
+    if (life.connection !== undefined) this.flows(life.connection).up.lost()
+    this.note(`${life.name} closed with ${undone.length} undone`)
+  }
+
+  /** A client's user got an item: looks it up, and sees that it is what was put. */
+  handedToClient(life: Life, text: string, attempt?: number): Item | undefined {
+    const key = keyOf(text)
+    const item = this.serverLedger.items.get(key.endsWith('@') ? key + life.connection?.name : key)
+    life.handed += 1
+    this.note(`${life.name} works on ${key}`)
+    if (item?.text !== text) {
+      this.violate('I3', `${life.name} got ${key}, which nobody put like that`)
+      return undefined
+    }
+    item.timesHanded += 1
+    this.#leftOpen.delete(item)
+    const { down } = this.flows(life.connection as Connection)
+    if (attempt !== undefined && item.holder === down)
+      this.check(attempt === item.attempt, 'I9', `${key} came with attempt ${attempt}, not ${item.attempt}`)
+    this.check(!down.dropped.has(item), 'P1', `${key} was handed out by ${life.name} after it was cancelled there`)
+    return item
+  }
+
+  /** The server's user got an item. */
+  handedToServer(from: string, text: string): Item | undefined {
+    const key = keyOf(text)
+    const owner = this.lives.find(({ ledger }) => ledger.items.has(key))
+    const item = owner?.ledger.items.get(key)
+    this.note(`server works on ${key}`)
+    if (item?.text !== text) {
+      this.violate('I3', `the server got ${key}, which nobody put like that`)
+      return undefined
+    }
+    this.check(
+      from === '' || from === owner?.client?.id,
+      'I3',
+      `${key} came from ${from}, but ${owner?.client?.id} put it`,
+    )
+    this.check(!item.isFinished, 'I2', `${key} was handed out again by the server after it was done`)
+    this.check(!item.isWithdrawn, 'P1', `${key} was handed out although its put said that it is not delivered`)
+    item.timesHanded += 1
+    return item
+  }
+
+  item(ledger: Ledger, key: string, bytes: number, options: { isAddressed?: boolean; text?: string } = {}): Item {
+    this.counts.items += 1
+    return ledger.add(key, options.text ?? textOf(key, bytes), options)
+  }
+
+  /** Follows the call that put an item. */
+  put(process: Process, item: Item, call: Promise<unknown>): Promise<void> {
+    return this.track(process, `put ${item.key}`, call).then(
+      () => void (item.call = 'resolved'),
+      (error: unknown) => {
+        item.call = 'failed'
+        const { delivered } = error as { delivered?: string }
+        const code = codeOf(error)
+        if (code === 'ABORT' || code === 'QUEUE_FULL') item.isWithdrawn = true
+        if (code === 'TIMEOUT' || code === 'ABORTED') item.isCancelled = true
+        if (delivered === 'no') item.isWithdrawn = true
+        if (code === 'QUEUE_FULL' || code === 'TIMEOUT') this.counts.timeouts += 1
+        if (code === 'ABORT' || code === 'ABORTED') this.counts.aborts += 1
+        if (item.isWithdrawn)
+          this.check(
+            item.timesHanded === 0,
+            'P1',
+            `${item.key} was handed out, but its put said ${code}, not delivered`,
+          )
+      },
+    )
+  }
+
+  /** Items that came back go first: none of them may wait when a new one is sent. Judged when the event is over. */
+  #suspect(item: Item): void {
+    const { policy } = this.swarm
+    const isInOrder = policy === 'leastBusy' || policy === 'roundRobin' || policy === 'prefer'
+    // Where writes wait for the window, what is assigned is not yet what is sent.
+    if (!isInOrder || this.#mayBeUnwritten || item.order === undefined || item.isDisplaced) return
+    this.#begun.push(item)
+  }
+
+  /** To be called when an event is over. */
+  checkHead(): void {
+    const begun = this.#begun.splice(0)
+    if (begun.length === 0) return
+    for (const item of this.serverLedger.items.values()) {
+      const { freeSince = Infinity, attempt, order, key } = item
+      const waits = freeSince < this.schedule.ran && order !== undefined && attempt < 3 && !item.isOver
+      this.check(!waits, 'I5', `${begun[0]?.key} was sent first while ${key}, which came back, waits`)
+    }
+  }
+
+  /** A client's user left its loop in the middle of an item: that is not done. */
+  leftOpen(life: Life, item: Item): void {
+    this.#leftOpen.set(item, this.flows(life.connection as Connection).down)
+  }
+
+  /** Whether an item may be assigned and not written when an event is over. */
+  get #mayBeUnwritten(): boolean {
+    return this.swarm.windowBytes < 1_000_000 || this.swarm.has.bigItems
+  }
+
+  #checkFollowed(item: Item, flow: Flow): void {
+    this.check(
+      this.#leftOpen.get(item) !== flow,
+      'P3',
+      `${item.key} was settled by a loop that was left in the middle of it`,
+    )
+    for (const result of this.#mustFollow.get(flow)?.get(item) ?? [])
+      // A put that was rejected was none.
+      this.check(
+        result.timesReceived > 0 || result.call === 'failed',
+        'P4',
+        `${item.key} was settled before ${result.key}, which was put before, arrived`,
+      )
+  }
+
+  #listens(connection: Connection, side: Side): boolean {
+    const { down } = this.flows(connection)
+    return side === 'server' ? !down.isLost : !this.lifeOf(connection).isClosed
+  }
+
+  #seen(connection: Connection, side: Side, what: 'wrote' | 'got', record: WireRecord): void {
+    this.note(`${connection.name} ${side} ${what} ${describe(record)}`)
+    if (record.kind === 'error') {
+      this.check(
+        RIGHTFUL_ERRORS.test(record.code),
+        'I7',
+        `the ${side} of ${connection.name} refused what the other sent: ${record.code}`,
+      )
+    }
+    if (record.kind === 'items' && side === 'client' && what === 'got')
+      this.#checkRoom(this.lifeOf(connection), record.texts.length)
+  }
+
+  /** A client is sent no more than it has readers and prefetch for. */
+  #checkRoom(life: Life, count: number): void {
+    const { down } = this.flows(life.connection as Connection)
+    if (down.isBlurred) return
+    const room = life.readers === 0 ? 0 : life.readers + life.prefetch - 1
+    const waiting = down.received + count - life.handed
+    this.check(waiting <= room, 'I8', `${waiting} items wait at ${life.name}, which has room for ${room}`)
+  }
+}
+
+export function codeOf(error: unknown): string {
+  if (error instanceof Error && error.message === 'aborted by the simulator') return 'ABORT'
+  const { code, name } = error as { code?: unknown; name?: unknown }
+  return String(code ?? name ?? error)
+}
+
+function describe(record: WireRecord): string {
+  const { kind, ...rest } = record
+  if (record.kind === 'items')
+    return `items ${record.first} attempt ${record.attempt}: ${record.texts.map(keyOf).join(' ')}`
+  return `${kind} ${JSON.stringify(rest)}`
+}

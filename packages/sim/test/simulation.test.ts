@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { addCounts, COUNTED, noCounts } from '../src/counts.ts'
+import { MUTANTS } from '../src/mutant-list.ts'
+import { mutate } from '../src/mutants.ts'
+import { simulate } from '../src/simulate.ts'
+import regressions from '../regressions.json' with { type: 'json' }
+
+/** Some seconds; `npm run sim` runs more. */
+const SEEDS = 150
+
+describe('the simulator', () => {
+  test(`P1 to P8, P11, P12: no invariant is violated in ${SEEDS} worlds with faults, and every fault happens`, async () => {
+    const counts = noCounts()
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const { violation, counts: more } = await simulate(seed)
+      expect(violation, `seed ${seed}`).toBeUndefined()
+      addCounts(counts, more)
+    }
+    expect(COUNTED.filter((name) => counts[name] === 0)).toEqual([])
+  }, 60_000)
+
+  test('the same seed gives the same trace hash, twice; another seed gives another', async () => {
+    const hashes = new Set<string>()
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const [{ hash }, again] = [await simulate(seed), await simulate(seed)]
+      expect(again.hash, `seed ${seed}`).toBe(hash)
+      hashes.add(hash)
+    }
+    expect(hashes.size).toBe(5)
+  })
+
+  test.each(regressions)('seed $seed stays clean: $found', async ({ seed }) => {
+    const { violation } = await simulate(seed)
+    expect(violation).toBeUndefined()
+  })
+
+  test('the host has its clocks, timers and chance back after a run', async () => {
+    const before = [setTimeout, setInterval, Math.random, Date.now]
+    await simulate(1)
+    expect([setTimeout, setInterval, Math.random, Date.now]).toEqual(before)
+  })
+})
+
+describe('mutants', () => {
+  test.each(MUTANTS)('$name can be planted: its place is there, once', (mutant) => {
+    const path = `../../netqueue/src/${mutant.file.replace(/\.js$/, '.ts')}`
+    const text = readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8')
+    expect(mutate(mutant, text)).not.toBe(text)
+  })
+
+  test('a mutant whose place is not there is refused', () => {
+    const mutant = { name: 'x', why: '', file: '', find: 'here', replace: 'there' }
+    expect(mutate(mutant, 'here it is')).toBe('there it is')
+    expect(() => mutate(mutant, 'here and here')).toThrow('its place was found 2 times')
+    expect(() => mutate(mutant, 'gone')).toThrow('its place was found 0 times')
+  })
+})
