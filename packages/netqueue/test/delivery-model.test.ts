@@ -181,10 +181,10 @@ const ran = new Set<string>()
 
 class Step implements fc.AsyncCommand<World, World> {
   readonly #name: string
-  readonly #canRun: (world: World) => boolean
+  readonly #canRun: (world: Readonly<World>) => boolean
   readonly #run: (world: World) => Promise<void> | void
 
-  constructor(name: string, canRun: (world: World) => boolean, run: (world: World) => Promise<void> | void) {
+  constructor(name: string, canRun: (world: Readonly<World>) => boolean, run: (world: World) => Promise<void> | void) {
     this.#name = name
     this.#canRun = canRun
     this.#run = run
@@ -213,7 +213,7 @@ const pick = <T>(list: readonly T[], index: number): T => {
 }
 
 function withWorker(name: string, act: (world: World, worker: Worker) => Promise<void> | void): fc.Arbitrary<Step> {
-  const canRun = ({ workers }: World): boolean => workers.length > 0
+  const canRun = ({ workers }: Readonly<World>): boolean => workers.length > 0
   return fc
     .nat(2)
     .map((index) => new Step(`${name} ${index}`, canRun, (world) => act(world, pick(world.workers, index))))
@@ -224,7 +224,7 @@ function withHeld(
   name: string,
   act: (world: World, item: number, delivery: Delivery<number>) => void,
 ): fc.Arbitrary<Step> {
-  const holding = ({ workers }: World): Worker[] => workers.filter(({ holds }) => holds.size > 0)
+  const holding = ({ workers }: Readonly<World>): Worker[] => workers.filter(({ holds }) => holds.size > 0)
   const run = (world: World, index: number): void => {
     const worker = pick(holding(world), index)
     const item = pick([...worker.holds], index)
@@ -244,7 +244,7 @@ function withHeld(
 }
 
 function withKept(name: string, act: (world: World, delivery: Delivery<number>) => void): fc.Arbitrary<Step> {
-  const canRun = ({ kept }: World): boolean => kept.length > 0
+  const canRun = ({ kept }: Readonly<World>): boolean => kept.length > 0
   return fc.constant(new Step(name, canRun, (world) => act(world, world.kept.shift() as Delivery<number>)))
 }
 
