@@ -115,7 +115,10 @@ export class Connection {
   }
 
   async #run(): Promise<void> {
-    const framing = this.#init.protocol.framing(() => this.#frameLimit())
+    const framing = this.#init.protocol.framing(
+      () => this.#frameLimit(),
+      (rest) => this.#unread(rest),
+    )
     await Promise.race([Promise.all([this.#send(framing), this.#receive(framing)]), this.#isCut])
     this.#release()
     // Whoever waits for the end must find no handle behind it.
@@ -208,6 +211,11 @@ export class Connection {
     const chunks = this.#duplex.source[Symbol.asyncIterator]()
     this.#chunks = chunks
     return { [Symbol.asyncIterator]: () => ({ next: () => chunks.next() }) }
+  }
+
+  /** What stands behind the goodbye is not ours, where the duplex goes on without us. */
+  #unread(rest: Uint8Array): void {
+    if (this.#goodbye && this.#init.closeDuplex === false) this.#duplex.source.unread?.(rest)
   }
 
   /** Closing a socket with unread bytes resets it, and the peer would not get our last words. */

@@ -16,6 +16,8 @@ export interface LengthPrefixedOptions {
   minBytes: number
   /** Longest frame taken at this moment, and the option that says so. */
   limit: () => FrameLimit
+  /** Gets what was read behind the frame at which decoding is left. */
+  unread?: ((rest: Uint8Array) => void) | undefined
 }
 
 export interface FrameLimit {
@@ -39,7 +41,7 @@ const lengthEncoder = Object.assign(
 const lengthDecoder = Object.assign((data: Uint8ArrayList): number => data.getUint32(0), { bytes: HEADER_BYTES })
 
 /** Frames behind a 4-byte big-endian unsigned length that does not count itself. */
-export function lengthPrefix({ minBytes, limit }: LengthPrefixedOptions): Framing {
+export function lengthPrefix({ minBytes, limit, unread = () => {} }: LengthPrefixedOptions): Framing {
   return {
     async *encode(frames) {
       for await (const frame of frames)
@@ -56,7 +58,7 @@ export function lengthPrefix({ minBytes, limit }: LengthPrefixedOptions): Framin
       }
       try {
         yield* lengthPrefixed.decode(
-          gather(chunks, () => frameEnd),
+          gather(chunks, () => frameEnd, unread),
           {
             lengthDecoder,
             onLength,

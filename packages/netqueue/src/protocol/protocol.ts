@@ -152,6 +152,7 @@ export interface HandshakeInit {
 export interface Protocol {
   readonly name: string
   readonly supports: Supports
-  framing(limit: () => FrameLimit): Framing
+  /** `unread` gets what was read behind the frame at which decoding is left. */
+  framing(limit: () => FrameLimit, unread?: (rest: Uint8Array) => void): Framing
   handshake(init: HandshakeInit): Handshake
 }

@@ -57,6 +57,14 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     this.#bytes += piece.byteLength
   }
 
+  /** Puts back what was read beyond what its reader wanted: the next one gets it first, even behind the end. */
+  unread(piece: Bytes): void {
+    const later: Bytes[] = []
+    while (this.#pieces.size > 0) later.push(this.#pieces.shift() as Bytes)
+    for (const each of [piece, ...later]) this.#pieces.push(each)
+    this.#bytes += piece.byteLength
+  }
+
   /** Nothing more will come; what waits can still be read. */
   end(): void {
     if (this.#over) return

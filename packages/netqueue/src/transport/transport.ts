@@ -4,6 +4,11 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 /** What a duplex carries: bytes in pieces of any size. Boundaries mean nothing. */
 export type Bytes = Uint8Array | Uint8ArrayList
 
+/** A source that can take back what was read too much, so that a connection that leaves its duplex open leaves all of it. */
+export interface ByteSource extends AsyncIterable<Bytes> {
+  unread?(bytes: Uint8Array): void
+}
+
 /**
  * Bytes both ways, as the it-stream family has it; anything of this shape can be a connection.
  *
@@ -17,7 +22,7 @@ export type Bytes = Uint8Array | Uint8ArrayList
  * bytes that were not read yet, and has none for unix sockets. Each of the two is used once.
  */
 export interface ByteDuplex {
-  source: AsyncIterable<Bytes>
+  source: ByteSource
   sink: Sink<Source<Bytes>, Promise<void>>
   /** Cuts the connection at once; `source` and `sink` then fail or end. Where it is missing, ending both sides has to do. */
   abort?(reason: Error): void

@@ -8,7 +8,8 @@ import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
 import { CUT_BYTES } from './record-writer.ts'
 
-const framing = (limit: () => FrameLimit): Framing => lengthPrefix({ minBytes: TYPE_BYTES, limit })
+const framing = (limit: () => FrameLimit, unread?: (rest: Uint8Array) => void): Framing =>
+  lengthPrefix({ minBytes: TYPE_BYTES, limit, unread })
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {
