@@ -56,7 +56,7 @@ export async function connect<In = unknown, Out = unknown>(
     try {
       new Client<In, Out>(duplex, options, { opened, signal: attempt.signal })
     } catch (error) {
-      duplex.abort?.(error as Error)
+      if (duplex !== address) duplex.abort?.(error as Error)
       throw error
     }
   }

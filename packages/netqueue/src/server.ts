@@ -9,7 +9,7 @@ import { Backlog, clientGone } from './dispatch/backlog.ts'
 import { leastBusy } from './dispatch/policies.ts'
 import { Drain } from './drain.ts'
 import { host } from './env/host.ts'
-import { checkInteger, checkMs, checkOneOf } from './errors/check.ts'
+import { checkFunction, checkInteger, checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
 import type { Listener as EventListener } from './events/emitter.ts'
@@ -110,6 +110,7 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     this.#codec = codecFrom('item', options.item)
     this.#resultCodec = codecFrom('result', options.result)
     checkId(this.id)
+    checkFunction('chooseDispatch', typeof chooseDispatch === 'object' ? chooseDispatch?.choose : chooseDispatch)
     checkStatus(options.status)
     this.#status = options.status
     this.#backlog = new Backlog<Item, ServerClient>({

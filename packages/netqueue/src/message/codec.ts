@@ -81,9 +81,11 @@ function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
 /** The codec that a {@link Shape} stands for; msgpack without checks where none is given. */
 export function codecFrom<T>(option: string, shape: Shape<T> | undefined): Codec<T> {
   if (shape === undefined) return msgpack<T>()
-  // First, for schemas of zod have methods `encode` and `decode` too, which give no bytes.
-  if (typeof shape === 'function' || '~standard' in shape) return validated(shape)
-  if (isCodec(shape)) return shape
+  if (Object(shape) === shape) {
+    // First, for schemas of zod have methods `encode` and `decode` too, which give no bytes.
+    if ('~standard' in shape) return validated(shape)
+    if (isCodec(shape)) return shape
+  }
   const rule = `Expected \`${option}\` to be a codec with name, encode and decode, or a Standard Schema`
   throw new TypeError(`${rule}, got \`${JSON.stringify(shape)}\``)
 }
