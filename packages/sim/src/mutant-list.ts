@@ -145,4 +145,11 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'current?.done()',
     replace: 'if (current?.isOpen) current.done()',
   },
+  {
+    name: 'given-back-forgotten',
+    why: 'what was given back to a client that is lost before it is told is gone',
+    file: 'delivery/intake.js',
+    find: 'return this.#keepGivenBack()',
+    replace: 'return undefined',
+  },
 ]

@@ -132,13 +132,13 @@ export class Delivery<T> implements Linked {
   }
 
   /** @internal The next delivery of the same item, by this side. */
-  again(): Delivery<T> {
-    const { seq, attempt, wantsResult, bytes } = this
+  again(attempt: number = this.attempt + 1): Delivery<T> {
+    const { seq, wantsResult, bytes } = this
     const again = new Delivery<T>(this.source, {
       seq,
       bytes,
       wantsResult,
-      attempt: attempt + 1,
+      attempt,
       payload: this.#payload,
     })
     again.#item = this.#item

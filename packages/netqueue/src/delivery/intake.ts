@@ -42,6 +42,8 @@ export class Intake implements DeliverySource {
   readonly #credit: Credit
   readonly #unsettled: Unsettled<Delivery<unknown>> = new Unsettled()
   readonly #settles: Settles
+  /** What was given back; emptied when the peer has been told of all of it. */
+  readonly #givenBack: Map<number, Delivery<unknown>> = new Map()
   /** Whether the peer waits for credit and takes settles; an original does neither. */
   #isCredited = true
   #isTyped = true
@@ -152,7 +154,7 @@ export class Intake implements DeliverySource {
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean {
     if (this.isKept && outcome === 'returned') return this.#restore(delivery)
     if (this.isKept && outcome === 'released') return this.#again(delivery)
-    return this.#finish(delivery, () => this.#settles.add(delivery.seq, outcome))
+    return this.#finish(delivery, () => this.#settle(delivery, outcome))
   }
 
   result(delivery: Delivery<unknown>, value: unknown): boolean {
@@ -167,9 +169,10 @@ export class Intake implements DeliverySource {
   /** The handler threw: an answer where one is wanted, otherwise a release whose reason is told. */
   failed(delivery: Delivery<unknown>, error: unknown): boolean {
     if (this.isKept) return this.#again(delivery)
-    return this.#finish(delivery, () =>
-      this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#describe(error, 'HANDLER_FAILED') }),
-    )
+    return this.#finish(delivery, () => {
+      this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#describe(error, 'HANDLER_FAILED') })
+      if (!delivery.wantsResult) this.#givenBack.set(delivery.seq, delivery)
+    })
   }
 
   reject(delivery: Delivery<unknown>, reason: unknown): boolean {
@@ -207,7 +210,9 @@ export class Intake implements DeliverySource {
 
   /** Writes the settles that do not overtake an item of ours that is not on the wire yet. */
   fill(writer: Writer, oldestOrdinal: number): boolean {
-    return this.#settles.fill(writer, oldestOrdinal)
+    const isAll = this.#settles.fill(writer, oldestOrdinal)
+    if (this.#givenBack.size > 0 && this.#settles.isEmpty) this.#givenBack.clear()
+    return isAll
   }
 
   /** Fires the signals of what is handed out, which can still be settled. */
@@ -220,7 +225,7 @@ export class Intake implements DeliverySource {
     const open = [...this.#unsettled]
     for (const delivery of open) {
       const outcome = this.#init.inbox.withdraw(delivery) ? 'returned' : 'released'
-      this.#finish(delivery, () => this.#settles.add(delivery.seq, outcome))
+      this.#finish(delivery, () => this.#settle(delivery, outcome))
       delivery.abort(reason)
     }
     return open.length
@@ -232,7 +237,7 @@ export class Intake implements DeliverySource {
    */
   close(reason: Error, { keep }: { keep: boolean }): void {
     this.#end = keep ? 'kept' : 'lost'
-    if (keep) return
+    if (keep) return this.#keepGivenBack()
     for (const delivery of this.#unsettled.takeAll()) {
       this.#init.inbox.withdraw(delivery)
       delivery.lose(reason)
@@ -260,6 +265,25 @@ export class Intake implements DeliverySource {
     this.#unsettled.push(delivery.seq, delivery)
     this.#waiting += 1
     this.#init.inbox.offer(delivery)
+  }
+
+  #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
+    this.#settles.add(delivery.seq, outcome)
+    if (outcome === 'released' || outcome === 'returned') this.#givenBack.set(delivery.seq, delivery)
+  }
+
+  /** What was given back to a peer that never heard of it is still here, and nowhere else. */
+  #keepGivenBack(): void {
+    const kept = [...this.#settles.givenBack()].flatMap(({ seq, wasStarted }) => {
+      const delivery = this.#givenBack.get(seq)
+      return delivery === undefined ? [] : [delivery.again(delivery.attempt + (wasStarted ? 1 : 0))]
+    })
+    this.#givenBack.clear()
+    if (kept.length === 0) return
+    const all = [...kept, ...this.#unsettled.takeAll()].toSorted((one, other) => one.seq - other.seq)
+    for (const delivery of all) this.#unsettled.push(delivery.seq, delivery)
+    this.#waiting += kept.length
+    for (const delivery of kept.toReversed()) this.#init.inbox.restore(delivery)
   }
 
   #finish(delivery: Delivery<unknown>, tell: () => void): boolean {

@@ -55,6 +55,21 @@ export class Settles {
     this.#due.push({ ...answer, ordinal: this.#lastOrdinal() })
   }
 
+  get isEmpty(): boolean {
+    return this.#begun === undefined && this.#due.size === 0
+  }
+
+  /** The items that were given back and are not on the wire; `wasStarted` tells a release from a return. */
+  *givenBack(): Generator<{ seq: number; wasStarted: boolean }> {
+    const { outcome, ranges = [] } = this.#begun ?? {}
+    for (let index = 0; index < ranges.length; index += 2)
+      yield* numbers(outcome, ranges[index] as number, ranges[index + 1] as number)
+    for (const due of this.#due) {
+      if (due.kind === 'settle') yield* numbers(due.outcome, due.first, due.length)
+      if (due.kind === 'failed') yield { seq: due.seq, wasStarted: true }
+    }
+  }
+
   /** Writes what is older than the oldest put that is not on the wire; `false` when the frame is full first. */
   fill(writer: Writer, oldestOrdinal: number): boolean {
     for (;;) {
@@ -91,6 +106,11 @@ export class Settles {
     this.#begun = undefined
     return true
   }
+}
+
+function* numbers(outcome: Outcome | undefined, first: number, length: number) {
+  if (outcome !== 'released' && outcome !== 'returned') return
+  for (let seq = first; seq < first + length; seq += 1) yield { seq, wasStarted: outcome === 'released' }
 }
 
 function write(writer: Writer, answer: Answer): boolean {
