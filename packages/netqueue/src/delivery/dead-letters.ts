@@ -39,7 +39,10 @@ export class DeadLetters<T> {
     }))
   }
 
-  /** Puts a letter, or all of them, back to the end of the backlog with `attempt` 1. Returns how many. */
+  /**
+   * Puts a letter, or all of them, back to the end of the backlog with `attempt` 1. Returns how many. Throws `CLOSED`, and `QUEUE_FULL`
+   * where too many items wait; the letters that had no place then stay here.
+   */
   requeue(id?: number): number {
     const entries = this.#find(id)
     for (const [key, entry] of entries) {

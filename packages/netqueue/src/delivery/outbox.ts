@@ -75,6 +75,7 @@ export class Outbox {
 
   /** The ordinal of the oldest item that was assigned and is not on the wire. */
   get oldestOrdinal(): number {
+    if (this.#ordinals === 0) return Number.POSITIVE_INFINITY
     for (const { state, ordinal } of this.#queued) if (state === 'queued' && ordinal > 0) return ordinal
     return Number.POSITIVE_INFINITY
   }
@@ -180,6 +181,7 @@ export class Outbox {
   }
 
   fillControl(writer: Writer): void {
+    if (this.#cancels.length === 0) return
     const open = this.#cancels.filter((seq) => this.#unsettled.get(seq) !== undefined)
     for (const seq of open.splice(0, MAX_CANCELS)) writer.cancel(seq)
     this.#cancels = open
