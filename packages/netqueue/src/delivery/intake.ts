@@ -12,6 +12,14 @@ import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
 import { Unsettled } from './unsettled.ts'
 
+/** What the introduction said about the sender. */
+export interface IntakeTerms {
+  isCredited: boolean
+  isTyped: boolean
+  /** Longest result that it takes. @default as long as our own */
+  maxItemBytes?: number
+}
+
 export interface IntakeInit {
   limits: Limits
   inbox: Inbox
@@ -47,6 +55,7 @@ export class Intake implements DeliverySource {
   /** Whether the peer waits for credit and takes settles; an original does neither. */
   #isCredited = true
   #isTyped = true
+  #maxResultBytes: number
   #isOpen = false
   /** Set when the peer is gone: its items were lost to us, or kept because nobody else has them. */
   #end: 'lost' | 'kept' | undefined
@@ -58,6 +67,7 @@ export class Intake implements DeliverySource {
 
   constructor(init: IntakeInit) {
     this.#init = init
+    this.#maxResultBytes = init.limits.maxItemBytes
     this.from = init.from
     this.#credit = new Credit(init.limits)
     this.#settles = new Settles(init.lastOrdinal)
@@ -83,7 +93,8 @@ export class Intake implements DeliverySource {
     return this.#unsettled.size === 0
   }
 
-  open({ isCredited, isTyped }: { isCredited: boolean; isTyped: boolean }): void {
+  open({ isCredited, isTyped, maxItemBytes = this.#maxResultBytes }: IntakeTerms): void {
+    this.#maxResultBytes = maxItemBytes
     this.#isCredited = isCredited
     this.#isTyped = isTyped
     this.#isOpen = true
@@ -346,7 +357,7 @@ export class Intake implements DeliverySource {
   #encodeResult(delivery: Delivery<unknown>, value: unknown): Uint8Array | undefined | 'failed' {
     if (value === undefined) return undefined
     try {
-      return encodeWithin(this.#init.resultCodec, value, this.#init.limits.maxItemBytes)
+      return encodeWithin(this.#init.resultCodec, value, this.#maxResultBytes)
     } catch (error) {
       this.#init.warn(error as NetQueueError)
       this.failed(delivery, error)

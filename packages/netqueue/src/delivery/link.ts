@@ -49,6 +49,16 @@ export interface LinkInit {
   wake: () => void
 }
 
+/** Messages that the peer counts as records, and learns the arrival of by CREDIT. */
+const RECORDS: ReadonlySet<Message['type']> = new Set([
+  'settle',
+  'result',
+  'failed',
+  'reject',
+  'extend',
+  'status',
+  'goaway',
+] as const)
 /** How much a new measurement counts in an average. */
 const SMOOTHING = 0.2
 
@@ -61,6 +71,7 @@ export class Link implements Session {
   #wire: Wire | undefined
   #status: { value: unknown } | undefined
   #goaway: string | undefined
+  #isPeerDraining = false
   #isGoawaySaid = false
   /** The newest ping that waits for our answer; it answers those before it too. */
   #pong: number | undefined
@@ -160,11 +171,17 @@ export class Link implements Session {
     this.#wire = wire
     this.#from.id = id
     this.outbox.open(wire)
-    this.intake.open({ isCredited: supports.credit, isTyped: wire.typed })
+    this.intake.open({ isCredited: supports.credit, isTyped: wire.typed, maxItemBytes: wire.peer.maxItemBytes })
     this.#init.owner.opened(this)
   }
 
   take(message: Message): void {
+    this.#handle(message)
+    // A peer that drains waits to hear that what it said has arrived; items tell of themselves.
+    if (this.#isPeerDraining && RECORDS.has(message.type)) this.intake.acknowledge()
+  }
+
+  #handle(message: Message): void {
     switch (message.type) {
       case 'items':
         return this.intake.items(message)
@@ -267,7 +284,8 @@ export class Link implements Session {
   }
 
   #peerDrains(code: string): void {
-    this.intake.acknowledge()
+    if (this.#isPeerDraining) return
+    this.#isPeerDraining = true
     this.#init.owner.goaway(this, code)
   }
 }
