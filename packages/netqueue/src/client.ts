@@ -48,13 +48,13 @@ export async function connect<In = unknown, Out = unknown>(
     timedOut: () => connectTimedOut(name, connectTimeoutMs),
     withdrawn: () => attempt.abort(new NetQueueError('CLOSED', 'The attempt was given up')),
   })
-  const begin = async (): Promise<void> => {
+  const begin = async (): Promise<Client<In, Out>> => {
     const duplex =
       typeof address === 'string'
         ? await chooseTransport(address, transports).connect(address, { ...options, signal: attempt.signal })
         : address
     try {
-      new Client<In, Out>(duplex, options, { opened, signal: attempt.signal })
+      return new Client<In, Out>(duplex, options, { opened, signal: attempt.signal })
     } catch (error) {
       if (duplex !== address) duplex.abort?.(error as Error)
       throw error

@@ -110,7 +110,7 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     this.#codec = codecFrom('item', options.item)
     this.#resultCodec = codecFrom('result', options.result)
     checkId(this.id)
-    checkFunction('chooseDispatch', typeof chooseDispatch === 'object' ? chooseDispatch?.choose : chooseDispatch)
+    if (typeof chooseDispatch !== 'object') checkFunction('chooseDispatch', chooseDispatch)
     checkStatus(options.status)
     this.#status = options.status
     this.#backlog = new Backlog<Item, ServerClient>({

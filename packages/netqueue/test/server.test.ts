@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { hashBy, listen, memory, memoryPair, prefer, roundRobin } from '../src/index.ts'
-import type { NetQueueError, ServerClient, ServerOptions } from '../src/index.ts'
+import { hashBy, leastBusy, listen, memory, memoryPair, prefer, roundRobin } from '../src/index.ts'
+import type { DispatchPolicy, NetQueueError, ServerClient, ServerOptions } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
@@ -334,27 +334,23 @@ describe('chooseDispatch', () => {
     expect(codes).toEqual(['DISPATCH_FAILED', 'DISPATCH_FAILED'])
   })
 
-  test('roundRobin, prefer and hashBy are wired in', async () => {
-    const policies = {
-      roundRobin: roundRobin<string, ServerClient>(),
-      prefer: prefer<string, ServerClient>('gpu'),
-      hashBy: hashBy<string, ServerClient>((item) => item),
+  const policies: [name: string, policy: DispatchPolicy<string, ServerClient>, shares: number[]][] = [
+    ['leastBusy', leastBusy(), [2, 2]],
+    ['roundRobin', roundRobin(), [2, 2]],
+    ['prefer', prefer('gpu'), [0, 4]],
+    ['hashBy', hashBy((item) => item), [0, 4]],
+  ]
+  test.for(policies)('%s is wired in', async ([, chooseDispatch, shares]) => {
+    await using place = new Place()
+    const server = await place.listen({ chooseDispatch })
+    const got: Record<string, string[]> = { a: [], b: [] }
+    for (const id of ['a', 'b']) {
+      const client = await place.connect({ id, tags: id === 'b' ? ['gpu'] : [], prefetch: 10 })
+      client.process((item) => void got[id]?.push(item)).catch(() => {})
     }
-    for (const [name, chooseDispatch] of Object.entries(policies)) {
-      await using place = new Place()
-      const server = await place.listen({ chooseDispatch })
-      const got: Record<string, string[]> = { a: [], b: [] }
-      for (const id of ['a', 'b']) {
-        const client = await place.connect({ id, tags: id === 'b' ? ['gpu'] : [], prefetch: 10 })
-        client.process((item) => void got[id]?.push(item)).catch(() => {})
-      }
-      await rest()
-      for (const item of ['x', 'x', 'x', 'x']) await server.put(item)
-      await server.idle()
-      const counts = [got.a?.length, got.b?.length]
-      if (name === 'roundRobin') expect(counts).toEqual([2, 2])
-      if (name === 'prefer') expect(counts).toEqual([0, 4])
-      if (name === 'hashBy') expect(counts.toSorted()).toEqual([0, 4])
-    }
+    await rest()
+    await Promise.all(['x', 'x', 'x', 'x'].map((item) => server.put(item)))
+    await server.idle()
+    expect([got.a?.length, got.b?.length]).toEqual(shares)
   })
 })
