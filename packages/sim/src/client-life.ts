@@ -20,8 +20,7 @@ export class Slot {
 
   /** Lets the next client come after some time. */
   start(ms: number): void {
-    const { schedule, serverProcess } = this.#world
-    schedule.after(ms, { ...serverProcess, name: 'slot', pausedUntil: 0 }, () => void this.#live())
+    this.#world.schedule.after(ms, newProcess('slot'), () => void this.#live())
   }
 
   /** The client's process is no more; what the system had taken from it may still arrive. */

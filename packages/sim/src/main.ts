@@ -9,7 +9,7 @@ async function main(command: Command): Promise<number> {
   const { runSeeds } = await import('./run-seeds.ts')
   const { seeds, from, twice, trace, mutant } = command
   const run = await runSeeds({ seeds, from, twice, trace, quiet: mutant !== undefined })
-  if (mutant === undefined) return run.violations.length === 0 ? 0 : 1
+  if (mutant === undefined) return run.violations.length === 0 && run.missing.length === 0 ? 0 : 1
   const [caught] = run.violations
   if (caught === undefined) {
     console.log(`The mutant ${mutant} survived ${seeds} seeds: no invariant noticed that ${findMutant(mutant)?.why}.`)
@@ -34,7 +34,12 @@ async function start(): Promise<number> {
     for (const { name, why } of MUTANTS) console.log(`${name.padEnd(24)} ${why}`)
     return 0
   }
-  if (command.mutant !== undefined) plant(command.mutant)
+  try {
+    if (command.mutant !== undefined) plant(command.mutant)
+  } catch (error) {
+    console.error((error as Error).message)
+    return 2
+  }
   return main(command)
 }
 

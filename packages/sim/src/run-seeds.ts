@@ -17,28 +17,37 @@ export interface RunOptions {
 export interface Run {
   violations: { seed: number; violation: Violation }[]
   counts: Counts
+  /** What never happened in a run that is long enough for everything to happen. */
+  missing: string[]
 }
+
+/** Seeds from which everything that is counted must have happened. */
+const ENOUGH_SEEDS = 1_000
 
 /** Violations that are printed one by one; a run with more has a cause in common. */
 const MOST_VIOLATIONS = 10
 
 /** Runs one world for each seed, and says what came of it. */
 export async function runSeeds({ seeds, from, twice, trace, quiet }: RunOptions): Promise<Run> {
-  const run: Run = { violations: [], counts: noCounts() }
+  const run: Run = { violations: [], counts: noCounts(), missing: [] }
   const startedAt = performance.now()
   let hash = ''
+  let done = 0
   for (let seed = from; seed < from + seeds && run.violations.length < (quiet ? 1 : MOST_VIOLATIONS); seed += 1) {
     const report = await simulate(seed, trace ? console.log : undefined)
     const violation = report.violation ?? (twice ? await differs(report) : undefined)
     hash = report.hash
+    done += 1
     addCounts(run.counts, report.counts)
     if (violation !== undefined) run.violations.push({ seed, violation })
     if (quiet) continue
     if (violation !== undefined) printViolation(seed, violation)
-    progress(seed - from + 1, seeds)
+    progress(done, seeds)
     if (trace || seeds <= 20) console.log(`seed ${seed}: trace hash ${report.hash}`)
   }
-  if (!quiet) summarize(run, { seeds, hash, seconds: (performance.now() - startedAt) / 1_000 })
+  if (seeds >= ENOUGH_SEEDS && run.violations.length === 0)
+    run.missing = COUNTED.filter((name) => run.counts[name] === 0)
+  if (!quiet) summarize(run, { done, hash, seconds: (performance.now() - startedAt) / 1_000 })
   return run
 }
 
@@ -63,11 +72,12 @@ function endProgress(): void {
   if (process.stdout.isTTY) process.stdout.write('\r\u001b[K')
 }
 
-function summarize(run: Run, { seeds, hash, seconds }: { seeds: number; hash: string; seconds: number }): void {
+function summarize(run: Run, { done, hash, seconds }: { done: number; hash: string; seconds: number }): void {
   endProgress()
   const failed = run.violations.length
   const outcome = failed === 0 ? 'no invariant was violated' : `${failed} violated an invariant`
-  console.log(`${seeds} seeds in ${seconds.toFixed(1)} s (${(seeds / seconds).toFixed(0)} per second): ${outcome}`)
+  console.log(`${done} seeds in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} per second): ${outcome}`)
   console.log(COUNTED.map((name) => `${name} ${run.counts[name]}`).join(', '))
+  if (run.missing.length > 0) console.log(`never happened: ${run.missing.join(', ')}`)
   console.log(`trace hash of the last seed: ${hash}`)
 }
