@@ -384,6 +384,34 @@ describe('P11, P12: the end', () => {
     }
   }
 
+  test('nothing is said after the goodbye, not even while the stream is still taking it', async () => {
+    const { peer, duplex } = RawPeer.inMemory()
+    const taken: string[] = []
+    let take = (): void => {}
+    const sink = async (frames: AsyncIterable<Bytes> | Iterable<Bytes>): Promise<void> => {
+      for await (const chunk of frames) {
+        taken.push(Buffer.from(chunk.slice()).toString('hex'))
+        await new Promise<void>((resolve) => (take = resolve))
+      }
+    }
+    const { session, clock, connection } = attach({ source: duplex.source, sink }, 'server')
+    peer.send(HELLO, WELCOME)
+    for (let frames = 0; frames < 2; frames += 1) {
+      await rest()
+      take()
+    }
+    connection.end()
+    await rest()
+    peer.send(GARBAGE)
+    await rest()
+    take()
+    await rest()
+    clock.advance(2_000)
+    await connection.done
+    expect(taken.slice(2)).toEqual([DISCONN])
+    expect(session.end).toBe('UNKNOWN_TYPE')
+  })
+
   test('nothing is said after the goodbye, not even an error', async () => {
     const { clock, peer, session, connection } = await open('server')
     connection.end()

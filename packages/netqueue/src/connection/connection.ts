@@ -87,7 +87,7 @@ export class Connection {
 
   /** Sends what the session has, says goodbye, and ends when the peer has done so too. */
   end(): void {
-    if (this.#ending !== 'no' || this.#finished) return
+    if (this.#ending !== 'no') return
     this.#ending = 'due'
     this.#linger()
     this.wake()
