@@ -22,7 +22,7 @@ async function work(world: World, { process, random }: Life): Promise<void> {
 async function answer(world: World, life: Life, client: SimClient, item: Item | undefined): Promise<void> {
   if (item === undefined || !world.swarm.has.clientPuts || !life.random.chance(0.6)) return
   const { item: result, call } = addClientPut(world, life, client)
-  world.mustFollow(life, item, result)
+  world.sequence.mustFollow(world.down(life), item, result)
   // Not waiting for it changes nothing: the settle waits for the put.
   if (life.random.chance(0.7)) await call
 }
@@ -39,7 +39,7 @@ const loop: Habit = async (world, life, client) => {
         await answer(world, life, client, item)
         if (!world.swarm.has.leaving || !tempted(world, life, 0.1)) continue
         isLeft = true
-        if (item !== undefined) world.leftOpen(life, item)
+        if (item !== undefined) world.sequence.leftOpen(world.down(life), item)
         world.counts.loopsLeft += 1
         if (life.random.chance(0.5)) break
         throw new Leave('left')

@@ -10,6 +10,7 @@ import { ProcessEnv } from './process-env.ts'
 import { Random } from './random.ts'
 import { newProcess, Schedule } from './schedule.ts'
 import type { Process } from './schedule.ts'
+import { Sequence } from './sequence.ts'
 import { drawSwarm } from './swarm.ts'
 import type { Swarm } from './swarm.ts'
 import type { Trace } from './trace.ts'
@@ -59,6 +60,7 @@ export class World {
   readonly serverEnv: ProcessEnv
   readonly serverLedger: Ledger = new Ledger()
   readonly lives: Life[] = []
+  readonly sequence: Sequence
   /** Faults are over: everybody behaves, and everything must come to its end. */
   isCalm = false
   /** Connections that are to be turned away, by chance. */
@@ -68,9 +70,6 @@ export class World {
   readonly #calls: Map<object, { name: string; process: Process }> = new Map()
   readonly #flows: Map<Connection, Flows> = new Map()
   readonly #connections: Map<string, Connection> = new Map()
-  readonly #begun: Item[] = []
-  readonly #leftOpen: Map<Item, Flow> = new Map()
-  readonly #mustFollow: Map<Flow, Map<Item, Item[]>> = new Map()
 
   constructor(seed: number, trace: Trace) {
     this.random = new Random(seed)
@@ -78,6 +77,12 @@ export class World {
     this.swarm = drawSwarm(this.random.fork())
     this.schedule = new Schedule(this.random.fork())
     this.serverEnv = this.env(this.serverProcess)
+    this.sequence = new Sequence({
+      schedule: this.schedule,
+      swarm: this.swarm,
+      ledger: this.serverLedger,
+      check: (isTrue, invariant, message) => this.check(isTrue, invariant, message),
+    })
     const chance = this.random.fork()
     const { maxLatency, slicing, windowBytes } = this.swarm
     this.network = new Network({
@@ -163,6 +168,11 @@ export class World {
     return this.lives.find(({ process }) => process === connection.client) as Life
   }
 
+  /** The server's items on their way to this client. */
+  down({ connection }: Life): Flow {
+    return this.flows(connection as Connection).down
+  }
+
   flows(connection: Connection): Flows {
     let flows = this.#flows.get(connection)
     if (flows !== undefined) return flows
@@ -183,8 +193,8 @@ export class World {
         maxAttempts,
         isFifo: policy === 'leastBusy' || policy === 'roundRobin' || policy === 'prefer',
         receiver: () => connection.name,
-        began: (item) => this.#suspect(item),
-        done: (item, flow) => this.#checkFollowed(item, flow),
+        began: (item) => this.sequence.began(item),
+        done: (item, flow) => this.sequence.done(item, flow),
       }),
       up: new Flow({
         ...shared,
@@ -202,13 +212,6 @@ export class World {
     return flows
   }
 
-  /** The settle of `item` by this client must not arrive before `result`, which it put first. */
-  mustFollow(life: Life, item: Item, result: Item): void {
-    const { down } = this.flows(life.connection as Connection)
-    const results = this.#mustFollow.get(down) ?? new Map<Item, Item[]>()
-    this.#mustFollow.set(down, results.set(item, [...(results.get(item) ?? []), result]))
-  }
-
   /** The server gave a connection up: what the client had goes back, what it had put stays. */
   serverLost(client: ServerClient, unsettled: number): void {
     const connection = this.connectionOf(client)
@@ -224,7 +227,10 @@ export class World {
       item.isKept = true
     }
     for (const item of this.serverLedger.items.values()) {
-      if (item.timesSent === 0 && (item.call === 'resolved' || (item.call === 'waiting' && this.#mayBeUnwritten)))
+      if (
+        item.timesSent === 0 &&
+        (item.call === 'resolved' || (item.call === 'waiting' && this.sequence.mayBeUnwritten))
+      )
         item.isDisplaced = true
       if (item.text.length > LONG && item.holder === undefined) item.mayCountMore += 1
       if (item.key.endsWith(`@${connection.name}`) && item.call === 'resolved' && item.state === 'open')
@@ -251,7 +257,7 @@ export class World {
       return undefined
     }
     item.timesHanded += 1
-    this.#leftOpen.delete(item)
+    this.sequence.handed(item)
     const { down } = this.flows(life.connection as Connection)
     if (attempt !== undefined && item.holder === down)
       this.check(attempt === item.attempt, 'I9', `${key} came with attempt ${attempt}, not ${item.attempt}`)
@@ -306,51 +312,6 @@ export class World {
           )
       },
     )
-  }
-
-  /** Items that came back go first: none of them may wait when a new one is sent. Judged when the event is over. */
-  #suspect(item: Item): void {
-    const { policy } = this.swarm
-    const isInOrder = policy === 'leastBusy' || policy === 'roundRobin' || policy === 'prefer'
-    // Where writes wait for the window, what is assigned is not yet what is sent.
-    if (!isInOrder || this.#mayBeUnwritten || item.order === undefined || item.isDisplaced) return
-    this.#begun.push(item)
-  }
-
-  /** To be called when an event is over. */
-  checkHead(): void {
-    const begun = this.#begun.splice(0)
-    if (begun.length === 0) return
-    for (const item of this.serverLedger.items.values()) {
-      const { freeSince = Infinity, attempt, order, key } = item
-      const waits = freeSince < this.schedule.ran && order !== undefined && attempt < 3 && !item.isOver
-      this.check(!waits, 'I5', `${begun[0]?.key} was sent first while ${key}, which came back, waits`)
-    }
-  }
-
-  /** A client's user left its loop in the middle of an item: that is not done. */
-  leftOpen(life: Life, item: Item): void {
-    this.#leftOpen.set(item, this.flows(life.connection as Connection).down)
-  }
-
-  /** Whether an item may be assigned and not written when an event is over. */
-  get #mayBeUnwritten(): boolean {
-    return this.swarm.windowBytes < 1_000_000 || this.swarm.has.bigItems
-  }
-
-  #checkFollowed(item: Item, flow: Flow): void {
-    this.check(
-      this.#leftOpen.get(item) !== flow,
-      'P3',
-      `${item.key} was settled by a loop that was left in the middle of it`,
-    )
-    for (const result of this.#mustFollow.get(flow)?.get(item) ?? [])
-      // A put that was rejected was none.
-      this.check(
-        result.timesReceived > 0 || result.call === 'failed',
-        'P4',
-        `${item.key} was settled before ${result.key}, which was put before, arrived`,
-      )
   }
 
   #listens(connection: Connection, side: Side): boolean {
