@@ -56,7 +56,7 @@ export class ServerLife {
     this.#world = world
     this.#random = random
     server.on('disconnect', ({ client, unsettled }) => world.serverLost(client, unsettled))
-    server.on('deadLetter', () => void (world.counts.deadLetters += 1))
+    server.on('deadLetter', ({ item }) => world.buried(item))
     server.on('warning', ({ error }) => {
       if (error.code === 'STALE_SETTLE') world.counts.staleSettles += 1
     })

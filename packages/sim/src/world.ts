@@ -239,6 +239,15 @@ export class World {
     down.lost()
   }
 
+  /** The server has given an item up. A long one may have been lost more often than the wire shows. */
+  buried(text: string): void {
+    this.counts.deadLetters += 1
+    const item = this.serverLedger.items.get(keyOf(text))
+    if (item === undefined || text.length <= LONG) return
+    // The loss that is being counted right now is not in the books yet.
+    if (item.attempt + item.mayCountMore + 1 > this.swarm.maxAttempts) item.state = 'dead'
+  }
+
   clientClosed(life: Life, undone: readonly string[]): void {
     life.isClosed = true
     life.undone = undone
