@@ -204,7 +204,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     await this.#line.put(this.#entry(item), options)
   }
 
-  /** Hands an item to the server if that takes no waiting; tells whether it did. */
+  /** Hands an item to the server if that takes no waiting; tells whether it did. Throws what {@link put} rejects with at once. */
   tryPut(item: Out): boolean {
     return this.#line.tryPut(this.#entry(item))
   }
@@ -219,7 +219,10 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     return (source) => this.putAll(source)
   }
 
-  /** Tells the server something about this client, for its dispatch policy and its users: any value that JSON carries. */
+  /**
+   * Tells the server something about this client, for its dispatch policy and its users: any value that JSON carries. Of several in
+   * one turn the last one is told. Throws `CLOSED` and `CONNECTION_LOST`, and a `TypeError` for what JSON does not carry.
+   */
   setStatus(status: unknown): void {
     this.#checkOpen()
     checkStatus(status)

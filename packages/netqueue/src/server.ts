@@ -152,7 +152,7 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     this.#drain = new Drain(env, () => this.#clientele.isDone)
     this.address = listener?.address
     this.#listener = listener
-    if (listener !== undefined) void this.#acceptAll(listener)
+    if (listener !== undefined) this.#acceptAll(listener).catch((cause: unknown) => warn(listenerFailed(cause)))
   }
 
   /** The connected clients, in the order in which they came. */
@@ -211,7 +211,10 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     await this.#backlog.put(new Entry(item, payload), wait)
   }
 
-  /** Hands an item to a client if one is free now; tells whether it did. A policy that answers with a promise is never in time. */
+  /**
+   * Hands an item to a client if one is free now; tells whether it did. A policy that answers with a promise is never in time. Throws
+   * `CLOSED`, `ITEM_TOO_LARGE` and `ENCODE_FAILED`.
+   */
   tryPut(item: Item): boolean {
     return this.#backlog.tryPut(new Entry(item, this.#encode(item)))
   }
@@ -247,12 +250,15 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
     return mapThrough(source, (item, { assigned, signal }) => this.#submit(item, { signal }, assigned), options)
   }
 
-  /** Resolves when every item that was put is settled or a dead letter. */
+  /** Resolves when every item that was put is settled, withdrawn, a dead letter, or given up by {@link close}. */
   idle(): Promise<void> {
     return this.#backlog.idle()
   }
 
-  /** Tells all clients, and those that come, something about this server: any value that JSON carries. */
+  /**
+   * Tells all clients, and those that come, something about this server: any value that JSON carries. Throws `CLOSED`, and a
+   * `TypeError` for what JSON does not carry.
+   */
   setStatus(status: unknown): void {
     this.#checkOpen()
     checkStatus(status)
@@ -347,6 +353,10 @@ export class Server<Item = unknown, Result = unknown> extends Consumer<Result> i
 }
 
 const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The server is closed', { delivered: 'no' })
+
+function listenerFailed(cause: unknown): NetQueueError {
+  return new NetQueueError('LISTEN_FAILED', 'The listener failed: nobody can connect any more', { cause })
+}
 
 const isList = (to: PutOptions['to']): to is readonly ServerClient[] => Array.isArray(to)
 

@@ -1,10 +1,12 @@
+import { getEventListeners } from 'node:events'
+
 import { describe, expect, test } from 'vitest'
 
 import { connect, json, listen, memory } from '../src/index.ts'
-import type { Server } from '../src/index.ts'
+import type { Client, Server } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { heapSlope } from './support/heap.ts'
-import { until } from './support/nodes.ts'
+import { Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 
 /** `npm run test:long` multiplies the cycles. */
@@ -78,3 +80,68 @@ describe('P12: clients that come and go leave nothing behind', () => {
     },
   )
 })
+
+describe('P11: a signal has no listener of ours', () => {
+  const calls: Record<string, (nodes: Nodes, options: { signal: AbortSignal }) => Promise<unknown>> = {
+    'connect()': async ({ place }, options) => (await place.connect(options)).close(),
+    'server.put()': ({ server, client }, options) => both(server.put('a', options), client.get()),
+    'server.put() that was withdrawn': ({ server, place }, options) =>
+      timedOut(place, server.put('a', { ...options, timeout: 10 })),
+    'server.submit()': async ({ server, client }, options) => {
+      const answered = server.submit('a', options)
+      ;(await client.receive()).done('b')
+      await answered
+    },
+    'server.submit() that timed out': async ({ server, client, place }, options) => {
+      const late = server.submit('a', { ...options, timeout: 10 }).catch(() => {})
+      await client.receive()
+      await timedOut(place, late)
+    },
+    'server.map()': async ({ server, client }, options) => {
+      client.process((item) => item, options).catch(() => {})
+      for await (const _ of server.map(['a', 'b', 'c'], options)) if (_ === 'b') break
+      await client.close()
+    },
+    'client.put()': ({ server, client }, options) => both(client.put('a', options), server.get()),
+    'client.get()': ({ server, client }, options) => both(client.get(options), server.put('a')),
+    'client.get() that timed out': ({ client, place }, options) =>
+      timedOut(place, client.get({ ...options, timeout: 10 })),
+    'client.poll()': ({ server, client }, options) => both(client.poll(options), server.put('a')),
+    'client.poll() that timed out': ({ client, place }, options) =>
+      timedOut(place, client.poll({ ...options, timeout: 10 })),
+    'for await': async ({ server, client }, options) => {
+      server.put('a').catch(() => {})
+      for await (const _ of client.items(options)) break
+    },
+    'client.process() of a client that closed': async ({ client }, options) => {
+      const done = client.process(() => {}, options)
+      await client.close()
+      await done
+    },
+  }
+
+  test.for(Object.entries(calls))('after %s', async ([, call]) => {
+    await using place = new Place()
+    const server = await place.listen()
+    const client = await place.connect()
+    const controller = new AbortController()
+    await call({ place, server, client }, controller)
+    await rest()
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+  })
+})
+
+interface Nodes {
+  place: Place
+  server: Server<string, string>
+  client: Client<string, string>
+}
+
+const both = (one: Promise<unknown>, other: Promise<unknown>): Promise<unknown> => Promise.all([one, other])
+
+async function timedOut(place: Place, call: Promise<unknown>): Promise<void> {
+  const ended = failureOf(call)
+  await rest()
+  place.clock.advance(10)
+  await ended
+}

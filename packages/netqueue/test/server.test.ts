@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { hashBy, leastBusy, listen, memory, memoryPair, prefer, roundRobin } from '../src/index.ts'
-import type { DispatchPolicy, NetQueueError, ServerClient, ServerOptions } from '../src/index.ts'
+import type { DispatchPolicy, NetQueueError, ServerClient, ServerOptions, Transport } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
@@ -223,6 +223,36 @@ describe('a server', () => {
     delivery.done()
     delivery.done()
     await rest()
+  })
+
+  test('P7: warns when its listener fails, and keeps the clients that it has', async () => {
+    await using place = new Place()
+    const [here, there] = memoryPair()
+    let fail!: (error: Error) => void
+    const transport: Transport = {
+      ...memory(),
+      accepts: () => true,
+      exposed: () => false,
+      connect: async () => here,
+      listen: async (address) => ({
+        address,
+        close: async () => {},
+        async *[Symbol.asyncIterator]() {
+          yield there
+          await new Promise((_, reject) => (fail = reject))
+        },
+      }),
+    }
+    const server = await place.listen({ transports: [transport] })
+    const client = await place.connect({ transports: [transport] })
+    const codes: string[] = []
+    server.on('warning', ({ error }) => codes.push(error.code))
+    fail(new Error('out of descriptors'))
+    await until(() => codes.length === 1)
+    expect(codes).toEqual(['LISTEN_FAILED'])
+    const received = client.get()
+    await server.put('a')
+    expect(await received).toBe('a')
   })
 
   test('P7: a listener that throws disturbs neither the server nor the other listeners', async () => {

@@ -52,7 +52,7 @@ export abstract class Consumer<T> implements AsyncIterable<T> {
     return delivery.item
   }
 
-  /** The oldest item that is here now, settled; `undefined` when none is. Asking lets one come for the next time. */
+  /** The oldest item that is here now, settled; `undefined` when none is, after the end too. Asking lets one come for the next time. */
   tryGet(): { value: T } | undefined {
     this.#inbox.pulled({ polls: true })
     const delivery = this.#inbox.take() as Delivery<T> | undefined

@@ -7,7 +7,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 /** Bytes of the heap that are still in use after everything that nobody holds is gone. */
-export async function usedHeap(): Promise<number> {
+async function usedHeap(): Promise<number> {
   for (let rounds = 0; rounds < 4; rounds += 1) {
     await turn()
     collectGarbage()

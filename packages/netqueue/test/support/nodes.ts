@@ -90,7 +90,7 @@ export async function until(isSo: () => boolean): Promise<void> {
 }
 
 /** What an error is called: its code where it has one. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   if (error instanceof NetQueueError) return error.code
   return error instanceof Error ? error.name : String(error)
 }
