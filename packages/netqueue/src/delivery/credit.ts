@@ -59,6 +59,14 @@ export class Credit {
     }
   }
 
+  /** Throws where a peer that knows no credit has more here than is kept: so many items, and bytes beyond its own limit. */
+  checkUnasked(items: number): void {
+    const { maxUnsettled, maxUnsettledBytes } = this.#limits
+    const bytes = this.heldBytes
+    if (items > maxUnsettled) throw overflow(`${items} items`, 'maxUnsettled', maxUnsettled, items)
+    if (bytes > maxUnsettledBytes) throw overflow(`${bytes} bytes`, 'maxUnsettledBytes', maxUnsettledBytes, bytes)
+  }
+
   /** An item came. */
   receive(bytes: number): void {
     this.#received += 1
@@ -113,4 +121,9 @@ export class Credit {
 
 function exceeded(what: string, limit: string, value: number): NetQueueError {
   return new NetQueueError('CREDIT_EXCEEDED', `The peer sent ${what}`, { limit, value })
+}
+
+function overflow(what: string, limit: string, max: number, value: number): NetQueueError {
+  const message = `The peer knows no credit and has ${what} here; at most ${max} are kept (${limit})`
+  return new NetQueueError('INBOX_OVERFLOW', message, { limit, value })
 }

@@ -354,6 +354,30 @@ describe('P2: when the peer is lost', () => {
     expect([receiving.intake.isSettled, receiving.env.timers]).toEqual([true, 0])
   })
 
+  test('what a server gave back to a client that is lost before it hears of it is the server’s again', () => {
+    const receiving = new Receiving({ prefetch: 16 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['told', 'released', 'returned', 'failed', 'done', 'waiting'])
+    const [told, released, returned, failed, done] = [1, 2, 3, 4, 5].map(() => receiving.take())
+    told?.release()
+    receiving.said()
+    released?.release()
+    returned?.giveBack()
+    failed?.failed(new Error('no'))
+    done?.done()
+    receiving.lose({ keep: true })
+    const kept = [1, 2, 3, 4].map(() => receiving.take())
+    expect(kept.map(({ item, attempt }) => [item, attempt])).toEqual([
+      ['released', 2],
+      ['returned', 1],
+      ['failed', 2],
+      ['waiting', 1],
+    ])
+    expect([receiving.inbox.size, ...kept.map((delivery) => delivery.done())]).toEqual([0, true, true, true, true])
+    expect([receiving.intake.isSettled, receiving.warnings]).toEqual([true, []])
+  })
+
   test('what was kept, taken and not seen goes back to the head with its attempt', () => {
     const { receiving } = lost(true)
     receiving.take().giveBack()

@@ -7,6 +7,9 @@ import { Credit } from './credit.ts'
 import type { Room } from './credit.ts'
 import { Delivery } from './delivery.ts'
 import type { DeliverySource, Sender } from './delivery.ts'
+import { failureOf } from './failure.ts'
+import type { Failure } from './failure.ts'
+import { GivenBack } from './given-back.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
@@ -50,8 +53,7 @@ export class Intake implements DeliverySource {
   readonly #credit: Credit
   readonly #unsettled: Unsettled<Delivery<unknown>> = new Unsettled()
   readonly #settles: Settles
-  /** What was given back; emptied when the peer has been told of all of it. */
-  readonly #givenBack: Map<number, Delivery<unknown>> = new Map()
+  readonly #givenBack: GivenBack = new GivenBack()
   /** Whether the peer waits for credit and takes settles; an original does neither. */
   #isCredited = true
   #isTyped = true
@@ -181,13 +183,13 @@ export class Intake implements DeliverySource {
   failed(delivery: Delivery<unknown>, error: unknown): boolean {
     if (this.isKept) return this.#again(delivery)
     return this.#finish(delivery, () => {
-      this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#describe(error, 'HANDLER_FAILED') })
-      if (!delivery.wantsResult) this.#givenBack.set(delivery.seq, delivery)
+      this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
+      if (!delivery.wantsResult) this.#givenBack.add(delivery, 'released')
     })
   }
 
   reject(delivery: Delivery<unknown>, reason: unknown): boolean {
-    const described = this.#describe(reason, 'REJECTED')
+    const described = this.#failure(reason, 'REJECTED')
     return this.#finish(delivery, () => {
       if (this.isKept) this.#giveUp(delivery, `was rejected with ${described.code}`)
       else this.#settles.answer({ kind: 'reject', seq: delivery.seq, ...described })
@@ -222,7 +224,7 @@ export class Intake implements DeliverySource {
   /** Writes the settles that do not overtake an item of ours that is not on the wire yet. */
   fill(writer: Writer, oldestOrdinal: number): boolean {
     const isAll = this.#settles.fill(writer, oldestOrdinal)
-    if (this.#givenBack.size > 0 && this.#settles.isEmpty) this.#givenBack.clear()
+    if (this.#settles.isEmpty) this.#givenBack.written()
     return isAll
   }
 
@@ -280,16 +282,12 @@ export class Intake implements DeliverySource {
 
   #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
     this.#settles.add(delivery.seq, outcome)
-    if (outcome === 'released' || outcome === 'returned') this.#givenBack.set(delivery.seq, delivery)
+    this.#givenBack.add(delivery, outcome)
   }
 
   /** What was given back to a peer that never heard of it is still here, and nowhere else. */
   #keepGivenBack(): void {
-    const kept = [...this.#settles.givenBack()].flatMap(({ seq, wasStarted }) => {
-      const delivery = this.#givenBack.get(seq)
-      return delivery === undefined ? [] : [delivery.again(delivery.attempt + (wasStarted ? 1 : 0))]
-    })
-    this.#givenBack.clear()
+    const kept = this.#givenBack.take(this.#settles)
     if (kept.length === 0) return
     const all = [...kept, ...this.#unsettled.takeAll()].toSorted((one, other) => one.seq - other.seq)
     for (const delivery of all) this.#unsettled.push(delivery.seq, delivery)
@@ -365,12 +363,8 @@ export class Intake implements DeliverySource {
     }
   }
 
-  #describe(error: unknown, fallback: string): { code: string; reason: string } {
-    const code = (error as { code?: unknown } | null | undefined)?.code
-    return {
-      code: typeof code === 'string' && CODE.test(code) ? code : fallback,
-      reason: this.#init.exposeErrors ? textOf(error) : '',
-    }
+  #failure(error: unknown, fallback: string): Failure {
+    return failureOf(error, { fallback, exposeErrors: this.#init.exposeErrors })
   }
 
   #check(first: number, payloads: readonly Uint8Array[]): void {
@@ -378,24 +372,8 @@ export class Intake implements DeliverySource {
     if (first !== next)
       throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
     if (this.#isCredited) this.#credit.check(payloads)
-    else this.#checkOverflow(payloads.length)
+    else this.#credit.checkUnasked(this.#unsettled.size + payloads.length)
   }
-
-  #checkOverflow(count: number): void {
-    const { maxUnsettled, maxUnsettledBytes } = this.#init.limits
-    const items = this.#unsettled.size + count
-    if (items > maxUnsettled) throw overflow(`${items} items`, 'maxUnsettled', maxUnsettled, items)
-    const { heldBytes } = this.#credit
-    if (heldBytes > maxUnsettledBytes)
-      throw overflow(`${heldBytes} bytes`, 'maxUnsettledBytes', maxUnsettledBytes, heldBytes)
-  }
-}
-
-const CODE = /^[\w.:-]{1,64}$/
-
-function textOf(error: unknown): string {
-  if (error instanceof Error) return error.message
-  return typeof error === 'string' ? error : ''
 }
 
 /** Whether keeping the items would keep a frame that is far larger than they are. */
@@ -403,9 +381,4 @@ function pins(payloads: readonly Uint8Array[]): boolean {
   let bytes = 0
   for (const { byteLength } of payloads) bytes += byteLength
   return (payloads[0]?.buffer.byteLength ?? 0) > bytes * MAX_PINNED_FACTOR
-}
-
-function overflow(what: string, limit: string, max: number, value: number): NetQueueError {
-  const message = `The peer knows no credit and has ${what} here; at most ${max} are kept (${limit})`
-  return new NetQueueError('INBOX_OVERFLOW', message, { limit, value })
 }
