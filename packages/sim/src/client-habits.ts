@@ -53,7 +53,8 @@ const loop: Habit = async (world, life, client) => {
 
 const process: Habit = async (world, life, client) => {
   const concurrency = life.random.integer(1, 3)
-  life.readers = concurrency
+  // What was granted to more readers before may still come.
+  life.readers = Math.max(life.readers, concurrency)
   const stop = new AbortController()
   const handle = async (text: string, delivery: Delivery<string>): Promise<string> => {
     const item = world.handedToClient(life, text, delivery.attempt)

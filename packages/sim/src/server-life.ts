@@ -59,6 +59,8 @@ export class ServerLife {
     server.on('deadLetter', ({ item }) => world.buried(item))
     server.on('warning', ({ error }) => {
       if (error.code === 'STALE_SETTLE') world.counts.staleSettles += 1
+      // What was kept and failed too often has no sender to be a dead letter of.
+      if (error.code === 'DEAD_LETTER') world.gaveUp(String(error.value))
     })
     this.produced = world.track(serverProcess, 'produces', this.#produce())
     this.read = world.track(serverProcess, 'reads', this.#read())

@@ -248,6 +248,14 @@ export class World {
     if (item.attempt + item.mayCountMore + 1 > this.swarm.maxAttempts) item.state = 'dead'
   }
 
+  /** The server has given up an item that it had kept. */
+  gaveUp(text: string): void {
+    for (const { ledger } of this.lives) {
+      const item = ledger.items.get(keyOf(text))
+      if (item !== undefined) item.isFinished = true
+    }
+  }
+
   clientClosed(life: Life, undone: readonly string[]): void {
     life.isClosed = true
     life.undone = undone
