@@ -8,7 +8,7 @@ import { simulate } from '../src/simulate.ts'
 import regressions from '../regressions.json' with { type: 'json' }
 
 /** Some seconds; `npm run sim` runs more. */
-const SEEDS = 150
+const SEEDS = 100
 
 describe('the simulator', () => {
   test(`P1 to P8, P11, P12: no invariant is violated in ${SEEDS} worlds with faults, and every fault happens`, async () => {
