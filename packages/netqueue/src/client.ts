@@ -310,7 +310,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     return {
       opened: (link) => {
         this.#serverStatus = link.peer?.status
-        this.#logger.debug({ client: this.#id, server: link.from.id }, 'connected')
+        this.#logger.debug({ client: this.#id, server: link.id }, 'connected')
         link.ping()
         opened.resolve(this)
       },
@@ -318,7 +318,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
         this.#line.advance()
         this.#drain.check()
       },
-      settled: (link, entry, settlement) => this.#redelivery.settled(entry, link.from.id, settlement),
+      settled: (link, entry, settlement) => this.#redelivery.settled(entry, link.id, settlement),
       status: (_link, status) => {
         this.#serverStatus = status
         this.#events.emit('status', { status })

@@ -150,7 +150,7 @@ export class Clientele<Item> {
     return {
       opened: (link) => resolve(this.#join(link, connection(), address)),
       changed: (link) => this.#with(link, (client) => backlog.dispatcher.changed(client)),
-      settled: (link, entry, settlement) => backlog.settled(entry, link.from.id, settlement),
+      settled: (link, entry, settlement) => backlog.settled(entry, link.id, settlement),
       status: (link, status) =>
         this.#with(link, (client) => {
           client.status = status
@@ -182,6 +182,7 @@ export class Clientele<Item> {
     const { ready, logger, backlog, events } = this.#init
     const client = new ConnectedClient({ link, connection, address, ready })
     this.#clients.set(link, client)
+    link.from = client
     logger.debug({ client: client.id, address, protocol: client.protocol }, 'connected')
     if (client.settles) link.ping()
     if (this.#goaway !== undefined) link.goaway(this.#goaway)

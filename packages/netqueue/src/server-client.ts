@@ -61,7 +61,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
   }
 
   get id(): string {
-    return this.link.from.id
+    return this.link.id
   }
 
   get protocol(): string {

@@ -63,7 +63,10 @@ export async function listen<Item = unknown, Result = unknown>(
 }
 
 /** Hands items to whichever client is free, and takes what clients put, by {@link Consumer}. */
-export class Server<Item = unknown, Result = unknown> extends Consumer<Result> implements AsyncDisposable {
+export class Server<Item = unknown, Result = unknown>
+  extends Consumer<Result, ServerClient>
+  implements AsyncDisposable
+{
   /** This server's name, as its clients know it. */
   readonly id: string
   /** Where clients connect, with the port that the system chose; `undefined` for a server without a listener. */

@@ -275,7 +275,7 @@ describe('P3: deliveries()', () => {
     expect([(await again).item, (await again).attempt]).toEqual(['a', 2])
     const put = server.receive()
     await client.put('x')
-    expect([(await put).from.id, (await put).wantsResult]).toEqual([client.id, false])
+    expect([(await put).from, (await put).wantsResult]).toEqual([server.clients[0], false])
   })
 
   test('P4: settled after a loss are stale: ignored, false, counted; the item is another client’s', async () => {

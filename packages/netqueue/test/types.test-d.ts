@@ -58,7 +58,7 @@ test('a server puts items and takes results', async () => {
   expectTypeOf(server.get()).resolves.toEqualTypeOf<number>()
   expectTypeOf(server.tryGet()).toEqualTypeOf<{ value: number } | undefined>()
   expectTypeOf(server.getAll()).toEqualTypeOf<number[]>()
-  expectTypeOf(server.receive()).resolves.toEqualTypeOf<Delivery<number>>()
+  expectTypeOf(server.receive()).resolves.toEqualTypeOf<Delivery<number, ServerClient>>()
   expectTypeOf(server.close()).resolves.toEqualTypeOf<Undone<Job>>()
   expectTypeOf(server.deadLetters.list()).toEqualTypeOf<DeadLetter<Job>[]>()
   server.on('deadLetter', ({ item }) => expectTypeOf(item).toEqualTypeOf<Job>())
@@ -67,7 +67,8 @@ test('a server puts items and takes results', async () => {
     expectTypeOf(error).toEqualTypeOf<NetQueueError | undefined>()
   })
   for await (const result of server) expectTypeOf(result).toEqualTypeOf<number>()
-  for await (const delivery of server.deliveries()) expectTypeOf(delivery).toEqualTypeOf<Delivery<number>>()
+  for await (const delivery of server.deliveries())
+    expectTypeOf(delivery).toEqualTypeOf<Delivery<number, ServerClient>>()
   for await (const result of server.items({ signal: AbortSignal.abort() })) expectTypeOf(result).toEqualTypeOf<number>()
 })
 

@@ -1,6 +1,6 @@
 import type { WaitOptions } from '../queue/pending.ts'
 import { checkWait } from '../queue/pending.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Sender } from './delivery.ts'
 import type { Inbox } from './inbox.ts'
 import { Loop } from './loop.ts'
 import type { LoopOptions } from './loop.ts'
@@ -8,7 +8,7 @@ import { Process } from './process.ts'
 import type { Handler, ProcessOptions } from './process.ts'
 
 /** How a client and a server take what the other side sent: by loop, by handler, or one by one. */
-export abstract class Consumer<T> implements AsyncIterable<T> {
+export abstract class Consumer<T, From extends Sender = Sender> implements AsyncIterable<T> {
   readonly #inbox: Inbox
 
   protected constructor(inbox: Inbox) {
@@ -29,8 +29,13 @@ export abstract class Consumer<T> implements AsyncIterable<T> {
   }
 
   /** Deliveries that the loop's body settles itself, now or later: `done`, `release`, `reject`. */
-  deliveries({ signal }: LoopOptions = {}): AsyncIterableIterator<Delivery<T>> {
-    return new Loop<T, Delivery<T>>({ inbox: this.#inbox, view: (delivery) => delivery, settles: false, signal })
+  deliveries({ signal }: LoopOptions = {}): AsyncIterableIterator<Delivery<T, From>> {
+    return new Loop<T, Delivery<T, From>>({
+      inbox: this.#inbox,
+      view: (delivery) => delivery as Delivery<T, From>,
+      settles: false,
+      signal,
+    })
   }
 
   /** The source of an it-pipe duplex: {@link items}. */
@@ -39,10 +44,10 @@ export abstract class Consumer<T> implements AsyncIterable<T> {
   }
 
   /** One delivery, to be settled by the caller. `timeout` → `QUEUE_EMPTY`, `signal` → its reason. */
-  async receive(options: WaitOptions = {}): Promise<Delivery<T>> {
+  async receive(options: WaitOptions = {}): Promise<Delivery<T, From>> {
     checkWait(options)
     this.#inbox.pulled({ polls: false })
-    return (this.#inbox.take() ?? (await this.#inbox.wait(options).delivery)) as Delivery<T>
+    return (this.#inbox.take() ?? (await this.#inbox.wait(options).delivery)) as Delivery<T, From>
   }
 
   /** One item, which is settled when this resolves. A number is a timeout in milliseconds → `QUEUE_EMPTY`; `signal` → its reason. */
@@ -78,8 +83,8 @@ export abstract class Consumer<T> implements AsyncIterable<T> {
    * Works on items until no more come: resolves when the connection was closed, rejects when it was lost. A handler that returns
    * settles its item; one that throws releases an item that was put, and answers one that was submitted.
    */
-  async process<R>(handler: Handler<T, R>, options: ProcessOptions = {}): Promise<void> {
+  async process<R>(handler: Handler<T, R, From>, options: ProcessOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
-    await new Process<T, R>(this.#inbox, handler, options).done
+    await new Process<T, R, From>(this.#inbox, handler, options).done
   }
 }

@@ -36,7 +36,7 @@ export interface DeliveryInit {
  * One item that was handed out, until it is settled by `done`, `release` or `reject`. Only the first of them counts, and only
  * while the delivery is still ours: a settle that comes too late is ignored, returns `false`, and is counted (`STALE_SETTLE`).
  */
-export class Delivery<T> implements Linked {
+export class Delivery<T, From extends Sender = Sender> implements Linked {
   /** How many times the item has been delivered, this time included. */
   readonly attempt: number
   /** Whether the sender waits for a result: the item was given to `submit` or `map`. */
@@ -73,8 +73,8 @@ export class Delivery<T> implements Linked {
   }
 
   /** Who sent it. */
-  get from(): Sender {
-    return this.source.from
+  get from(): From {
+    return this.source.from as From
   }
 
   /** Fires when the item is no longer ours to work on: the sender cancelled it, the connection was lost, or a drain ran out of time. */
@@ -132,9 +132,9 @@ export class Delivery<T> implements Linked {
   }
 
   /** @internal The next delivery of the same item, by this side. */
-  again(attempt: number = this.attempt + 1): Delivery<T> {
+  again(attempt: number = this.attempt + 1): Delivery<T, From> {
     const { seq, wantsResult, bytes } = this
-    const again = new Delivery<T>(this.source, {
+    const again = new Delivery<T, From>(this.source, {
       seq,
       bytes,
       wantsResult,

@@ -29,7 +29,8 @@ export interface IntakeInit {
   codec: Codec<unknown>
   /** For the results of what was received. */
   resultCodec: Codec<unknown>
-  from: Sender
+  /** Who the peer is; known once it has introduced itself. */
+  from: () => Sender
   /** Whether handlers' error texts travel. */
   exposeErrors: boolean
   /** How often an item is tried here that its sender cannot take back. */
@@ -48,7 +49,6 @@ const MAX_PINNED_FACTOR = 4
  * too freely is asked back.
  */
 export class Intake implements DeliverySource {
-  readonly from: Sender
   readonly #init: IntakeInit
   readonly #credit: Credit
   readonly #unsettled: Unsettled<Delivery<unknown>> = new Unsettled()
@@ -70,9 +70,12 @@ export class Intake implements DeliverySource {
   constructor(init: IntakeInit) {
     this.#init = init
     this.#maxResultBytes = init.limits.maxItemBytes
-    this.from = init.from
     this.#credit = new Credit(init.limits)
     this.#settles = new Settles(init.lastOrdinal)
+  }
+
+  get from(): Sender {
+    return this.#init.from()
   }
 
   /** Items that were handed out and not settled. */

@@ -67,7 +67,8 @@ export class Link implements Session {
   readonly outbox: Outbox
   readonly intake: Intake
   readonly #init: LinkInit
-  readonly #from: { id: string } = { id: '' }
+  /** Whom deliveries say they are from: the peer's id, or what the owner keeps for the peer. */
+  from: Sender = { id: '' }
   #wire: Wire | undefined
   #status: { value: unknown } | undefined
   #goaway: string | undefined
@@ -88,7 +89,7 @@ export class Link implements Session {
       maxUnsettledBytes: limits.maxUnsettledBytes,
       wake,
       settled: (entry, outcome) => this.#settled(entry, { type: 'settle', outcome }),
-      stale: (count) => owner.warn(staleSettle(count, this.#from.id), this),
+      stale: (count) => owner.warn(staleSettle(count, this.id), this),
     })
     this.intake = new Intake({
       limits,
@@ -98,7 +99,7 @@ export class Link implements Session {
       exposeErrors,
       retry,
       wake,
-      from: this.#from,
+      from: () => this.from,
       lastOrdinal: () => this.outbox.lastOrdinal,
       warn: (error) => owner.warn(error, this),
     })
@@ -110,8 +111,9 @@ export class Link implements Session {
     return this.#wire?.peer
   }
 
-  get from(): Sender {
-    return this.#from
+  /** The peer's name; empty before it has introduced itself. */
+  get id(): string {
+    return this.peer?.id ?? ''
   }
 
   /** Milliseconds for a message to the peer and back, averaged; `undefined` before the first measurement. */
@@ -169,7 +171,7 @@ export class Link implements Session {
   opened(wire: Wire): void {
     const { supports, id } = wire.peer
     this.#wire = wire
-    this.#from.id = id
+    this.from = { id }
     this.outbox.open(wire)
     this.intake.open({ isCredited: supports.credit, isTyped: wire.typed, maxItemBytes: wire.peer.maxItemBytes })
     this.#init.owner.opened(this)

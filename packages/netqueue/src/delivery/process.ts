@@ -1,11 +1,11 @@
 import PQueue from 'p-queue'
 import { checkFunction, checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Sender } from './delivery.ts'
 import type { Inbox, Standing } from './inbox.ts'
 
 /** Works on one item. What it returns answers `submit` and `map`; when it throws, they reject, and an item that was put is released. */
-export type Handler<T, R> = (item: T, delivery: Delivery<T>) => R | PromiseLike<R>
+export type Handler<T, R, From extends Sender = Sender> = (item: T, delivery: Delivery<T, From>) => R | PromiseLike<R>
 
 export interface ProcessOptions {
   /** Items that are worked on at once. @default 1 */
@@ -18,11 +18,11 @@ export interface ProcessOptions {
  * Handlers at work. p-queue schedules slots rather than items: each slot takes items until none waits, so that scheduling is paid
  * for once in a burst.
  */
-export class Process<T, R> implements Standing {
+export class Process<T, R, From extends Sender> implements Standing {
   /** Settles when no more items will come and all handlers are done. */
   readonly done: Promise<void>
   readonly #inbox: Inbox
-  readonly #handler: Handler<T, R>
+  readonly #handler: Handler<T, R, From>
   readonly #concurrency: number
   readonly #signal: AbortSignal | undefined
   readonly #slots: PQueue
@@ -31,7 +31,7 @@ export class Process<T, R> implements Standing {
   #resolve!: () => void
   #reject!: (error: unknown) => void
 
-  constructor(inbox: Inbox, handler: Handler<T, R>, { concurrency = 1, signal }: ProcessOptions) {
+  constructor(inbox: Inbox, handler: Handler<T, R, From>, { concurrency = 1, signal }: ProcessOptions) {
     checkFunction('handler', handler)
     checkInteger('concurrency', concurrency, 1)
     this.#inbox = inbox
@@ -79,12 +79,12 @@ export class Process<T, R> implements Standing {
     }
   }
 
-  #take(): Delivery<T> | undefined {
-    return this.#isStopped ? undefined : (this.#inbox.take() as Delivery<T> | undefined)
+  #take(): Delivery<T, From> | undefined {
+    return this.#isStopped ? undefined : (this.#inbox.take() as Delivery<T, From> | undefined)
   }
 
   /** Returns a promise only for a handler that did, so that synchronous ones cost no wait. */
-  #work(delivery: Delivery<T>): Promise<void> | undefined {
+  #work(delivery: Delivery<T, From>): Promise<void> | undefined {
     let value: R | PromiseLike<R>
     try {
       value = this.#handler(delivery.item, delivery)

@@ -55,7 +55,7 @@ export class Receiving {
       inbox: this.inbox,
       codec: json(),
       resultCodec: json(),
-      from: { id: 'peer' },
+      from: () => ({ id: 'peer' }),
       exposeErrors,
       retry: new Retry({ maxAttempts }),
       wake: () => {},
