@@ -1,17 +1,18 @@
 import { expect, test } from 'vitest'
 
 import { connect, listen, memory } from '../src/index.ts'
-import { heapSlope } from './support/heap.ts'
+import { heapSlope, liveHeap, usedHeap } from './support/heap.ts'
 import { until } from './support/nodes.ts'
 
 /** `npm run test:long` runs a million items, and holds them to what is promised; fewer tell only whether each leaves something behind. */
 const isLong = process.env.NETQUEUE_LONG !== undefined
-const ROUNDS = isLong ? 40 : 10
+const ROUNDS = isLong ? 20 : 10
 const ITEMS = isLong ? 1_000_000 : 50_000
 const MAX_BYTES_PER_1000_ITEMS = isLong ? 1 : 20_000
 
 const bytesPer1000 = async (run: (items: number) => Promise<void>): Promise<number> =>
-  1_000 * (await heapSlope(ROUNDS, ITEMS / ROUNDS, run))
+  1_000 *
+  (await heapSlope({ rounds: ROUNDS, stepsPerRound: ITEMS / ROUNDS, measure: isLong ? liveHeap : usedHeap, run }))
 
 test(`P1, P6: ${ITEMS} items against a stalled consumer: the heap does not grow`, { timeout: 600_000 }, async () => {
   const shared = { transports: [memory()] }
@@ -38,8 +39,7 @@ test(`P1, P6: ${ITEMS} items against a stalled consumer: the heap does not grow`
   })()
   const passed = await bytesPer1000(async (items) => {
     for (let left = items; left > 0; left -= 1) await server.put('an item')
-    await server.put('the last')
-    await until(() => server.clients[1]?.inFlight === 0 || server.backlog === 0)
+    await until(() => server.clients[1]?.inFlight === 0)
   })
 
   console.info(

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { connect, json, listen, memory } from '../src/index.ts'
 import type { Client, Server } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
-import { heapSlope } from './support/heap.ts'
+import { heapSlope, usedHeap } from './support/heap.ts'
 import { Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 
@@ -45,12 +45,13 @@ async function cycles(address: string, count: number, options: object): Promise<
   const server = await listen<string, string>(address, options)
   const before = { timers: timers(), listeners: listeners() } // the runner has timers of its own, which may end
   let cycle = 0
-  const slope = await heapSlope(ROUNDS, count / ROUNDS, async (steps) => {
+  const run = async (steps: number): Promise<void> => {
     for (const end = cycle + steps; cycle < end; cycle += 1) {
       await visit(server, server.address ?? '', cycle, options)
       if (cycle % 10 === 0) await knock(server.address ?? '', cycle / 10, options)
     }
-  })
+  }
+  const slope = await heapSlope({ rounds: ROUNDS, stepsPerRound: count / ROUNDS, measure: usedHeap, run })
   expect(timers()).toBeLessThanOrEqual(before.timers)
   expect(listeners()).toEqual(before.listeners)
   await server.close()
