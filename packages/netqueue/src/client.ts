@@ -234,12 +234,12 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
    * what was put, calls that wait included. When time is up, handlers' signals fire and their items go back. Resolves when nothing is
    * left open. A second call waits for the same end, and no longer than its own `timeout`.
    */
-  async close({ timeout = 5_000, notify = true }: CloseOptions = {}): Promise<void> {
+  async close({ timeout = 5_000, reason = '', notify = true }: CloseOptions = {}): Promise<void> {
     checkMs('timeout', timeout)
     this.#isDismissed = false
     if (!notify) this.#connection.cut(closedError())
     if (this.#closing !== undefined) this.#drain.limit(timeout)
-    this.#closing ??= this.#close(timeout)
+    this.#closing ??= this.#close(timeout, reason)
     await this.#closing
   }
 
@@ -254,17 +254,17 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     if (this.#isOutlived) throw new NetQueueError('DRAIN_INCOMPLETE', 'A handler outlived its signal')
   }
 
-  async #close(timeout: number): Promise<void> {
-    if (this.#state === 'connected') await this.#leave(timeout)
+  async #close(timeout: number, reason: string): Promise<void> {
+    if (this.#state === 'connected') await this.#leave(timeout, reason)
     await this.#connection.done
   }
 
-  async #leave(timeout: number): Promise<void> {
+  async #leave(timeout: number, reason: string): Promise<void> {
     const { intake } = this.#link
     this.#state = 'closing'
     this.#inbox.close(closedError())
     this.#inbox.handBack()
-    this.#link.goaway('CLOSED')
+    this.#link.goaway('CLOSED', reason)
     await this.#drain.run(timeout, () => intake.revoke(closedError()))
     this.#isOutlived = intake.handedOut > 0
     intake.handBack(closedError())
@@ -327,7 +327,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
         this.#events.emit('goaway', { code })
         // The server decides how long it waits; it ends the connection when its time is up.
         this.#isDismissed = this.#closing === undefined
-        this.#closing ??= this.#close(Number.POSITIVE_INFINITY)
+        this.#closing ??= this.#close(Number.POSITIVE_INFINITY, '')
       },
       closed: (link, error, { sent, queued }) => {
         opened.reject(error === undefined || error.code === 'CONNECTION_LOST' ? notOpened(error) : error)

@@ -37,6 +37,7 @@ export class Clientele<Item> {
   readonly #init: ClienteleInit<Item>
   readonly #clients: Map<Link, ConnectedClient> = new Map()
   readonly #connections: Set<Connection> = new Set()
+  readonly #ids: Set<string> = new Set()
   /** Those of the connections, and those whose items are still worked on here. */
   readonly #links: Set<Link> = new Set()
   #goaway: string | undefined
@@ -157,9 +158,10 @@ export class Clientele<Item> {
           events.emit('status', { client, status })
           backlog.dispatcher.changed(client)
         }),
-      goaway: (link) =>
+      goaway: (link, _code, reason) =>
         this.#with(link, (client) => {
           client.isDraining = true
+          client.reason = reason
           backlog.dispatcher.changed(client)
         }),
       closed: (link, error, entries) => {
@@ -182,6 +184,7 @@ export class Clientele<Item> {
     const { ready, logger, backlog, events } = this.#init
     const client = new ConnectedClient({ link, connection, address, ready })
     this.#clients.set(link, client)
+    this.#ids.add(client.id)
     link.from = client
     logger.debug({ client: client.id, address, protocol: client.protocol }, 'connected')
     if (client.settles) link.ping()
@@ -196,22 +199,24 @@ export class Clientele<Item> {
     const unsettled = entries.sent.length + entries.queued.length
     client.isConnected = false
     this.#clients.delete(client.link)
+    this.#ids.delete(client.id)
     backlog.dispatcher.leave(client)
     backlog.lost(client.id, entries)
     logger.debug({ client: client.id, unsettled, code: error?.code }, 'disconnected')
-    events.emit('disconnect', { client, unsettled, ...(error !== undefined && { error }) })
+    const { reason } = client
+    events.emit('disconnect', {
+      client,
+      unsettled,
+      ...(reason !== '' && { reason }),
+      ...(error !== undefined && { error }),
+    })
   }
 
   #identify(wanted: string): string {
     if (wanted === '') return `client-${randomName(this.#init.link.env.randomBytes(6))}`
-    for (const { id } of this.#clients.values()) {
-      if (id === wanted)
-        throw new NetQueueError('ID_IN_USE', `A client with the id ${JSON.stringify(wanted)} is connected already`, {
-          limit: 'id',
-          value: wanted,
-        })
-    }
-    return wanted
+    if (!this.#ids.has(wanted)) return wanted
+    const message = `A client with the id ${JSON.stringify(wanted)} is connected already`
+    throw new NetQueueError('ID_IN_USE', message, { limit: 'id', value: wanted })
   }
 }
 

@@ -46,6 +46,8 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
   isConnected = true
   /** It said that it takes nothing new. */
   isDraining = false
+  /** Why it leaves, in its own words. */
+  reason = ''
   readonly #ready: ((client: ServerClient) => boolean) | undefined
 
   constructor({ link, connection, address, ready }: ConnectedClientInit) {

@@ -36,8 +36,8 @@ export interface ServerOptions<Item, Result> extends RedeliveryOptions {
 
 export interface ServerEvents<Item> {
   connect: { client: ServerClient }
-  /** A client is gone; no error where both sides said goodbye. `unsettled` items went back to the backlog. */
-  disconnect: { client: ServerClient; unsettled: number; error?: NetQueueError }
+  /** A client is gone; no error where both sides said goodbye, and then the `reason` it gave. `unsettled` items went back to the backlog. */
+  disconnect: { client: ServerClient; unsettled: number; reason?: string; error?: NetQueueError }
   /** A client changed its status. */
   status: { client: ServerClient; status: unknown }
   /** An item was given up. */

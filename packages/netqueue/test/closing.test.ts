@@ -196,6 +196,15 @@ describe('P12: client.close()', () => {
     expect(client.state).toBe('connected')
   })
 
+  test('with a reason tells the server why', async () => {
+    await using place = new Place()
+    const server = await place.listen()
+    const client = await place.connect()
+    const gone = new Promise((resolve) => server.on('disconnect', resolve))
+    await client.close({ reason: 'the night shift is over' })
+    expect(await gone).toMatchObject({ client: { id: client.id }, reason: 'the night shift is over', unsettled: 0 })
+  })
+
   test('with notify: false cuts the connection; the server takes the client for lost and gives its items to others', async () => {
     await using place = new Place()
     const server = await place.listen()

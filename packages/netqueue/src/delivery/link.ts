@@ -25,7 +25,7 @@ export interface LinkOwner {
   settled(link: Link, entry: Entry, settlement: Settlement): void
   status(link: Link, value: unknown): void
   /** The peer drains: it takes nothing new. */
-  goaway(link: Link, code: string): void
+  goaway(link: Link, code: string, reason: string): void
   /** The end, with the entries that the peer had or was about to have, the oldest first. */
   closed(link: Link, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void
   warn(error: NetQueueError, link: Link): void
@@ -71,7 +71,7 @@ export class Link implements Session {
   from: Sender = { id: '' }
   #wire: Wire | undefined
   #status: { value: unknown } | undefined
-  #goaway: string | undefined
+  #goaway: { code: string; reason: string } | undefined
   #isPeerDraining = false
   #isGoawaySaid = false
   /** The newest ping that waits for our answer; it answers those before it too. */
@@ -155,9 +155,9 @@ export class Link implements Session {
   }
 
   /** Tells the peer that this side drains. */
-  goaway(code: string): void {
+  goaway(code: string, reason = ''): void {
     if (this.#isGoawaySaid) return
-    this.#goaway = code
+    this.#goaway = { code, reason }
     this.#init.wake()
   }
 
@@ -211,7 +211,7 @@ export class Link implements Session {
       case 'pong':
         return this.#measured(message.token)
       case 'goaway':
-        return this.#peerDrains(message.code)
+        return this.#peerDrains(message)
       case 'extend':
         // A sender that does not limit the time to settle has nothing to extend.
         return this.outbox.checkSent(message.seq)
@@ -281,14 +281,14 @@ export class Link implements Session {
 
   #fillGoaway(writer: Writer): boolean {
     if (this.#goaway === undefined || this.#isGoawaySaid) return true
-    this.#isGoawaySaid = writer.goaway(this.#goaway, '')
+    this.#isGoawaySaid = writer.goaway(this.#goaway.code, this.#goaway.reason)
     return this.#isGoawaySaid
   }
 
-  #peerDrains(code: string): void {
+  #peerDrains({ code, reason }: { code: string; reason: string }): void {
     if (this.#isPeerDraining) return
     this.#isPeerDraining = true
-    this.#init.owner.goaway(this, code)
+    this.#init.owner.goaway(this, code, reason)
   }
 }
 
