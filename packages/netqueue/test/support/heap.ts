@@ -51,7 +51,7 @@ export async function heapSlope({ rounds, stepsPerRound, measure, run }: HeapRun
     await run(stepsPerRound)
     used[round] = await measure()
   }
-  const warm = [...used.slice(Math.floor(rounds / 2))] // what is compiled and cached on first use is no leak
+  const warm = Array.from(used.subarray(Math.floor(rounds / 2))) // what is compiled and cached on first use is no leak
   const slopes = warm.flatMap((from, start) =>
     warm.slice(start + 1).map((to, distance) => (to - from) / ((distance + 1) * stepsPerRound)),
   )
