@@ -1,5 +1,6 @@
 import type { Env, Timer } from '../env/env.ts'
 import { checkMs } from '../errors/check.ts'
+import { onAbort } from './on-abort.ts'
 
 /** What every call that waits takes. */
 export interface WaitOptions {
@@ -27,7 +28,7 @@ export class Pending<T> {
   #settled = false
   #timer: Timer | undefined
   readonly #init: PendingInit
-  readonly #onAbort = (): void => this.#abort()
+  #callOff: (() => void) | undefined
 
   constructor(init: PendingInit) {
     this.#init = init
@@ -40,7 +41,7 @@ export class Pending<T> {
       this.#abort()
       return
     }
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#abort())
     if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(() => this.#withdraw(init.timedOut()), timeout)
   }
 
@@ -71,7 +72,7 @@ export class Pending<T> {
     if (this.#settled) return false
     this.#settled = true
     this.#timer?.cancel()
-    this.#init.signal?.removeEventListener('abort', this.#onAbort)
+    this.#callOff?.()
     return true
   }
 }

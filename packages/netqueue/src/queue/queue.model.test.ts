@@ -157,7 +157,8 @@ class World {
     const waiting = [...model.putters, ...model.getters]
     assert.equal(this.env.timers, waiting.filter(({ due }) => due !== Infinity).length)
     const listeners = this.controllers.flatMap(({ signal }) => getEventListeners(signal, 'abort')).length
-    assert.equal(listeners, waiting.filter(({ signal }) => signal !== undefined).length)
+    const signals = new Set(waiting.flatMap(({ signal }) => signal ?? []))
+    assert.equal(listeners, signals.size)
   }
 }
 
