@@ -60,7 +60,12 @@ async function run({ title, sources }: Program): Promise<string> {
   return lines.map((line) => `${line}\n`).join('')
 }
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 
 describe.each(pages)('%s', (page) => {
   const text = readFileSync(join(root, page), 'utf8')
@@ -87,7 +92,9 @@ function existsFrom(folder: string, target: string): boolean {
 }
 
 test('docs/errors.md has a heading for every code, and no other', () => {
-  const declared = readFileSync(join(root, 'packages/netqueue/src/errors/errors.ts'), 'utf8').matchAll(/^ {2}\| '(\w+)'$/gm)
+  const declared = readFileSync(join(root, 'packages/netqueue/src/errors/errors.ts'), 'utf8').matchAll(
+    /^ {2}\| '(\w+)'$/gm,
+  )
   const headings = readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^## (\w+)$/gm)
   expect([...headings].map(([, code]) => code)).toEqual([...declared].map(([, code]) => code))
 })
