@@ -28,5 +28,5 @@ function fire(event: Event): void {
   const signal = event.target as AbortSignal
   const callbacks = waiting.get(signal)
   waiting.delete(signal)
-  for (const callback of [...(callbacks ?? [])]) callback()
+  for (const callback of callbacks ?? []) callback()
 }
