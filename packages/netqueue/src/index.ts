@@ -34,7 +34,7 @@ export type { Limits } from './options/limits.ts'
 export type { Logger } from './options/logger.ts'
 export { netQueue } from './protocol/net-queue/net-queue.ts'
 export { fromStreams, memory, memoryPair, tcp, unix } from './transport/index.ts'
-export type { ByteDuplex, Bytes, DialOptions, Transport } from './transport/index.ts'
+export type { ByteDuplex, Bytes, DialOptions, ListenerOptions, StreamPair, Transport } from './transport/index.ts'
 
 // Symbols above are for users; those below are for other libraries and for tests.
 export type { Env, Timer, TimerOptions } from './env/env.ts'

@@ -203,7 +203,7 @@ function meaning(decoded: FrameVector['decoded']): unknown {
       frameBytes: maxFrameBytes,
       itemBytes: maxItemBytes,
       unsettled: maxUnsettled,
-    } = limits as Record<string, number>
+    } = limits as unknown as Record<string, number>
     const yourId = (you as { id: string } | undefined)?.id
     return { item, result, status, tags, maxFrameBytes, maxItemBytes, maxUnsettled, yourId }
   }
@@ -225,7 +225,7 @@ function encode({ decoded }: FrameVector): Uint8Array {
         frameBytes: maxFrameBytes,
         itemBytes: maxItemBytes,
         unsettled: maxUnsettled,
-      } = value['limits'] as Record<string, number>
+      } = value['limits'] as unknown as Record<string, number>
       const limits = limitsFrom({ maxFrameBytes, maxItemBytes, maxUnsettled } as Record<string, number>)
       return frameOf(
         FrameType.WELCOME,

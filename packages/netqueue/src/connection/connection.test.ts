@@ -503,7 +503,7 @@ describe('P7, P11: duplexes of all kinds', () => {
       {
         source: silence(),
         sink: async (frames) => {
-          for await (const chunk of frames) await never(void chunk)
+          for await (const _ of frames) await never()
         },
       },
       'client',

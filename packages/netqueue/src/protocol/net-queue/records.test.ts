@@ -151,7 +151,7 @@ const control: fc.Arbitrary<Call> = fc.oneof(
 
 /** Items in a row may come as one message or as many. */
 function flat(messages: readonly Message[]): unknown[] {
-  return messages.flatMap((message) =>
+  return messages.flatMap((message): unknown =>
     message.type === 'items'
       ? message.payloads.map((bytes, index) => ({
           ...message,
