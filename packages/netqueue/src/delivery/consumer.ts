@@ -47,7 +47,7 @@ export abstract class Consumer<T, From extends Sender = Sender> implements Async
   async receive(options: WaitOptions = {}): Promise<Delivery<T, From>> {
     checkWait(options)
     this.#inbox.pulled({ polls: false })
-    return (this.#inbox.take() ?? (await this.#inbox.wait(options).delivery)) as Delivery<T, From>
+    return (this.#inbox.take() ?? (await this.#inbox.wait(options).promise)) as Delivery<T, From>
   }
 
   /** One item, which is settled when this resolves. A number is a timeout in milliseconds → `QUEUE_EMPTY`; `signal` → its reason. */

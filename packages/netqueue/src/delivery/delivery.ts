@@ -1,5 +1,5 @@
 import type { Outcome } from '../protocol/protocol.ts'
-import type { Linked } from './linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
 
 /** Who sent an item. */
 export interface Sender {
@@ -41,8 +41,8 @@ export class Delivery<T, From extends Sender = Sender> implements Linked {
   readonly attempt: number
   /** Whether the sender waits for a result: the item was given to `submit` or `map`. */
   readonly wantsResult: boolean
-  /** @internal */ previous: Linked = this
-  /** @internal */ next: Linked = this
+  /** @internal */ before: Linked = this
+  /** @internal */ after: Linked = this
   /** @internal */ readonly seq: number
   /** @internal */ readonly source: DeliverySource
   /** @internal The size of the item as it came. */ readonly bytes: number

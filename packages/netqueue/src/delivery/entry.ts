@@ -1,5 +1,5 @@
 import type { Pending } from '../queue/pending.ts'
-import type { Linked } from './linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
 
 /** One delivery that did not end an item's life. */
 export interface Attempt {
@@ -31,8 +31,8 @@ export interface Holder {
 
 /** An item on its way: from the call that put it until a receiver settled it. */
 export class Entry implements Linked {
-  previous: Linked = this
-  next: Linked = this
+  before: Linked = this
+  after: Linked = this
   readonly item: unknown
   readonly payload: Uint8Array
   /**

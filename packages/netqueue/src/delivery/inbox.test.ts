@@ -29,12 +29,12 @@ describe('readers', () => {
       wantsResult: false,
       payloads: ['1', '2'].map((text) => new TextEncoder().encode(text)),
     })
-    expect([await itemOf(first.delivery), await itemOf(second.delivery)]).toEqual([1, 2])
+    expect([await itemOf(first.promise), await itemOf(second.promise)]).toEqual([1, 2])
   })
 
   test('time out with QUEUE_EMPTY and leave nothing behind', async () => {
     const receiving = new Receiving()
-    const failure = failureOf(receiving.inbox.wait({ timeout: 50 }).delivery)
+    const failure = failureOf(receiving.inbox.wait({ timeout: 50 }).promise)
     expect(receiving.granted()).toMatchObject({ limit: 1 })
     receiving.env.advance(50)
     expect(await failure).toMatchObject({ code: 'QUEUE_EMPTY', limit: 'timeout', value: 50 })
@@ -49,19 +49,19 @@ describe('readers', () => {
     receiving.send(['a', 'b'])
     const first = receiving.take()
     receiving.take()
-    expect(await failureOf(receiving.inbox.wait({}).delivery)).toMatchObject({ code: 'UNSETTLED_LIMIT' })
+    expect(await failureOf(receiving.inbox.wait({}).promise)).toMatchObject({ code: 'UNSETTLED_LIMIT' })
     first.done()
     receiving.said()
     const next = receiving.inbox.wait({})
     receiving.send(['c'])
-    expect(await itemOf(next.delivery)).toBe('c')
+    expect(await itemOf(next.promise)).toBe('c')
   })
 
   test('get why no more items come', async () => {
     const receiving = new Receiving()
-    const waiting = failureOf(receiving.inbox.wait({}).delivery)
+    const waiting = failureOf(receiving.inbox.wait({}).promise)
     receiving.inbox.close(new Error('over'))
-    expect([await waiting, await failureOf(receiving.inbox.wait({}).delivery)]).toEqual([
+    expect([await waiting, await failureOf(receiving.inbox.wait({}).promise)]).toEqual([
       new Error('over'),
       new Error('over'),
     ])

@@ -1,11 +1,14 @@
 import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
+import { Waiter } from '../queue/waiter.ts'
 import type { Delivery } from './delivery.ts'
 import type { Intake } from './intake.ts'
-import { isLinked, LinkedList, unlink } from './linked-list.ts'
-import { Reader } from './reader.ts'
+
+/** One call that waits for an item. */
+export type Reader = Waiter<Delivery<unknown>>
 
 /** Someone who takes items when told that there are some, and says how many at once: a `process` with free slots. */
 export interface Standing {
@@ -114,7 +117,7 @@ export class Inbox {
 
   /** Waits for an item. `timeout` → `QUEUE_EMPTY`, `signal` → its reason, the end of the connection → why it ended. */
   wait(options: WaitOptions): Reader {
-    const reader: Reader = new Reader({
+    const reader: Reader = new Waiter({
       ...options,
       env: this.#init.env,
       timedOut: () =>
@@ -262,7 +265,7 @@ export class Inbox {
       const delivery = this.#next()
       if (delivery === undefined) return
       this.#take(reader)
-      reader.take(delivery)
+      reader.resolve(delivery)
     }
     for (const standing of this.#standing) if (this.#size > 0 && standing.demand > 0) standing.offer()
   }

@@ -62,7 +62,7 @@ describe('P6: credit', () => {
   test('that is left over is asked back once when its reader is gone', () => {
     const receiving = new Receiving()
     const reader = receiving.inbox.wait({})
-    reader.delivery.catch(() => {})
+    reader.promise.catch(() => {})
     receiving.said()
     receiving.inbox.leave(reader, new Error('left'))
     receiving.intake.shrink()
@@ -77,7 +77,7 @@ describe('P6: credit', () => {
   test('an item that crosses the request goes back unstarted', () => {
     const receiving = new Receiving()
     const reader = receiving.inbox.wait({})
-    reader.delivery.catch(() => {})
+    reader.promise.catch(() => {})
     receiving.said()
     receiving.inbox.leave(reader, new Error('left'))
     expect(receiving.said()).toEqual([['reclaim']])

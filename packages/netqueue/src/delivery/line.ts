@@ -3,7 +3,7 @@ import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { Entry } from './entry.ts'
 import type { Link } from './link.ts'
-import { LinkedList, unlink } from './linked-list.ts'
+import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { checkWaiting, nobodyFree } from './waiting.ts'
 
 export interface LineInit {

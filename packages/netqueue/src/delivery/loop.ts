@@ -1,7 +1,6 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Delivery } from './delivery.ts'
-import type { Inbox } from './inbox.ts'
-import type { Reader } from './reader.ts'
+import type { Inbox, Reader } from './inbox.ts'
 
 export interface LoopOptions {
   /** Ends the loop with the signal's reason; the current item goes back. */
@@ -67,7 +66,7 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
     const { inbox, signal } = this.#init
     this.#reader = inbox.wait({ signal })
     try {
-      const delivery = (await this.#reader.delivery) as Delivery<T>
+      const delivery = (await this.#reader.promise) as Delivery<T>
       if (this.#state === 'over') delivery.giveBack()
       else this.#taken = delivery
     } catch (error) {

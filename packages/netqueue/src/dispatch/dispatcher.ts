@@ -1,5 +1,5 @@
 import type { Entry } from '../delivery/entry.ts'
-import { LinkedList, unlink } from '../delivery/linked-list.ts'
+import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'

@@ -1,4 +1,6 @@
 import type { Entry } from '../delivery/entry.ts'
+import { LinkedList, unlink } from '../queue/linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
 
 /** A client as the dispatcher sees it. */
 export interface Candidate<C> {
@@ -16,11 +18,16 @@ export interface Candidate<C> {
   assign(entry: Entry): void
 }
 
-interface Node<C> {
-  candidate: Candidate<C>
-  level: number
-  previous: Node<C>
-  next: Node<C>
+/** A candidate in its place. */
+class Node<C> implements Linked {
+  before: Linked = this
+  after: Linked = this
+  level = 0
+  readonly candidate: Candidate<C>
+
+  constructor(candidate: Candidate<C>) {
+    this.candidate = candidate
+  }
 }
 
 /**
@@ -29,8 +36,8 @@ interface Node<C> {
  */
 export class FreeClients<C> {
   readonly #nodes: Map<Candidate<C>, Node<C>> = new Map()
-  /** One ring of nodes for each number of items in flight; its slot holds the first. */
-  readonly #levels: (Node<C> | undefined)[] = []
+  /** A list for each number of items in flight. */
+  readonly #levels: LinkedList<Node<C>>[] = []
   #lowest = 0
 
   get size(): number {
@@ -45,12 +52,8 @@ export class FreeClients<C> {
   leastBusy(accepts: (candidate: Candidate<C>) => boolean): Candidate<C> | undefined {
     this.#skipEmptyLevels()
     for (let level = this.#lowest; level < this.#levels.length; level += 1) {
-      const first = this.#levels[level]
-      let node = first
-      while (node !== undefined) {
-        if (accepts(node.candidate)) return node.candidate
-        node = node.next === first ? undefined : node.next
-      }
+      const node = this.#levels[level]?.find(({ candidate }) => accepts(candidate))
+      if (node !== undefined) return node.candidate
     }
     return undefined
   }
@@ -63,37 +66,25 @@ export class FreeClients<C> {
       return
     }
     if (isFree && node.level === candidate.inFlight) return
-    this.#unlink(node)
+    unlink(node)
     if (isFree) return this.#link(node, candidate.inFlight)
     this.#nodes.delete(candidate)
   }
 
   #add(candidate: Candidate<C>): void {
-    const node = { candidate, level: 0 } as Node<C>
+    const node = new Node(candidate)
     this.#nodes.set(candidate, node)
     this.#link(node, candidate.inFlight)
   }
 
   #link(node: Node<C>, level: number): void {
-    const first = this.#levels[level]
+    while (this.#levels.length <= level) this.#levels.push(new LinkedList())
+    this.#levels[level]?.push(node)
     node.level = level
-    node.next = first ?? node
-    node.previous = first?.previous ?? node
-    node.previous.next = node
-    node.next.previous = node
-    while (this.#levels.length < level) this.#levels.push(undefined)
-    this.#levels[level] = first ?? node
     this.#lowest = Math.min(this.#lowest, level)
   }
 
-  #unlink(node: Node<C>): void {
-    const { level, previous, next } = node
-    previous.next = next
-    next.previous = previous
-    if (this.#levels[level] === node) this.#levels[level] = next === node ? undefined : next
-  }
-
   #skipEmptyLevels(): void {
-    while (this.#lowest < this.#levels.length - 1 && this.#levels[this.#lowest] === undefined) this.#lowest += 1
+    while (this.#lowest < this.#levels.length - 1 && this.#levels[this.#lowest]?.first === undefined) this.#lowest += 1
   }
 }

@@ -1,8 +1,9 @@
 import { NetQueueError } from '../errors/errors.ts'
-import type { Line, Place } from './line.ts'
+import { unlink } from './linked-list.ts'
+import type { Linked, LinkedList } from './linked-list.ts'
 
-/** Someone who waits for an item. */
-export interface Taker<T> {
+/** Someone who waits for an item, and is not in line any more when it comes. */
+export interface Taker<T> extends Linked {
   take(item: T): void
   /** No item will come. */
   close(): void
@@ -10,7 +11,7 @@ export interface Taker<T> {
 
 /** What an iterator needs of its queue. */
 export interface Tap<T> {
-  readonly takers: Line<Taker<T>>
+  readonly takers: LinkedList<Taker<T>>
   readonly size: () => number
   readonly closed: () => boolean
   readonly shift: () => T
@@ -20,9 +21,10 @@ type Result<T> = IteratorResult<T, undefined>
 
 /** Takes items one by one. Holds nothing of the queue between two calls, so it can be dropped at any time. */
 export class QueueIterator<T> implements AsyncIterableIterator<T, undefined>, Taker<T> {
+  before: Linked = this
+  after: Linked = this
   readonly #tap: Tap<T>
   #resolve: ((result: Result<T>) => void) | undefined
-  #place: Place<Taker<T>> | undefined
   #done = false
 
   constructor(tap: Tap<T>) {
@@ -38,14 +40,14 @@ export class QueueIterator<T> implements AsyncIterableIterator<T, undefined>, Ta
     if (this.#tap.closed()) return Promise.resolve({ done: true, value: undefined })
     return new Promise((resolve) => {
       this.#resolve = resolve
-      this.#place = this.#tap.takers.join(this)
+      this.#tap.takers.push(this)
     })
   }
 
   /** Ends this iterator, and the `next()` that waits. The queue and what is in it stay as they are. */
   return(): Promise<Result<T>> {
     this.#done = true
-    if (this.#place !== undefined) this.#tap.takers.leave(this.#place)
+    unlink(this)
     this.close()
     return Promise.resolve({ done: true, value: undefined })
   }
@@ -65,7 +67,6 @@ export class QueueIterator<T> implements AsyncIterableIterator<T, undefined>, Ta
   #settle(result: Result<T>): void {
     const resolve = this.#resolve
     this.#resolve = undefined
-    this.#place = undefined
     resolve?.(result)
   }
 }

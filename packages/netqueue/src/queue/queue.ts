@@ -3,12 +3,13 @@ import type { Env } from '../env/env.ts'
 import { host } from '../env/host.ts'
 import { checkInteger, checkOneOf } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { Line } from './line.ts'
-import { Pending, checkWait } from './pending.ts'
-import type { WaitOptions } from './pending.ts'
+import { LinkedList } from './linked-list.ts'
+import { checkWait } from './pending.ts'
+import type { PendingInit, WaitOptions } from './pending.ts'
 import { QueueIterator } from './queue-iterator.ts'
 import type { Taker } from './queue-iterator.ts'
 import { Ring } from './ring.ts'
+import { Waiter } from './waiter.ts'
 
 /** What `put` does when the queue is full: wait for room, reject with `QUEUE_FULL`, or drop an item and resolve. */
 export type Overflow = 'wait' | 'reject' | 'drop-oldest' | 'drop-newest'
@@ -24,9 +25,25 @@ export interface QueueOptions {
   env?: Env
 }
 
-interface Putter<T> {
-  item: T
-  pending: Pending<void>
+/** A `put` that waits for room. */
+class Putter<T> extends Waiter<void> {
+  readonly item: T
+
+  constructor(item: T, init: PendingInit) {
+    super(init)
+    this.item = item
+  }
+}
+
+/** A `get` that waits for an item. */
+class Getter<T> extends Waiter<T> implements Taker<T> {
+  take(item: T): void {
+    this.resolve(item)
+  }
+
+  close(): void {
+    this.reject(queueClosed())
+  }
 }
 
 /** One promise for every put that need not wait. */
@@ -46,9 +63,9 @@ export class Queue<T> implements AsyncIterable<T> {
   readonly #env: Env
   readonly #ring = new Ring<T>()
   /** Not empty only while the ring is empty. */
-  readonly #takers = new Line<Taker<T>>()
+  readonly #takers = new LinkedList<Taker<T>>()
   /** Not empty only while the ring is full. */
-  readonly #putters = new Line<Putter<T>>()
+  readonly #putters = new LinkedList<Putter<T>>()
   #closed = false
   #dropped = 0
 
@@ -128,7 +145,7 @@ export class Queue<T> implements AsyncIterable<T> {
   close(): void {
     this.#closed = true
     for (let putter = this.#putters.shift(); putter !== undefined; putter = this.#putters.shift())
-      putter.pending.reject(queueClosed())
+      putter.reject(queueClosed())
     for (let taker = this.#takers.shift(); taker !== undefined; taker = this.#takers.shift()) taker.close()
   }
 
@@ -159,7 +176,7 @@ export class Queue<T> implements AsyncIterable<T> {
     const putter = this.#putters.shift()
     if (putter === undefined) return item
     this.#ring.push(putter.item)
-    putter.pending.resolve()
+    putter.resolve()
     return item
   }
 
@@ -173,20 +190,15 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   #waitForRoom(item: T, options: WaitOptions = {}): Promise<void> {
-    const withdrawn = (): void => this.#putters.leave(place)
-    const pending = new Pending<void>({ ...options, env: this.#env, timedOut: () => this.#full(), withdrawn })
-    const place = this.#putters.join({ item, pending })
-    return pending.promise
+    const putter = new Putter<T>(item, { ...options, env: this.#env, timedOut: () => this.#full() })
+    this.#putters.push(putter)
+    return putter.promise
   }
 
   #waitForItem(options: WaitOptions): Promise<T> {
-    const withdrawn = (): void => this.#takers.leave(place)
-    const pending = new Pending<T>({ ...options, env: this.#env, timedOut: () => empty(options.timeout), withdrawn })
-    const place = this.#takers.join({
-      take: (item) => pending.resolve(item),
-      close: () => pending.reject(queueClosed()),
-    })
-    return pending.promise
+    const getter = new Getter<T>({ ...options, env: this.#env, timedOut: () => empty(options.timeout) })
+    this.#takers.push(getter)
+    return getter.promise
   }
 
   #full(): NetQueueError {

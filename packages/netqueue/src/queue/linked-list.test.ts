@@ -4,8 +4,8 @@ import { isLinked, LinkedList, unlink } from './linked-list.ts'
 import type { Linked } from './linked-list.ts'
 
 class Node implements Linked {
-  previous: Linked = this
-  next: Linked = this
+  before: Linked = this
+  after: Linked = this
   readonly name: string
 
   constructor(name: string) {
@@ -34,15 +34,21 @@ describe('a linked list', () => {
     expect(list.first).toBeUndefined()
   })
 
-  test('lets a member leave from the middle, once and again', () => {
-    const [first, second] = [new Node('a'), new Node('b')]
-    const list = listOf()
-    for (const node of [first, second]) list.push(node)
-    unlink(first)
-    unlink(first)
-    expect(isLinked(first)).toBe(false)
-    expect(isLinked(second)).toBe(true)
-    expect(namesOf(list)).toBe('b')
+  test.each([
+    ['first', 'a', 'bc'],
+    ['one in the middle', 'b', 'ac'],
+    ['last', 'c', 'ab'],
+  ])('lets the %s leave, once and again', (_which, name, rest) => {
+    const list = listOf('a', 'b', 'c')
+    const leaving = list.find((node) => node.name === name) as Node
+    for (let times = 0; times < 2; times += 1) unlink(leaving)
+    expect([isLinked(leaving), namesOf(list)]).toEqual([false, rest])
+  })
+
+  test('find() gives the first that matches, or nothing', () => {
+    const list = listOf('a', 'b', 'c')
+    expect(list.find(({ name }) => name > 'a')?.name).toBe('b')
+    expect([list.find(({ name }) => name > 'c'), listOf().find(() => true)]).toEqual([undefined, undefined])
   })
 
   test('prepend() moves all members of another in front, and leaves the other empty and usable', () => {
