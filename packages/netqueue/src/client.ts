@@ -1,4 +1,5 @@
 import type { Sink, Source } from 'it-stream-types'
+import { Attempt } from './attempt.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { Connection } from './connection/connection.ts'
 import { Consumer } from './delivery/consumer.ts'
@@ -22,7 +23,7 @@ import { limitsFrom } from './options/limits.ts'
 import { silent } from './options/logger.ts'
 import type { Logger } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
-import { checkWait, Pending } from './queue/pending.ts'
+import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
 import type { ByteDuplex } from './transport/index.ts'
@@ -39,36 +40,20 @@ export async function connect<In = unknown, Out = unknown>(
   const { env = host, connectTimeoutMs = 10_000, signal, transports = defaultTransports } = options
   checkMs('connectTimeoutMs', connectTimeoutMs)
   signal?.throwIfAborted()
-  const attempt = new AbortController()
   const name = typeof address === 'string' ? address : (address.remoteAddress ?? 'the duplex')
-  const opened = new Pending<Client<In, Out>>({
-    env,
-    signal,
-    timeout: connectTimeoutMs,
-    timedOut: () => connectTimedOut(name, connectTimeoutMs),
-    withdrawn: () => attempt.abort(new NetQueueError('CLOSED', 'The attempt was given up')),
-  })
-  const begin = async (): Promise<Client<In, Out>> => {
+  const attempt = new Attempt<Client<In, Out>>({ env, name, connectTimeoutMs, signal })
+  return attempt.run(async () => {
     const duplex =
       typeof address === 'string'
         ? await chooseTransport(address, transports).connect(address, { ...options, signal: attempt.signal })
         : address
     try {
-      return new Client<In, Out>(duplex, options, { opened, signal: attempt.signal })
+      return new Client<In, Out>(duplex, options, attempt)
     } catch (error) {
       if (duplex !== address) duplex.abort?.(error as Error)
       throw error
     }
-  }
-  begin().catch((error: unknown) => opened.reject(error))
-  return opened.promise
-}
-
-interface Attempt<In, Out> {
-  /** Waits for the introductions. */
-  opened: Pending<Client<In, Out>>
-  /** Fires when nobody waits for them any more. */
-  signal: AbortSignal
+  })
 }
 
 /** One connection to a server: takes items from it, by {@link Consumer}, and puts items to it. */
@@ -97,7 +82,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
   #resolveEnded!: (closed: Closed<Out>) => void
 
   /** @internal Use {@link connect}. */
-  constructor(duplex: ByteDuplex, options: ClientOptions<In, Out>, attempt: Attempt<In, Out>) {
+  constructor(duplex: ByteDuplex, options: ClientOptions<In, Out>, attempt: Attempt<Client<In, Out>>) {
     const {
       env = host,
       prefetch = 1,
@@ -306,13 +291,13 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     if (this.#state !== 'connected') throw this.#error ?? closedError()
   }
 
-  #owner({ opened }: Attempt<In, Out>): LinkOwner {
+  #owner(attempt: Attempt<Client<In, Out>>): LinkOwner {
     return {
       opened: (link) => {
         this.#serverStatus = link.peer?.status
         this.#logger.debug({ client: this.#id, server: link.id }, 'connected')
         link.ping()
-        opened.resolve(this)
+        attempt.opened(this)
       },
       changed: () => {
         this.#line.advance()
@@ -330,7 +315,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
         this.#closing ??= this.#close(Number.POSITIVE_INFINITY, '')
       },
       closed: (link, error, { sent, queued }) => {
-        opened.reject(error === undefined || error.code === 'CONNECTION_LOST' ? notOpened(error) : error)
+        attempt.closed(error)
         // A server that said goodbye keeps what it received; one that was lost may be gone with it.
         const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
         this.#ended(error, [...unknown, ...queued])
@@ -358,13 +343,3 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
 }
 
 const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })
-
-function connectTimedOut(name: string, connectTimeoutMs: number): NetQueueError {
-  const message = `No connection to ${name} within ${connectTimeoutMs} ms (connectTimeoutMs)`
-  return new NetQueueError('CONNECT_FAILED', message, { limit: 'connectTimeoutMs', value: connectTimeoutMs })
-}
-
-function notOpened(cause: NetQueueError | undefined): NetQueueError {
-  const why = cause === undefined ? 'the peer left before it introduced itself' : cause.message
-  return new NetQueueError('CONNECT_FAILED', `The connection was not opened: ${why}`, { cause })
-}
