@@ -25,6 +25,7 @@ import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
+import { giveToEach, isSeveral } from './recipients.ts'
 import type { ServerClient } from './server-client.ts'
 import type {
   PutOptions,
@@ -203,15 +204,14 @@ export class Server<Item = unknown, Result = unknown>
   async put(item: Item, { to, except, ...wait }: PutOptions = {}): Promise<void> {
     checkWait(wait)
     const payload = this.#encode(item)
-    if (to === 'all' || isList(to)) {
-      const clients = (to === 'all' ? this.clients : to).filter((client) => except?.includes(client) !== true)
-      const given = clients.map((client) => this.#putTo(client, new Entry(item, payload), wait))
-      return assertAllGiven(clients, await Promise.allSettled(given))
+    const give = (client?: ServerClient): Promise<void> => this.#put(new Entry(item, payload), client, wait)
+    if (isSeveral(to)) {
+      const clients = to === 'all' ? this.clients : to
+      return giveToEach(except === undefined ? clients : clients.filter((client) => !except.includes(client)), give)
     }
     if (except !== undefined)
       throw new TypeError("Expected `except` to come with `to: 'all'` or with a list of clients")
-    if (to !== undefined) return this.#putTo(to, new Entry(item, payload), wait)
-    await this.#backlog.put(new Entry(item, payload), wait)
+    await give(to)
   }
 
   /**
@@ -315,8 +315,8 @@ export class Server<Item = unknown, Result = unknown>
     return encodeWithin(this.#codec, item, this.#limits.maxItemBytes)
   }
 
-  async #putTo(client: ServerClient, entry: Entry, wait: WaitOptions): Promise<void> {
-    this.#address(entry, client)
+  async #put(entry: Entry, to: ServerClient | undefined, wait: WaitOptions): Promise<void> {
+    if (to !== undefined) this.#address(entry, to)
     await this.#backlog.put(entry, wait)
   }
 
@@ -359,20 +359,4 @@ const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The server
 
 function listenerFailed(cause: unknown): NetQueueError {
   return new NetQueueError('LISTEN_FAILED', 'The listener failed: nobody can connect any more', { cause })
-}
-
-const isList = (to: PutOptions['to']): to is readonly ServerClient[] => Array.isArray(to)
-
-/** Throws for those who were not given an item that was meant for each of them. */
-function assertAllGiven(clients: readonly ServerClient[], outcomes: readonly PromiseSettledResult<void>[]): void {
-  const errors = outcomes.map((outcome) =>
-    outcome.status === 'rejected' ? { reason: outcome.reason as unknown } : undefined,
-  )
-  const undone = clients.filter((_client, index) => errors[index] !== undefined).map(({ id }) => id)
-  const first = errors.find((error) => error !== undefined)
-  if (first === undefined) return
-  const { reason } = first
-  if (!(reason instanceof NetQueueError)) throw reason
-  const message = `${undone.length} of ${clients.length} clients were not given the item: ${reason.message}`
-  throw new NetQueueError(reason.code, message, { undone, cause: reason })
 }
