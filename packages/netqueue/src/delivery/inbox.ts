@@ -5,16 +5,10 @@ import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import { Waiter } from '../queue/waiter.ts'
 import type { Delivery } from './delivery.ts'
+import { Demand } from './demand.ts'
+import type { Reader, Standing } from './demand.ts'
 import type { Intake } from './intake.ts'
-
-/** One call that waits for an item. */
-export type Reader = Waiter<Delivery<unknown>>
-
-/** Someone who takes items when told that there are some, and says how many at once: a `process` with free slots. */
-export interface Standing {
-  readonly demand: number
-  offer(): void
-}
+import { UnreadWatch } from './unread-watch.ts'
 
 export interface InboxInit {
   env: Env
@@ -25,31 +19,27 @@ export interface InboxInit {
   warn: (error: NetQueueError) => void
 }
 
-/** How long what waits may go unread before it is reported. */
-const UNREAD_MS = 5_000
-
 /** What was received and is not handed out yet, from one peer or from many, and those who wait for it. */
 export class Inbox {
   readonly #init: InboxInit
   readonly #waiting: LinkedList<Delivery<unknown>> = new LinkedList()
-  readonly #readers: LinkedList<Reader> = new LinkedList()
-  readonly #standing: Set<Standing> = new Set()
+  readonly #demand: Demand = new Demand()
+  readonly #watch: UnreadWatch
   readonly #intakes: Set<Intake> = new Set()
   /** Items that are ours to try again, until they are. */
   readonly #retries: Map<Delivery<unknown>, Timer> = new Map()
   #size = 0
-  #readerCount = 0
-  #loops = 0
-  /** Somebody takes items one by one: `get` and its like make no loop, but the next call is expected. */
-  #isPulled = false
-  /** Somebody asks without waiting, and needs an item to be on its way between the calls. */
-  #isPolled = false
-  #wasRead = false
-  #unread: Timer | undefined
   #end: { error: Error } | undefined
 
   constructor(init: InboxInit) {
+    const { env, warn } = init
     this.#init = init
+    this.#watch = new UnreadWatch({
+      env,
+      warn,
+      size: () => this.#size,
+      isAttended: () => this.#demand.isPresent,
+    })
   }
 
   /** Items that wait. */
@@ -59,13 +49,9 @@ export class Inbox {
 
   /** Items that each peer may have waiting here now. */
   get slots(): number {
-    if (!this.#isConsumed || this.#end !== undefined) return 0
+    if (!this.#demand.isAny || this.#end !== undefined) return 0
     const { prefetch, countReaders } = this.#init
-    if (!countReaders) return prefetch
-    let readers = this.#readerCount
-    if (this.#standing.size > 0) for (const { demand } of this.#standing) readers += demand
-    // Whoever asked without waiting is one of those who wait now, if any do.
-    return Math.max(readers, this.#isPolled ? 1 : 0) + prefetch - 1
+    return countReaders ? this.#demand.items + prefetch - 1 : prefetch
   }
 
   /** Why no more items will come, once that is so. */
@@ -85,17 +71,15 @@ export class Inbox {
   offer(delivery: Delivery<unknown>): void {
     this.#waiting.push(delivery)
     this.#size += 1
-    if ((!this.#isConsumed || this.#end !== undefined) && !delivery.source.isKept) return this.#giveBack(delivery)
-    this.#serve()
-    this.#watch()
+    if ((!this.#demand.isAny || this.#end !== undefined) && !delivery.source.isKept) return this.#giveBack(delivery)
+    this.#arrived()
   }
 
   /** Takes back one that was not seen by whoever took it. */
   restore(delivery: Delivery<unknown>): void {
     this.#waiting.unshift(delivery)
     this.#size += 1
-    this.#serve()
-    this.#watch()
+    this.#arrived()
   }
 
   /** Offers an item again after a while; when no more items come, at once. */
@@ -132,8 +116,7 @@ export class Inbox {
       reader.reject(refusal)
       return reader
     }
-    this.#readers.push(reader)
-    this.#readerCount += 1
+    this.#demand.join(reader)
     this.#grantAll()
     return reader
   }
@@ -160,7 +143,7 @@ export class Inbox {
       this.pulled({ polls: true })
       return true
     } catch (reason) {
-      this.#stopPulling()
+      this.#demand.expectNobody()
       if (reason === isLate) return false
       throw reason
     } finally {
@@ -169,24 +152,24 @@ export class Inbox {
   }
 
   beginLoop(): void {
-    this.#loops += 1
+    this.#demand.loops += 1
     this.#grantAll()
   }
 
   endLoop(): void {
-    this.#loops -= 1
-    if (this.#loops === 0) this.#stopPulling()
+    this.#demand.loops -= 1
+    if (this.#demand.loops === 0) this.#demand.expectNobody()
     this.#shrink()
   }
 
   stand(standing: Standing): void {
-    this.#standing.add(standing)
+    this.#demand.standing.add(standing)
     this.#grantAll()
     this.#serve()
   }
 
   unstand(standing: Standing): void {
-    if (this.#standing.delete(standing)) this.#shrink()
+    if (this.#demand.standing.delete(standing)) this.#shrink()
   }
 
   /** A standing reader wants more than before. */
@@ -196,10 +179,7 @@ export class Inbox {
 
   /** Somebody takes items without a loop, or asks without waiting: room is kept for the next call. */
   pulled({ polls }: { polls: boolean }): void {
-    if (this.#isPulled && (this.#isPolled || !polls)) return
-    this.#isPulled = true
-    this.#isPolled ||= polls
-    this.#grantAll()
+    if (this.#demand.expect({ polls })) this.#grantAll()
   }
 
   /** Takes one item out of the middle; `false` when it was handed out. */
@@ -220,29 +200,26 @@ export class Inbox {
   /** No more items will come. What waits can still be taken; whoever waits for more is told why there is none. */
   close(error: Error): void {
     if (this.#end !== undefined) return
+    const demand = this.#demand
     this.#end = { error }
-    this.#unwatch()
+    this.#watch.end()
     for (const [delivery, timer] of this.#retries) {
       timer.cancel()
       this.offer(delivery)
     }
     this.#retries.clear()
-    for (const reader of this.#readers) {
-      this.#take(reader)
+    for (let { reader } = demand; reader !== undefined; reader = demand.reader) {
+      demand.leave(reader)
       reader.reject(error)
     }
-    for (const standing of this.#standing) standing.offer()
+    for (const standing of demand.standing) standing.offer()
     for (const intake of this.#intakes) intake.shrink()
-  }
-
-  get #isConsumed(): boolean {
-    return this.#loops > 0 || this.#standing.size > 0 || this.#readerCount > 0 || this.#isPulled
   }
 
   #next(): Delivery<unknown> | undefined {
     for (let delivery = this.#waiting.first; delivery !== undefined; delivery = this.#waiting.first) {
       this.#left(delivery)
-      this.#wasRead = true
+      this.#watch.read()
       if (isReadable(delivery)) return delivery
     }
     return undefined
@@ -252,7 +229,7 @@ export class Inbox {
     unlink(delivery)
     this.#size -= 1
     delivery.source.left()
-    if (this.#size === 0) this.#unwatch()
+    if (this.#size === 0) this.#watch.end()
   }
 
   #giveBack(delivery: Delivery<unknown>): void {
@@ -260,26 +237,27 @@ export class Inbox {
     delivery.giveBack()
   }
 
+  /** Something came: whoever waits gets it; what is left waits, and is watched. */
+  #arrived(): void {
+    this.#serve()
+    if (this.#size > 0 && this.#end === undefined) this.#watch.begin()
+  }
+
   #serve(): void {
-    for (let reader = this.#readers.first; reader !== undefined; reader = this.#readers.first) {
+    const demand = this.#demand
+    for (let { reader } = demand; reader !== undefined; reader = demand.reader) {
       const delivery = this.#next()
       if (delivery === undefined) return
-      this.#take(reader)
+      demand.leave(reader)
       reader.resolve(delivery)
     }
-    for (const standing of this.#standing) if (this.#size > 0 && standing.demand > 0) standing.offer()
+    for (const standing of demand.standing) if (this.#size > 0 && standing.demand > 0) standing.offer()
   }
 
   #leave(reader: Reader): void {
-    if (!isLinked(reader)) return
-    this.#take(reader)
-    this.#stopPulling()
+    if (!this.#demand.leave(reader)) return
+    this.#demand.expectNobody()
     this.#shrink()
-  }
-
-  #take(reader: Reader): void {
-    unlink(reader)
-    this.#readerCount -= 1
   }
 
   #refusal(): Error | undefined {
@@ -293,38 +271,14 @@ export class Inbox {
     )
   }
 
-  #stopPulling(): void {
-    this.#isPulled = false
-    this.#isPolled = false
-  }
-
   /** Somebody stopped reading: nobody left means that what waits goes back, and unused credit is asked back. */
   #shrink(): void {
-    if (!this.#isConsumed) this.handBack()
+    if (!this.#demand.isAny) this.handBack()
     for (const intake of this.#intakes) intake.shrink()
   }
 
   #grantAll(): void {
     for (const intake of this.#intakes) intake.grant()
-  }
-
-  #watch(): void {
-    if (this.#size === 0 || this.#unread !== undefined || this.#end !== undefined) return
-    this.#wasRead = false
-    this.#unread = this.#init.env.setTimer(() => this.#reportUnread(), UNREAD_MS, { background: true })
-  }
-
-  #unwatch(): void {
-    this.#unread?.cancel()
-    this.#unread = undefined
-  }
-
-  #reportUnread(): void {
-    this.#unread = undefined
-    const isRead = this.#wasRead || this.#loops > 0 || this.#readerCount > 0 || this.#standing.size > 0
-    if (isRead) return this.#watch()
-    const message = `${this.#size} items have waited for a reader for ${UNREAD_MS} ms; nobody else gets them meanwhile`
-    this.#init.warn(new NetQueueError('INBOX_UNREAD', message, { value: this.#size }))
   }
 }
 

@@ -1,6 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Delivery } from './delivery.ts'
-import type { Inbox, Reader } from './inbox.ts'
+import type { Reader } from './demand.ts'
+import type { Inbox } from './inbox.ts'
 
 export interface LoopOptions {
   /** Ends the loop with the signal's reason; the current item goes back. */

@@ -2,7 +2,8 @@ import PQueue from 'p-queue'
 import { checkFunction, checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Delivery, Sender } from './delivery.ts'
-import type { Inbox, Standing } from './inbox.ts'
+import type { Standing } from './demand.ts'
+import type { Inbox } from './inbox.ts'
 
 /** Works on one item. What it returns answers `submit` and `map`; when it throws, they reject, and an item that was put is released. */
 export type Handler<T, R, From extends Sender = Sender> = (item: T, delivery: Delivery<T, From>) => R | PromiseLike<R>
