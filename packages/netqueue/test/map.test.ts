@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import type { Client, Handler, MapOutcome } from '../src/index.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
+import { Numbers } from './support/numbers.ts'
 import { failureOf } from './support/outcome.ts'
 
 /** Works on items one by one when told to. */
@@ -38,25 +39,6 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   return all
 }
 
-/** Counts what is taken from it, and knows whether it was left. */
-class Source implements AsyncIterable<string> {
-  taken = 0
-  isLeft = false
-  readonly #end: number
-
-  constructor(end: number) {
-    this.#end = end
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
-    try {
-      while (this.taken < this.#end) yield String(this.taken++)
-    } finally {
-      this.isLeft = true
-    }
-  }
-}
-
 describe('P1: server.map', () => {
   test('yields the results in the order of the source, whichever is ready first', async () => {
     await using place = new Place()
@@ -87,7 +69,7 @@ describe('P1: server.map', () => {
   test('does nothing before the first result is asked for', async () => {
     await using place = new Place()
     const server = await place.listen()
-    const source = new Source(3)
+    const source = new Numbers(3)
     server.map(source)
     await rest()
     expect(source.taken).toBe(0)
@@ -105,7 +87,7 @@ describe('P1: server.map', () => {
   test('a failure ends it at once, cancels what is at work and leaves the source', async () => {
     await using place = new Place()
     const server = await place.listen()
-    const source = new Source(Number.POSITIVE_INFINITY)
+    const source = new Numbers(Number.POSITIVE_INFINITY)
     const cancelled: string[] = []
     await working(place, (item, { signal }) => {
       if (item === '3') throw Object.assign(new Error('no'), { code: 'BAD_ITEM' })
@@ -169,7 +151,7 @@ describe('P1: server.map', () => {
   test('whose reader breaks cancels the rest and leaves the source', async () => {
     await using place = new Place()
     const server = await place.listen()
-    const source = new Source(Number.POSITIVE_INFINITY)
+    const source = new Numbers(Number.POSITIVE_INFINITY)
     const { held, cancelled } = await worker(place)
     const reading = (async () => {
       for await (const result of server.map(source, { window: 5 })) return result
@@ -229,7 +211,7 @@ describe('P1: server.map', () => {
     const server = await place.listen()
     const { held, cancelled } = await worker(place)
     const controller = new AbortController()
-    const source = new Source(Number.POSITIVE_INFINITY)
+    const source = new Numbers(Number.POSITIVE_INFINITY)
     const failure = failureOf(collect(server.map(source, { window: 3, signal: controller.signal })))
     await until(() => held.size === 3)
     const reason = new Error('enough')
@@ -246,7 +228,7 @@ describe('P1: server.map', () => {
     await using place = new Place()
     const server = await place.listen()
     await working(place, (item) => item)
-    const source = new Source(Number.POSITIVE_INFINITY)
+    const source = new Numbers(Number.POSITIVE_INFINITY)
     const results = server.map(source, { window: 7 })
     expect((await results.next()).value).toBe('0')
     await rest()
@@ -263,7 +245,7 @@ describe('P1: server.map', () => {
       made += 1
       return kilobyte.repeat(1_023)
     })
-    const source = new Source(200)
+    const source = new Numbers(200)
     const results = server.map(source, { window: 200 })
     await results.next()
     for (let rounds = 0; rounds < 20; rounds += 1) await rest()
@@ -283,7 +265,7 @@ describe('P1: server.map', () => {
   test('ends with CLOSED when the server closes', async () => {
     await using place = new Place()
     const server = await place.listen()
-    const failure = failureOf(collect(server.map(new Source(Number.POSITIVE_INFINITY))))
+    const failure = failureOf(collect(server.map(new Numbers(Number.POSITIVE_INFINITY))))
     await rest()
     await server.close()
     expect(await failure).toMatchObject({ code: 'CLOSED', delivered: 'no' })

@@ -6,29 +6,11 @@ import { describe, expect, test } from 'vitest'
 
 import { connect, listen } from '../src/index.ts'
 import { Place, rest, until } from './support/nodes.ts'
+import { Numbers } from './support/numbers.ts'
 import { failureOf } from './support/outcome.ts'
 
 async function* upper(jobs: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const job of jobs) yield job.toUpperCase()
-}
-
-/** Numbers as text, and how many of them were taken. */
-class Numbers implements AsyncIterable<string> {
-  taken = 0
-  isLeft = false
-  readonly #end: number
-
-  constructor(end: number) {
-    this.#end = end
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
-    try {
-      while (this.taken < this.#end) yield String(this.taken++)
-    } finally {
-      this.isLeft = true
-    }
-  }
 }
 
 async function take<T>(source: AsyncIterable<T>, count: number): Promise<T[]> {
