@@ -10,6 +10,7 @@ import type { DeliverySource, Sender } from './delivery.ts'
 import { failureOf } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { GivenBack } from './given-back.ts'
+import { Grants } from './grants.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
@@ -51,6 +52,7 @@ const MAX_PINNED_FACTOR = 4
 export class Intake implements DeliverySource {
   readonly #init: IntakeInit
   readonly #credit: Credit
+  readonly #grants: Grants
   readonly #unsettled: Unsettled<Delivery<unknown>> = new Unsettled()
   readonly #settles: Settles
   readonly #givenBack: GivenBack = new GivenBack()
@@ -62,15 +64,12 @@ export class Intake implements DeliverySource {
   /** Set when the peer is gone: its items were lost to us, or kept because nobody else has them. */
   #end: 'lost' | 'kept' | undefined
   #waiting = 0
-  /** The peer is to hear where we are, whether or not there is anything to grant. */
-  #isReportDue = false
-  #reports = false
-  #reclaim: 'no' | 'due' | 'asked' = 'no'
 
   constructor(init: IntakeInit) {
     this.#init = init
     this.#maxResultBytes = init.limits.maxItemBytes
     this.#credit = new Credit(init.limits)
+    this.#grants = new Grants({ credit: this.#credit, room: () => this.#room, wake: init.wake })
     this.#settles = new Settles(init.lastOrdinal)
   }
 
@@ -103,13 +102,12 @@ export class Intake implements DeliverySource {
     this.#isCredited = isCredited
     this.#isTyped = isTyped
     this.#isOpen = true
-    this.#report()
+    this.#grants.open({ isCredited })
   }
 
   /** The peer waits to hear that we received what it sent: it is told each time from now on. */
   acknowledge(): void {
-    this.#reports = true
-    this.#report()
+    this.#grants.reportAll()
   }
 
   items({ first, attempt, wantsResult, payloads }: Extract<Message, { type: 'items' }>): void {
@@ -127,15 +125,12 @@ export class Intake implements DeliverySource {
         }),
       )
     }
-    if (this.#reports) this.#report()
-    else this.grant()
+    this.#grants.arrived()
   }
 
   released(range: Extract<Message, { type: 'released' }>): void {
     this.#credit.skip(range)
-    this.#reclaim = 'no'
-    if (this.#reports) this.#report()
-    else this.grant()
+    this.#grants.released()
   }
 
   /** The sender gave an item up: one that waits is gone, a handler's signal fires and its slot stays taken until it settles. */
@@ -157,14 +152,12 @@ export class Intake implements DeliverySource {
 
   /** Raises the peer's credit to what there is room for; small steps wait until they add up. */
   grant(): void {
-    if (this.#grants && this.#credit.isDue(this.#room)) this.#init.wake()
+    this.#grants.grant()
   }
 
   /** Asks unused credit back: whoever it was granted for is gone. */
   shrink(): void {
-    if (!this.#grants || this.#reclaim !== 'no' || !this.#credit.isExcessive(this.#room)) return
-    this.#reclaim = 'due'
-    this.#init.wake()
+    this.#grants.shrink()
   }
 
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean {
@@ -213,15 +206,7 @@ export class Intake implements DeliverySource {
   }
 
   fillControl(writer: Writer): void {
-    if (this.#reclaim === 'due') {
-      this.#reclaim = 'asked'
-      writer.reclaim()
-    }
-    const room = this.#room
-    if (!this.#isReportDue && !(this.#grants && this.#credit.isDue(room))) return
-    this.#isReportDue = false
-    this.#credit.raise(room)
-    writer.credit(this.#credit.limit, this.#credit.byteLimit, this.#credit.received)
+    this.#grants.fill(writer)
   }
 
   /** Writes the settles that do not overtake an item of ours that is not on the wire yet. */
@@ -253,6 +238,7 @@ export class Intake implements DeliverySource {
    */
   close(reason: Error, { keep }: { keep: boolean }): void {
     this.#end = keep ? 'kept' : 'lost'
+    this.#grants.close()
     if (keep) return this.#keepGivenBack()
     for (const delivery of this.#unsettled.takeAll()) {
       this.#init.inbox.withdraw(delivery)
@@ -260,21 +246,11 @@ export class Intake implements DeliverySource {
     }
   }
 
-  /** Whether credit means anything to the peer now. */
-  get #grants(): boolean {
-    return this.#isOpen && this.#isCredited && this.#end === undefined
-  }
-
   get #room(): Room {
     const { inbox, limits } = this.#init
     const { slots } = inbox
     const items = Math.min(slots - this.#waiting, limits.maxUnsettled - this.#unsettled.size)
     return { items: Math.max(0, items), window: slots, isDry: this.#waiting === 0 }
-  }
-
-  #report(): void {
-    this.#isReportDue = true
-    this.#init.wake()
   }
 
   #enter(delivery: Delivery<unknown>): void {

@@ -1,0 +1,87 @@
+import type { Writer } from '../protocol/protocol.ts'
+import type { Credit, Room } from './credit.ts'
+
+export interface GrantsInit {
+  credit: Credit
+  room: () => Room
+  wake: () => void
+}
+
+/** What a sender is told of our room: credit as there is some, how far we are, and that unused credit is asked back. */
+export class Grants {
+  readonly #init: GrantsInit
+  /** Whether credit means anything to the sender now. */
+  #isOpen = false
+  /** The sender is to hear how far we are, whether or not there is anything to grant. */
+  #isReportDue = false
+  /** It is to hear of each arrival. */
+  #reportsAll = false
+  #reclaim: 'no' | 'due' | 'asked' = 'no'
+
+  constructor(init: GrantsInit) {
+    this.#init = init
+  }
+
+  open({ isCredited }: { isCredited: boolean }): void {
+    this.#isOpen = isCredited
+    this.report()
+  }
+
+  /** The sender is gone. */
+  close(): void {
+    this.#isOpen = false
+  }
+
+  report(): void {
+    this.#isReportDue = true
+    this.#init.wake()
+  }
+
+  /** The sender waits to hear that we received what it sent: it is told each time from now on. */
+  reportAll(): void {
+    this.#reportsAll = true
+    this.report()
+  }
+
+  /** Something came from the sender. */
+  arrived(): void {
+    if (this.#reportsAll) this.report()
+    else this.grant()
+  }
+
+  /** The sender gave unused credit back. */
+  released(): void {
+    this.#reclaim = 'no'
+    this.arrived()
+  }
+
+  /** Raises the credit to what there is room for; small steps wait until they add up. */
+  grant(): void {
+    if (this.#isDue(this.#init.room())) this.#init.wake()
+  }
+
+  /** Asks unused credit back: whoever it was granted for is gone. */
+  shrink(): void {
+    const { credit, room, wake } = this.#init
+    if (!this.#isOpen || this.#reclaim !== 'no' || !credit.isExcessive(room())) return
+    this.#reclaim = 'due'
+    wake()
+  }
+
+  fill(writer: Writer): void {
+    if (this.#reclaim === 'due') {
+      this.#reclaim = 'asked'
+      writer.reclaim()
+    }
+    const { credit } = this.#init
+    const room = this.#init.room()
+    if (!this.#isReportDue && !this.#isDue(room)) return
+    this.#isReportDue = false
+    credit.raise(room)
+    writer.credit(credit.limit, credit.byteLimit, credit.received)
+  }
+
+  #isDue(room: Room): boolean {
+    return this.#isOpen && this.#init.credit.isDue(room)
+  }
+}
