@@ -14,6 +14,7 @@ import { Grants } from './grants.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
+import { unpinned } from './unpinned.ts'
 import { Unsettled } from './unsettled.ts'
 
 /** What the introduction said about the sender. */
@@ -41,9 +42,6 @@ export interface IntakeInit {
   lastOrdinal: () => number
   warn: (error: NetQueueError) => void
 }
-
-/** A frame that is this much larger than its items is not kept for them: they are copied out of it. */
-const MAX_PINNED_FACTOR = 4
 
 /**
  * The items that one peer sends us: grants it credit as the inbox has room, and settles what was handed out. What was granted
@@ -112,8 +110,7 @@ export class Intake implements DeliverySource {
 
   items({ first, attempt, wantsResult, payloads }: Extract<Message, { type: 'items' }>): void {
     this.#check(first, payloads)
-    const isPinning = pins(payloads)
-    for (const payload of payloads) {
+    for (const payload of unpinned(payloads)) {
       this.#credit.receive(payload.byteLength)
       this.#enter(
         new Delivery<unknown>(this, {
@@ -121,7 +118,7 @@ export class Intake implements DeliverySource {
           attempt,
           wantsResult,
           bytes: payload.byteLength,
-          payload: isPinning ? payload.slice() : payload,
+          payload,
         }),
       )
     }
@@ -353,11 +350,4 @@ export class Intake implements DeliverySource {
     if (this.#isCredited) this.#credit.check(payloads)
     else this.#credit.checkUnasked(this.#unsettled.size + payloads.length)
   }
-}
-
-/** Whether keeping the items would keep a frame that is far larger than they are. */
-function pins(payloads: readonly Uint8Array[]): boolean {
-  let bytes = 0
-  for (const { byteLength } of payloads) bytes += byteLength
-  return (payloads[0]?.buffer.byteLength ?? 0) > bytes * MAX_PINNED_FACTOR
 }

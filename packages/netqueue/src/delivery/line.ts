@@ -41,7 +41,7 @@ export class Line {
     entry.assigned = new Pending<void>({
       ...wait,
       env: this.#init.env,
-      timedOut: () => nobodyFree('The server', wait.timeout),
+      timedOut: () => nobodyFree('The server had no', wait.timeout),
       withdrawn: () => this.#withdraw(entry),
     })
     await entry.assigned.promise

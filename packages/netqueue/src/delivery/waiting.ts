@@ -7,8 +7,8 @@ export function checkWaiting(size: number, maxWaiting: number): void {
   throw new NetQueueError('QUEUE_FULL', message, { limit: 'maxWaiting', value: size + 1, delivered: 'no' })
 }
 
-/** The error of a `put` whose time was up before anybody had credit for its item. */
+/** The error of a `put` whose time was up before anybody had credit for its item; `who` begins the sentence, such as `No client had`. */
 export function nobodyFree(who: string, timeout: number | undefined): NetQueueError {
-  const message = `${who} had no credit for the item within ${timeout} ms (timeout)`
+  const message = `${who} credit for the item within ${timeout} ms (timeout)`
   return new NetQueueError('QUEUE_FULL', message, { limit: 'timeout', value: timeout, delivered: 'no' })
 }
