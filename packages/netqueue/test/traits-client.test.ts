@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
-import type { Client, Delivery, Server } from '../src/index.ts'
+import type { Client, Server } from '../src/index.ts'
 import { observe, Place, rest } from './support/nodes.ts'
-import { traits } from './support/traits.ts'
+import { CONSUMING, traits } from './support/traits.ts'
 
 type Act = (client: Client<string, string>) => unknown
 
@@ -48,13 +48,6 @@ const SITUATIONS: Record<string, Bring> = {
 }
 
 type Bring = (cast: Cast) => Promise<(() => void) | void>
-const first = async (loop: AsyncIterator<unknown>): Promise<unknown> => {
-  const { done, value } = await loop.next()
-  return done === true ? 'the end' : value
-}
-async function* itemsOf(deliveries: AsyncIterable<Delivery<string>>): AsyncGenerator<string> {
-  for await (const { item } of deliveries) yield item
-}
 
 const CALLS: Record<string, Act> = {
   'put(x)': (c) => c.put('x'),
@@ -63,16 +56,7 @@ const CALLS: Record<string, Act> = {
   'putAll([])': (c) => c.putAll([]),
   'sink([x])': (c) => c.sink(['x']),
   'setStatus(x)': (c) => c.setStatus('x'),
-  'get()': (c) => c.get(),
-  'tryGet()': (c) => c.tryGet(),
-  'getAll()': (c) => c.getAll(),
-  'poll()': (c) => c.poll(),
-  'receive()': async (c) => (await c.receive()).item,
-  'for await': (c) => first(c[Symbol.asyncIterator]()),
-  'items()': (c) => first(c.items()),
-  source: (c) => first(c.source),
-  'deliveries()': (c) => first(itemsOf(c.deliveries())),
-  'process()': (c) => c.process(() => {}),
+  ...CONSUMING,
   'on()': (c) => c.on('status', () => {}),
   'close()': (c) => c.close(),
   asyncDispose: (c) => c[Symbol.asyncDispose](),

@@ -1,8 +1,8 @@
 import { describe } from 'vitest'
 import { memoryPair } from '../src/index.ts'
-import type { Client, Delivery, Server, ServerClient } from '../src/index.ts'
+import type { Client, Server, ServerClient } from '../src/index.ts'
 import { observe, Place, rest } from './support/nodes.ts'
-import { traits } from './support/traits.ts'
+import { CONSUMING, first, traits } from './support/traits.ts'
 
 interface Cast {
   server: Server<string, string>
@@ -49,14 +49,6 @@ const SITUATIONS: Record<string, Bring> = {
 
 type Bring = (cast: Cast) => Promise<(() => void) | void>
 
-const first = async (loop: AsyncIterator<unknown>): Promise<unknown> => {
-  const { done, value } = await loop.next()
-  return done === true ? 'the end' : value
-}
-async function* itemsOf(deliveries: AsyncIterable<Delivery<string>>): AsyncGenerator<string> {
-  for await (const { item } of deliveries) yield item
-}
-
 /** `c` is the client as the server sees it, whether it is still there or not. */
 const CALLS: Record<string, (server: Server<string, string>, c: ServerClient) => unknown> = {
   'put(x)': (s) => s.put('x'),
@@ -72,16 +64,7 @@ const CALLS: Record<string, (server: Server<string, string>, c: ServerClient) =>
   'submit(x) to the client': (s, c) => s.submit('x', { to: c }),
   'map([x])': (s) => first(s.map(['x'])),
   'map([])': (s) => first(s.map([])),
-  'get()': (s) => s.get(),
-  'tryGet()': (s) => s.tryGet(),
-  'getAll()': (s) => s.getAll(),
-  'poll()': (s) => s.poll(),
-  'receive()': async (s) => (await s.receive()).item,
-  'for await': (s) => first(s[Symbol.asyncIterator]()),
-  'items()': (s) => first(s.items()),
-  source: (s) => first(s.source),
-  'deliveries()': (s) => first(itemsOf(s.deliveries())),
-  'process()': (s) => s.process(() => {}),
+  ...CONSUMING,
   'idle()': (s) => s.idle(),
   'setStatus(x)': (s) => s.setStatus('x'),
   'accept()': (s) => s.accept(memoryPair()[0]),

@@ -1,4 +1,29 @@
 import { expect, test } from 'vitest'
+import type { Consumer, Delivery } from '../../src/index.ts'
+
+/** The calls by which a client and a server take items. */
+export const CONSUMING: Record<string, (consumer: Consumer<string>) => unknown> = {
+  'get()': (c) => c.get(),
+  'tryGet()': (c) => c.tryGet(),
+  'getAll()': (c) => c.getAll(),
+  'poll()': (c) => c.poll(),
+  'receive()': async (c) => (await c.receive()).item,
+  'for await': (c) => first(c[Symbol.asyncIterator]()),
+  'items()': (c) => first(c.items()),
+  source: (c) => first(c.source),
+  'deliveries()': (c) => first(itemsOf(c.deliveries())),
+  'process()': (c) => c.process(() => {}),
+}
+
+/** What a loop gets first. */
+export async function first(loop: AsyncIterator<unknown>): Promise<unknown> {
+  const { done, value } = await loop.next()
+  return done === true ? 'the end' : value
+}
+
+async function* itemsOf(deliveries: AsyncIterable<Delivery<string>>): AsyncGenerator<string> {
+  for await (const { item } of deliveries) yield item
+}
 
 /**
  * Reads a table of traits: the first line names the situations, each further one a call and what it does in each of them.
