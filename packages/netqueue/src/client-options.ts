@@ -1,7 +1,12 @@
 import type { RedeliveryOptions } from './delivery/redelivery.ts'
+import { Retry } from './delivery/retry.ts'
 import type { Env } from './env/env.ts'
+import { checkInteger, checkMs, checkString, checkStrings } from './errors/check.ts'
 import type { NetQueueError } from './errors/errors.ts'
+import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
+import { checkStatus } from './message/status.ts'
+import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import type { Logger } from './options/logger.ts'
 import type { Protocol } from './protocol/protocol.ts'
@@ -32,6 +37,19 @@ export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
   transports?: readonly Transport[]
   logger?: Logger
   env?: Env
+}
+
+/** Throws for options that no client can have, before anything is connected with them. */
+export function checkOptions<In, Out>(options: ClientOptions<In, Out>): void {
+  const { id = '', tags = [], prefetch = 1, connectTimeoutMs = 0 } = options
+  checkString('id', id)
+  checkStrings('tags', tags)
+  checkMs('connectTimeoutMs', connectTimeoutMs)
+  checkInteger('prefetch', prefetch, 1, limitsFrom(options.limits).maxUnsettled)
+  checkStatus(options.status)
+  codecFrom('item', options.item)
+  codecFrom('result', options.result)
+  void new Retry(options)
 }
 
 export interface ClientEvents {

@@ -1,5 +1,6 @@
 import type { Sink, Source } from 'it-stream-types'
 import { Attempt } from './attempt.ts'
+import { checkOptions } from './client-options.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { Connection } from './connection/connection.ts'
 import { Consumer } from './delivery/consumer.ts'
@@ -12,7 +13,7 @@ import type { LinkOwner } from './delivery/link.ts'
 import { Redelivery } from './delivery/redelivery.ts'
 import { Drain } from './drain.ts'
 import { host } from './env/host.ts'
-import { checkInteger, checkMs } from './errors/check.ts'
+import { checkMs } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
 import type { Listener } from './events/emitter.ts'
@@ -26,7 +27,7 @@ import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
-import type { ByteDuplex } from './transport/index.ts'
+import type { ByteDuplex, Transport } from './transport/index.ts'
 
 /**
  * Connects to a server. The address is `tcp://host:port`, `unix:/path` or `memory:name`, or a duplex of bytes that exists already.
@@ -38,15 +39,15 @@ export async function connect<In = unknown, Out = unknown>(
   options: ClientOptions<In, Out> = {},
 ): Promise<Client<In, Out>> {
   const { env = host, connectTimeoutMs = 10_000, signal, transports = defaultTransports } = options
-  checkMs('connectTimeoutMs', connectTimeoutMs)
-  signal?.throwIfAborted()
-  const name = typeof address === 'string' ? address : (address.remoteAddress ?? 'the duplex')
+  checkOptions(options)
+  checkWait({ signal })
+  const transport = isDuplex(address) ? undefined : chooseTransport(address, transports)
+  const name = isDuplex(address) ? (address.remoteAddress ?? 'the duplex') : address
   const attempt = new Attempt<Client<In, Out>>({ env, name, connectTimeoutMs, signal })
   return attempt.run(async () => {
-    const duplex =
-      typeof address === 'string'
-        ? await chooseTransport(address, transports).connect(address, { ...options, signal: attempt.signal })
-        : address
+    const duplex = isDuplex(address)
+      ? address
+      : await (transport as Transport).connect(address, { ...options, signal: attempt.signal })
     try {
       return new Client<In, Out>(duplex, options, attempt)
     } catch (error) {
@@ -93,8 +94,6 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
       exposeErrors = false,
     } = options
     const limits = limitsFrom(options.limits)
-    checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
-    checkStatus(options.status)
     const warn = (error: NetQueueError): void => this.#warn(error)
     const inbox = new Inbox({ env, prefetch, countReaders: true, warn })
     super(inbox)
@@ -341,5 +340,8 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In> implements
     this.#events.emit('warning', { error })
   }
 }
+
+const isDuplex = (address: unknown): address is ByteDuplex =>
+  typeof (Object(address) as Partial<ByteDuplex>).sink === 'function'
 
 const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })

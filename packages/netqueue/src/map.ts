@@ -1,5 +1,6 @@
 import type { Source } from 'it-stream-types'
-import { checkInteger } from './errors/check.ts'
+import { checkInteger, checkIterable } from './errors/check.ts'
+import { onAbort } from './queue/on-abort.ts'
 import { Ring } from './queue/ring.ts'
 
 export interface MapOptions {
@@ -38,6 +39,7 @@ export function mapThrough<Item, Result>(
   { ordered = true, window = 1_024, settled = false, signal }: MapOptions,
 ): AsyncIterableIterator<Result | MapOutcome<Item, Result>> {
   checkInteger('window', window, 1)
+  checkIterable('source', source)
   return new Mapping<Item, Result>(source, submit, { ordered, window, settled, signal })
 }
 
@@ -67,7 +69,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   readonly #readers: Ring<Reader<Result | MapOutcome<Item, Result>>> = new Ring()
   /** In order: every item between source and reader. Otherwise: those that are done. */
   readonly #slots: Ring<Slot<Item, Result>> = new Ring()
-  readonly #onAbort = (): void => this.#fail(this.#init.signal?.reason)
+  #callOff: (() => void) | undefined
   #state: 'new' | 'running' | 'over' = 'new'
   #failure: { reason: unknown } | undefined
   #items: Iterator<Item> | AsyncIterator<Item> | undefined
@@ -104,19 +106,21 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   #start(): void {
     const { signal } = this.#init
     this.#state = 'running'
-    if (signal?.aborted) return this.#onAbort()
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
-    this.#feed().catch((reason: unknown) => {
+    if (signal?.aborted) return this.#fail(signal.reason)
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#fail(signal.reason))
+    try {
+      this.#items = iteratorOf(this.#source)
+    } catch (reason) {
+      return this.#fail(reason)
+    }
+    this.#feed(this.#items).catch((reason: unknown) => {
       this.#items = undefined
       this.#fail(reason)
     })
   }
 
   /** Takes items from the source as there is room. */
-  async #feed(): Promise<void> {
-    const source = this.#source
-    const items = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-    this.#items = items
+  async #feed(items: Iterator<Item> | AsyncIterator<Item>): Promise<void> {
     while (!this.#isOver) {
       if (!this.#hasRoom) {
         await new Promise<void>((resolve) => (this.#roomy = resolve))
@@ -210,13 +214,17 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   #stop(): void {
     if (this.#isOver) return
     this.#state = 'over'
-    this.#init.signal?.removeEventListener('abort', this.#onAbort)
+    this.#callOff?.()
     this.#slots.clear()
     for (const cancel of this.#cancels) cancel.abort()
     this.#roomy?.()
     if (this.#items !== undefined) void leave(this.#items)
     this.#serve()
   }
+}
+
+function iteratorOf<Item>(source: Source<Item>): Iterator<Item> | AsyncIterator<Item> {
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
 }
 
 /** The reader has left or has its error: what the source makes of being left adds nothing. */

@@ -52,7 +52,7 @@ export abstract class Consumer<T, From extends Sender = Sender> implements Async
 
   /** One item, which is settled when this resolves. A number is a timeout in milliseconds → `QUEUE_EMPTY`; `signal` → its reason. */
   async get(options: number | WaitOptions = {}): Promise<T> {
-    const delivery = await this.receive(typeof options === 'number' ? { timeout: options } : options)
+    const delivery = await this.receive(typeof options === 'object' ? options : { timeout: options })
     delivery.done()
     return delivery.item
   }

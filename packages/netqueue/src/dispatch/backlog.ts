@@ -204,7 +204,7 @@ export function clientGone(id: string, delivered: 'no' | 'maybe'): NetQueueError
   return new NetQueueError('CLIENT_GONE', message, { value: id, delivered })
 }
 
-const nameOf = ({ target }: Entry): string => (target === undefined ? 'No client' : `Client ${target.id}`)
+const nameOf = ({ target }: Entry): string => (target === undefined ? 'No client had' : `Client ${target.id} had no`)
 const wasDelivered = ({ state, attempt }: Entry): boolean => state === 'sent' || state === 'queued' || attempt > 1
 const deliveredOf = (entry: Entry): 'no' | 'maybe' => (wasDelivered(entry) ? 'maybe' : 'no')
 

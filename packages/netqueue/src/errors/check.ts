@@ -27,3 +27,26 @@ export function checkFunction(option: string, value: unknown): void {
   if (typeof value !== 'function')
     throw new TypeError(`Expected \`${option}\` to be a function, got \`${show(value)}\` (${typeof value})`)
 }
+
+export function checkIterable(option: string, value: unknown): void {
+  const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = Object(value) as Partial<
+    Iterable<unknown> & AsyncIterable<unknown>
+  >
+  if (typeof sync === 'function' || typeof async === 'function') return
+  throw new TypeError(`Expected \`${option}\` to be an iterable or an async iterable, got \`${show(value)}\``)
+}
+
+export function checkStrings(option: string, value: unknown): void {
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return
+  throw new TypeError(`Expected \`${option}\` to be a list of strings, got \`${show(value)}\``)
+}
+
+export function checkString(option: string, value: unknown): void {
+  if (typeof value !== 'string')
+    throw new TypeError(`Expected \`${option}\` to be a string, got \`${show(value)}\` (${typeof value})`)
+}
+
+export function checkSignal(option: string, value: unknown): void {
+  if (!(Object(value) instanceof AbortSignal))
+    throw new TypeError(`Expected \`${option}\` to be an AbortSignal, got \`${show(value)}\``)
+}

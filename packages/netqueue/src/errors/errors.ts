@@ -60,10 +60,11 @@ export interface ErrorDetails {
 export class NetQueueError extends Error {
   override name = 'NetQueueError'
   readonly code: ErrorCode
-  readonly limit?: string
-  readonly value?: unknown
-  readonly delivered?: 'no' | 'maybe'
-  readonly undone?: readonly unknown[]
+  // Declared only: a field that an error does not have is not printed with it.
+  declare readonly limit?: string
+  declare readonly value?: unknown
+  declare readonly delivered?: 'no' | 'maybe'
+  declare readonly undone?: readonly unknown[]
 
   constructor(code: ErrorCode, message: string, { cause, ...details }: ErrorDetails = {}) {
     super(message, cause === undefined ? undefined : { cause })
@@ -81,7 +82,7 @@ export class RemoteError extends NetQueueError {
   /** The `code` of the error that the handler threw, or `HANDLER_FAILED`. */
   readonly remoteCode: string
   /** The text of the error that the handler threw, where the other end exposes it. */
-  readonly reason?: string
+  declare readonly reason?: string
 
   constructor(remoteCode: string, reason?: string) {
     super('REMOTE_ERROR', `The handler failed with code ${JSON.stringify(remoteCode)}`)

@@ -16,7 +16,10 @@ export interface Codec<T> {
   check?(value: unknown): T
 }
 
-/** What options take where values are described: a codec, or a Standard Schema (zod, valibot, arktype …), which then travels as msgpack. */
+/**
+ * What options take where values are described: a codec, or a Standard Schema (zod, valibot, arktype …), which then travels as msgpack and
+ * is checked on both ends: a schema that transforms must take its own output again.
+ */
 export type Shape<T> = Codec<T> | StandardSchemaV1<unknown, T>
 
 const MAX_DEPTH = 64
@@ -37,7 +40,11 @@ const toText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function json<T = unknown>(): Codec<T> {
   return {
     name: 'json',
-    encode: (value) => toBytes.encode(JSON.stringify(value)),
+    encode: (value) => {
+      const text: string | undefined = JSON.stringify(value)
+      if (text === undefined) throw new TypeError(`JSON has no word for ${typeof value}`)
+      return toBytes.encode(text)
+    },
     decode: (bytes) => JSON.parse(toText.decode(bytes)) as T,
   }
 }
@@ -67,7 +74,7 @@ function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
   const check = (value: unknown): T => {
     const outcome = schema['~standard'].validate(value)
     if (outcome instanceof Promise) throw new TypeError('Expected the schema to validate synchronously, got a promise')
-    if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(({ message }) => message).join('; '))
+    if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(issueText).join('; '))
     return outcome.value
   }
   return {
@@ -76,6 +83,11 @@ function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
     encode: (value) => inner.encode(check(value)),
     decode: (encoded) => check(inner.decode(encoded)),
   }
+}
+
+function issueText({ path = [], message }: StandardSchemaV1.Issue): string {
+  const keys = path.map((part) => String(typeof part === 'object' ? part.key : part))
+  return keys.length === 0 ? message : `${keys.join('.')}: ${message}`
 }
 
 /** The codec that a {@link Shape} stands for; msgpack without checks where none is given. */
@@ -108,10 +120,9 @@ function encoded<T>(codec: Codec<T>, value: T): Uint8Array {
     if (payload instanceof Uint8Array) return payload
     throw new TypeError(`Expected encode() to return a Uint8Array, got ${typeof payload}`)
   } catch (cause) {
-    throw new NetQueueError('ENCODE_FAILED', `The codec ${JSON.stringify(codec.name)} cannot encode the item`, {
-      cause,
-      delivered: 'no',
-    })
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
+    const message = `The codec or schema (${codec.name}) does not take the item${why}`
+    throw new NetQueueError('ENCODE_FAILED', message, { cause, delivered: 'no' })
   }
 }
 
@@ -120,10 +131,7 @@ export function decodeWith<T>(codec: Codec<T>, payload: Uint8Array): T {
   try {
     return codec.decode(payload)
   } catch (cause) {
-    throw new NetQueueError(
-      'DECODE_FAILED',
-      `The codec ${JSON.stringify(codec.name)} cannot decode what the peer sent`,
-      { cause },
-    )
+    const message = `The codec or schema (${codec.name}) does not take what the peer sent`
+    throw new NetQueueError('DECODE_FAILED', message, { cause })
   }
 }

@@ -1,5 +1,5 @@
 import type { Env, Timer } from '../env/env.ts'
-import { checkMs } from '../errors/check.ts'
+import { checkMs, checkSignal } from '../errors/check.ts'
 import { onAbort } from './on-abort.ts'
 
 /** What every call that waits takes. */
@@ -80,5 +80,7 @@ export class Pending<T> {
 /** Throws for a `timeout` that is no time and for a `signal` that has fired already. */
 export function checkWait({ timeout, signal }: WaitOptions): void {
   if (timeout !== undefined) checkMs('timeout', timeout)
-  signal?.throwIfAborted()
+  if (signal === undefined) return
+  checkSignal('signal', signal)
+  signal.throwIfAborted()
 }

@@ -1,0 +1,81 @@
+import { inspect } from 'node:util'
+
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+
+import { connect, json, listen, memory, NetQueueError } from '../src/index.ts'
+import { failureOf } from './support/outcome.ts'
+import { Place } from './support/nodes.ts'
+
+/** What a caller without types might write. */
+const wrong = (value: unknown): never => value as never
+
+describe('P11: wrong arguments are told at once, by name, rule and value', () => {
+  test.each([[undefined], [7000], [{}], ['http://x']])(
+    'connect(%o) is a TypeError that shows the forms',
+    async (address) => {
+      const error = await failureOf(connect(wrong(address)))
+      expect(error).toBeInstanceOf(TypeError)
+      expect(String(error)).toContain('`tcp://host:port`')
+    },
+  )
+
+  test.each<[string, Record<string, unknown>]>([
+    ['`id` to be a string, got `5`', { id: 5 }],
+    ['`tags` to be a list of strings, got `"gpu"`', { tags: 'gpu' }],
+    ['`prefetch` to be an integer from 1 to 1024, got `0`', { prefetch: 0 }],
+    ['`item` to be a codec', { item: 'text' }],
+    ['`maxAttempts` to be an integer from 1, got `0`', { maxAttempts: 0 }],
+    ['`signal` to be an AbortSignal, got `[object Object]`', { signal: {} }],
+  ])('connect() says “Expected %s …” before it connects', async (message, options) => {
+    const error = await failureOf(connect('memory:nobody', wrong(options)))
+    expect(String(error)).toContain(message)
+    expect(error).not.toBeInstanceOf(NetQueueError)
+  })
+
+  test.each([[5], [undefined], [{}]])('map(%o) is a TypeError that names the source', async (source) => {
+    const server = await listen()
+    expect(() => server.map(wrong(source))).toThrow(/`source` to be an iterable/)
+    await server.close()
+  })
+
+  test("get('5') and a signal that is none are TypeErrors", async () => {
+    await using place = new Place()
+    const server = await place.listen()
+    expect(String(await failureOf(server.get(wrong('5'))))).toContain('`timeout` to be a number of milliseconds')
+    expect(String(await failureOf(server.put('a', { signal: wrong({}) })))).toContain('an AbortSignal')
+  })
+})
+
+test('map() fails with what the source throws when it is asked for its iterator', async () => {
+  const server = await listen()
+  const source = {
+    [Symbol.iterator](): Iterator<string> {
+      throw new Error('no iterator today')
+    },
+  }
+  expect(String(await failureOf(server.map(source).next()))).toBe('Error: no iterator today')
+  await server.close()
+})
+
+test('a value that JSON has no word for is ENCODE_FAILED where it is put', async () => {
+  const server = await listen('memory:json', { item: json(), transports: [memory()] })
+  expect(await failureOf(server.put(undefined))).toMatchObject({
+    code: 'ENCODE_FAILED',
+    message: 'The codec or schema (json) does not take the item: JSON has no word for undefined',
+  })
+  await server.close()
+})
+
+test('a schema says where a value does not match', async () => {
+  const server = await listen('memory:zod', { item: z.object({ size: z.number() }), transports: [memory()] })
+  const error = await failureOf(server.put(wrong({ size: 'three' })))
+  expect(String(error)).toContain('size: ')
+  await server.close()
+})
+
+test('an error prints what it has and nothing else', () => {
+  const text = inspect(new NetQueueError('QUEUE_FULL', 'full', { limit: 'timeout' }))
+  expect(text).toContain("limit: 'timeout'")
+  expect(text).not.toContain('undefined')
+})
