@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 
-import { listen, text } from '../src/index.ts'
+import { connect, listen, text } from '../src/index.ts'
 import { Clock, rest } from './support/nodes.ts'
-import { frame, FRAME, introduce, RawPeer } from './support/raw-peer.ts'
+import { frame, FRAME, hello, introduce, RawPeer, welcome } from './support/raw-peer.ts'
 
 const batch = (...bytes: number[]): string => frame(FRAME.BATCH, Buffer.of(...bytes))
 const ascii = (words: string): number[] => [words.length, ...Buffer.from(words)]
@@ -73,3 +73,19 @@ async function working(answer: string): Promise<{ peer: RawPeer; stop: () => Pro
     },
   }
 }
+
+test('P12: a server that says GOAWAY twice drains once', async () => {
+  const clock = new Clock()
+  const { peer, duplex } = RawPeer.inMemory()
+  peer.send(frame(FRAME.CONN, hello('raw')), frame(FRAME.WELCOME, welcome('raw', { session: 's', you: { id: 'me' } })))
+  const client = await connect<string, string>(duplex, { item: text(), result: text(), env: clock })
+  const goaways: unknown[] = []
+  client.on('goaway', ({ code }) => goaways.push(code))
+  peer.send(batch(14, ...ascii('RESTART'), 0), batch(14, ...ascii('CLOSED'), 0))
+  await rest()
+  expect(goaways).toEqual(['RESTART'])
+  peer.send(frame(FRAME.DISCONN))
+  peer.end()
+  expect((await client.closed).error).toBeUndefined()
+  expect(clock.timers).toBe(0)
+})
