@@ -134,9 +134,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'polling-counted-twice',
     why: 'a client that asks without waiting gets room for one item more when it waits',
-    file: 'delivery/inbox.js',
-    find: 'Math.max(readers, this.#isPolled ? 1 : 0)',
-    replace: '(readers + (this.#isPolled ? 1 : 0))',
+    file: 'delivery/demand.js',
+    find: 'Math.max(items, this.#isPolled ? 1 : 0)',
+    replace: '(items + (this.#isPolled ? 1 : 0))',
   },
   {
     name: 'cancelled-never-settled',
