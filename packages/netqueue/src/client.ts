@@ -58,7 +58,7 @@ export async function connect<In = unknown, Out = unknown>(
 }
 
 /** One connection to a server: takes items from it, by {@link Consumer}, and puts items to it. */
-export class Client<In = unknown, Out = unknown> extends Consumer<In> implements AsyncDisposable {
+export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> implements AsyncDisposable {
   /** Resolves when the client's life ended, however it ended; never rejects. */
   readonly closed: Promise<Closed<Out>>
   readonly #maxItemBytes: number

@@ -72,10 +72,21 @@ export class Clientele<Item> {
     return Promise.reject(refusal)
   }
 
-  /** Whether a client's protocol can carry an item; one that is none of ours cannot. */
-  carries(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): boolean {
-    if (!(client instanceof ConnectedClient) || this.#clients.get(client.link) !== client) return false
-    return client.carries(entry) && (!wantsResult || client.link.peer?.supports.result === true)
+  /** Why a client cannot have an item, if so: its protocol cannot carry it, or it takes none of that size. */
+  objection(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): NetQueueError | undefined {
+    const peer = client instanceof ConnectedClient ? client.link.peer : undefined
+    if (peer !== undefined && entry.payload.byteLength > peer.maxItemBytes) {
+      const message = `Client ${client.id} takes items of at most ${peer.maxItemBytes} bytes (its maxItemBytes), got ${entry.payload.byteLength}`
+      return new NetQueueError('ITEM_TOO_LARGE', message, {
+        limit: 'maxItemBytes',
+        value: entry.payload.byteLength,
+        delivered: 'no',
+      })
+    }
+    const isOurs = client instanceof ConnectedClient && this.#clients.get(client.link) === client
+    if (isOurs && client.carries(entry) && (!wantsResult || peer?.supports.result === true)) return undefined
+    const message = `The protocol ${client.protocol} of client ${client.id} cannot carry this item`
+    return new NetQueueError('UNSUPPORTED', message, { delivered: 'no' })
   }
 
   setStatus(status: unknown): void {

@@ -65,7 +65,7 @@ export async function listen<Item = unknown, Result = unknown>(
 
 /** Hands items to whichever client is free, and takes what clients put, by {@link Consumer}. */
 export class Server<Item = unknown, Result = unknown>
-  extends Consumer<Result, ServerClient>
+  extends Consumer<Result, unknown, ServerClient>
   implements AsyncDisposable
 {
   /** This server's name, as its clients know it. */
@@ -338,16 +338,12 @@ export class Server<Item = unknown, Result = unknown>
     })
   }
 
-  /** Throws for a client that is gone and for one whose protocol cannot carry the item. */
+  /** Throws for a client that is gone and for one that cannot have the item. */
   #address(entry: Entry, client: ServerClient, { wantsResult = false } = {}): void {
     if (!client.isConnected) throw clientGone(client.id, 'no')
     entry.target = client
-    if (this.#clientele.carries(client, entry, { wantsResult })) return
-    throw new NetQueueError(
-      'UNSUPPORTED',
-      `The protocol ${client.protocol} of client ${client.id} cannot carry this item`,
-      { delivered: 'no' },
-    )
+    const objection = this.#clientele.objection(client, entry, { wantsResult })
+    if (objection !== undefined) throw objection
   }
 
   #checkOpen(): void {

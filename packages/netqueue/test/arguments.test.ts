@@ -79,3 +79,50 @@ test('an error prints what it has and nothing else', () => {
   expect(text).toContain("limit: 'timeout'")
   expect(text).not.toContain('undefined')
 })
+
+test('P11: an item that is too long for the client it is addressed to is ITEM_TOO_LARGE', async () => {
+  await using place = new Place()
+  const server = await place.listen()
+  await place.connect({ limits: { maxItemBytes: 100 } })
+  const error = await failureOf(server.put('a'.repeat(200), { to: server.clients[0] }))
+  expect(error).toMatchObject({ code: 'ITEM_TOO_LARGE', limit: 'maxItemBytes', delivered: 'no' })
+})
+
+test('a handler that throws and an item that cannot be decoded are warnings where it happened', async () => {
+  await using place = new Place()
+  const server = await place.listen({ maxAttempts: 1 })
+  const client = await place.connect({ item: { ...json<string>(), name: 'msgpack' } })
+  const warnings: unknown[] = []
+  client.on('warning', ({ error }) => warnings.push(error.code))
+  client.process(() => {}).catch(() => {})
+  await server.put('not JSON')
+  await server.idle()
+  expect(warnings).toEqual(['DECODE_FAILED'])
+  await client.close()
+
+  const other = await place.connect()
+  other.on('warning', ({ error }) => warnings.push([error.code, error.cause]))
+  other
+    .process(() => {
+      throw new RangeError('too far')
+    })
+    .catch(() => {})
+  await server.put('a')
+  await server.idle()
+  expect(warnings[1]).toEqual(['HANDLER_FAILED', new RangeError('too far')])
+})
+
+test('a chooseDispatch that chooses no client of the server is DISPATCH_FAILED, and its item waits', async () => {
+  await using place = new Place()
+  const choices = [wrong('somebody'), undefined]
+  const server = await place.listen({ chooseDispatch: () => choices.shift() })
+  const warned = new Promise((resolve) => server.on('warning', resolve))
+  const client = await place.connect()
+  const received = client.receive()
+  const put = server.put('a')
+  expect(await warned).toMatchObject({ error: { code: 'DISPATCH_FAILED' } })
+  expect(server.backlog).toBe(1)
+  await server.close({ timeout: 0 })
+  expect(await failureOf(put)).toMatchObject({ code: 'CLOSED' })
+  await failureOf(received)
+})

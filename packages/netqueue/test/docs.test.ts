@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
@@ -41,6 +41,16 @@ async function freePort(): Promise<number> {
   return port
 }
 
+/** A program's first file is its server; the others connect to it. */
+async function listening(port: number): Promise<void> {
+  for (let isOpen = false; !isOpen;) {
+    isOpen = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy().destroyed))
+      socket.on('error', () => resolve(false))
+    })
+  }
+}
+
 async function run({ title, sources }: Program): Promise<string> {
   const port = await freePort()
   const lines: string[] = []
@@ -52,6 +62,7 @@ async function run({ title, sources }: Program): Promise<string> {
       const file = join(scratch, `${title.replaceAll(/\W+/g, '-')}-${index}.ts`)
       writeFileSync(file, source.replaceAll('127.0.0.1:7000', `127.0.0.1:${port}`))
       runs.push(import(file))
+      if (index === 0 && sources.length > 1) await listening(port)
     }
     await Promise.all(runs)
   } finally {

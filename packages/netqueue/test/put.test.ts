@@ -53,7 +53,7 @@ describe('P1: server.put', () => {
     const server = await place.listen()
     const client = await place.connect({ prefetch: 3 })
     client
-      .process((_item, { signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)))
+      .process((_item, { signal }) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())))
       .catch(() => {})
     await rest()
     const puts = Array.from({ length: 5 }, (_, index) => observe(() => server.put(String(index))))

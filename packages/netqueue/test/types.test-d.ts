@@ -58,7 +58,7 @@ test('a server puts items and takes results', async () => {
   expectTypeOf(server.get()).resolves.toEqualTypeOf<number>()
   expectTypeOf(server.tryGet()).toEqualTypeOf<{ value: number } | undefined>()
   expectTypeOf(server.getAll()).toEqualTypeOf<number[]>()
-  expectTypeOf(server.receive()).resolves.toEqualTypeOf<Delivery<number, ServerClient>>()
+  expectTypeOf(server.receive()).resolves.toEqualTypeOf<Delivery<number, unknown, ServerClient>>()
   expectTypeOf(server.close()).resolves.toEqualTypeOf<Undone<Job>>()
   expectTypeOf(server.deadLetters.list()).toEqualTypeOf<DeadLetter<Job>[]>()
   server.on('deadLetter', ({ item }) => expectTypeOf(item).toEqualTypeOf<Job>())
@@ -68,7 +68,7 @@ test('a server puts items and takes results', async () => {
   })
   for await (const result of server) expectTypeOf(result).toEqualTypeOf<number>()
   for await (const delivery of server.deliveries())
-    expectTypeOf(delivery).toEqualTypeOf<Delivery<number, ServerClient>>()
+    expectTypeOf(delivery).toEqualTypeOf<Delivery<number, unknown, ServerClient>>()
   for await (const result of server.items({ signal: AbortSignal.abort() })) expectTypeOf(result).toEqualTypeOf<number>()
 })
 
@@ -102,7 +102,9 @@ test('a client takes items and puts results', async () => {
     expectTypeOf(item).toEqualTypeOf<Job>()
     expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
   })
-  expectTypeOf<Handler<Job, string>>().parameter(1).toEqualTypeOf<Delivery<Job>>()
+  expectTypeOf<Handler<Job, string>>().parameter(1).toEqualTypeOf<Delivery<Job, string>>()
+  // @ts-expect-error a handler's result is what the client was told that results are
+  await client.process(() => new Date())
   client.on('goaway', ({ code }) => expectTypeOf(code).toEqualTypeOf<string>())
 })
 

@@ -8,7 +8,7 @@ import { Process } from './process.ts'
 import type { Handler, ProcessOptions } from './process.ts'
 
 /** How a client and a server take what the other side sent: by loop, by handler, or one by one. */
-export abstract class Consumer<T, From extends Sender = Sender> implements AsyncIterable<T> {
+export abstract class Consumer<T, Result = unknown, From extends Sender = Sender> implements AsyncIterable<T> {
   readonly #inbox: Inbox
 
   protected constructor(inbox: Inbox) {
@@ -29,10 +29,10 @@ export abstract class Consumer<T, From extends Sender = Sender> implements Async
   }
 
   /** Deliveries that the loop's body settles itself, now or later: `done`, `release`, `reject`. */
-  deliveries({ signal }: LoopOptions = {}): AsyncIterableIterator<Delivery<T, From>> {
-    return new Loop<T, Delivery<T, From>>({
+  deliveries({ signal }: LoopOptions = {}): AsyncIterableIterator<Delivery<T, Result, From>> {
+    return new Loop<T, Delivery<T, Result, From>>({
       inbox: this.#inbox,
-      view: (delivery) => delivery as Delivery<T, From>,
+      view: (delivery) => delivery as Delivery<T, Result, From>,
       settles: false,
       signal,
     })
@@ -44,10 +44,10 @@ export abstract class Consumer<T, From extends Sender = Sender> implements Async
   }
 
   /** One delivery, to be settled by the caller. `timeout` → `QUEUE_EMPTY`, `signal` → its reason. */
-  async receive(options: WaitOptions = {}): Promise<Delivery<T, From>> {
+  async receive(options: WaitOptions = {}): Promise<Delivery<T, Result, From>> {
     checkWait(options)
     this.#inbox.pulled({ polls: false })
-    return (this.#inbox.take() ?? (await this.#inbox.wait(options).promise)) as Delivery<T, From>
+    return (this.#inbox.take() ?? (await this.#inbox.wait(options).promise)) as Delivery<T, Result, From>
   }
 
   /** One item, which is settled when this resolves. A number is a timeout in milliseconds → `QUEUE_EMPTY`; `signal` → its reason. */
@@ -83,8 +83,8 @@ export abstract class Consumer<T, From extends Sender = Sender> implements Async
    * Works on items until no more come: resolves when the connection was closed, rejects when it was lost. A handler that returns
    * settles its item; one that throws releases an item that was put, and answers one that was submitted.
    */
-  async process<R>(handler: Handler<T, R, From>, options: ProcessOptions = {}): Promise<void> {
+  async process(handler: Handler<T, Result, From>, options: ProcessOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
-    await new Process<T, R, From>(this.#inbox, handler, options).done
+    await new Process<T, Result, From>(this.#inbox, handler, options).done
   }
 }

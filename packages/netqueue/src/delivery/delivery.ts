@@ -36,7 +36,7 @@ export interface DeliveryInit {
  * One item that was handed out, until it is settled by `done`, `release` or `reject`. Only the first of them counts, and only
  * while the delivery is still ours: a settle that comes too late is ignored, returns `false`, and is counted (`STALE_SETTLE`).
  */
-export class Delivery<T, From extends Sender = Sender> implements Linked {
+export class Delivery<T, Result = unknown, From extends Sender = Sender> implements Linked {
   /** How many times the item has been delivered, this time included. */
   readonly attempt: number
   /** Whether the sender waits for a result: the item was given to `submit` or `map`. */
@@ -89,7 +89,7 @@ export class Delivery<T, From extends Sender = Sender> implements Linked {
   }
 
   /** The work is done. A result answers `submit` and `map`; without one they reject with `NO_RESULT`. */
-  done(...result: [] | [result: unknown]): boolean {
+  done(...result: [] | [result: Result]): boolean {
     return result.length === 0 ? this.source.settle(this, 'done') : this.source.result(this, result[0])
   }
 
@@ -132,9 +132,9 @@ export class Delivery<T, From extends Sender = Sender> implements Linked {
   }
 
   /** @internal The next delivery of the same item, by this side. */
-  again(attempt: number = this.attempt + 1): Delivery<T, From> {
+  again(attempt: number = this.attempt + 1): Delivery<T, Result, From> {
     const { seq, wantsResult, bytes } = this
-    const again = new Delivery<T, From>(this.source, {
+    const again = new Delivery<T, Result, From>(this.source, {
       seq,
       bytes,
       wantsResult,

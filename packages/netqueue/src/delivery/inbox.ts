@@ -220,9 +220,21 @@ export class Inbox {
     for (let delivery = this.#waiting.first; delivery !== undefined; delivery = this.#waiting.first) {
       this.#left(delivery)
       this.#watch.read()
-      if (isReadable(delivery)) return delivery
+      if (this.#isReadable(delivery)) return delivery
     }
     return undefined
+  }
+
+  /** Decodes the item on its way out. One that cannot be decoded is refused: it becomes a dead letter at its sender. */
+  #isReadable(delivery: Delivery<unknown>): boolean {
+    try {
+      void delivery.item
+      return true
+    } catch (error) {
+      this.#init.warn(error as NetQueueError)
+      delivery.reject(error)
+      return false
+    }
   }
 
   #left(delivery: Delivery<unknown>): void {
@@ -279,16 +291,5 @@ export class Inbox {
 
   #grantAll(): void {
     for (const intake of this.#intakes) intake.grant()
-  }
-}
-
-/** Decodes the item on its way out. One that cannot be decoded is refused: it becomes a dead letter at its sender. */
-function isReadable(delivery: Delivery<unknown>): boolean {
-  try {
-    void delivery.item
-    return true
-  } catch (error) {
-    delivery.reject(error)
-    return false
   }
 }

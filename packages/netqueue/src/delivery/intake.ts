@@ -174,6 +174,12 @@ export class Intake implements DeliverySource {
 
   /** The handler threw: an answer where one is wanted, otherwise a release whose reason is told. */
   failed(delivery: Delivery<unknown>, error: unknown): boolean {
+    const message = `A handler failed on an item from ${this.from.id} (attempt ${delivery.attempt})`
+    this.#init.warn(new NetQueueError('HANDLER_FAILED', message, { cause: error }))
+    return this.#fail(delivery, error)
+  }
+
+  #fail(delivery: Delivery<unknown>, error: unknown): boolean {
     if (this.isKept) return this.#again(delivery)
     return this.#finish(delivery, () => {
       this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
@@ -334,7 +340,7 @@ export class Intake implements DeliverySource {
       return encodeWithin(this.#init.resultCodec, value, this.#maxResultBytes)
     } catch (error) {
       this.#init.warn(error as NetQueueError)
-      this.failed(delivery, error)
+      this.#fail(delivery, error)
       return 'failed'
     }
   }

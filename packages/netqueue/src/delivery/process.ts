@@ -6,7 +6,10 @@ import type { Standing } from './demand.ts'
 import type { Inbox } from './inbox.ts'
 
 /** Works on one item. What it returns answers `submit` and `map`; when it throws, they reject, and an item that was put is released. */
-export type Handler<T, R, From extends Sender = Sender> = (item: T, delivery: Delivery<T, From>) => R | PromiseLike<R>
+export type Handler<T, Result = unknown, From extends Sender = Sender> = (
+  item: T,
+  delivery: Delivery<T, Result, From>,
+) => Result | void | PromiseLike<Result | void>
 
 export interface ProcessOptions {
   /** Items that are worked on at once. @default 1 */
@@ -19,11 +22,11 @@ export interface ProcessOptions {
  * Handlers at work. p-queue schedules slots rather than items: each slot takes items until none waits, so that scheduling is paid
  * for once in a burst.
  */
-export class Process<T, R, From extends Sender> implements Standing {
+export class Process<T, Result, From extends Sender> implements Standing {
   /** Settles when no more items will come and all handlers are done. */
   readonly done: Promise<void>
   readonly #inbox: Inbox
-  readonly #handler: Handler<T, R, From>
+  readonly #handler: Handler<T, Result, From>
   readonly #concurrency: number
   readonly #signal: AbortSignal | undefined
   readonly #slots: PQueue
@@ -32,7 +35,7 @@ export class Process<T, R, From extends Sender> implements Standing {
   #resolve!: () => void
   #reject!: (error: unknown) => void
 
-  constructor(inbox: Inbox, handler: Handler<T, R, From>, { concurrency = 1, signal }: ProcessOptions) {
+  constructor(inbox: Inbox, handler: Handler<T, Result, From>, { concurrency = 1, signal }: ProcessOptions) {
     checkFunction('handler', handler)
     checkInteger('concurrency', concurrency, 1)
     this.#inbox = inbox
@@ -80,13 +83,13 @@ export class Process<T, R, From extends Sender> implements Standing {
     }
   }
 
-  #take(): Delivery<T, From> | undefined {
-    return this.#isStopped ? undefined : (this.#inbox.take() as Delivery<T, From> | undefined)
+  #take(): Delivery<T, Result, From> | undefined {
+    return this.#isStopped ? undefined : (this.#inbox.take() as Delivery<T, Result, From> | undefined)
   }
 
   /** Returns a promise only for a handler that did, so that synchronous ones cost no wait. */
-  #work(delivery: Delivery<T, From>): Promise<void> | undefined {
-    let value: R | PromiseLike<R>
+  #work(delivery: Delivery<T, Result, From>): Promise<void> | undefined {
+    let value: ReturnType<Handler<T, Result, From>>
     try {
       value = this.#handler(delivery.item, delivery)
     } catch (error) {
@@ -125,6 +128,6 @@ function fail(delivery: Delivery<unknown>, error: unknown): undefined {
   if (delivery.isHeld || delivery.signal.aborted) delivery.failed(error)
 }
 
-function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
+function isThenable<Result>(value: Result | PromiseLike<Result>): value is PromiseLike<Result> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -240,6 +240,8 @@ export class Dispatcher<T, C> {
 
   #place(entry: Entry, client: C | undefined): void {
     const place = client === undefined ? undefined : this.#places.get(client)
+    if (client !== undefined && place === undefined)
+      this.#failed(new TypeError('It chose something that is no connected client'))
     if (place === undefined || !place.candidate.carries(entry)) return this.#parked.push(entry)
     const { candidate, addressed } = place
     if (addressed.first === undefined && this.#takes(place) && !(isAlone(entry) && candidate.inFlight > 0))

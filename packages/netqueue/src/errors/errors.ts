@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'FRAME_TOO_LARGE'
   | 'FRAME_TOO_SHORT'
   | 'FRAME_TRUNCATED'
+  | 'HANDLER_FAILED'
   | 'HANDSHAKE_TIMEOUT'
   | 'ID_IN_USE'
   | 'INBOX_OVERFLOW'
