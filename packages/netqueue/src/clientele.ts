@@ -2,6 +2,7 @@ import { Connection } from './connection/connection.ts'
 import type { Entry } from './delivery/entry.ts'
 import { Link } from './delivery/link.ts'
 import type { LinkInit, LinkOwner } from './delivery/link.ts'
+import { serverClosed } from './dispatch/backlog.ts'
 import type { Backlog } from './dispatch/backlog.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
@@ -102,18 +103,18 @@ export class Clientele<Item> {
       if (settles) link.goaway(code)
       else connection.end()
     }
-    for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(closedError())
+    for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(serverClosed())
   }
 
   /** Time is up: the signals of what is in hand fire, and all connections end. */
   close(): void {
-    for (const { intake } of this.#links) intake.revoke(closedError())
+    for (const { intake } of this.#links) intake.revoke(serverClosed())
     for (const connection of this.#connections) connection.end()
   }
 
   #refusal(): NetQueueError | undefined {
     const { maxConnections } = this.#init.link.limits
-    if (this.#goaway !== undefined) return closedError()
+    if (this.#goaway !== undefined) return serverClosed()
     if (this.#connections.size < maxConnections) return undefined
     const message = `${maxConnections} clients are connected already (maxConnections)`
     return new NetQueueError('TOO_MANY_CONNECTIONS', message, {
@@ -230,8 +231,6 @@ export class Clientele<Item> {
     throw new NetQueueError('ID_IN_USE', message, { limit: 'id', value: wanted })
   }
 }
-
-const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The server is closed')
 
 interface Acceptance {
   resolve: (client: ServerClient) => void

@@ -5,7 +5,7 @@ import { Consumer } from './delivery/consumer.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
-import { Backlog, clientGone } from './dispatch/backlog.ts'
+import { Backlog, clientGone, serverClosed } from './dispatch/backlog.ts'
 import { leastBusy } from './dispatch/policies.ts'
 import { Drain } from './drain.ts'
 import { host } from './env/host.ts'
@@ -303,7 +303,7 @@ export class Server<Item = unknown, Result = unknown>
     await this.#drain.run(timeout, () => this.#clientele.close())
     this.#isOutlived = this.#clientele.isWorking
     await this.#clientele.done()
-    this.#inbox.close(closedError())
+    this.#inbox.close(serverClosed())
     this.#state = 'closed'
     const undone = { undone: [...this.#backlog.undone] }
     this.#resolveClosed(undone)
@@ -347,11 +347,9 @@ export class Server<Item = unknown, Result = unknown>
   }
 
   #checkOpen(): void {
-    if (this.#state !== 'listening') throw closedError()
+    if (this.#state !== 'listening') throw serverClosed()
   }
 }
-
-const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The server is closed', { delivered: 'no' })
 
 function listenerFailed(cause: unknown): NetQueueError {
   return new NetQueueError('LISTEN_FAILED', 'The listener failed: nobody can connect any more', { cause })

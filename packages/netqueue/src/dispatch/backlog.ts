@@ -153,7 +153,7 @@ export class Backlog<T, C extends EntryTarget> {
   }
 
   #revive(entry: Entry): void {
-    if (this.#isClosed) throw new NetQueueError('CLOSED', 'The server is closed', { delivered: 'no' })
+    if (this.#isClosed) throw serverClosed()
     this.#enter(entry)
   }
 
@@ -183,7 +183,7 @@ export class Backlog<T, C extends EntryTarget> {
   /** An item that will not be delivered: whoever waits for it is told, one that nobody waits for is undone. */
   #giveUp(entry: Entry): void {
     const isAwaited = entry.result !== undefined || entry.assigned?.settled === false
-    const error = new NetQueueError('CLOSED', 'The server is closed', { delivered: deliveredOf(entry) })
+    const error = serverClosed(deliveredOf(entry))
     entry.state = 'gone'
     entry.assigned?.reject(error)
     entry.result?.reject(error)
@@ -197,6 +197,10 @@ export class Backlog<T, C extends EntryTarget> {
     for (const resolve of this.#idle) resolve()
     this.#idle.clear()
   }
+}
+
+export function serverClosed(delivered: 'no' | 'maybe' = 'no'): NetQueueError {
+  return new NetQueueError('CLOSED', 'The server is closed', { delivered })
 }
 
 export function clientGone(id: string, delivered: 'no' | 'maybe'): NetQueueError {

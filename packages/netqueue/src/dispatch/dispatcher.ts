@@ -18,7 +18,7 @@ export interface DispatcherInit<T, C> {
 export const ALONE_FROM_ATTEMPT = 3
 
 /** One client, and the entries that wait for it and no other. */
-interface Place<C> {
+interface Seat<C> {
   candidate: Candidate<C>
   addressed: LinkedList<Entry>
   /** It has an item that is delivered alone. */
@@ -32,7 +32,7 @@ interface Place<C> {
 export class Dispatcher<T, C> {
   readonly #init: DispatcherInit<T, C>
   readonly #free: FreeClients<C> = new FreeClients()
-  readonly #places: Map<C, Place<C>> = new Map()
+  readonly #seats: Map<C, Seat<C>> = new Map()
   readonly #fresh: LinkedList<Entry> = new LinkedList()
   readonly #parked: LinkedList<Entry> = new LinkedList()
   #size = 0
@@ -58,28 +58,28 @@ export class Dispatcher<T, C> {
   }
 
   join(candidate: Candidate<C>): void {
-    this.#places.set(candidate.client, { candidate, addressed: new LinkedList(), isAlone: false })
+    this.#seats.set(candidate.client, { candidate, addressed: new LinkedList(), isAlone: false })
     this.#membershipChanged()
     this.changed(candidate)
   }
 
   leave(candidate: Candidate<C>): void {
-    const place = this.#places.get(candidate.client)
-    if (place === undefined) return
-    this.#places.delete(candidate.client)
+    const seat = this.#seats.get(candidate.client)
+    if (seat === undefined) return
+    this.#seats.delete(candidate.client)
     this.#membershipChanged()
     this.#free.set(candidate, false)
     this.#unpark()
-    this.#fresh.prepend(this.#orphans(place))
+    this.#fresh.prepend(this.#orphans(seat))
     this.#run()
   }
 
   /** Credit, load or status of a client changed. */
   changed(candidate: Candidate<C>): void {
-    const place = this.#places.get(candidate.client)
-    if (place === undefined) return
-    if (candidate.inFlight === 0) place.isAlone = false
-    this.#refresh(place)
+    const seat = this.#seats.get(candidate.client)
+    if (seat === undefined) return
+    if (candidate.inFlight === 0) seat.isAlone = false
+    this.#refresh(seat)
     this.#unpark()
     this.#run()
   }
@@ -120,7 +120,7 @@ export class Dispatcher<T, C> {
       ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
       ...this.#parked,
       ...this.#fresh,
-      ...[...this.#places.values()].flatMap(({ addressed }) => [...addressed]),
+      ...[...this.#seats.values()].flatMap(({ addressed }) => [...addressed]),
     ]
     for (const entry of entries) this.withdraw(entry)
     return entries
@@ -132,14 +132,14 @@ export class Dispatcher<T, C> {
   }
 
   #address(entry: Entry, enter: (addressed: LinkedList<Entry>) => void): void {
-    const place = this.#places.get(entry.target as C)
-    if (place === undefined) return this.#strand(entry)
-    enter(place.addressed)
-    this.#refresh(place)
+    const seat = this.#seats.get(entry.target as C)
+    if (seat === undefined) return this.#strand(entry)
+    enter(seat.addressed)
+    this.#refresh(seat)
   }
 
   /** The entries that waited for a client that is gone, in order, without those that were meant for it alone. */
-  #orphans({ addressed }: Place<C>): LinkedList<Entry> {
+  #orphans({ addressed }: Seat<C>): LinkedList<Entry> {
     for (const entry of addressed) {
       if (entry.target === undefined) continue
       unlink(entry)
@@ -156,17 +156,17 @@ export class Dispatcher<T, C> {
   }
 
   /** Serves those who wait for this client, then says whether it is free for others. */
-  #refresh(place: Place<C>): void {
-    const { candidate, addressed } = place
+  #refresh(seat: Seat<C>): void {
+    const { candidate, addressed } = seat
     for (let entry = addressed.first; entry !== undefined; entry = addressed.first) {
-      if (!this.#takes(place) || (isAlone(entry) && candidate.inFlight > 0)) break
+      if (!this.#takes(seat) || (isAlone(entry) && candidate.inFlight > 0)) break
       addressed.shift()
-      this.#assign(place, entry)
+      this.#assign(seat, entry)
     }
-    this.#free.set(candidate, addressed.first === undefined && this.#takes(place))
+    this.#free.set(candidate, addressed.first === undefined && this.#takes(seat))
   }
 
-  #takes({ candidate, isAlone: hasLoner }: Place<C>): boolean {
+  #takes({ candidate, isAlone: hasLoner }: Seat<C>): boolean {
     return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#isReady(candidate)
   }
 
@@ -181,7 +181,7 @@ export class Dispatcher<T, C> {
   }
 
   get #everyone(): Members<C> {
-    this.#members ??= membersOf([...this.#places.values()].map(({ candidate }) => candidate))
+    this.#members ??= membersOf([...this.#seats.values()].map(({ candidate }) => candidate))
     return this.#members
   }
 
@@ -203,7 +203,7 @@ export class Dispatcher<T, C> {
       if (entry === undefined) break
       const choice = this.#choose(entry)
       if (isThenable(choice)) return void this.#await(entry, choice)
-      this.#place(entry, choice)
+      this.#give(entry, choice)
     }
     this.#isBusy = false
   }
@@ -217,9 +217,9 @@ export class Dispatcher<T, C> {
     this.#isBusy = false
     if (entry.state === 'waiting') {
       // One that was gone before the question is no reason to ask again: the answer would be the same, for ever.
-      const hasVanished = client !== undefined && !this.#places.has(client) && membership !== this.#membership
+      const hasVanished = client !== undefined && !this.#seats.has(client) && membership !== this.#membership
       if (hasVanished) this.#fresh.unshift(entry)
-      else this.#place(entry, client)
+      else this.#give(entry, client)
     }
     this.#run()
   }
@@ -238,22 +238,22 @@ export class Dispatcher<T, C> {
     }
   }
 
-  #place(entry: Entry, client: C | undefined): void {
-    const place = client === undefined ? undefined : this.#places.get(client)
-    if (client !== undefined && place === undefined)
+  #give(entry: Entry, client: C | undefined): void {
+    const seat = client === undefined ? undefined : this.#seats.get(client)
+    if (client !== undefined && seat === undefined)
       this.#failed(new TypeError('It chose something that is no connected client'))
-    if (place === undefined || !place.candidate.carries(entry)) return this.#parked.push(entry)
-    const { candidate, addressed } = place
-    if (addressed.first === undefined && this.#takes(place) && !(isAlone(entry) && candidate.inFlight > 0))
-      this.#assign(place, entry)
+    if (seat === undefined || !seat.candidate.carries(entry)) return this.#parked.push(entry)
+    const { candidate, addressed } = seat
+    if (addressed.first === undefined && this.#takes(seat) && !(isAlone(entry) && candidate.inFlight > 0))
+      this.#assign(seat, entry)
     else addressed.push(entry)
-    this.#refresh(place)
+    this.#refresh(seat)
   }
 
-  #assign(place: Place<C>, entry: Entry): void {
+  #assign(seat: Seat<C>, entry: Entry): void {
     this.#size -= 1
-    if (isAlone(entry)) place.isAlone = true
-    place.candidate.assign(entry)
+    if (isAlone(entry)) seat.isAlone = true
+    seat.candidate.assign(entry)
     this.#init.assigned(entry)
   }
 
