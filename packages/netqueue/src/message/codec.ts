@@ -1,6 +1,7 @@
 import { decode, encode } from '@msgpack/msgpack'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { NetQueueError } from '../errors/errors.ts'
+import { checkClaims } from './msgpack-claims.ts'
 
 /**
  * Turns values into bytes and back. Both ends announce the names of theirs, and a connection between different names fails
@@ -29,7 +30,10 @@ export function msgpack<T = unknown>(): Codec<T> {
   return {
     name: 'msgpack',
     encode: (value) => encode(value, { maxDepth: MAX_DEPTH, ignoreUndefined: true }),
-    decode: (bytes) => decode(bytes) as T,
+    decode: (bytes) => {
+      checkClaims(bytes, MAX_DEPTH)
+      return decode(bytes, { maxArrayLength: bytes.byteLength }) as T
+    },
   }
 }
 
@@ -73,7 +77,10 @@ function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
   const inner = msgpack()
   const check = (value: unknown): T => {
     const outcome = schema['~standard'].validate(value)
-    if (outcome instanceof Promise) throw new TypeError('Expected the schema to validate synchronously, got a promise')
+    if (outcome instanceof Promise) {
+      outcome.catch(() => {}) // it may reject, for what a peer sent, and nobody waits for it
+      throw new TypeError('Expected the schema to validate synchronously, got a promise')
+    }
     if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(issueText).join('; '))
     return outcome.value
   }
@@ -118,6 +125,7 @@ function encoded<T>(codec: Codec<T>, value: T): Uint8Array {
   try {
     const payload = codec.encode(value)
     if (payload instanceof Uint8Array) return payload
+    Promise.resolve(payload as unknown).catch(() => {}) // of an asynchronous codec, which nobody waits for
     throw new TypeError(`Expected encode() to return a Uint8Array, got ${typeof payload}`)
   } catch (cause) {
     const why = cause instanceof Error ? `: ${cause.message}` : ''

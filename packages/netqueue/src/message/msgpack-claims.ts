@@ -1,0 +1,54 @@
+/** Items up to this length are not looked through: what they can claim without having it is a few megabytes at most. */
+const MAX_UNCHECKED_BYTES = 1_024
+
+/**
+ * Throws for msgpack that claims more values than its bytes can hold, or nests deeper than `maxDepth`. The decoder makes room for
+ * an array when it reads its length, so that 60 nested ones that claim 2^25 values each, 300 bytes, would take all memory there is.
+ * Every value has a byte at least: where the claims of all containers together stay below the bytes, so does what they take.
+ */
+export function checkClaims(data: Uint8Array, maxDepth: number): void {
+  if (data.byteLength <= MAX_UNCHECKED_BYTES) return
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  /** Values that each open container still lacks. */
+  const open: number[] = []
+  let due = 1
+  for (let at = 0; due > 0;) {
+    if (due > data.byteLength - at) throw new RangeError(`Expected ${due} more values in ${data.byteLength - at} bytes`)
+    const type = view.getUint8(at)
+    const values = valuesIn(type, view, at)
+    at += lengthOf(type, view, at)
+    due += values - 1
+    if (open.length > 0) (open[open.length - 1] as number)--
+    while (open.at(-1) === 0) open.pop()
+    if (values > 0 && open.push(values) > maxDepth)
+      throw new RangeError(`Expected at most ${maxDepth} levels of nesting`)
+  }
+}
+
+/** The values that a container claims to hold; keys are values too. */
+function valuesIn(type: number, view: DataView, at: number): number {
+  if (type >= 0x80 && type <= 0x8f) return (type & 0x0f) * 2
+  if (type >= 0x90 && type <= 0x9f) return type & 0x0f
+  if (type === 0xdc) return view.getUint16(at + 1)
+  if (type === 0xdd) return view.getUint32(at + 1)
+  if (type === 0xde) return view.getUint16(at + 1) * 2
+  return type === 0xdf ? view.getUint32(at + 1) * 2 : 0
+}
+
+/** Bytes from 0xc0 on: the header, and what it says has a fixed length. */
+// prettier-ignore
+const FIXED = [
+  1, 1, 1, 1, 2, 3, 5, 3, 4, 6, 5, 9, 2, 3, 5, 9,
+  2, 3, 5, 9, 3, 4, 6, 10, 18, 2, 3, 5, 3, 5, 3, 5,
+]
+
+/** The bytes of a value, those of what it contains aside. */
+function lengthOf(type: number, view: DataView, at: number): number {
+  if (type >= 0xa0 && type <= 0xbf) return 1 + (type & 0x1f)
+  if (type < 0xc0 || type > 0xdf) return 1
+  const fixed = FIXED[type - 0xc0] as number
+  if (type === 0xc4 || type === 0xc7 || type === 0xd9) return fixed + view.getUint8(at + 1)
+  if (type === 0xc5 || type === 0xc8 || type === 0xda) return fixed + view.getUint16(at + 1)
+  if (type === 0xc6 || type === 0xc9 || type === 0xdb) return fixed + view.getUint32(at + 1)
+  return fixed
+}
