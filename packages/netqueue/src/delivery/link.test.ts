@@ -97,6 +97,7 @@ describe('a link', () => {
     link.take({ type: 'failed', seq: 2, code: 'X', reason: '' })
     link.take({ type: 'reject', seq: 3, code: 'X', reason: '' })
     link.take({ type: 'settle', outcome: 'done', first: 1, length: 3 })
+    env.advance(0)
     expect(told).toEqual([
       ['settle', 'a'],
       ['failed', 'b'],

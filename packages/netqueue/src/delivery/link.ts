@@ -76,6 +76,8 @@ export class Link implements Session {
   #isGoawaySaid = false
   /** The newest ping that waits for our answer; it answers those before it too. */
   #pong: number | undefined
+  /** Settles that came too late in this turn: reported together, for one frame may hold half a million. */
+  #staleCount = 0
   #ping: { token: number; sentAt: number | undefined } | undefined
   #sample: { entry: Entry; startedAt: number } | undefined
   #rtt: number | undefined
@@ -89,7 +91,7 @@ export class Link implements Session {
       maxUnsettledBytes: limits.maxUnsettledBytes,
       wake,
       settled: (entry, outcome) => this.#settled(entry, { type: 'settle', outcome }),
-      stale: (count) => owner.warn(staleSettle(count, this.id), this),
+      stale: (count) => this.#stale(count),
     })
     this.intake = new Intake({
       limits,
@@ -257,6 +259,16 @@ export class Link implements Session {
     if (entry === undefined) return
     this.#settled(entry, settlement)
     this.#init.owner.changed(this)
+  }
+
+  #stale(count: number): void {
+    this.#staleCount += count
+    if (this.#staleCount > count) return
+    this.#init.env.afterTurn(() => {
+      const error = staleSettle(this.#staleCount, this.id)
+      this.#staleCount = 0
+      this.#init.owner.warn(error, this)
+    })
   }
 
   #settled(entry: Entry, settlement: Settlement): void {
