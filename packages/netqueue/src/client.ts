@@ -21,7 +21,7 @@ import { codecFrom, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
 import { checkStatus } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
-import { silent } from './options/logger.ts'
+import { harmless, silent } from './options/logger.ts'
 import type { Logger } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
@@ -84,16 +84,9 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
 
   /** @internal Use {@link connect}. */
   constructor(duplex: ByteDuplex, options: ClientOptions<In, Out>, attempt: Attempt<Client<In, Out>>) {
-    const {
-      env = host,
-      prefetch = 1,
-      id = '',
-      tags = [],
-      protocol = native(),
-      logger = silent,
-      exposeErrors = false,
-    } = options
+    const { env = host, prefetch = 1, id = '', tags = [], protocol = native(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
+    const logger = harmless(options.logger ?? silent)
     const warn = (error: NetQueueError): void => this.#warn(error)
     const inbox = new Inbox({ env, prefetch, countReaders: true, warn })
     super(inbox)

@@ -20,7 +20,7 @@ import type { Codec } from './message/codec.ts'
 import { checkStatus } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
-import { silent } from './options/logger.ts'
+import { harmless, silent } from './options/logger.ts'
 import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
@@ -92,14 +92,10 @@ export class Server<Item = unknown, Result = unknown>
 
   /** @internal Use {@link listen}. */
   constructor(options: ServerOptions<Item, Result>, listener?: Listener) {
-    const {
-      env = host,
-      prefetch = 256,
-      chooseDispatch = leastBusy<Item, ServerClient>(),
-      logger = silent,
-      exposeErrors = false,
-    } = options
+    const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
+    const logger = harmless(options.logger ?? silent)
+    const { prefetch = Math.min(256, limits.maxUnsettled) } = options
     checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
     const warn = (error: NetQueueError, client?: ServerClient): void => {
       logger.warn({ server: this.id, client: client?.id, code: error.code }, error.message)

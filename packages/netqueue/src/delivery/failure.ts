@@ -14,10 +14,14 @@ export function failureOf(
   error: unknown,
   { fallback, exposeErrors }: { fallback: string; exposeErrors: boolean },
 ): Failure {
-  const code = (error as { code?: unknown } | null | undefined)?.code
-  return {
-    code: typeof code === 'string' && CODE.test(code) ? code : fallback,
-    reason: exposeErrors ? textOf(error) : '',
+  try {
+    const code = (error as { code?: unknown } | null | undefined)?.code
+    return {
+      code: typeof code === 'string' && CODE.test(code) ? code : fallback,
+      reason: exposeErrors ? textOf(error) : '',
+    }
+  } catch {
+    return { code: fallback, reason: '' } // it throws when it is looked at: a getter, a proxy
   }
 }
 

@@ -90,12 +90,14 @@ export class Process<T, Result, From extends Sender> implements Standing {
   /** Returns a promise only for a handler that did, so that synchronous ones cost no wait. */
   #work(delivery: Delivery<T, Result, From>): Promise<void> | undefined {
     let value: ReturnType<Handler<T, Result, From>>
+    let isPromise: boolean
     try {
       value = this.#handler(delivery.item, delivery)
+      isPromise = isThenable(value)
     } catch (error) {
       return fail(delivery, error)
     }
-    if (!isThenable(value)) return settle(delivery, value)
+    if (!isPromise) return settle(delivery, value)
     return Promise.resolve(value).then(
       (result) => settle(delivery, result),
       (error: unknown) => fail(delivery, error),

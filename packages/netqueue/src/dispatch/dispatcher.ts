@@ -232,7 +232,8 @@ export class Dispatcher<T, C> {
     try {
       if (typeof policy === 'object') return policy.choose(this.#free, { item, clients, candidates }, accepts)
       const able = candidates.filter((candidate) => this.#free.has(candidate) && accepts(candidate))
-      return able.length === 0 ? undefined : policy(clientsOf(able), { item, clients })
+      const choice = able.length === 0 ? undefined : policy(clientsOf(able), { item, clients })
+      return isThenable(choice) ? Promise.resolve(choice) : choice // asked here: a getter may throw
     } catch (cause) {
       return this.#failed(cause)
     }

@@ -5,4 +5,18 @@ export interface Logger {
   warn(fields: object, message: string): void
 }
 
+/** The same logger, unable to disturb: one that throws must not end a connection or stop the dispatch. */
+export function harmless(logger: Logger): Logger {
+  const guard =
+    (level: keyof Logger) =>
+    (fields: object, message: string): void => {
+      try {
+        logger[level](fields, message)
+      } catch {
+        // There is nowhere left to report it.
+      }
+    }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn') }
+}
+
 export const silent: Logger = { debug() {}, info() {}, warn() {} }
