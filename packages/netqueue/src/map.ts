@@ -72,6 +72,8 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   #callOff: (() => void) | undefined
   #state: 'new' | 'running' | 'over' = 'new'
   #failure: { reason: unknown } | undefined
+  /** The source has no more. */
+  #isExhausted = false
   #items: Iterator<Item> | AsyncIterator<Item> | undefined
   #roomy: (() => void) | undefined
   #inside = 0
@@ -130,6 +132,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
       if (this.#isOver) return
       if (done === true) {
         this.#items = undefined
+        this.#isExhausted = true
         return this.#serve()
       }
       this.#begin(value)
@@ -182,7 +185,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
       const slot = this.#slots.at(0)
       if (this.#isOver) this.#answer(DONE)
       else if (slot?.outcome !== undefined) this.#yield(slot, slot.outcome)
-      else if (this.#inside === 0 && this.#items === undefined) this.#stop()
+      else if (this.#inside === 0 && this.#isExhausted) this.#stop()
       else return
     }
   }
