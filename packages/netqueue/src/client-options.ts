@@ -5,7 +5,7 @@ import { checkInteger, checkMs, checkString, checkStrings } from './errors/check
 import type { NetQueueError } from './errors/errors.ts'
 import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
-import { checkStatus } from './message/status.ts'
+import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import type { Logger } from './options/logger.ts'
@@ -46,7 +46,7 @@ export function checkOptions<In, Out>(options: ClientOptions<In, Out>): void {
   checkStrings('tags', tags)
   checkMs('connectTimeoutMs', connectTimeoutMs)
   checkInteger('prefetch', prefetch, 1, limitsFrom(options.limits).maxUnsettled)
-  checkStatus(options.status)
+  statusFrom(options.status)
   codecFrom('item', options.item)
   codecFrom('result', options.result)
   void new Retry(options)

@@ -19,7 +19,7 @@ import { Emitter } from './events/emitter.ts'
 import type { Listener } from './events/emitter.ts'
 import { codecFrom, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
-import { checkStatus } from './message/status.ts'
+import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
 import type { Logger } from './options/logger.ts'
@@ -88,7 +88,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
     const warn = (error: NetQueueError): void => this.#warn(error)
-    const inbox = new Inbox({ env, prefetch, countReaders: true, warn })
+    const inbox = new Inbox({ env, prefetch, maxBytes: limits.maxInboxBytes, countReaders: true, warn })
     super(inbox)
     this.#id = id
     this.#inbox = inbox
@@ -105,6 +105,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       revive: (entry) => {
         this.#checkOpen()
         this.#line.revive(entry)
+        return true
       },
       gone: () => {},
       buried: () => {},
@@ -130,7 +131,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       introduction: {
         id,
         tags,
-        status: options.status,
+        status: statusFrom(options.status),
         item: codec.name,
         result: this.#codec.name,
         nonce: env.randomBytes(16),
@@ -202,8 +203,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
    */
   setStatus(status: unknown): void {
     this.#checkOpen()
-    checkStatus(status)
-    this.#link.setStatus(status)
+    this.#link.setStatus(statusFrom(status))
   }
 
   /**

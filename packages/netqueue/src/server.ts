@@ -17,7 +17,7 @@ import { mapThrough } from './map.ts'
 import type { MapOptions, MapOutcome } from './map.ts'
 import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
-import { checkStatus } from './message/status.ts'
+import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
@@ -101,7 +101,7 @@ export class Server<Item = unknown, Result = unknown>
       logger.warn({ server: this.id, client: client?.id, code: error.code }, error.message)
       this.#events.emit('warning', { error, ...(client !== undefined && { client }) })
     }
-    const inbox = new Inbox({ env, prefetch, countReaders: false, warn })
+    const inbox = new Inbox({ env, prefetch, maxBytes: limits.maxInboxBytes, countReaders: false, warn })
     super(inbox)
     this.id = options.id ?? `server-${randomName(env.randomBytes(6))}`
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
@@ -111,8 +111,7 @@ export class Server<Item = unknown, Result = unknown>
     this.#resultCodec = codecFrom('result', options.result)
     checkId(this.id)
     if (typeof chooseDispatch !== 'object') checkFunction('chooseDispatch', chooseDispatch)
-    checkStatus(options.status)
-    this.#status = options.status
+    this.#status = statusFrom(options.status)
     this.#backlog = new Backlog<Item, ServerClient>({
       env,
       policy: chooseDispatch,
@@ -260,9 +259,8 @@ export class Server<Item = unknown, Result = unknown>
    */
   setStatus(status: unknown): void {
     this.#checkOpen()
-    checkStatus(status)
-    this.#status = status
-    this.#clientele.setStatus(status)
+    this.#status = statusFrom(status)
+    this.#clientele.setStatus(this.#status)
   }
 
   /**

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 
 import { connect, listen, msgpack, text } from '../src/index.ts'
 import type { Client, Logger, NetQueueError, Server, ServerOptions } from '../src/index.ts'
-import { until } from './support/nodes.ts'
+import { observe, Place, rest, until } from './support/nodes.ts'
 import { frame, FRAME, introduce, RawPeer } from './support/raw-peer.ts'
 
 const plain = { item: text(), result: text() }
@@ -166,4 +166,60 @@ test('a server takes any `maxUnsettled` without being told a `prefetch`', async 
   for (const item of ['a', 'b', 'c']) await client.put(item)
   await until(() => got.length === 3)
   expect(got).toEqual(['a', 'b', 'c'])
+})
+
+describe('P7: what waits for a reader is bounded for all clients together', () => {
+  test('maxInboxBytes stops credit, for clients that come later too, until somebody reads', async () => {
+    await using place = new Place()
+    const server = await place.listen({ limits: { maxInboxBytes: 1_000 } })
+    const loop = server.deliveries()
+    const held = loop.next()
+    for (const _ of [1, 2, 3]) {
+      const client = await place.connect()
+      for (const _ of [1, 2, 3]) client.put('x'.repeat(400)).catch(() => {})
+      await rest()
+      await place.pass(client.close({ timeout: 0 }))
+    }
+    const late = await place.connect()
+    const put = observe(() => late.put('late'))
+    await rest()
+    expect(put()).toBe('waits')
+    const { value } = await held
+    value?.done()
+    for (let taken = await loop.next(); taken.value?.item !== 'late'; taken = await loop.next()) taken.value?.done()
+    expect(put()).toBe('resolves')
+    await loop.return?.()
+  })
+})
+
+test('P7: a dead letter for a client that is gone stays one when it is requeued, from a listener too', async () => {
+  await using place = new Place()
+  const server = await place.listen()
+  const client = await place.connect()
+  const received = client.receive()
+  let calls = 0
+  server.on('deadLetter', () => {
+    calls += 1
+    server.deadLetters.requeue()
+  })
+  await server.put('a', { to: server.clients[0] })
+  await received
+  await client.close({ notify: false })
+  await until(() => server.deadLetters.size === 1)
+  expect([calls, server.deadLetters.requeue(), server.deadLetters.size]).toEqual([1, 0, 1])
+})
+
+test('a status that is changed after it was set stays what it was', async () => {
+  await using place = new Place()
+  const status = { load: 1, log: '' }
+  const server = await place.listen({ status })
+  const client = await place.connect({ status })
+  status.log = 'x'.repeat(100_000)
+  status.load = 2
+  const other = await place.connect()
+  expect([server.clients[0]?.status, other.serverStatus]).toEqual([
+    { load: 1, log: '' },
+    { load: 1, log: '' },
+  ])
+  expect(client.state).toBe('connected')
 })

@@ -13,15 +13,18 @@ export interface DeadLetter<T> {
 
 /** Letters that are kept; beyond that the oldest goes, and is reported. */
 export const MAX_DEAD_LETTERS = 10_000
+/** The same in bytes of their items. */
+export const MAX_DEAD_LETTER_BYTES = 67_108_864
 
 /** Items that failed too often or that a receiver refused. They wait here for someone to look at them. */
 export class DeadLetters<T> {
   readonly #letters: Map<number, Entry> = new Map()
-  readonly #revive: (entry: Entry) => void
+  readonly #revive: (entry: Entry) => boolean
   #lastId = 0
+  #bytes = 0
 
   /** @internal */
-  constructor(revive: (entry: Entry) => void) {
+  constructor(revive: (entry: Entry) => boolean) {
     this.#revive = revive
   }
 
@@ -40,22 +43,23 @@ export class DeadLetters<T> {
   }
 
   /**
-   * Puts a letter, or all of them, back to the end of the backlog with `attempt` 1. Returns how many. Throws `CLOSED`, and `QUEUE_FULL`
-   * where too many items wait; the letters that had no place then stay here.
+   * Puts a letter, or all of them, back to the end of the backlog with `attempt` 1. Returns how many: one for a client that is gone stays.
+   * Throws `CLOSED`, and `QUEUE_FULL` where too many items wait; the letters that had no place then stay here too.
    */
   requeue(id?: number): number {
-    const entries = this.#find(id)
-    for (const [key, entry] of entries) {
-      this.#revive(renewed(entry))
-      this.#letters.delete(key)
+    let count = 0
+    for (const [key, entry] of this.#find(id)) {
+      if (!this.#letters.has(key) || !this.#revive(renewed(entry))) continue
+      this.#forget(key, entry)
+      count += 1
     }
-    return entries.length
+    return count
   }
 
   /** Forgets a letter, or all of them. Returns how many. */
   drop(id?: number): number {
     const entries = this.#find(id)
-    for (const [key] of entries) this.#letters.delete(key)
+    for (const [key, entry] of entries) this.#forget(key, entry)
     return entries.length
   }
 
@@ -63,10 +67,15 @@ export class DeadLetters<T> {
   add(entry: Entry): Entry | undefined {
     this.#lastId += 1
     this.#letters.set(this.#lastId, entry)
-    if (this.#letters.size <= MAX_DEAD_LETTERS) return undefined
+    this.#bytes += entry.payload.byteLength
+    if (this.#letters.size <= MAX_DEAD_LETTERS && this.#bytes <= MAX_DEAD_LETTER_BYTES) return undefined
     const [oldest] = this.#letters
-    if (oldest !== undefined) this.#letters.delete(oldest[0])
+    if (oldest !== undefined) this.#forget(oldest[0], oldest[1])
     return oldest?.[1]
+  }
+
+  #forget(key: number, { payload }: Entry): void {
+    if (this.#letters.delete(key)) this.#bytes -= payload.byteLength
   }
 
   #find(id: number | undefined): [id: number, entry: Entry][] {

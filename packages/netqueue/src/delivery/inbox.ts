@@ -14,6 +14,8 @@ export interface InboxInit {
   env: Env
   /** Items that may wait here beyond those that a reader is waiting for, for each peer. */
   prefetch: number
+  /** Bytes that may wait here before nobody gets credit any more. */
+  maxBytes: number
   /** Whether waiting readers make room of their own. A server has one inbox for many clients, and gives each a fixed room instead. */
   countReaders: boolean
   warn: (error: NetQueueError) => void
@@ -29,6 +31,7 @@ export class Inbox {
   /** Items that are ours to try again, until they are. */
   readonly #retries: Map<Delivery<unknown>, Timer> = new Map()
   #size = 0
+  #bytes = 0
   #end: { error: Error } | undefined
 
   constructor(init: InboxInit) {
@@ -49,9 +52,14 @@ export class Inbox {
 
   /** Items that each peer may have waiting here now. */
   get slots(): number {
-    if (!this.#demand.isAny || this.#end !== undefined) return 0
+    if (!this.#demand.isAny || this.#end !== undefined || this.isFull) return 0
     const { prefetch, countReaders } = this.#init
     return countReaders ? this.#demand.items + prefetch - 1 : prefetch
+  }
+
+  /** Whether so much waits that no peer gets room. */
+  get isFull(): boolean {
+    return this.#bytes >= this.#init.maxBytes
   }
 
   /** Why no more items will come, once that is so. */
@@ -70,7 +78,7 @@ export class Inbox {
   /** Takes in what a peer sent: a reader that waits gets it at once. What nobody wants any more goes back unstarted. */
   offer(delivery: Delivery<unknown>): void {
     this.#waiting.push(delivery)
-    this.#size += 1
+    this.#came(delivery)
     if ((!this.#demand.isAny || this.#end !== undefined) && !delivery.source.isKept) return this.#giveBack(delivery)
     this.#arrived()
   }
@@ -78,7 +86,7 @@ export class Inbox {
   /** Takes back one that was not seen by whoever took it. */
   restore(delivery: Delivery<unknown>): void {
     this.#waiting.unshift(delivery)
-    this.#size += 1
+    this.#came(delivery)
     this.#arrived()
   }
 
@@ -237,10 +245,18 @@ export class Inbox {
     }
   }
 
+  #came(delivery: Delivery<unknown>): void {
+    this.#size += 1
+    this.#bytes += delivery.bytes
+  }
+
   #left(delivery: Delivery<unknown>): void {
+    const wasFull = this.isFull
     unlink(delivery)
     this.#size -= 1
+    this.#bytes -= delivery.bytes
     delivery.source.left()
+    if (wasFull && !this.isFull) this.#grantAll()
     if (this.#size === 0) this.#watch.end()
   }
 

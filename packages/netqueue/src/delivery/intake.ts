@@ -353,7 +353,13 @@ export class Intake implements DeliverySource {
     const next = this.#credit.received + 1
     if (first !== next)
       throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
-    if (this.#isCredited) this.#credit.check(payloads)
-    else this.#credit.checkUnasked(this.#unsettled.size + payloads.length)
+    if (this.#isCredited) return this.#credit.check(payloads)
+    this.#credit.checkUnasked(this.#unsettled.size + payloads.length)
+    if (this.#init.inbox.isFull) throw inboxFull(this.#init.limits.maxInboxBytes)
   }
+}
+
+function inboxFull(maxInboxBytes: number): NetQueueError {
+  const message = `The peer knows no credit, and ${maxInboxBytes} bytes of items wait here already (maxInboxBytes)`
+  return new NetQueueError('INBOX_OVERFLOW', message, { limit: 'maxInboxBytes', value: maxInboxBytes })
 }

@@ -20,7 +20,7 @@ beforeEach(() => {
   env = new VirtualEnv()
   told = []
   const warn = ({ code, value }: NetQueueError): void => void told.push([code, value])
-  const inbox = new Inbox({ env, prefetch: 1, countReaders: true, warn })
+  const inbox = new Inbox({ env, prefetch: 1, countReaders: true, maxBytes: 1_000_000, warn })
   link = new Link({
     env,
     inbox,

@@ -20,7 +20,7 @@ beforeEach(() => {
     env,
     options: { maxAttempts: 3, retryDelayMs: 10, maxRetryDelayMs: 15 },
     requeue: (entry) => backlog.unshift(entry),
-    revive: (entry) => backlog.push(entry),
+    revive: (entry) => backlog.push(entry) > 0,
     gone: (entry) => ends.push(`gone ${String(entry.item)}`),
     buried: (entry) => ends.push(`buried ${String(entry.item)}`),
     warn: ({ code, value }) => ends.push(`${code} ${String(value)}`),

@@ -14,7 +14,7 @@ export interface RedeliveryInit {
   /** Puts an entry to the head of the backlog. */
   requeue: (entry: Entry) => void
   /** Puts a dead letter to the end of the backlog; throws when there is none any more. */
-  revive: (entry: Entry) => void
+  revive: (entry: Entry) => boolean
   /** An entry needs no more deliveries. */
   gone: (entry: Entry) => void
   warn: (error: NetQueueError) => void

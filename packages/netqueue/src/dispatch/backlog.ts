@@ -152,9 +152,12 @@ export class Backlog<T, C extends EntryTarget> {
     else this.dispatcher.requeue(entry)
   }
 
-  #revive(entry: Entry): void {
+  /** `false` for an entry whose client is gone: it would be a dead letter again at once. */
+  #revive(entry: Entry): boolean {
     if (this.#isClosed) throw serverClosed()
+    if (entry.target !== undefined && !this.dispatcher.clients.includes(entry.target as C)) return false
     this.#enter(entry)
+    return true
   }
 
   #withdraw(entry: Entry): void {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { checkStatus, MAX_STATUS_BYTES } from './status.ts'
+import { statusFrom, MAX_STATUS_BYTES } from './status.ts'
 
 test('a status of 4,096 bytes of JSON is taken, a longer one is a RangeError that names both', () => {
-  expect(() => checkStatus('x'.repeat(MAX_STATUS_BYTES - 2))).not.toThrow()
-  expect(() => checkStatus('ä'.repeat(MAX_STATUS_BYTES / 2))).toThrow(RangeError)
-  expect(() => checkStatus('ä'.repeat(MAX_STATUS_BYTES / 2))).toThrow(
+  expect(() => statusFrom('x'.repeat(MAX_STATUS_BYTES - 2))).not.toThrow()
+  expect(() => statusFrom('ä'.repeat(MAX_STATUS_BYTES / 2))).toThrow(RangeError)
+  expect(() => statusFrom('ä'.repeat(MAX_STATUS_BYTES / 2))).toThrow(
     'Expected `status` to have at most 4096 bytes as JSON, got 4098',
   )
 })
@@ -12,9 +12,9 @@ test('a status of 4,096 bytes of JSON is taken, a longer one is a RangeError tha
 test('what JSON cannot carry is a TypeError', () => {
   const cyclic: Record<string, unknown> = {}
   cyclic['self'] = cyclic
-  for (const status of [cyclic, 1n, { toJSON: () => 1n }]) expect(() => checkStatus(status)).toThrow(TypeError)
+  for (const status of [cyclic, 1n, { toJSON: () => 1n }]) expect(() => statusFrom(status)).toThrow(TypeError)
 })
 
 test('everything else is a status', () => {
-  for (const status of [undefined, null, 0, '', {}, [], 'free']) expect(() => checkStatus(status)).not.toThrow()
+  for (const status of [undefined, null, 0, '', {}, [], 'free']) expect(() => statusFrom(status)).not.toThrow()
 })

@@ -3,10 +3,15 @@ export const MAX_STATUS_BYTES = 4_096
 
 const encoder = new TextEncoder()
 
-/** Throws a `TypeError` for what JSON cannot carry and a `RangeError` for what is too long. */
-export function checkStatus(status: unknown): void {
-  const bytes = encoder.encode(jsonOf(status)).byteLength
-  if (bytes <= MAX_STATUS_BYTES) return
+/**
+ * The status as the other side will see it: a copy by JSON, so that it stays what it was when it was checked. Throws a `TypeError` for
+ * what JSON cannot carry and a `RangeError` for what is too long.
+ */
+export function statusFrom(status: unknown): unknown {
+  if (status === undefined) return undefined
+  const text = jsonOf(status)
+  const bytes = encoder.encode(text).byteLength
+  if (bytes <= MAX_STATUS_BYTES) return JSON.parse(text)
   throw new RangeError(`Expected \`status\` to have at most ${MAX_STATUS_BYTES} bytes as JSON, got ${bytes}`)
 }
 

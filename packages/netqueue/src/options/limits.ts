@@ -12,6 +12,8 @@ export interface Limits {
   maxUnsettled: number
   /** Bytes of items that one peer may hold unsettled, in each direction; one item may overshoot it. @default 16_777_216 */
   maxUnsettledBytes: number
+  /** Bytes of received items that wait for a reader, of all peers together; beyond it nobody gets credit. @default 268_435_456 */
+  maxInboxBytes: number
   /** Calls to `put` and `submit` that may wait at once; the next one rejects with `QUEUE_FULL`. @default 100_000 */
   maxWaiting: number
   /** Connections that a server has at once; the next one is closed unanswered. @default 10_000 */
@@ -26,6 +28,7 @@ export const limitDefaults: Limits = {
   maxItemBytes: 1_048_576,
   maxUnsettled: 1_024,
   maxUnsettledBytes: 16_777_216,
+  maxInboxBytes: 268_435_456,
   maxWaiting: 100_000,
   maxConnections: 10_000,
   handshakeTimeoutMs: 5_000,

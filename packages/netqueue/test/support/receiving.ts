@@ -26,6 +26,7 @@ export interface ReceivingOptions {
   exposeErrors?: boolean
   isCredited?: boolean
   maxAttempts?: number
+  maxBytes?: number
 }
 
 /** The receiving half of a link without a link: a test plays the peer with `peer`, and reads with `said` what it would be told. */
@@ -46,9 +47,10 @@ export class Receiving {
     exposeErrors = false,
     isCredited = true,
     maxAttempts = 3,
+    maxBytes = 1_000_000_000,
   }: ReceivingOptions = {}) {
     const warn = (error: NetQueueError): void => void this.warnings.push(error.code)
-    this.inbox = new Inbox({ env: this.env, prefetch, countReaders, warn })
+    this.inbox = new Inbox({ env: this.env, prefetch, maxBytes, countReaders, warn })
     this.consumer = new Reading(this.inbox)
     this.intake = new Intake({
       limits: { ...limitDefaults, ...limits },

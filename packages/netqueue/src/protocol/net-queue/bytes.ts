@@ -9,6 +9,11 @@ export function badMessage(what: string, value?: unknown): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { value })
 }
 
+export function itemTooLarge(bytes: number, maxItemBytes: number): NetQueueError {
+  const message = `The peer sent an item of ${bytes} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
+  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value: bytes })
+}
+
 export function encodeText(value: string): Uint8Array {
   return encoder.encode(value)
 }

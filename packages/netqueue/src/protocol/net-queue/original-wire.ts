@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Message, Peer, Role, Supports, Wire, Writer } from '../protocol.ts'
-import { decodeText, encodeText } from './bytes.ts'
+import { decodeText, encodeText, itemTooLarge } from './bytes.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { unexpected } from './native-wire.ts'
 
@@ -98,6 +98,7 @@ export class OriginalWire implements Wire {
     for (let from = 0; from <= data.byteLength;) {
       const end = data.indexOf(NEWLINE, from)
       const to = end === -1 ? data.byteLength : end
+      if (to - from > this.peer.maxItemBytes) throw itemTooLarge(to - from, this.peer.maxItemBytes)
       payloads.push(data.subarray(from, to))
       from = to + 1
       if (payloads.length > MAX_ITEMS)

@@ -2,7 +2,7 @@ import { NetQueueError } from '../../errors/errors.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../protocol.ts'
 import { Assembly, unknownKind } from './assembly.ts'
-import { badMessage, ByteReader, decodeJson, decodeText } from './bytes.ts'
+import { badMessage, ByteReader, decodeJson, decodeText, itemTooLarge } from './bytes.ts'
 import {
   CancelTarget,
   isControl,
@@ -33,7 +33,9 @@ export class RecordReader {
 
   constructor(init: RecordReaderInit) {
     this.#init = init
-    this.#assembly = new Assembly(init.maxItemBytes + RECORD_OVERHEAD_BYTES, (bytes) => this.#tooLarge(bytes))
+    this.#assembly = new Assembly(init.maxItemBytes + RECORD_OVERHEAD_BYTES, (bytes) =>
+      itemTooLarge(bytes, init.maxItemBytes),
+    )
   }
 
   /** How many ordered records were taken, items aside: what CREDIT acknowledges. */
@@ -132,14 +134,8 @@ export class RecordReader {
 
   #payload(reader: ByteReader): Uint8Array {
     const payload = reader.bytes()
-    if (payload.byteLength > this.#init.maxItemBytes) throw this.#tooLarge(payload.byteLength)
+    if (payload.byteLength > this.#init.maxItemBytes) throw itemTooLarge(payload.byteLength, this.#init.maxItemBytes)
     return payload
-  }
-
-  #tooLarge(bytes: number): NetQueueError {
-    const { maxItemBytes } = this.#init
-    const message = `The peer sent an item of ${bytes} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
-    return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value: bytes })
   }
 }
 
