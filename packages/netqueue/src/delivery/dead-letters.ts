@@ -63,15 +63,18 @@ export class DeadLetters<T> {
     return entries.length
   }
 
-  /** @internal Takes a letter in, and says which one had to go for it. */
-  add(entry: Entry): Entry | undefined {
+  /** @internal Takes a letter in, and says which ones had to go for it. */
+  add(entry: Entry): Entry[] {
+    const gone: Entry[] = []
     this.#lastId += 1
     this.#letters.set(this.#lastId, entry)
     this.#bytes += entry.payload.byteLength
-    if (this.#letters.size <= MAX_DEAD_LETTERS && this.#bytes <= MAX_DEAD_LETTER_BYTES) return undefined
-    const [oldest] = this.#letters
-    if (oldest !== undefined) this.#forget(oldest[0], oldest[1])
-    return oldest?.[1]
+    for (const [key, oldest] of this.#letters) {
+      if (this.#letters.size <= MAX_DEAD_LETTERS && this.#bytes <= MAX_DEAD_LETTER_BYTES) break
+      this.#forget(key, oldest)
+      gone.push(oldest)
+    }
+    return gone
   }
 
   #forget(key: number, { payload }: Entry): void {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import { VirtualEnv } from '../../test/support/virtual-env.ts'
 import { RemoteError } from '../errors/errors.ts'
-import { MAX_DEAD_LETTERS } from './dead-letters.ts'
+import { MAX_DEAD_LETTER_BYTES, MAX_DEAD_LETTERS } from './dead-letters.ts'
 import { Entry } from './entry.ts'
 import type { Settlement } from './link.ts'
 import { Redelivery } from './redelivery.ts'
@@ -212,6 +212,13 @@ describe('dead letters', () => {
     expect(redelivery.deadLetters.size).toBe(MAX_DEAD_LETTERS)
     expect(redelivery.deadLetters.list()[0]).toMatchObject({ id: 2, item: '1' })
     expect(ends).toContain('DEAD_LETTER 0')
+  })
+
+  test('are bounded in bytes too: as many of the oldest go as make room', () => {
+    bury('a', 'b', 'c')
+    const large = new Entry('large', new Uint8Array(MAX_DEAD_LETTER_BYTES - 1))
+    settled(large, { type: 'reject', code: 'X', reason: '' })
+    expect(redelivery.deadLetters.list().map(({ item }) => item)).toEqual(['c', 'large'])
   })
 })
 

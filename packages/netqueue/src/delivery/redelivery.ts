@@ -69,13 +69,9 @@ export class Redelivery<T> {
   bury(entry: Entry, error: NetQueueError): void {
     entry.state = 'gone'
     if (entry.result !== undefined) return this.#refuse(entry, error)
-    const dropped = this.deadLetters.add(entry)
-    if (dropped !== undefined) {
-      this.#init.warn(
-        new NetQueueError('DEAD_LETTER', 'The oldest dead letter was dropped to make room for a new one', {
-          value: dropped.item,
-        }),
-      )
+    for (const { item } of this.deadLetters.add(entry)) {
+      const message = 'The oldest dead letter was dropped to make room for a new one'
+      this.#init.warn(new NetQueueError('DEAD_LETTER', message, { value: item }))
     }
     this.#init.buried(entry)
     this.#init.gone(entry)
