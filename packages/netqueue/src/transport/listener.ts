@@ -1,4 +1,5 @@
 import type { ListenOptions, Server, Socket } from 'node:net'
+import { checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Queue } from '../queue/queue.ts'
 import { listenFailed } from './failures.ts'
@@ -12,6 +13,14 @@ export interface ListenerOptions {
 }
 
 export const listenerDefaults: Required<ListenerOptions> = { backlog: 511, maxWaiting: 1_024 }
+
+/** Fills in the defaults and throws for what is no option. */
+export function listenerOptionsFrom(options: ListenerOptions): Required<ListenerOptions> {
+  const { backlog, maxWaiting } = { ...listenerDefaults, ...options }
+  checkInteger('backlog', backlog, 1)
+  checkInteger('maxWaiting', maxWaiting, 1)
+  return { backlog, maxWaiting }
+}
 
 interface AcceptingInit {
   address: string

@@ -4,7 +4,7 @@ import { checkInteger } from '../errors/check.ts'
 import { badAddress, formatHostPort, parseHostPort } from './address.ts'
 import type { HostPort } from './address.ts'
 import { dial } from './dial.ts'
-import { listenerDefaults, serve } from './listener.ts'
+import { listenerOptionsFrom, serve } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
 import { fromSocket } from './socket.ts'
 import type { ByteDuplex, DialOptions, Listener, Transport } from './transport.ts'
@@ -20,17 +20,15 @@ const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, keepAlive: true, ke
 
 /** TCP by `tcp://host:port`; IPv6 hosts in brackets, port 0 for one that the system chooses, an empty host to listen on every interface. */
 export function tcp(options: ListenerOptions = {}): Transport {
-  return new TcpTransport({ ...listenerDefaults, ...options })
+  return new TcpTransport(options)
 }
 
 class TcpTransport implements Transport {
   readonly form = FORM
   readonly #options: Required<ListenerOptions>
 
-  constructor(options: Required<ListenerOptions>) {
-    checkInteger('backlog', options.backlog, 1)
-    checkInteger('maxWaiting', options.maxWaiting, 1)
-    this.#options = options
+  constructor(options: ListenerOptions) {
+    this.#options = listenerOptionsFrom(options)
   }
 
   accepts(address: string): boolean {

@@ -1,10 +1,9 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { badAddress } from './address.ts'
 import { dial } from './dial.ts'
-import { listenerDefaults, serve } from './listener.ts'
+import { listenerOptionsFrom, serve } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
 import { fromSocket } from './socket.ts'
 import type { ByteDuplex, DialOptions, Listener, Transport } from './transport.ts'
@@ -21,17 +20,15 @@ const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103
  * named pipe (`unix:\\.\pipe\name`), which is untested.
  */
 export function unix(options: ListenerOptions = {}): Transport {
-  return new UnixTransport({ ...listenerDefaults, ...options })
+  return new UnixTransport(options)
 }
 
 class UnixTransport implements Transport {
   readonly form = FORM
   readonly #options: Required<ListenerOptions>
 
-  constructor(options: Required<ListenerOptions>) {
-    checkInteger('backlog', options.backlog, 1)
-    checkInteger('maxWaiting', options.maxWaiting, 1)
-    this.#options = options
+  constructor(options: ListenerOptions) {
+    this.#options = listenerOptionsFrom(options)
   }
 
   accepts(address: string): boolean {
