@@ -64,7 +64,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   readonly #source: Source<Item>
   readonly #submit: Submit<Item, Result>
   readonly #init: Init
-  /** One for each item at work: hosts warn of a leak where one signal has many listeners. */
+  /** One for each item at work: what is done is not cancelled with the rest. */
   readonly #cancels: Set<AbortController> = new Set()
   readonly #readers: Ring<Reader<Result | MapOutcome<Item, Result>>> = new Ring()
   /** In order: every item between source and reader. Otherwise: those that are done. */
@@ -72,8 +72,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   #callOff: (() => void) | undefined
   #state: 'new' | 'running' | 'over' = 'new'
   #failure: { reason: unknown } | undefined
-  /** The source has no more. */
-  #isExhausted = false
+  /** Left undefined once the source has no more. */
   #items: Iterator<Item> | AsyncIterator<Item> | undefined
   #roomy: (() => void) | undefined
   #inside = 0
@@ -132,7 +131,6 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
       if (this.#isOver) return
       if (done === true) {
         this.#items = undefined
-        this.#isExhausted = true
         return this.#serve()
       }
       this.#begin(value)
@@ -185,7 +183,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
       const slot = this.#slots.at(0)
       if (this.#isOver) this.#answer(DONE)
       else if (slot?.outcome !== undefined) this.#yield(slot, slot.outcome)
-      else if (this.#inside === 0 && this.#isExhausted) this.#stop()
+      else if (this.#inside === 0 && this.#items === undefined) this.#stop()
       else return
     }
   }

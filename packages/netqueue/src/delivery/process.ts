@@ -1,6 +1,7 @@
 import PQueue from 'p-queue'
 import { checkFunction, checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { onAbort } from '../queue/on-abort.ts'
 import type { Delivery, Sender } from './delivery.ts'
 import type { Standing } from './demand.ts'
 import type { Inbox } from './inbox.ts'
@@ -30,7 +31,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
   readonly #concurrency: number
   readonly #signal: AbortSignal | undefined
   readonly #slots: PQueue
-  readonly #onAbort = (): void => this.#stop()
+  #callOff: (() => void) | undefined
   #running = 0
   #resolve!: () => void
   #reject!: (error: unknown) => void
@@ -47,7 +48,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
       this.#resolve = resolve
       this.#reject = reject
     })
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#stop())
     inbox.stand(this)
     this.#finish()
   }
@@ -113,7 +114,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
   #finish(): void {
     const { ended, size } = this.#inbox
     if (this.#running > 0 || !(this.#isStopped || (ended !== undefined && size === 0))) return
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#callOff?.()
     this.#inbox.unstand(this)
     if (this.#isStopped) this.#reject(this.#signal?.reason)
     else if (ended instanceof NetQueueError && ended.code === 'CLOSED') this.#resolve()

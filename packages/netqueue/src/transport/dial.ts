@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import type { NetConnectOpts, Socket } from 'node:net'
+import { onAbort } from '../queue/on-abort.ts'
 import { connectFailed } from './failures.ts'
 
 /** A socket that is connected, or nothing left behind. Rejects with `CONNECT_FAILED`, or with the signal's reason. */
@@ -7,19 +8,19 @@ export function dial(address: string, options: NetConnectOpts, signal: AbortSign
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const socket = connect(options)
-    const settle = (): void => signal?.removeEventListener('abort', onAbort)
-    const onAbort = (): void => {
-      socket.destroy()
-      reject(signal?.reason)
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const callOff =
+      signal &&
+      onAbort(signal, () => {
+        socket.destroy()
+        reject(signal.reason)
+      })
     socket.once('connect', () => {
-      settle()
+      callOff?.()
       resolve(socket)
     })
     // Stays: an error between here and the next listener must not crash the process.
     socket.on('error', (error) => {
-      settle()
+      callOff?.()
       reject(connectFailed(address, error))
     })
   })
