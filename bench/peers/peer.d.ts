@@ -1,6 +1,9 @@
 /**
  * One way to move items between processes. Every file in this folder exports one as `peer`, under its own name; it must load
  * without the packages that it needs, so import those inside the functions. A workload runs with every peer that has its part.
+ *
+ * Every part follows its peer's documentation, in the way that is fastest there and loses nothing while all goes well. Where the
+ * peer has no back-pressure of its own, the part keeps a window, and `setup` says so.
  */
 export interface Peer {
   /** Packages of `bench/package.json` that must be installed. */
@@ -9,8 +12,85 @@ export interface Peer {
   readonly setup: string
   /** Why it cannot run here, with the one command that helps; nothing where it can. @default it can */
   missing?(): Promise<string | undefined>
-  readonly distribute?: Distribute
+  /** Starts the server that stands between the processes; it holds nothing from before, and is started anew for each round. @default there is none */
+  broker?(): Promise<Broker>
+  readonly stream?: Stream
+  readonly work?: Work
   readonly requests?: Requests
+  readonly distribute?: Distribute
+  readonly idle?: Idle
+  readonly handOff?: HandOff
+}
+
+/** A process that is not of this bench. */
+export interface Broker {
+  /** What the parts get as `setting.broker`. */
+  readonly url: string
+  /** Its processes, whose CPU time counts. */
+  readonly pids: readonly number[]
+  stop(): Promise<void>
+}
+
+/** What a part may want to know. */
+export interface Setting {
+  /** Where the broker is; empty without one. */
+  readonly broker: string
+  /** Bytes of a payload. */
+  readonly bytes: number
+}
+
+/** What is sent: the same few payloads over and over. */
+export interface Payloads {
+  /** All that differ, in their order; never changed. */
+  readonly cycle: readonly Uint8Array[]
+  /** The next one; nothing when time is up. */
+  next(): Uint8Array | undefined
+  /** For those who send several whole cycles at once: counts them as taken, and tells whether they are wanted. */
+  takeCycles(count: number): boolean
+}
+
+/** Items in one direction, as fast as they go, in their order. */
+export interface Stream {
+  /** Takes what the sender sends, and calls `took` for each item, from wherever the peer gives items to its users: a loop, a listener. */
+  receiver(
+    took: (item: Uint8Array) => void,
+    setting: Setting,
+  ): Promise<{ readonly address: string; close(): Promise<void> }>
+  /** Sends all payloads, with the peer's back-pressure; resolves when all are on their way. */
+  sender(address: string, payloads: Payloads, setting: Setting): Promise<void>
+}
+
+/** Items to several workers, each settled by the one who did it. */
+export interface Work {
+  producer(setting: Setting): Promise<WorkProducer>
+  /** Connects, and works until the producer is gone; `did` is called for each item before it is settled. */
+  worker(address: string, did: (item: Uint8Array) => void, setting: Setting): Promise<void>
+}
+
+export interface WorkProducer {
+  readonly address: string
+  /** Resolves when that many workers are connected and get their share. */
+  connected(workers: number): Promise<void>
+  /** Hands out all payloads; resolves when every one of them is settled. */
+  run(payloads: Payloads): Promise<void>
+  close(): Promise<void>
+}
+
+/** Questions and their answers. The side that asks is the one that listens, as a server asks its workers. */
+export interface Requests {
+  asker(setting: Setting): Promise<Asker>
+  /** Connects, and answers until the asker is gone. */
+  answerer(address: string, answer: (question: Uint8Array) => Uint8Array, setting: Setting): Promise<void>
+}
+
+export interface Asker {
+  readonly address: string
+  connected(answerers: number): Promise<void>
+  /** Many may be open at once. */
+  ask(question: Uint8Array): Promise<Uint8Array>
+  /** Codes of what this side refused so far, with how often. @default it does not count */
+  refusals?(): Record<string, number>
+  close(): Promise<void>
 }
 
 /** Work for whichever worker, and its results back. */
@@ -32,18 +112,17 @@ export interface Producer {
   close(): Promise<void>
 }
 
-/** Questions and their answers. The side that asks is the one that listens, as a server asks its workers. */
-export interface Requests {
-  asker(): Promise<Asker>
-  /** Connects, and answers until the asker is gone. */
-  answerer(address: string, answer: (question: Uint8Array) => Uint8Array): Promise<void>
+/** Connections that do nothing. */
+export interface Idle {
+  server(
+    setting: Setting,
+  ): Promise<{ readonly address: string; connected(clients: number): Promise<void>; close(): Promise<void> }>
+  /** Resolves when the connection stands; it stays for as long as the process. */
+  client(address: string, setting: Setting): Promise<void>
 }
 
-export interface Asker {
-  readonly address: string
-  connected(answerers: number): Promise<void>
-  ask(question: Uint8Array): Promise<Uint8Array>
-  /** Codes of what this side refused so far, with how often. */
-  refusals(): Record<string, number>
-  close(): Promise<void>
+/** From one asynchronous function to another in the same process. */
+export interface HandOff {
+  /** Hands over the numbers from 0 up to, not including, `count`, and has all taken when it resolves; the producer is held back at a window of 256. */
+  run(count: number, took: (item: number) => void): Promise<void>
 }
