@@ -128,17 +128,18 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
     this.#connection = new Connection(duplex, {
       role: 'client',
       protocol,
-      introduction: {
+      introduction: () => ({
         id,
         tags,
         status: statusFrom(options.status),
         item: codec.name,
         result: this.#codec.name,
         nonce: env.randomBytes(16),
-      },
+      }),
       limits,
       env,
-      session: this.#link,
+      session: () => this.#link,
+      declined: (error) => this.#link.closed(error),
       identify: (given) => (this.#id = given),
       closeDuplex: options.closeDuplex,
     })

@@ -125,30 +125,43 @@ export class Clientele<Item> {
 
   #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
     const { protocol, introduction, link: shared } = this.#init
+    const connection: Connection = new Connection(duplex, {
+      role: 'server',
+      protocol,
+      introduction,
+      limits: shared.limits,
+      env: shared.env,
+      session: () => this.#link(acceptance, connection, duplex.remoteAddress),
+      declined: (error) => this.#declined(error, acceptance),
+      identify: (wanted) => this.#identify(wanted),
+      closeDuplex,
+    })
+    this.#connections.add(connection)
+    void connection.done.then(() => {
+      this.#connections.delete(connection)
+      this.#init.changed()
+    })
+  }
+
+  /** Whoever has introduced itself gets a link; it outlives the connection where something of it is in hand here. */
+  #link({ resolve }: Acceptance, connection: Connection, address: string | undefined): Link {
     const link = new Link({
-      ...shared,
-      owner: this.#owner(acceptance, duplex.remoteAddress, () => connection),
+      ...this.#init.link,
+      owner: this.#owner((opened) => resolve(this.#join(opened, connection, address))),
       wake: () => {
         connection.wake()
         this.#worked(link, connection)
       },
     })
-    const connection: Connection = new Connection(duplex, {
-      role: 'server',
-      protocol,
-      introduction: introduction(),
-      limits: shared.limits,
-      env: shared.env,
-      session: link,
-      identify: (wanted) => this.#identify(wanted),
-      closeDuplex,
-    })
-    this.#connections.add(connection)
     this.#links.add(link)
-    void connection.done.then(() => {
-      this.#connections.delete(connection)
-      this.#worked(link, connection)
-    })
+    void connection.done.then(() => this.#worked(link, connection))
+    return link
+  }
+
+  #declined(error: NetQueueError | undefined, { reject }: Acceptance): void {
+    const reason = error ?? new NetQueueError('CONNECTION_LOST', 'The peer left before it introduced itself')
+    this.#init.warn(reason)
+    reject(reason)
   }
 
   /** Something of a client's was settled here, or it is gone. */
@@ -158,10 +171,10 @@ export class Clientele<Item> {
     this.#init.changed()
   }
 
-  #owner({ resolve, reject }: Acceptance, address: string | undefined, connection: () => Connection): LinkOwner {
+  #owner(opened: (link: Link) => void): LinkOwner {
     const { backlog, warn, events } = this.#init
     return {
-      opened: (link) => resolve(this.#join(link, connection(), address)),
+      opened,
       changed: (link) => this.#with(link, (client) => backlog.dispatcher.changed(client)),
       settled: (link, entry, settlement) => backlog.settled(entry, link.id, settlement),
       status: (link, status) =>
@@ -178,10 +191,7 @@ export class Clientele<Item> {
         }),
       closed: (link, error, entries) => {
         const client = this.#clients.get(link)
-        if (client !== undefined) return this.#leave(client, error, entries)
-        const reason = error ?? new NetQueueError('CONNECTION_LOST', 'The peer left before it introduced itself')
-        warn(reason)
-        reject(reason)
+        if (client !== undefined) this.#leave(client, error, entries)
       },
       warn: (error, link) => warn(error, this.#clients.get(link)),
     }

@@ -62,8 +62,9 @@ function attach(duplex: ByteDuplex, role: Role, more: { closeDuplex?: boolean; p
   }
   const connection = new Connection(duplex, {
     role,
-    introduction,
-    session,
+    introduction: () => introduction,
+    session: () => session,
+    declined: (error) => session.closed(error),
     env: clock,
     protocol: native(),
     limits: limitsFrom(),
@@ -239,8 +240,16 @@ describe('introductions', () => {
     const make = (): Connection =>
       new Connection(untouched, {
         role: 'client',
-        introduction: { id: 'x'.repeat(129), item: '', result: '', tags: [], status: 1, nonce: new Uint8Array(16) },
-        session: new ScriptedSession(),
+        introduction: () => ({
+          id: 'x'.repeat(129),
+          item: '',
+          result: '',
+          tags: [],
+          status: 1,
+          nonce: new Uint8Array(16),
+        }),
+        session: () => new ScriptedSession(),
+        declined: () => {},
         env: new Clock(),
         protocol: native(),
         limits: limitsFrom(),

@@ -11,7 +11,7 @@ import { Outgoing } from './outgoing.ts'
 
 /** What a connection is for: it is told what the peer says, asked what to say, and told of the end. All of it is synchronous. */
 export interface Session {
-  /** Both sides know each other; called once, before anything else. Not called when the introduction failed. */
+  /** Both sides know each other; called once, before anything else. */
   opened(wire: Wire): void
   /** Throws a coded error for a message that the peer must not send; the connection then ends with it. */
   take(message: Message): void
@@ -24,10 +24,14 @@ export interface Session {
 export interface ConnectionInit {
   role: Role
   protocol: Protocol
-  introduction: Introduction
+  /** What this side says of itself; asked when it is to be said, for most who knock at a port that is attacked hear nothing. */
+  introduction: () => Introduction
   limits: Limits
   env: Env
-  session: Session
+  /** Gives what the connection is for, once both sides know each other. */
+  session: () => Session
+  /** Called instead when they did not get that far. */
+  declined: (error: NetQueueError | undefined) => void
   identify: (wanted: string) => string
   /** Whether to end the duplex with the connection. @default true */
   closeDuplex?: boolean | undefined
@@ -53,12 +57,14 @@ export class Connection {
   #cut!: () => void
   #chunks: AsyncIterator<Bytes> | undefined
   #wire: Wire | undefined
+  #session: Session | undefined
   /** Our goodbye, which is the last that we send: an error is one too. */
   #ending: 'no' | 'due' | 'said' = 'no'
   /** The peer has said goodbye: nothing after it is read. */
   #goodbye = false
-  /** The session has been told of the end. */
+  /** The session has been told of the end, and why. */
   #finished = false
+  #reason: NetQueueError | undefined
   #deadline: Timer
 
   /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
@@ -177,13 +183,14 @@ export class Connection {
   #open(wire: Wire): void {
     this.#deadline.cancel()
     this.#wire = wire
-    this.#init.session.opened(wire)
+    this.#session = this.#init.session()
+    this.#session.opened(wire)
   }
 
   #message(message: Message): void {
     if (this.#goodbye || this.#finished) return
     if (message.type === 'disconnect' || message.type === 'error') this.#endedByPeer(message)
-    else this.#init.session.take(message)
+    else this.#session?.take(message)
   }
 
   /** An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
@@ -196,7 +203,7 @@ export class Connection {
     const urgent = this.#urgent.shift()
     if (urgent !== undefined) return urgent
     if (this.#ending === 'said') return 'end'
-    const frame = this.#goodbye ? undefined : this.#wire?.encode((writer) => this.#init.session.fill(writer))
+    const frame = this.#goodbye ? undefined : this.#wire?.encode((writer) => this.#session?.fill(writer))
     if (frame !== undefined || this.#ending === 'no') return frame
     this.#ending = 'said'
     return (this.#wire ?? this.#handshake).disconnect() ?? 'end'
@@ -235,7 +242,9 @@ export class Connection {
   #finish(error: NetQueueError | undefined): void {
     if (this.#finished) return
     this.#finished = true
-    this.#init.session.closed(error)
+    this.#reason = error
+    if (this.#session === undefined) this.#init.declined(error)
+    else this.#session.closed(error)
   }
 
   #release(): void {
@@ -243,7 +252,7 @@ export class Connection {
     this.#finish(undefined)
     if (this.#init.closeDuplex === false) return
     this.#outgoing.close()
-    this.#duplex.abort?.(new NetQueueError('CLOSED', 'The connection was closed'))
+    this.#duplex.abort?.(this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
     void Promise.resolve(this.#chunks?.return?.()).catch(() => {})
   }
 

@@ -142,7 +142,8 @@ export interface Handshake {
 
 export interface HandshakeInit {
   role: Role
-  introduction: Introduction
+  /** Asked once, when it is to be said. */
+  introduction: () => Introduction
   limits: Limits
   /** Server: confirms a client's id or chooses one; throws `ID_IN_USE`. */
   identify: (wanted: string) => string

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
 import type { ByteWriter } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
@@ -25,7 +26,7 @@ function welcomeOf(frame: Uint8Array, from: 'client' | 'server'): Welcome {
 }
 
 /** `CODEC_MISMATCH` where the two sides would not read each other's items. */
-function disagreement({ introduction }: HandshakeInit, welcome: Welcome): NetQueueError | undefined {
+function disagreement(introduction: Introduction, welcome: Welcome): NetQueueError | undefined {
   const option = (['item', 'result'] as const).find((name) => introduction[name] !== welcome[name])
   if (option === undefined) return undefined
   const [ours, theirs] = [introduction[option], welcome[option]]
@@ -33,14 +34,15 @@ function disagreement({ introduction }: HandshakeInit, welcome: Welcome): NetQue
   return new NetQueueError('CODEC_MISMATCH', message, { limit: option, value: theirs })
 }
 
-const helloFrame = ({ introduction }: HandshakeInit): Uint8Array => frameOf(FrameType.CONN, encodeHello(introduction))
+const helloFrame = (introduction: Introduction): Uint8Array => frameOf(FrameType.CONN, encodeHello(introduction))
 
-const welcomeFrame = ({ introduction, limits }: HandshakeInit, yourId?: string): Uint8Array =>
+const welcomeFrame = (introduction: Introduction, limits: Limits, yourId?: string): Uint8Array =>
   frameOf(FrameType.WELCOME, encodeWelcome(introduction, limits, yourId))
 
 /** Speaks first, and only to one of us. */
 export class ClientHandshake implements Handshake {
   readonly #init: HandshakeInit
+  readonly #introduction: Introduction
   readonly #out: ByteWriter
   readonly #hello: Uint8Array
   readonly #welcome: Uint8Array
@@ -51,8 +53,9 @@ export class ClientHandshake implements Handshake {
   constructor(init: HandshakeInit, out: ByteWriter) {
     this.#init = init
     this.#out = out
-    this.#hello = helloFrame(init)
-    this.#welcome = welcomeFrame(init)
+    this.#introduction = init.introduction()
+    this.#hello = helloFrame(this.#introduction)
+    this.#welcome = welcomeFrame(this.#introduction, init.limits)
   }
 
   start(): Uint8Array[] {
@@ -87,9 +90,9 @@ export class ClientHandshake implements Handshake {
 
   #agree(frame: Uint8Array, serverId: string): HandshakeStep {
     const welcome = welcomeOf(frame, 'server')
-    const refusal = disagreement(this.#init, welcome)
+    const refusal = disagreement(this.#introduction, welcome)
     if (refusal !== undefined) return { send: [], refusal }
-    this.#init.identify(welcome.yourId ?? this.#init.introduction.id)
+    this.#init.identify(welcome.yourId ?? this.#introduction.id)
     return { send: [], wire: new NativeWire(welcome, serverId, this.#init.limits, this.#out) }
   }
 }
@@ -98,8 +101,8 @@ export class ClientHandshake implements Handshake {
 export class ServerHandshake implements Handshake {
   readonly #init: HandshakeInit
   readonly #out: ByteWriter
-  /** The id that a client of our kind asked for. */
-  #wanted: string | undefined
+  /** What was said to a client of our kind, and the id that it asked for. */
+  #greeted: { introduction: Introduction; wanted: string } | undefined
 
   constructor(init: HandshakeInit, out: ByteWriter) {
     this.#init = init
@@ -111,8 +114,8 @@ export class ServerHandshake implements Handshake {
   }
 
   take(frame: Uint8Array): HandshakeStep {
-    if (this.#wanted === undefined) return this.#first(frame)
-    return endOf(frame) ?? this.#agree(frame, this.#wanted)
+    if (this.#greeted === undefined) return this.#first(frame)
+    return endOf(frame) ?? this.#agree(frame, this.#greeted)
   }
 
   error(notice: ErrorNotice): Uint8Array {
@@ -120,7 +123,7 @@ export class ServerHandshake implements Handshake {
   }
 
   disconnect(): Uint8Array | undefined {
-    return this.#wanted === undefined ? undefined : frameOf(FrameType.DISCONN)
+    return this.#greeted === undefined ? undefined : frameOf(FrameType.DISCONN)
   }
 
   #first(frame: Uint8Array): HandshakeStep {
@@ -131,16 +134,18 @@ export class ServerHandshake implements Handshake {
   }
 
   #greet(frame: Uint8Array): HandshakeStep {
-    this.#wanted = decodeHello(frameData(frame)).id
-    return { send: [helloFrame(this.#init)] }
+    const wanted = decodeHello(frameData(frame)).id
+    const introduction = this.#init.introduction()
+    this.#greeted = { introduction, wanted }
+    return { send: [helloFrame(introduction)] }
   }
 
   /** A client whose codecs differ gets our WELCOME all the same, so that both sides can name both. */
-  #agree(frame: Uint8Array, wanted: string): HandshakeStep {
+  #agree(frame: Uint8Array, { introduction, wanted }: { introduction: Introduction; wanted: string }): HandshakeStep {
     const welcome = welcomeOf(frame, 'client')
-    const refusal = disagreement(this.#init, welcome)
+    const refusal = disagreement(introduction, welcome)
     const id = this.#init.identify(wanted)
-    const send = [welcomeFrame(this.#init, id)]
+    const send = [welcomeFrame(introduction, this.#init.limits, id)]
     if (refusal !== undefined) return { send, refusal }
     return { send, wire: new NativeWire(welcome, id, this.#init.limits, this.#out) }
   }
@@ -163,11 +168,11 @@ export class OriginalHandshake implements Handshake {
     if (!isOriginalType(type)) throw unexpected(type)
     if (type === FrameType.DISCONN) return { send: [], end: { type: 'disconnect' } }
     const { introduction, identify, limits } = this.#init
-    const { status } = introduction
+    const { id, status } = introduction()
     return {
       send: status === undefined ? [] : [statusFrame(status)],
       replay: true,
-      wire: new OriginalWire('client', identify(introduction.id), limits),
+      wire: new OriginalWire('client', identify(id), limits),
     }
   }
 
