@@ -2,6 +2,7 @@
 // Measures netqueue and its peers side by side: `npm run bench -- WORKLOAD`, see `--help`.
 
 import { readdirSync, writeFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { commandFrom } from './command.mjs'
 import { install } from './install.mjs'
 import { loadPeer } from './peers/load.mjs'
@@ -10,6 +11,8 @@ import { Stage } from './stage.mjs'
 
 /** @import { Workload } from './workloads/workload.d.ts' */
 /** @import { Peer } from './peers/peer.d.ts' */
+
+const LONGEST_ROUND_MS = 180_000
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -50,21 +53,46 @@ async function measure({ name, workload, options, rounds, peers }) {
   const failures = new Map()
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < peers.length; turn += 1) {
-      const [peer] = /** @type {Named} */ (peers[(round + turn) % peers.length])
+      const named = /** @type {Named} */ (peers[(round + turn) % peers.length])
+      const [peer] = named
       if (failures.has(peer)) continue
       const progress = (/** @type {string} */ text) => say(`${name}: round ${round + 1} of ${rounds}, ${peer}: ${text}`)
-      const stage = new Stage({ workload: name, peer })
       try {
-        const sample = await workload.round(stage, { options, progress })
+        const sample = await playRound({ name, workload, options, named, progress })
         samples.set(peer, [...(samples.get(peer) ?? []), sample])
       } catch (error) {
         failures.set(peer, error instanceof Error ? error.message : String(error))
-      } finally {
-        await stage.strike()
       }
     }
   }
   return { samples, failures }
+}
+
+/**
+ * @param {{ name: string, workload: Workload, options: Record<string, number>, named: Named, progress: (text: string) => void }} task
+ */
+async function playRound({ name, workload, options, named: [peerName, peer], progress }) {
+  const broker = await peer.broker?.()
+  const setting = { broker: broker?.url ?? '', bytes: options.size ?? 0, prefetch: options.prefetch ?? 0 }
+  const stage = new Stage({ workload: name, peer: peerName, setting, brokerPids: broker?.pids ?? [] })
+  const late = new AbortController()
+  try {
+    return await Promise.race([workload.round(stage, { options, setting, progress }), lateness(late.signal)])
+  } finally {
+    late.abort()
+    await stage.strike()
+    await broker?.stop()
+  }
+}
+
+/**
+ * Rejects when a round takes so long that something must hang.
+ * @param {AbortSignal} signal
+ * @returns {Promise<never>}
+ */
+async function lateness(signal) {
+  await delay(LONGEST_ROUND_MS, undefined, { signal }).catch(() => {})
+  throw new Error(`a round took more than ${LONGEST_ROUND_MS / 1_000} s`)
 }
 
 /** One line that is written over on a terminal, and line by line elsewhere. @param {string} text */

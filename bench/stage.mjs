@@ -5,8 +5,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { micros } from './cpu.mjs'
 
 /** @import { Serializable } from 'node:child_process' */
+/** @import { Setting } from './peers/peer.d.ts' */
 
 /**
  * @template {Record<string, (...args: never[]) => Promise<unknown>>} Methods
@@ -24,23 +26,27 @@ const STOP_MS = 3_000
 export class Stage {
   #workload
   #peer
+  #setting
+  #brokerPids
   /** @type {Set<Child>} */
   #children = new Set()
 
-  /** @param {{ workload: string, peer: string }} names */
-  constructor({ workload, peer }) {
+  /** @param {{ workload: string, peer: string, setting: Setting, brokerPids: readonly number[] }} options */
+  constructor({ workload, peer, setting, brokerPids }) {
     this.#workload = workload
     this.#peer = peer
+    this.#setting = setting
+    this.#brokerPids = brokerPids
   }
 
   /**
    * @template {Record<string, (...args: never[]) => Promise<unknown>>} Methods
-   * @param {(peer: string) => Promise<Methods>} role exported by the workload under its own name
+   * @param {(peer: string, setting: Setting) => Promise<Methods>} role exported by the workload under its own name
    * @param {{ nodeOptions?: string[] }} [options]
    * @returns {Actor<Methods>}
    */
   start(role, { nodeOptions = [] } = {}) {
-    const child = new Child([this.#workload, this.#peer, role.name], nodeOptions)
+    const child = new Child([this.#workload, this.#peer, role.name], this.#setting, nodeOptions)
     this.#children.add(child)
     const methods = new Proxy(
       /** @type {Methods} */ ({}),
@@ -53,6 +59,14 @@ export class Stage {
       },
     )
     return { methods, kill: () => child.kill() }
+  }
+
+  /** CPU time that all processes of this round took so far, their broker's included; a killed one's is not. */
+  async cpuMicros() {
+    const ours = await Promise.all(
+      [...this.#children].filter(({ isAlive }) => isAlive).map((child) => child.cpuMicros()),
+    )
+    return [...ours, ...this.#brokerPids.map(micros)].reduce((total, time) => total + time, 0)
   }
 
   /** Ends all processes that still run. */
@@ -74,11 +88,12 @@ class Child {
 
   /**
    * @param {[workload: string, peer: string, role: string]} names
+   * @param {Setting} setting
    * @param {string[]} nodeOptions
    */
-  constructor(names, nodeOptions) {
+  constructor(names, setting, nodeOptions) {
     this.#name = names.join(' ')
-    this.#process = fork(ROLE, names, {
+    this.#process = fork(ROLE, [...names, JSON.stringify(setting)], {
       execArgv: nodeOptions,
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
@@ -86,6 +101,14 @@ class Child {
     this.#process.stderr?.on('data', (/** @type {Buffer} */ text) => (this.#stderr += text))
     this.#process.on('message', (reply) => this.#replied(/** @type {Reply} */ (reply)))
     this.#exited = this.#untilExit()
+  }
+
+  get isAlive() {
+    return this.#process.connected
+  }
+
+  async cpuMicros() {
+    return /** @type {number} */ (await this.call('cpuMicros', []))
   }
 
   /**

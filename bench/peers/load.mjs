@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs'
 
 /** @import { Peer } from './peer.d.ts' */
+/** @import { Workload } from '../workloads/workload.d.ts' */
 
 /** @returns {string[]} */
 export function peerNames() {
@@ -21,7 +22,7 @@ export async function loadPeer(name) {
 
 /**
  * The part of a peer that a workload needs.
- * @template {'distribute' | 'requests'} Part
+ * @template {Workload['needs']} Part
  * @param {string} name
  * @param {Part} part
  * @returns {Promise<NonNullable<Peer[Part]>>}

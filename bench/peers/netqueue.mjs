@@ -8,8 +8,23 @@ const codecs = { item: bytes(), result: bytes() }
 
 /** @type {Peer} */
 export const peer = {
+  kind: 'ours',
   packages: [],
-  setup: 'the built library with default settings (one item per worker at a time), items and results as bytes',
+  setup: 'the built library with default settings, items and results as bytes',
+
+  stream: {
+    async receiver(took) {
+      const server = await listen('tcp://127.0.0.1:0', codecs)
+      void takeAll(server, took)
+      return { address: /** @type {string} */ (server.address), close: () => close(server) }
+    },
+
+    async sender(address, payloads) {
+      const client = await connect(address, codecs)
+      for (let item = payloads.next(); item !== undefined; item = payloads.next()) await client.put(item)
+      await client.close()
+    },
+  },
 
   distribute: {
     async producer() {
@@ -29,7 +44,7 @@ export const peer = {
     },
   },
 
-  requests: {
+  guarded: {
     async asker() {
       const server = await listen('tcp://127.0.0.1:0', codecs)
       /** @type {Record<string, number>} */
@@ -49,6 +64,14 @@ export const peer = {
       await client.process((question) => answer(question))
     },
   },
+}
+
+/**
+ * @param {AsyncIterable<Uint8Array>} items
+ * @param {(item: Uint8Array) => void} took
+ */
+async function takeAll(items, took) {
+  for await (const item of items) took(item)
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Peer {
   readonly packages: readonly string[]
   /** How it is set up, for whoever reads the table. */
   readonly setup: string
+  /** Goals are set against products: `limit` is what the machine can do, `ours` another way to use netqueue. @default 'peer' */
+  readonly kind?: 'ours' | 'limit' | 'peer'
   /** Why it cannot run here, with the one command that helps; nothing where it can. @default it can */
   missing?(): Promise<string | undefined>
   /** Starts the server that stands between the processes; it holds nothing from before, and is started anew for each round. @default there is none */
@@ -17,6 +19,8 @@ export interface Peer {
   readonly stream?: Stream
   readonly work?: Work
   readonly requests?: Requests
+  /** For those who read netqueue's frames, or as long a length before each message, and count what they refuse. */
+  readonly guarded?: Guarded
   readonly distribute?: Distribute
   readonly idle?: Idle
   readonly handOff?: HandOff
@@ -37,6 +41,15 @@ export interface Setting {
   readonly broker: string
   /** Bytes of a payload. */
   readonly bytes: number
+  /** netqueue's option of that name, to compare with its default. @default 0, which leaves it to netqueue */
+  readonly prefetch: number
+}
+
+/** Called for each item, as it comes. It throws for an item that is not what was sent, and the round fails then. */
+export interface Took {
+  (item: Uint8Array): void
+  /** For items that another process took, in another language, and that it has checked itself: so many more have come. */
+  many(count: number): void
 }
 
 /** What is sent: the same few payloads over and over. */
@@ -47,15 +60,15 @@ export interface Payloads {
   next(): Uint8Array | undefined
   /** For those who send several whole cycles at once: counts them as taken, and tells whether they are wanted. */
   takeCycles(count: number): boolean
+  /** For those who let another process send, in another language: milliseconds that are left, and so many whole cycles were sent. */
+  readonly msLeft: number
+  sentCycles(count: number): void
 }
 
 /** Items in one direction, as fast as they go, in their order. */
 export interface Stream {
   /** Takes what the sender sends, and calls `took` for each item, from wherever the peer gives items to its users: a loop, a listener. */
-  receiver(
-    took: (item: Uint8Array) => void,
-    setting: Setting,
-  ): Promise<{ readonly address: string; close(): Promise<void> }>
+  receiver(took: Took, setting: Setting): Promise<{ readonly address: string; close(): Promise<void> }>
   /** Sends all payloads, with the peer's back-pressure; resolves when all are on their way. */
   sender(address: string, payloads: Payloads, setting: Setting): Promise<void>
 }
@@ -64,14 +77,14 @@ export interface Stream {
 export interface Work {
   producer(setting: Setting): Promise<WorkProducer>
   /** Connects, and works until the producer is gone; `did` is called for each item before it is settled. */
-  worker(address: string, did: (item: Uint8Array) => void, setting: Setting): Promise<void>
+  worker(address: string, did: Took, setting: Setting): Promise<void>
 }
 
 export interface WorkProducer {
   readonly address: string
   /** Resolves when that many workers are connected and get their share. */
   connected(workers: number): Promise<void>
-  /** Hands out all payloads; resolves when every one of them is settled. */
+  /** Hands out all payloads; resolves when every one of them is settled. Called again after that, for another run with the same workers. */
   run(payloads: Payloads): Promise<void>
   close(): Promise<void>
 }
@@ -88,9 +101,24 @@ export interface Asker {
   connected(answerers: number): Promise<void>
   /** Many may be open at once. */
   ask(question: Uint8Array): Promise<Uint8Array>
-  /** Codes of what this side refused so far, with how often. @default it does not count */
-  refusals?(): Record<string, number>
+  /** For a side that another process plays, in another language: asks it to keep so many questions open for so long. @default `ask` is called */
+  askMany?(options: { questions: readonly Uint8Array[]; inFlight: number; ms: number }): Promise<Asked>
   close(): Promise<void>
+}
+
+/** What came of many questions. */
+export interface Asked {
+  readonly answers: number
+  readonly ms: number
+  /** From each question to its answer, in microseconds; only for one question in flight, else empty. */
+  readonly micros: Float64Array
+}
+
+export interface Guarded {
+  asker(): Promise<
+    Asker & { /** Codes of what this side refused so far, with how often. */ refusals(): Record<string, number> }
+  >
+  answerer(address: string, answer: (question: Uint8Array) => Uint8Array): Promise<void>
 }
 
 /** Work for whichever worker, and its results back. */

@@ -24,7 +24,7 @@ const FLOOD_PER_SECOND = 1_000_000
 /** @type {Workload<Sample, Result>} */
 export const workload = {
   title: 'a good client’s latency, one request in flight, alone and while other connections send bad input',
-  needs: 'requests',
+  needs: 'guarded',
   rounds: 2,
   options: {
     rate: { default: 50, help: 'bad connections a second' },
@@ -164,7 +164,7 @@ function added(counts) {
  * @param {string} peer
  */
 export async function asker(peer) {
-  const server = await (await loadPart(peer, 'requests')).asker()
+  const server = await (await loadPart(peer, 'guarded')).asker()
   return {
     listen: async () => server.address,
     connected: (/** @type {number} */ answerers) => server.connected(answerers),
@@ -211,9 +211,9 @@ async function slice(server, ms) {
  * @param {string} peer
  */
 export async function answerer(peer) {
-  const requests = await loadPart(peer, 'requests')
+  const guarded = await loadPart(peer, 'guarded')
   return {
-    answer: (/** @type {{ address: string }} */ { address }) => requests.answerer(address, (question) => question),
+    answer: (/** @type {{ address: string }} */ { address }) => guarded.answerer(address, (question) => question),
   }
 }
 
