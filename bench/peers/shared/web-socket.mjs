@@ -1,0 +1,177 @@
+// @ts-check
+// What the peers ws and ws-corked have in common: all but how a message is sent.
+
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Clients } from './clients.mjs'
+import { corkTurn } from './cork.mjs'
+import { Questions } from './questions.mjs'
+import { WINDOW, Window } from './window.mjs'
+
+/** @import { AddressInfo, Socket } from 'node:net' */
+/** @import { RawData, WebSocket, WebSocketServer } from 'ws' */
+/** @import { Peer } from '../peer.d.ts' */
+
+/** From so much on a sender waits until a message is written. */
+const BUFFERED_BYTES = 2 ** 18
+/** Where the system takes everything at once a sender never waits, and its process would do nothing else. */
+const TURN_ITEMS = 1_024
+/** A worker answers each item with this: it works in order, so that need not say which. */
+const ACK = Uint8Array.of(1)
+
+/** A message to the other side. @typedef {(message: Uint8Array) => void} Send */
+
+/**
+ * @param {{ setup: string, isCorked: boolean }} options
+ * @returns {Peer}
+ */
+export function webSocketPeer({ setup, isCorked }) {
+  return {
+    packages: ['ws'],
+    setup: `${setup}; a message per item, no compression, bufferutil for the masks; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions`,
+
+    stream: {
+      async receiver(took) {
+        const server = await listen((socket) => socket.on('message', (item) => took(bytesOf(item))))
+        return { address: addressOf(server), close: () => close(server) }
+      },
+
+      async sender(address, payloads) {
+        const { socket, send } = await connect(address)
+        let sent = 0
+        for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
+          if (socket.bufferedAmount < BUFFERED_BYTES) send(item)
+          else await written(socket, item)
+          if ((sent += 1) % TURN_ITEMS === 0) await turn()
+        }
+        socket.close()
+        await once(socket, 'close')
+      },
+    },
+
+    work: {
+      async producer() {
+        const window = new Window()
+        const server = await listen((socket, tcp) => {
+          const worker = window.join(senderOf(socket, tcp))
+          socket.on('message', () => window.settled(worker))
+        })
+        return {
+          address: addressOf(server),
+          connected: (workers) => window.connected(workers),
+          run: (payloads) => window.run(payloads),
+          close: () => close(server),
+        }
+      },
+
+      async worker(address, did) {
+        const { socket } = await connect(address, (item, send) => {
+          did(item)
+          send(ACK)
+        })
+        await once(socket, 'close')
+      },
+    },
+
+    requests: {
+      async asker() {
+        const questions = new Questions()
+        const server = await listen((socket, tcp) => {
+          const answerer = questions.join(senderOf(socket, tcp))
+          socket.on('message', (answer) => questions.answered(answerer, bytesOf(answer)))
+        })
+        return {
+          address: addressOf(server),
+          connected: (answerers) => questions.connected(answerers),
+          ask: (question) => questions.ask(question),
+          close: () => close(server),
+        }
+      },
+
+      async answerer(address, answer) {
+        const { socket } = await connect(address, (question, send) => send(answer(question)))
+        await once(socket, 'close')
+      },
+    },
+
+    idle: {
+      async server() {
+        const clients = new Clients()
+        const server = await listen(() => clients.add({ load: 0 }))
+        return {
+          address: addressOf(server),
+          connected: (count) => clients.connected(count),
+          close: () => close(server),
+        }
+      },
+
+      async client(address) {
+        await connect(address)
+      },
+    },
+  }
+
+  /**
+   * @param {string} address
+   * @param {(message: Uint8Array, send: Send) => void} [take]
+   */
+  async function connect(address, take = () => {}) {
+    const { WebSocket } = await import('ws')
+    const socket = new WebSocket(address, { perMessageDeflate: false })
+    /** @type {Send} */
+    let send = (message) => socket.send(message)
+    socket.once('upgrade', (response) => (send = senderOf(socket, response.socket)))
+    // Not when it is open: the first message may have come with that.
+    socket.on('message', (message) => take(bytesOf(message), send))
+    await once(socket, 'open')
+    return { socket, send }
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {Socket} tcp
+   * @returns {Send}
+   */
+  function senderOf(socket, tcp) {
+    if (!isCorked) return (message) => socket.send(message)
+    return (message) => {
+      corkTurn(tcp)
+      socket.send(message)
+    }
+  }
+}
+
+/** @param {(socket: WebSocket, tcp: Socket) => void} connected */
+async function listen(connected) {
+  const { WebSocketServer } = await import('ws')
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false })
+  server.on('connection', (socket, request) => connected(socket, request.socket))
+  await once(server, 'listening')
+  return server
+}
+
+/** @param {WebSocketServer} server */
+function addressOf(server) {
+  return `ws://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`
+}
+
+/** @param {WebSocketServer} server */
+async function close(server) {
+  for (const socket of server.clients) socket.close()
+  server.close()
+}
+
+/** A binary message is one buffer, as long as nothing else is asked for. @param {RawData} message */
+function bytesOf(message) {
+  return /** @type {Buffer} */ (message)
+}
+
+/**
+ * Sends, and waits until the system has it.
+ * @param {WebSocket} socket
+ * @param {Uint8Array} item
+ * @returns {Promise<void>}
+ */
+function written(socket, item) {
+  return new Promise((resolve, reject) => socket.send(item, (error) => (error ? reject(error) : resolve())))
+}
