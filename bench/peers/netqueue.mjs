@@ -1,67 +1,49 @@
 // @ts-check
-import { bytes, connect, listen } from '../../packages/netqueue/dist/index.js'
+import { answerer, asker, join, producer, serve, side } from './netqueue/sides.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
-/** @import { Server } from '../../packages/netqueue/dist/index.js' */
-
-const codecs = { item: bytes(), result: bytes() }
 
 /** @type {Peer} */
 export const peer = {
   kind: 'ours',
   packages: [],
-  setup: 'the built library with default settings, items and results as bytes',
+  setup:
+    'the built library with default settings, items and results as bytes; `await put(item)` for each item and `for await` at the other end, `submit` and `process` for requests',
 
   stream: {
-    async receiver(took) {
-      const server = await listen('tcp://127.0.0.1:0', codecs)
+    async receiver(took, setting) {
+      const server = await serve(setting)
       void takeAll(server, took)
-      return { address: /** @type {string} */ (server.address), close: () => close(server) }
+      return side(server)
     },
 
-    async sender(address, payloads) {
-      const client = await connect(address, codecs)
+    async sender(address, payloads, setting) {
+      const client = await join(address, setting)
       for (let item = payloads.next(); item !== undefined; item = payloads.next()) await client.put(item)
       await client.close()
     },
   },
 
-  distribute: {
-    async producer() {
-      const server = await listen('tcp://127.0.0.1:0', codecs)
-      return {
-        address: /** @type {string} */ (server.address),
-        connected: (workers) => connected(server, workers),
-        put: (item) => server.put(item),
-        results: () => server,
-        close: () => close(server),
-      }
-    },
+  work: {
+    producer,
 
-    async worker(address, work) {
-      const client = await connect(address, codecs)
-      for await (const item of client) await client.put(await work(item))
+    async worker(address, did, setting) {
+      await takeAll(await join(address, setting), did)
     },
   },
 
-  guarded: {
-    async asker() {
-      const server = await listen('tcp://127.0.0.1:0', codecs)
-      /** @type {Record<string, number>} */
-      const refusals = {}
-      server.on('warning', ({ error: { code } }) => (refusals[code] = (refusals[code] ?? 0) + 1))
-      return {
-        address: /** @type {string} */ (server.address),
-        connected: (answerers) => connected(server, answerers),
-        ask: (question) => server.submit(question),
-        refusals: () => refusals,
-        close: () => close(server),
-      }
+  requests: { asker, answerer },
+  guarded: { asker, answerer },
+
+  distribute: {
+    async producer() {
+      const server = await serve()
+      return { ...side(server), put: (item) => server.put(item), results: () => server }
     },
 
-    async answerer(address, answer) {
-      const client = await connect(address, codecs)
-      await client.process((question) => answer(question))
+    async worker(address, work) {
+      const client = await join(address)
+      for await (const item of client) await client.put(await work(item))
     },
   },
 }
@@ -72,21 +54,4 @@ export const peer = {
  */
 async function takeAll(items, took) {
   for await (const item of items) took(item)
-}
-
-/**
- * @param {Server<Uint8Array, Uint8Array>} server
- * @param {number} count
- */
-function connected(server, count) {
-  return new Promise((resolve) => {
-    const check = () => server.clients.length >= count && resolve(undefined)
-    server.on('connect', check)
-    check()
-  })
-}
-
-/** @param {Server<Uint8Array, Uint8Array>} server */
-async function close(server) {
-  await server.close({ timeout: 1_000 })
 }

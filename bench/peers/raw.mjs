@@ -1,6 +1,8 @@
 // @ts-check
 import { guarded } from './raw/guarded.mjs'
+import { requests } from './raw/requests.mjs'
 import { stream } from './raw/stream.mjs'
+import { PREFETCH, work } from './raw/work.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
 
@@ -8,8 +10,9 @@ import { stream } from './raw/stream.mjs'
 export const peer = {
   kind: 'limit',
   packages: [],
-  setup:
-    'node:net with a 4-byte length before each message, nothing checked but that length, no promise made; a sender of items has its writes built beforehand, just below 64 KiB each',
+  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; a worker has ${PREFETCH} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn`,
   stream,
+  work,
+  requests,
   guarded,
 }

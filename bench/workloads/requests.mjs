@@ -1,0 +1,71 @@
+// @ts-check
+// How many questions a second are answered, with many open at once?
+
+import { median, rounded } from '../statistics.mjs'
+import { askInTwoProcesses } from './common/asking.mjs'
+import { cost, rate } from './common/cells.mjs'
+
+/** @import { Workload } from './workload.d.ts' */
+
+export { answerer, asker } from './common/asking.mjs'
+
+/** @typedef {{ perSecond: number, cpuMicrosPerItem: number }} Sample */
+/** @typedef {ReturnType<typeof summary>} Result */
+
+const GOALS = new Map([
+  [256, { peers: 2.5, raw: 0.45 }],
+  [64, { peers: 1.8, raw: 0.6 }],
+])
+
+/** @type {Workload<Sample, Result>} */
+export const workload = {
+  title: 'questions to another process and their answers, many open at once',
+  needs: 'requests',
+  rounds: 5,
+  options: {
+    size: { default: 128, help: 'bytes of a question and its answer' },
+    'in-flight': { default: 256, help: 'questions that are open at once' },
+    ms: { default: 1_000, help: 'milliseconds that are measured, after a warm-up' },
+    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+  },
+  variants: [...GOALS.keys()].map((inFlight) => ({ 'in-flight': inFlight })),
+
+  async round(stage, { options: { 'in-flight': inFlight = 0, ms = 0 }, progress }) {
+    const asked = await askInTwoProcesses(stage, { inFlight, ms, progress })
+    return { perSecond: (asked.answers / asked.ms) * 1_000, cpuMicrosPerItem: asked.cpuMicrosPerItem }
+  },
+
+  summary,
+  figure: { title: 'requests/s', of: ({ perSecond }) => perSecond },
+
+  goals: ({ 'in-flight': inFlight = 0 }) => {
+    const goal = GOALS.get(inFlight)
+    if (goal === undefined) return []
+    return [
+      { against: 'peers', least: goal.peers },
+      { against: 'raw', least: goal.raw },
+    ]
+  },
+
+  columns: [
+    ['requests/s', ({ median }) => rate(median)],
+    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['CPU per request', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
+  ],
+
+  notes: (_, { size, 'in-flight': inFlight, ms }) => [
+    `${inFlight} questions of ${size} bytes open at once, from one process to another, which answers each with itself; ${ms} ms after a warm-up. CPU: of all processes, a broker's included.`,
+  ],
+}
+
+/** @param {readonly Sample[]} samples */
+function summary(samples) {
+  const perSecond = samples.map((sample) => rounded(sample.perSecond))
+  return {
+    unit: 'requests/s',
+    median: rounded(median(perSecond)),
+    cpuMicrosPerItem: rounded(median(samples.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)), 3),
+    samples: perSecond,
+    rounds: samples,
+  }
+}

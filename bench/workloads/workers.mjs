@@ -1,0 +1,134 @@
+// @ts-check
+// How many items a second do two workers do, each of them settled?
+
+import { loadPart } from '../peers/load.mjs'
+import { median, rounded } from '../statistics.mjs'
+import { cost, rate } from './common/cells.mjs'
+import { Checker, TimedPayloads } from './common/payloads.mjs'
+
+/** @import { Workload } from './workload.d.ts' */
+/** @import { Setting } from '../peers/peer.d.ts' */
+
+/** @typedef {{ perSecond: number, sent: number, lost: number, shares: number[], cpuMicrosPerItem: number }} Sample */
+/** @typedef {ReturnType<typeof summary>} Result */
+
+const WORKERS = 2
+const WARM_UP_MS = 300
+
+/** @type {Workload<Sample, Result>} */
+export const workload = {
+  title: `items from one process to ${WORKERS} workers, every one of them settled`,
+  needs: 'work',
+  rounds: 5,
+  options: {
+    size: { default: 128, help: 'bytes of an item' },
+    ms: { default: 1_000, help: 'milliseconds for which items are handed out, after a warm-up' },
+    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+  },
+
+  async round(stage, { options: { ms = 0 }, progress }) {
+    const source = stage.start(producer)
+    const workers = Array.from({ length: WORKERS }, () => stage.start(worker))
+    const address = await source.methods.listen()
+    const failures = workers.map(({ methods }) => methods.work({ address }))
+    const rest = async () => {
+      progress('warming up')
+      await source.methods.connected(WORKERS)
+      await source.methods.run({ ms: WARM_UP_MS })
+      const before = await Promise.all(workers.map(({ methods }) => methods.count()))
+      const idle = await stage.cpuMicros()
+      progress('working')
+      const { sent, elapsed } = await source.methods.run({ ms })
+      const busy = await stage.cpuMicros()
+      const after = await Promise.all(workers.map(({ methods }) => methods.count()))
+      const shares = after.map((count, index) => count - (before[index] ?? 0))
+      return {
+        perSecond: (sent / elapsed) * 1_000,
+        sent,
+        lost: shares.reduce((left, share) => left - share, sent),
+        shares,
+        cpuMicrosPerItem: (busy - idle) / sent,
+      }
+    }
+    return await Promise.race([rest(), ...failures])
+  },
+
+  summary,
+  figure: { title: 'items/s', of: ({ perSecond }) => perSecond },
+
+  goals: () => [
+    { against: 'ws', least: 5 },
+    { against: 'peers', except: ['ws'], least: 12 },
+    { against: 'raw', least: 0.3 },
+    { subject: 'netqueue-process', against: 'ws', least: 5 },
+    { subject: 'netqueue-process', against: 'peers', except: ['ws'], least: 12 },
+    { subject: 'netqueue-process', against: 'raw', least: 0.3 },
+    { subject: 'netqueue-async', against: 'zeromq', least: 3 },
+  ],
+
+  columns: [
+    ['items/s', ({ median }) => rate(median)],
+    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['CPU per item', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
+    ['lost', ({ lost }) => String(lost)],
+    ['smaller share', ({ smallerShare }) => `${rounded(smallerShare * 100)} %`],
+  ],
+
+  notes: (_, { size, ms }) => [
+    `Items of ${size} bytes from one process to ${WORKERS} others, handed out for ${ms} ms after a warm-up; the time runs until all are settled. Workers check the length and the index of each, and the whole of some. CPU: of all processes, a broker's included. Smaller share: what the worker with fewer items did.`,
+  ],
+}
+
+/** @param {readonly Sample[]} samples */
+function summary(samples) {
+  const perSecond = samples.map((sample) => rounded(sample.perSecond))
+  return {
+    unit: 'items/s',
+    median: rounded(median(perSecond)),
+    cpuMicrosPerItem: rounded(median(samples.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)), 3),
+    lost: samples.reduce((total, { lost }) => total + lost, 0),
+    smallerShare: rounded(median(samples.map(({ shares, sent }) => Math.min(...shares) / sent)), 3),
+    samples: perSecond,
+    rounds: samples,
+  }
+}
+
+/**
+ * The process that hands out items.
+ * @param {string} peer
+ * @param {Setting} setting
+ */
+export async function producer(peer, setting) {
+  const source = await (await loadPart(peer, 'work')).producer(setting)
+  return {
+    listen: async () => source.address,
+    connected: (/** @type {number} */ workers) => source.connected(workers),
+    run: async (/** @type {{ ms: number }} */ { ms }) => {
+      const payloads = new TimedPayloads({ bytes: setting.bytes, ms })
+      const start = performance.now()
+      await source.run(payloads)
+      return { sent: payloads.sent, elapsed: performance.now() - start }
+    },
+  }
+}
+
+/**
+ * A process that works.
+ * @param {string} peer
+ * @param {Setting} setting
+ */
+export async function worker(peer, setting) {
+  const work = await loadPart(peer, 'work')
+  const checker = new Checker({ bytes: setting.bytes, ordered: false })
+  return {
+    /** Rejects when an item is not what was put; else it works until the process ends. */
+    work: async (/** @type {{ address: string }} */ { address }) => {
+      /** @type {Promise<never>} */
+      const working = work.worker(address, checker.took, setting).then(() => {
+        throw new Error('A worker has stopped')
+      })
+      return await Promise.race([working, checker.failure])
+    },
+    count: async () => checker.count,
+  }
+}
