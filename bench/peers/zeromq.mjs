@@ -1,14 +1,111 @@
 // @ts-check
+import { Clients } from './shared/clients.mjs'
+import { Questions } from './shared/questions.mjs'
+import { WINDOW, Window } from './shared/window.mjs'
+
+/** @import { Context, Dealer, Pull, Router } from 'zeromq' */
 /** @import { Peer } from './peer.d.ts' */
 
 /** ZeroMQ counts messages before it makes a sender wait; 1 on both sides is the least it takes. */
 const HIGH_WATER_MARK = 1
 const ANY_PORT = 'tcp://127.0.0.1:*'
+/** By which a dealer makes itself known to a router, and by which it settles an item: it works in order, so that need not say which. */
+const MARK = Uint8Array.of(1)
+/** For each client that does nothing; ZeroMQ's own limit is 1,023 in a process. */
+const MAX_SOCKETS = 65_535
 
 /** @type {Peer} */
 export const peer = {
   packages: ['zeromq'],
-  setup: `PUSH/PULL to the workers and PUSH/PULL for the results, high-water mark ${HIGH_WATER_MARK} on both sides of the work`,
+  setup: `streams by PUSH/PULL with 1,000 messages or 2 MiB waiting on either side; work and requests by ROUTER and DEALER, with at most ${WINDOW} unsettled items per worker, counted by hand, and a message for each that is settled; where items are shared by a fast and a slow worker, PUSH/PULL both ways with a high-water mark of ${HIGH_WATER_MARK}`,
+
+  stream: {
+    async receiver(took, { bytes }) {
+      const { Pull } = await import('zeromq')
+      const pull = new Pull({ receiveHighWaterMark: streamMark(bytes) })
+      await pull.bind(ANY_PORT)
+      void receiveAll(pull, ([item]) => took(/** @type {Buffer} */ (item)))
+      return { address: String(pull.lastEndpoint), close: async () => pull.close() }
+    },
+
+    async sender(address, payloads, { bytes }) {
+      const { Push } = await import('zeromq')
+      const push = new Push({ sendHighWaterMark: streamMark(bytes) })
+      push.connect(address)
+      for (let item = payloads.next(); item !== undefined; item = payloads.next()) await push.send(item)
+      // What is queued still goes out.
+      push.close()
+    },
+  },
+
+  work: {
+    async producer() {
+      const window = new Window()
+      const router = await route((send) => {
+        const worker = window.join(send)
+        return () => window.settled(worker)
+      })
+      return {
+        address: String(router.lastEndpoint),
+        connected: (workers) => window.connected(workers),
+        run: (payloads) => window.run(payloads),
+        close: async () => router.close(),
+      }
+    },
+
+    async worker(address, did) {
+      const dealer = await connectDealer(address)
+      await receiveAll(dealer, ([item]) => {
+        did(/** @type {Buffer} */ (item))
+        return dealer.send(MARK)
+      })
+    },
+  },
+
+  requests: {
+    async asker() {
+      const questions = new Questions()
+      const router = await route((send) => {
+        const answerer = questions.join(send)
+        return (answer) => questions.answered(answerer, answer)
+      })
+      return {
+        address: String(router.lastEndpoint),
+        connected: (answerers) => questions.connected(answerers),
+        ask: (question) => questions.ask(question),
+        close: async () => router.close(),
+      }
+    },
+
+    async answerer(address, answer) {
+      const dealer = await connectDealer(address)
+      await receiveAll(dealer, ([question]) => dealer.send(answer(/** @type {Buffer} */ (question))))
+    },
+  },
+
+  idle: {
+    async server() {
+      const clients = new Clients()
+      const router = await route(() => {
+        clients.add({ load: 0 })
+        return () => {}
+      })
+      return {
+        address: String(router.lastEndpoint),
+        connected: (count) => clients.connected(count),
+        close: async () => router.close(),
+      }
+    },
+
+    async client(address) {
+      const { Dealer } = await import('zeromq')
+      // Such a socket is not ready to send before its connection stands.
+      const dealer = new Dealer({ context: await manySockets(), immediate: true })
+      dealer.connect(address)
+      await dealer.send(MARK)
+      idle.push(dealer)
+    },
+  },
 
   distribute: {
     async producer() {
@@ -51,4 +148,72 @@ export const peer = {
       for await (const [item] of pull) await push.send(await work(/** @type {Uint8Array} */ (item)))
     },
   },
+}
+
+/** Nothing else keeps them. @type {Dealer[]} */
+const idle = []
+/** @type {Context | undefined} */
+let context
+
+async function manySockets() {
+  const { Context } = await import('zeromq')
+  context ??= new Context({ maxSockets: MAX_SOCKETS })
+  return context
+}
+
+/**
+ * @param {(send: (message: Uint8Array) => Promise<void>) => (message: Uint8Array) => void} joined takes those who are new, and tells
+ *   where their messages go
+ */
+async function route(joined) {
+  const { Router } = await import('zeromq')
+  // Without `mandatory` it drops what it cannot send at once.
+  const router = new Router({ mandatory: true, linger: 0 })
+  await router.bind(ANY_PORT)
+  /** @type {Map<string, (message: Uint8Array) => void>} */
+  const known = new Map()
+  void receiveAll(router, (parts) => {
+    const [id, message] = /** @type {[Buffer, Buffer]} */ (parts)
+    const key = id.toString('latin1')
+    const take = known.get(key)
+    if (take === undefined)
+      known.set(
+        key,
+        joined((message) => router.send([id, message])),
+      )
+    else take(message)
+  })
+  return router
+}
+
+/**
+ * What `for await` does, with one promise less per message.
+ * @param {Dealer | Pull | Router} socket
+ * @param {(parts: Buffer[]) => void | Promise<unknown>} take
+ */
+async function receiveAll(socket, take) {
+  try {
+    while (!socket.closed) {
+      const taking = take(await socket.receive())
+      if (taking !== undefined) await taking
+    }
+  } catch (error) {
+    if (!socket.closed) throw error
+  }
+}
+
+/** Messages that wait on either side of a stream: ZeroMQ's default, or 2 MiB where that is more. @param {number} bytes */
+function streamMark(bytes) {
+  return Math.max(1_000, Math.floor(2 ** 21 / bytes))
+}
+
+/** @param {string} address */
+async function connectDealer(address) {
+  const { Dealer } = await import('zeromq')
+  const dealer = new Dealer({ linger: 0 })
+  // It would wait for another router.
+  dealer.events.on('disconnect', () => dealer.close())
+  dealer.connect(address)
+  await dealer.send(MARK)
+  return dealer
 }
