@@ -1,0 +1,195 @@
+// @ts-check
+import { createServer } from 'node:net'
+import { Clients } from './shared/clients.mjs'
+import { WINDOW, Window } from './shared/window.mjs'
+
+/** @import { AddressInfo, Server, Socket } from 'node:net' */
+/** @import { Payload, RSocket } from 'rsocket-core' */
+/** @import { Peer } from './peer.d.ts' */
+
+const NOTHING = Buffer.alloc(0)
+/** A worker answers each item with this: it works in order, so that need not say which. */
+const ACK = { data: Buffer.of(1) }
+/** So many messages are as good as all, for RSocket. */
+const NO_END = 2 ** 31 - 1
+/** Bytes that a receiver asks for before they come, in at least so many and at most so many messages. */
+const CREDIT = { bytes: 2 ** 21, least: 32, most: 1_024 }
+
+const ignored = { cancel() {}, request() {}, onExtension() {}, onComplete() {}, onNext() {} }
+
+/** @type {Peer} */
+export const peer = {
+  packages: ['rsocket-core', 'rsocket-tcp-client', 'rsocket-tcp-server'],
+  setup: `TCP with noDelay; streams by requestChannel with up to ${CREDIT.most} messages asked for, renewed by halves; requests by requestResponse; work by requestChannel, with at most ${WINDOW} unsettled items per worker, counted by hand, and a message for each that is settled`,
+
+  stream: {
+    async receiver(took, { bytes }) {
+      const credit = Math.min(CREDIT.most, Math.max(CREDIT.least, Math.floor(CREDIT.bytes / bytes)))
+      const { server, close } = await listen(() => ({
+        requestChannel(first, _, __, sender) {
+          let taken = 0
+          const take = (/** @type {Payload} */ { data }) => {
+            if (data) took(data)
+            if ((taken += 1) % (credit / 2) === 0) sender.request(credit / 2)
+          }
+          take(first)
+          sender.request(credit)
+          return { ...ignored, onError: fail, onNext: take, onComplete: () => sender.onComplete() }
+        },
+      }))
+      return { address: addressOf(server), close }
+    },
+
+    async sender(address, payloads) {
+      const socket = await connect(address)
+      await new Promise((resolve, reject) => {
+        const first = payloads.next()
+        if (first === undefined) return resolve(undefined)
+        const channel = socket.requestChannel(payloadOf(first), 1, false, {
+          ...ignored,
+          onError: reject,
+          onComplete: () => resolve(undefined),
+          request(count) {
+            for (let left = count; left > 0; left -= 1) {
+              const item = payloads.next()
+              if (item === undefined) return channel.onComplete()
+              channel.onNext(payloadOf(item), false)
+            }
+          },
+        })
+      })
+    },
+  },
+
+  work: {
+    async producer() {
+      const window = new Window()
+      const { server, close } = await listen(() => ({
+        requestChannel(_, __, ___, items) {
+          const worker = window.join((item) => items.onNext(payloadOf(item), false))
+          items.request(NO_END)
+          return { ...ignored, onError: () => {}, onNext: () => window.settled(worker) }
+        },
+      }))
+      return {
+        address: addressOf(server),
+        connected: (workers) => window.connected(workers),
+        run: (payloads) => window.run(payloads),
+        close,
+      }
+    },
+
+    async worker(address, did) {
+      const client = await connect(address)
+      const settlements = client.requestChannel(ACK, NO_END, false, {
+        ...ignored,
+        onError() {},
+        onNext({ data }) {
+          if (data) did(data)
+          settlements.onNext(ACK, false)
+        },
+      })
+      await closed(client)
+    },
+  },
+
+  requests: {
+    async asker() {
+      /** @type {Clients<{ load: number, client: RSocket }>} */
+      const answerers = new Clients()
+      const { server, close } = await listen((client) => {
+        answerers.add({ load: 0, client })
+        return {}
+      })
+      return {
+        address: addressOf(server),
+        connected: (count) => answerers.connected(count),
+        ask(question) {
+          const answerer = answerers.idlest()
+          answerer.load += 1
+          return new Promise((resolve, reject) =>
+            answerer.client.requestResponse(payloadOf(question), {
+              ...ignored,
+              onError: reject,
+              onNext({ data }) {
+                answerer.load -= 1
+                resolve(data ?? NOTHING)
+              },
+            }),
+          )
+        },
+        close,
+      }
+    },
+
+    async answerer(address, answer) {
+      await closed(await connect(address, answer))
+    },
+  },
+}
+
+/**
+ * @param {(client: RSocket) => Partial<RSocket>} accept
+ * @returns {Promise<{ server: Server, close: () => Promise<void> }>}
+ */
+async function listen(accept) {
+  const [{ RSocketServer }, { TcpServerTransport }] = await Promise.all([
+    import('rsocket-core'),
+    import('rsocket-tcp-server'),
+  ])
+  /** @type {Set<Socket>} */
+  const sockets = new Set()
+  const server = createServer({ noDelay: true }, (socket) => sockets.add(socket))
+  await new RSocketServer({
+    transport: new TcpServerTransport({ listenOptions: { host: '127.0.0.1', port: 0 }, socketCreator: () => server }),
+    acceptor: { accept: async (_, client) => accept(client) },
+  }).bind()
+  return {
+    server,
+    close: async () => {
+      for (const socket of sockets) socket.destroySoon()
+      server.close()
+    },
+  }
+}
+
+/** @param {Server} server */
+function addressOf(server) {
+  return `tcp://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`
+}
+
+/**
+ * @param {string} address
+ * @param {(question: Uint8Array) => Uint8Array} [answer]
+ */
+async function connect(address, answer = () => NOTHING) {
+  const [{ RSocketConnector }, { TcpClientTransport }] = await Promise.all([
+    import('rsocket-core'),
+    import('rsocket-tcp-client'),
+  ])
+  const { hostname, port } = new URL(address)
+  return new RSocketConnector({
+    transport: new TcpClientTransport({ connectionOptions: { host: hostname, port: Number(port), noDelay: true } }),
+    responder: {
+      requestResponse({ data }, asker) {
+        asker.onNext(payloadOf(answer(data ?? NOTHING)), true)
+        return ignored
+      },
+    },
+  }).connect()
+}
+
+/** @param {RSocket} client */
+function closed(client) {
+  return new Promise((resolve) => client.onClose(resolve))
+}
+
+/** @param {Uint8Array} bytes */
+function payloadOf({ buffer, byteOffset, byteLength }) {
+  return { data: Buffer.from(buffer, byteOffset, byteLength) }
+}
+
+/** @param {Error} error */
+function fail(error) {
+  throw error
+}
