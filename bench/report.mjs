@@ -1,23 +1,49 @@
 // @ts-check
-// What came out: as a table, as JSON, and in docs/performance.md.
+// What came out: as JSON, and as a table.
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { lacking, ratios, verdicts } from './comparison.mjs'
+import { threeDigits } from './workloads/common/cells.mjs'
 
-/** @import { Workload } from './workloads/workload.d.ts' */
+/** @import { Samples, Verdict } from './comparison.mjs' */
 /** @import { Peer } from './peers/peer.d.ts' */
+/** @import { Numbers, Workload } from './workloads/workload.d.ts' */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const page = new URL('../docs/performance.md', import.meta.url)
+const KINDS = ['ours', 'limit', 'peer', 'variant']
 
-/** @typedef {ReturnType<typeof report>} Report */
+/** @typedef {readonly [heading: string, cell: (result: PeerResult) => string]} Column */
 
-/** @param {{ workload: string, rounds: number, options: Record<string, number>, results: Record<string, object> }} run */
-export function report({ workload, rounds, options, results }) {
+/**
+ * All that the JSON file has of one run; the page is made of it alone, so it can be made again later.
+ * @typedef {object} Report
+ * @property {string} workload
+ * @property {number} [size] bytes of a payload
+ * @property {string} node
+ * @property {string} commit
+ * @property {string} date
+ * @property {string} machine
+ * @property {number[]} load averages of 1, 5 and 15 minutes at the end
+ * @property {number} rounds
+ * @property {Numbers} options
+ * @property {Record<string, string>} skipped peers that could not run, with the reason
+ * @property {string[]} lacking peers that were not there, and without which goals do not count
+ * @property {Verdict[]} goals
+ * @property {Record<string, PeerResult>} peers best first, within each kind
+ */
+
+/** @typedef {{ unit?: string, median?: number, ratio?: number }} PeerResult what the workload's summary says; `ratio` is netqueue's figure to its */
+
+/**
+ * @param {{ name: string, workload: Workload, rounds: number, options: Numbers, samples: Samples, skipped: ReadonlyMap<string, string>, peers: ReadonlyMap<string, Peer> }} run
+ * @returns {Report}
+ */
+export function report({ name, workload, rounds, options, samples, skipped, peers }) {
   return {
-    workload,
+    workload: name,
+    ...(options.size === undefined ? {} : { size: options.size }),
     node: process.versions.node,
     commit: commit(),
     date: new Date().toISOString().slice(0, 10),
@@ -25,8 +51,33 @@ export function report({ workload, rounds, options, results }) {
     load: loadavg().map((load) => Number(load.toFixed(2))),
     rounds,
     options,
-    peers: results,
+    skipped: Object.fromEntries(skipped),
+    lacking: lacking(samples, peers, workload),
+    goals: verdicts({ workload, options, samples, peers }),
+    peers: results({ workload, options, samples, peers }),
   }
+}
+
+/**
+ * @param {{ workload: Workload, options: Numbers, samples: Samples, peers: ReadonlyMap<string, Peer> }} run
+ * @returns {Record<string, PeerResult>}
+ */
+function results({ workload, options, samples, peers }) {
+  const { figure } = workload
+  const compared = figure === undefined ? {} : ratios(samples, figure)
+  const entries = [...samples].map(([name, list]) => {
+    /** @type {PeerResult} */
+    const result = { ...workload.summary(list, options) }
+    const ratio = compared[name]
+    if (ratio !== undefined) result.ratio = Number(ratio.toPrecision(3))
+    return { name, result, kind: KINDS.indexOf(peers.get(name)?.kind ?? 'peer') }
+  })
+  const sign = figure?.best === 'least' ? 1 : -1
+  const sorted = entries.toSorted(
+    (one, other) =>
+      one.kind - other.kind || (figure && sign * ((one.result.median ?? 0) - (other.result.median ?? 0))) || 0,
+  )
+  return Object.fromEntries(sorted.map(({ name, result }) => [name, result]))
 }
 
 /** Of the sources that are measured; with `-dirty` where they differ from it. */
@@ -45,24 +96,54 @@ function git(...args) {
 }
 
 /**
- * The figures as a table in Markdown, which also reads well in a terminal.
- * @param {{ workload: Workload, options: Record<string, number>, results: Record<string, object>, setups: [string, Peer][] }} run
+ * How peers are set up.
+ * @param {Iterable<string>} names
+ * @param {ReadonlyMap<string, Peer>} peers
  */
-export function table({ workload, options, results, setups }) {
+export function setupsOf(names, peers) {
+  return [...names].map((name) => `- ${name}: ${peers.get(name)?.setup ?? 'unknown'}.`).join('\n')
+}
+
+/**
+ * The figures as a table in Markdown, which also reads well in a terminal, and what is to be said of them.
+ * @param {Workload} workload
+ * @param {Report} report
+ */
+export function textOf(workload, report) {
+  return [
+    table(workload, report),
+    '',
+    ...goalLines(report),
+    ...workload.notes(report.peers, report.options).map((note) => `- ${note}`),
+    ...(workload.figure === undefined
+      ? []
+      : [
+          `- netqueue / it: ${workload.figure.title} of netqueue divided by the peer's in the same round, the median of the rounds.`,
+        ]),
+    ...Object.entries(report.skipped).map(([name, reason]) => `- Not in this run: ${name}, ${reason}.`),
+  ].join('\n')
+}
+
+/**
+ * @param {Workload} workload
+ * @param {Report} report
+ */
+function table({ columns, figure }, { peers }) {
+  /** @type {Column[]} */
+  const all = figure === undefined ? [...columns] : [...columns, ['netqueue / it', ({ ratio }) => times(ratio)]]
   const rows = [
-    ['', ...workload.columns.map(([heading]) => heading)],
-    ...Object.entries(results).map(([peer, result]) => [peer, ...workload.columns.map(([, cell]) => cell(result))]),
+    ['', ...all.map(([heading]) => heading)],
+    ...Object.entries(peers).map(([peer, result]) => [peer, ...all.map(([, cell]) => cell(result))]),
   ]
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
   const [head, ...body] = rows.map((row) => line(row.map((cell, column) => cell.padEnd(widths[column] ?? 0))))
-  return [
-    head,
-    line(widths.map((width) => '-'.repeat(width))),
-    ...body,
-    '',
-    ...workload.notes(results, options).map((note) => `- ${note}`),
-    ...setups.map(([name, { setup }]) => `- ${name}: ${setup}.`),
-  ].join('\n')
+  return [head, line(widths.map((width) => '-'.repeat(width))), ...body].join('\n')
+}
+
+/** @param {number} [ratio] */
+function times(ratio = Number.NaN) {
+  if (!Number.isFinite(ratio)) return '–'
+  return `${ratio < 1 ? ratio.toPrecision(2) : threeDigits(ratio)} ×`
 }
 
 /** @param {string[]} cells */
@@ -70,17 +151,17 @@ function line(cells) {
   return `| ${cells.join(' | ')} |`
 }
 
-/**
- * Replaces a workload's part of the page.
- * @param {string} name
- * @param {Report} result
- * @param {string} text
- */
-export function document(name, { date, machine, node, commit, rounds, load }, text) {
-  const [begin, end] = [`<!-- bench ${name} -->`, `<!-- end of ${name} -->`]
-  const before = readFileSync(page, 'utf8')
-  if (!before.includes(begin) || !before.includes(end)) throw new Error(`docs/performance.md has no place for ${name}`)
-  const origin = `${date}, Node ${node}, ${machine}, commit ${commit.slice(0, 12)}${commit.endsWith('-dirty') ? ' with changes' : ''}; ${rounds} rounds, load averages ${load.join(', ')}.`
-  const part = `${begin}\n\n${text}\n\n${origin}\n\n${end}`
-  writeFileSync(page, before.slice(0, before.indexOf(begin)) + part + before.slice(before.indexOf(end) + end.length))
+/** @param {Report} report */
+function goalLines({ goals, lacking }) {
+  if (goals.length === 0) return []
+  return [
+    ...goals.map(({ goal, measured, isMet }) => `- Goal: ${goal}. Measured: ${measured}; ${verdict(isMet)}.`),
+    ...(lacking.length === 0 ? [] : [`- These goals do not count in this run: it lacks ${lacking.join(', ')}.`]),
+  ]
+}
+
+/** @param {boolean | null} isMet */
+function verdict(isMet) {
+  if (isMet === null) return 'open'
+  return isMet ? '**met**' : '**missed**'
 }

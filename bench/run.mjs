@@ -1,18 +1,19 @@
 // @ts-check
 // Measures netqueue and its peers side by side: `npm run bench -- WORKLOAD`, see `--help`.
 
-import { readdirSync, writeFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { commandFrom } from './command.mjs'
 import { install } from './install.mjs'
-import { loadPeer } from './peers/load.mjs'
-import { document, report, table } from './report.mjs'
-import { Stage } from './stage.mjs'
+import { measure } from './measure.mjs'
+import { document, hasPlace, titleOf } from './page.mjs'
+import { loadPeer, peerNames } from './peers/load.mjs'
+import { report, setupsOf, textOf } from './report.mjs'
 
-/** @import { Workload } from './workloads/workload.d.ts' */
+/** @import { Command, Run } from './command.mjs' */
+/** @import { Named } from './measure.mjs' */
 /** @import { Peer } from './peers/peer.d.ts' */
-
-const LONGEST_ROUND_MS = 180_000
+/** @import { Report } from './report.mjs' */
+/** @import { Workload } from './workloads/workload.d.ts' */
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -24,111 +25,111 @@ async function main(args) {
     console.log(command)
     return args.some((arg) => /^(--help|-h)$/.test(arg)) ? 0 : 2
   }
-  const { name, workload, options, rounds } = command
-  const able = await ablePeers(workload, command.peers)
-  if (able.length === 0) {
-    console.error('bench: no peer is left to measure')
-    return 1
-  }
-  const { samples, failures } = await measure({ name, workload, options, rounds, peers: able })
-  const results = Object.fromEntries([...samples].map(([peer, list]) => [peer, workload.summary(list, options)]))
-  const result = report({ workload: name, rounds, options, results })
-  console.log(`\n${table({ workload, options, results, setups: able })}`)
-  if (command.json !== undefined) writeFileSync(command.json, `${JSON.stringify(result, undefined, 2)}\n`)
-  if (command.docs) document(name, result, table({ workload, options, results, setups: able }))
-  for (const [peer, error] of failures) console.error(`bench: ${peer} failed: ${error}`)
-  return failures.size === 0 ? 0 : 1
+  const peers = new Map((await Promise.all(peerNames().map((name) => named(name)))).flat())
+  if (command.from !== undefined) return await redraw(command.from, workloads, peers)
+  return await runAll(command, peers)
 }
 
-/** @typedef {[name: string, peer: Peer]} Named */
-
 /**
- * Alternates between the peers, each round in another order. A peer that fails is left out from then on.
- * @param {{ name: string, workload: Workload, options: Record<string, number>, rounds: number, peers: Named[] }} task
+ * Writes the page anew from figures that were written to a file before.
+ * @param {string} file
+ * @param {Map<string, Workload>} workloads
+ * @param {ReadonlyMap<string, Peer>} peers
  */
-async function measure({ name, workload, options, rounds, peers }) {
-  /** @type {Map<string, unknown[]>} */
-  const samples = new Map()
-  /** @type {Map<string, string>} */
-  const failures = new Map()
-  for (let round = 0; round < rounds; round += 1) {
-    for (let turn = 0; turn < peers.length; turn += 1) {
-      const named = /** @type {Named} */ (peers[(round + turn) % peers.length])
-      const [peer] = named
-      if (failures.has(peer)) continue
-      const progress = (/** @type {string} */ text) => say(`${name}: round ${round + 1} of ${rounds}, ${peer}: ${text}`)
-      try {
-        const sample = await playRound({ name, workload, options, named, progress })
-        samples.set(peer, [...(samples.get(peer) ?? []), sample])
-      } catch (error) {
-        failures.set(peer, error instanceof Error ? error.message : String(error))
-      }
-    }
+async function redraw(file, workloads, peers) {
+  /** @type {Report | Report[]} */
+  const content = JSON.parse(readFileSync(file, 'utf8'))
+  for (const one of [content].flat()) {
+    const workload = workloads.get(one.workload)
+    if (workload !== undefined) await document(workload, one, peers)
   }
-  return { samples, failures }
+  return 0
 }
 
 /**
- * @param {{ name: string, workload: Workload, options: Record<string, number>, named: Named, progress: (text: string) => void }} task
+ * @param {Command} command
+ * @param {ReadonlyMap<string, Peer>} peers
  */
-async function playRound({ name, workload, options, named: [peerName, peer], progress }) {
-  const broker = await peer.broker?.()
-  const setting = { broker: broker?.url ?? '', bytes: options.size ?? 0, prefetch: options.prefetch ?? 0 }
-  const stage = new Stage({ workload: name, peer: peerName, setting, brokerPids: broker?.pids ?? [] })
-  const late = new AbortController()
-  try {
-    return await Promise.race([workload.round(stage, { options, setting, progress }), lateness(late.signal)])
-  } finally {
-    late.abort()
-    await stage.strike()
-    await broker?.stop()
+async function runAll({ runs, peers: chosen, json, docs }, peers) {
+  const homeless = runs
+    .map(({ name, workload, options }) => titleOf(name, workload, options))
+    .find((title) => !hasPlace(title))
+  if (docs && homeless !== undefined) {
+    console.error(`bench: docs/performance.md has no place for ${homeless}`)
+    return 2
   }
+  /** @type {Report[]} */
+  const reports = []
+  let failed = false
+  for (const run of runs) {
+    const { result, failures } = await runOne(run, chosen, peers)
+    for (const [peer, error] of failures) console.error(`bench: ${peer} failed: ${error}`)
+    failed ||= failures.size > 0 || Object.keys(result.peers).length === 0
+    reports.push(result)
+    if (json !== undefined)
+      writeFileSync(json, `${JSON.stringify(runs.length === 1 ? result : reports, undefined, 2)}\n`)
+    if (docs) await document(run.workload, result, peers)
+  }
+  return failed ? 1 : 0
 }
 
 /**
- * Rejects when a round takes so long that something must hang.
- * @param {AbortSignal} signal
- * @returns {Promise<never>}
+ * @param {Run} run
+ * @param {readonly string[]} chosen
+ * @param {ReadonlyMap<string, Peer>} peers
  */
-async function lateness(signal) {
-  await delay(LONGEST_ROUND_MS, undefined, { signal }).catch(() => {})
-  throw new Error(`a round took more than ${LONGEST_ROUND_MS / 1_000} s`)
-}
-
-/** One line that is written over on a terminal, and line by line elsewhere. @param {string} text */
-function say(text) {
-  process.stdout.write(process.stdout.isTTY ? `\r\x1b[Kbench: ${text} …` : `bench: ${text} …\n`)
+async function runOne({ name, workload, options, rounds }, chosen, peers) {
+  const title = titleOf(name, workload, options)
+  const { able, skipped } = await ablePeers(workload, chosen, peers)
+  if (able.length === 0) console.error('bench: no peer is left to measure')
+  const { samples, failures } = await measure({ title, name, workload, options, rounds, peers: able })
+  for (const [peer, error] of failures) skipped.set(peer, `it failed: ${error.split('\n')[0]}`)
+  const result = report({ name, workload, rounds, options, samples, skipped, peers })
+  console.log(`\n${title}\n\n${textOf(workload, result)}\n${setupsOf(samples.keys(), peers)}\n`)
+  return { result, failures }
 }
 
 /**
- * The peers that can run the workload here; why another cannot is said.
- * @param {Workload} workload
- * @param {string[]} names
+ * A peer; none where its file does not load, which is said.
+ * @param {string} name
  * @returns {Promise<Named[]>}
  */
-async function ablePeers(workload, names) {
-  /** @type {Named[]} */
-  const able = []
-  for (const name of names) {
-    try {
-      const peer = await loadPeer(name)
-      const reason = await whyNot(workload, peer)
-      if (reason !== undefined) throw new Error(reason)
-      able.push([name, peer])
-    } catch (error) {
-      console.log(`bench: ${name} is skipped: ${/** @type {Error} */ (error).message}`)
-    }
+async function named(name) {
+  try {
+    return [[name, await loadPeer(name)]]
+  } catch (error) {
+    console.error(`bench: ${name} does not load: ${/** @type {Error} */ (error).message}`)
+    return []
   }
-  return able
 }
 
 /**
+ * The chosen peers that can run the workload here; why another cannot is said. One without a part for it is no news where all
+ * were meant.
  * @param {Workload} workload
- * @param {Peer} peer
+ * @param {readonly string[]} names
+ * @param {ReadonlyMap<string, Peer>} peers
  */
-async function whyNot(workload, peer) {
-  if (peer[workload.needs] === undefined) return `it has no part for this (${workload.needs})`
-  return (await install(peer.packages)) ?? (await peer.missing?.())
+async function ablePeers(workload, names, peers) {
+  /** @type {Named[]} */
+  const able = []
+  /** @type {Map<string, string>} */
+  const skipped = new Map()
+  for (const name of names) {
+    const peer = peers.get(name)
+    if (peer?.[workload.needs] === undefined) {
+      if (names.length < peers.size)
+        console.log(`bench: ${name} is skipped: it has no part for this (${workload.needs})`)
+      continue
+    }
+    const reason = (await install(peer.packages)) ?? (await peer.missing?.())
+    if (reason === undefined) able.push([name, peer])
+    else {
+      console.log(`bench: ${name} is skipped: ${reason}`)
+      skipped.set(name, reason)
+    }
+  }
+  return { able, skipped }
 }
 
 /** @returns {Promise<Map<string, Workload>>} */

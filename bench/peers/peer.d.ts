@@ -10,8 +10,12 @@ export interface Peer {
   readonly packages: readonly string[]
   /** How it is set up, for whoever reads the table. */
   readonly setup: string
-  /** Goals are set against products: `limit` is what the machine can do, `ours` another way to use netqueue. @default 'peer' */
-  readonly kind?: 'ours' | 'limit' | 'peer'
+  /**
+   * Goals are set against products as their documentation shows them. `limit` is what the machine can do, `variant` another way to use
+   * a product, `ours` netqueue.
+   * @default 'peer'
+   */
+  readonly kind?: 'ours' | 'limit' | 'variant' | 'peer'
   /** Why it cannot run here, with the one command that helps; nothing where it can. @default it can */
   missing?(): Promise<string | undefined>
   /** Starts the server that stands between the processes; it holds nothing from before, and is started anew for each round. @default there is none */

@@ -31,6 +31,8 @@ export interface Workload<Sample = unknown, Result extends object = object> {
 export interface Figure<Sample = unknown> {
   /** With its unit: 'items/s'. */
   readonly title: string
+  /** Which is better. @default 'most' */
+  readonly best?: 'most' | 'least'
   of(sample: Sample): number
 }
 

@@ -1,9 +1,9 @@
 // @ts-check
-// Numbers as a reader of a table wants them: three digits, and a letter for the thousands.
+// Numbers as a reader of a table wants them: three digits, and a letter for the thousands. What could not be measured is a dash.
 
 /** @param {number} number */
 export function rate(number) {
-  if (Number.isNaN(number)) return '–'
+  if (!Number.isFinite(number)) return '–'
   if (number >= 1e6) return `${threeDigits(number / 1e6)} M`
   if (number >= 1e3) return `${threeDigits(number / 1e3)} k`
   return threeDigits(number)
@@ -11,11 +11,11 @@ export function rate(number) {
 
 /** @param {number} micros */
 export function cost(micros) {
-  return Number.isNaN(micros) ? '–' : `${threeDigits(micros)} µs`
+  return Number.isFinite(micros) ? `${threeDigits(micros)} µs` : '–'
 }
 
 /** @param {number} number below 1000 */
-function threeDigits(number) {
+export function threeDigits(number) {
   if (number >= 99.95) return number.toFixed(0)
   return number.toFixed(number >= 9.995 ? 1 : 2)
 }
