@@ -1,0 +1,118 @@
+// @ts-check
+import { greet, greeted, join, missing, natsServer } from './nats/connection.mjs'
+import { reporter, streamWindow, Unconfirmed } from './shared/unconfirmed.mjs'
+import { WINDOW } from './shared/window.mjs'
+
+/** @import { Peer } from './peer.d.ts' */
+
+/** Where replies go, with the item's number: a count of replies would not say which items are settled. `request` would, but makes a promise and a timer for each. */
+const SETTLED = 'settled.'
+/** One queue group: each message goes to one of its members. */
+const GROUP = { queue: 'workers' }
+
+/** @type {Peer} */
+export const peer = {
+  packages: ['@nats-io/transport-node'],
+  setup: `core NATS through nats-server, nothing stored. It has no back-pressure: in a stream the receiver says now and then how many it took, and at most ${streamWindow(1)} items or 4 MiB are on their way; work goes to a queue group, with at most ${WINDOW} unsettled items per worker, and the reply to an item, at a subject of its own, settles it; requests go to a queue group`,
+  missing,
+  broker: () => natsServer(),
+
+  stream: {
+    async receiver(took, { broker, bytes }) {
+      const connection = await join(broker)
+      const report = reporter(bytes, (count) => connection.publish('stream.taken', String(count)))
+      connection.subscribe('stream', {
+        callback: (_, { data }) => {
+          took(data)
+          report()
+        },
+      })
+      await connection.flush()
+      return { address: broker, close: () => connection.close() }
+    },
+
+    async sender(address, payloads, { bytes }) {
+      const connection = await join(address)
+      const window = new Unconfirmed(streamWindow(bytes))
+      connection.subscribe('stream.taken', { callback: (_, message) => window.confirmed(Number(message.string())) })
+      for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
+        if (window.isFull) await window.room()
+        window.sent()
+        connection.publish('stream', item)
+      }
+      await connection.flush()
+      await connection.close()
+    },
+  },
+
+  work: {
+    async producer({ broker }) {
+      const connection = await join(broker)
+      const workers = await greeted(connection)
+      const window = new Unconfirmed(WINDOW)
+      /** @type {Set<string>} */
+      const unsettled = new Set()
+      connection.subscribe(`${SETTLED}*`, {
+        callback: (_, { subject }) => {
+          if (unsettled.delete(subject)) window.confirmed()
+        },
+      })
+      let items = 0
+      return {
+        address: broker,
+        async connected(count) {
+          await workers.connected(count)
+          window.limit = count * WINDOW
+        },
+        async run(payloads) {
+          for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
+            if (window.isFull) await window.room()
+            items += 1
+            const reply = SETTLED + items
+            unsettled.add(reply)
+            window.sent()
+            connection.publish('work', item, { reply })
+          }
+          await window.none()
+        },
+        close: () => connection.close(),
+      }
+    },
+
+    async worker(address, did) {
+      const connection = await join(address)
+      connection.subscribe('work', {
+        ...GROUP,
+        callback: (_, message) => {
+          did(message.data)
+          message.respond()
+        },
+      })
+      await greet(connection)
+      await connection.closed()
+    },
+  },
+
+  requests: {
+    async asker({ broker }) {
+      const connection = await join(broker)
+      const answerers = await greeted(connection)
+      return {
+        address: broker,
+        connected: (count) => answerers.connected(count),
+        ask: async (question) => (await connection.request('questions', question)).data,
+        close: () => connection.close(),
+      }
+    },
+
+    async answerer(address, answer) {
+      const connection = await join(address)
+      connection.subscribe('questions', {
+        ...GROUP,
+        callback: (_, message) => void message.respond(answer(message.data)),
+      })
+      await greet(connection)
+      await connection.closed()
+    },
+  },
+}

@@ -1,0 +1,51 @@
+// @ts-check
+import { missing, open, redisServer } from './redis/connection.mjs'
+import { addAll, BATCH, createGroup, empty, joined, joinGroup, MOST_STORED, readAll } from './redis/items.mjs'
+
+/** @import { Peer } from './peer.d.ts' */
+
+/** @type {Peer} */
+export const peer = {
+  packages: ['ioredis'],
+  setup: `streams of redis-server by ioredis, nothing on disk: XADD in pipelines of ${BATCH} with XLEN at their end, by which the sender waits above ${MOST_STORED.toLocaleString('en')} items or 32 MiB; XREADGROUP for up to ${BATCH} at a time, in one pipeline with XACK and XDEL of those before`,
+  missing,
+  broker: redisServer,
+
+  stream: {
+    async receiver(took, { broker }) {
+      const redis = await open(broker)
+      await createGroup(redis)
+      void readAll(redis, 'receiver', took)
+      return { address: broker, close: async () => redis.disconnect() }
+    },
+
+    async sender(address, payloads, { bytes }) {
+      const redis = await open(address)
+      await addAll(redis, payloads, bytes)
+      redis.disconnect()
+    },
+  },
+
+  work: {
+    async producer({ broker, bytes }) {
+      const redis = await open(broker)
+      await createGroup(redis)
+      return {
+        address: broker,
+        connected: (workers) => joined(redis, workers),
+        async run(payloads) {
+          await addAll(redis, payloads, bytes)
+          await empty(redis)
+        },
+        close: async () => redis.disconnect(),
+      }
+    },
+
+    async worker(address, did) {
+      const redis = await open(address)
+      const name = `worker-${process.pid}`
+      await joinGroup(redis, name)
+      await readAll(redis, name, did)
+    },
+  },
+}

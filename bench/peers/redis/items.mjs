@@ -1,0 +1,110 @@
+// @ts-check
+// Items in a Redis stream: added by pipelines, read by a group, deleted when they are settled.
+
+import { asBuffer, until } from '../shared/brokers.mjs'
+
+/** @import { ChainableCommander, Redis } from 'ioredis' */
+/** @import { Payloads } from '../peer.d.ts' */
+
+const STREAM = 'items'
+const GROUP = 'workers'
+/** Items added, read and settled in one go. */
+export const BATCH = 256
+/** What may be in the stream before the sender waits: so many items, or so many bytes. */
+export const MOST_STORED = 8_192
+const MOST_BYTES = 2 ** 25
+
+/** @typedef {[id: Buffer, fields: [name: Buffer, payload: Buffer]]} Entry */
+
+/** @param {Redis} redis */
+export async function createGroup(redis) {
+  await redis.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM')
+}
+
+/**
+ * @param {Redis} redis
+ * @param {string} name
+ */
+export async function joinGroup(redis, name) {
+  await redis.xgroup('CREATECONSUMER', STREAM, GROUP, name)
+}
+
+/**
+ * Resolves when so many have joined the group.
+ * @param {Redis} redis
+ * @param {number} count
+ */
+export async function joined(redis, count) {
+  await until(async () => {
+    const consumers = /** @type {unknown[]} */ (await redis.xinfo('CONSUMERS', STREAM, GROUP))
+    return consumers.length >= count
+  })
+}
+
+/**
+ * Resolves when everything that was added is settled.
+ * @param {Redis} redis
+ */
+export async function empty(redis) {
+  await until(async () => (await redis.xlen(STREAM)) === 0)
+}
+
+/**
+ * @param {Redis} redis
+ * @param {Payloads} payloads
+ * @param {number} bytes of a payload
+ */
+export async function addAll(redis, payloads, bytes) {
+  const most = Math.min(MOST_STORED, Math.floor(MOST_BYTES / bytes))
+  let isMore = true
+  while (isMore) {
+    const pipeline = redis.pipeline()
+    isMore = addSome(pipeline, payloads, Math.min(BATCH, most))
+    const replies = await results(pipeline.xlen(STREAM))
+    if (Number(replies.at(-1)) >= most) await until(async () => (await redis.xlen(STREAM)) < most / 2)
+  }
+}
+
+/**
+ * @param {ChainableCommander} pipeline
+ * @param {Payloads} payloads
+ * @param {number} count
+ * @returns {boolean} whether there may be more
+ */
+function addSome(pipeline, payloads, count) {
+  for (let added = 0; added < count; added += 1) {
+    const item = payloads.next()
+    if (item === undefined) return false
+    pipeline.xadd(STREAM, '*', 'item', asBuffer(item))
+  }
+  return true
+}
+
+/**
+ * Reads as one of the group, until the connection ends. What was taken is settled together with the next read.
+ * @param {Redis} redis
+ * @param {string} name
+ * @param {(item: Uint8Array) => void} took
+ */
+export async function readAll(redis, name, took) {
+  /** @type {Buffer[]} */
+  let ids = []
+  for (;;) {
+    const pipeline = redis.pipeline()
+    if (ids.length > 0) pipeline.xack(STREAM, GROUP, ...ids).xdel(STREAM, ...ids)
+    pipeline.xreadgroupBuffer('GROUP', GROUP, name, 'COUNT', BATCH, 'BLOCK', 0, 'STREAMS', STREAM, '>')
+    const replies = await results(pipeline)
+    const [[, entries]] = /** @type {[[stream: Buffer, entries: Entry[]]]} */ (replies.at(-1))
+    for (const [, [, payload]] of entries) took(payload)
+    ids = entries.map(([id]) => id)
+  }
+}
+
+/** What the commands of a pipeline returned; throws what one of them failed with. @param {ChainableCommander} pipeline */
+async function results(pipeline) {
+  const replies = (await pipeline.exec()) ?? []
+  return replies.map(([error, reply]) => {
+    if (error) throw error
+    return reply
+  })
+}
