@@ -1,5 +1,6 @@
 // @ts-check
 import { once } from 'node:events'
+import { bufferOf } from './shared/buffer.mjs'
 import { Clients } from './shared/clients.mjs'
 import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
@@ -161,9 +162,4 @@ function ended(call) {
     call.on('error', () => resolve())
     call.on('end', () => resolve())
   })
-}
-
-/** @param {Uint8Array} bytes */
-function bufferOf({ buffer, byteOffset, byteLength }) {
-  return Buffer.from(buffer, byteOffset, byteLength)
 }

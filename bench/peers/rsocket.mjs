@@ -1,5 +1,6 @@
 // @ts-check
 import { createServer } from 'node:net'
+import { bufferOf } from './shared/buffer.mjs'
 import { Clients } from './shared/clients.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 
@@ -185,8 +186,8 @@ function closed(client) {
 }
 
 /** @param {Uint8Array} bytes */
-function payloadOf({ buffer, byteOffset, byteLength }) {
-  return { data: Buffer.from(buffer, byteOffset, byteLength) }
+function payloadOf(bytes) {
+  return { data: bufferOf(bytes) }
 }
 
 /** @param {Error} error */

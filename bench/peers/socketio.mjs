@@ -1,6 +1,7 @@
 // @ts-check
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { bufferOf } from './shared/buffer.mjs'
 import { Clients } from './shared/clients.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 
@@ -19,7 +20,7 @@ const NAME = 'item'
 /** @type {Peer} */
 export const peer = {
   packages: ['socket.io', 'socket.io-client', 'socket.io-msgpack-parser'],
-  setup: `by WebSocket alone, with the MessagePack parser (where payloads are smaller than ${LARGE_BYTES / 1024} KiB) and bufferutil, as its page on performance advises; Socket.IO holds no sender back: two batches of ${BATCH.items} items or ${BATCH.bytes / 2 ** 20} MiB are on their way, the last item of each acknowledged; work and requests by emit with an acknowledgement, at most ${WINDOW} unsettled items per worker, counted by hand`,
+  setup: `by WebSocket alone, with the MessagePack parser (where payloads are smaller than ${LARGE_BYTES / 1024} KiB) and bufferutil where it loads, as its page on performance advises; Socket.IO holds no sender back: two batches of ${BATCH.items} items or ${BATCH.bytes / 2 ** 20} MiB are on their way, the last item of each acknowledged; work and requests by emit with an acknowledgement, at most ${WINDOW} unsettled items per worker, counted by hand`,
 
   stream: {
     async receiver(took, { bytes }) {
@@ -39,7 +40,7 @@ export const peer = {
       let taken = Promise.resolve()
       for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
         if ((left -= 1) > 0) {
-          socket.emit(NAME, item)
+          socket.emit(NAME, bufferOf(item))
           continue
         }
         const isTaken = acknowledged(socket, item)
@@ -55,7 +56,7 @@ export const peer = {
     async producer({ bytes }) {
       const window = new Window()
       const { server, close } = await listen(bytes, (socket) => {
-        const worker = window.join((item) => void socket.emit(NAME, item, () => window.settled(worker)))
+        const worker = window.join((item) => void socket.emit(NAME, bufferOf(item), () => window.settled(worker)))
       })
       return {
         address: addressOf(server),
@@ -86,7 +87,7 @@ export const peer = {
           const answerer = answerers.idlest()
           answerer.load += 1
           return new Promise((resolve) =>
-            answerer.socket.emit(NAME, question, (/** @type {Uint8Array} */ answer) => {
+            answerer.socket.emit(NAME, bufferOf(question), (/** @type {Uint8Array} */ answer) => {
               answerer.load -= 1
               resolve(answer)
             }),
@@ -97,7 +98,7 @@ export const peer = {
     },
 
     async answerer(address, answer, { bytes }) {
-      await closed(await connect(address, bytes, (question, reply) => reply(answer(question))))
+      await closed(await connect(address, bytes, (question, reply) => reply(bufferOf(answer(question)))))
     },
   },
 
@@ -167,7 +168,7 @@ function closed(socket) {
  * @returns {Promise<void>}
  */
 function acknowledged(socket, item) {
-  return new Promise((resolve) => socket.emit(NAME, item, resolve))
+  return new Promise((resolve) => socket.emit(NAME, bufferOf(item), resolve))
 }
 
 /** @param {number} bytes of a payload */

@@ -168,7 +168,7 @@ async function takesConnections(port) {
 }
 
 /** That nobody listens at now; a server that takes a port of its own choice does not say which. */
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = /** @type {AddressInfo} */ (server.address())

@@ -28,7 +28,7 @@ const ACK = Uint8Array.of(1)
 export function webSocketPeer({ setup, isCorked }) {
   return {
     packages: ['ws'],
-    setup: `${setup}; a message per item, no compression, bufferutil for the masks; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions`,
+    setup: `${setup}; a message per item, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions`,
 
     stream: {
       async receiver(took) {
