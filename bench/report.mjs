@@ -115,11 +115,7 @@ export function textOf(workload, report) {
     '',
     ...goalLines(report),
     ...workload.notes(report.peers, report.options).map((note) => `- ${note}`),
-    ...(workload.figure === undefined
-      ? []
-      : [
-          `- netqueue / it: ${workload.figure.title} of netqueue divided by the peer's in the same round, the median of the rounds.`,
-        ]),
+    ...ratioLines(workload),
     ...Object.entries(report.skipped).map(([name, reason]) => `- Not in this run: ${name}, ${reason}.`),
   ].join('\n')
 }
@@ -149,6 +145,15 @@ function times(ratio = Number.NaN) {
 /** @param {string[]} cells */
 function line(cells) {
   return `| ${cells.join(' | ')} |`
+}
+
+/** @param {Workload} workload */
+function ratioLines({ figure }) {
+  if (figure === undefined) return []
+  const ahead = figure.best === 'least' ? 'below' : 'above'
+  return [
+    `- netqueue / it: ${figure.title} of netqueue divided by the peer's in the same round, the median of the rounds; ${ahead} 1 netqueue is ahead.`,
+  ]
 }
 
 /** @param {Report} report */

@@ -31,8 +31,10 @@ export const workload = {
   variants: [...GOALS.keys()].map((inFlight) => ({ 'in-flight': inFlight })),
 
   async round(stage, { options: { 'in-flight': inFlight = 0, ms = 0 }, progress }) {
-    const asked = await askInTwoProcesses(stage, { inFlight, ms, progress })
-    return { perSecond: (asked.answers / asked.ms) * 1_000, cpuMicrosPerItem: asked.cpuMicrosPerItem }
+    return await askInTwoProcesses(stage, { inFlight, progress }, async (ask) => {
+      const asked = await ask(ms)
+      return { perSecond: (asked.answers / asked.ms) * 1_000, cpuMicrosPerItem: asked.cpuMicrosPerItem }
+    })
   },
 
   summary,

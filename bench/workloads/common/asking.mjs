@@ -12,30 +12,38 @@ const STRIDE = 31
 
 /** @typedef {{ inFlight: number, ms: number }} Task */
 
+/** @typedef {Asked & { cpuMicrosPerItem: number }} Outcome */
+
+const WARM_UP_MS = 300
+
 /**
- * A warm-up, then what counts.
+ * Starts both processes and warms them up; then the workload asks as it wants.
+ * @template Sample
  * @param {Stage} stage
- * @param {Task & { progress: (text: string) => void }} options
+ * @param {{ inFlight: number, progress: (text: string) => void }} options
+ * @param {(ask: (ms: number) => Promise<Outcome>) => Promise<Sample>} measure
+ * @returns {Promise<Sample>}
  */
-export async function askInTwoProcesses(stage, { inFlight, ms, progress }) {
+export async function askInTwoProcesses(stage, { inFlight, progress }, measure) {
   const server = stage.start(asker)
   const client = stage.start(answerer)
   const address = await server.methods.listen()
   const answering = client.methods.answer({ address })
+  const ask = async (/** @type {number} */ ms) => {
+    const before = await stage.cpuMicros()
+    const asked = await server.methods.ask({ inFlight, ms })
+    const after = await stage.cpuMicros()
+    return { ...asked, cpuMicrosPerItem: (after - before) / asked.answers }
+  }
   const rest = async () => {
     progress('warming up')
     await server.methods.connected()
-    await server.methods.ask({ inFlight, ms: WARM_UP_MS })
-    const idle = await stage.cpuMicros()
+    await ask(WARM_UP_MS)
     progress('asking')
-    const asked = await server.methods.ask({ inFlight, ms })
-    const busy = await stage.cpuMicros()
-    return { ...asked, cpuMicrosPerItem: (busy - idle) / asked.answers }
+    return await measure(ask)
   }
   return await Promise.race([rest(), answering])
 }
-
-const WARM_UP_MS = 300
 
 /**
  * The process that asks.
