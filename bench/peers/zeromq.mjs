@@ -65,8 +65,9 @@ export const peer = {
   requests: {
     async asker() {
       const questions = new Questions()
+      const outbox = new Outbox()
       const router = await route((send) => {
-        const answerer = questions.join(send)
+        const answerer = questions.join((question) => outbox.push(() => send(question)))
         return (answer) => questions.answered(answerer, answer)
       })
       return {
@@ -184,6 +185,25 @@ async function route(joined) {
     else take(message)
   })
   return router
+}
+
+/** A socket takes a message when it has taken the one before, and now and then lets a sender wait for that. */
+class Outbox {
+  /** @type {(() => Promise<void>)[]} */
+  #sends = []
+  #isSending = false
+
+  /** @param {() => Promise<void>} send */
+  push(send) {
+    this.#sends.push(send)
+    if (!this.#isSending) void this.#sendAll()
+  }
+
+  async #sendAll() {
+    this.#isSending = true
+    for (let send = this.#sends.shift(); send !== undefined; send = this.#sends.shift()) await send()
+    this.#isSending = false
+  }
 }
 
 /**

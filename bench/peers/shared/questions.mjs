@@ -7,7 +7,7 @@ import { Clients } from './clients.mjs'
  * @typedef {object} Answerer
  * @property {number} load open questions
  * @property {((answer: Uint8Array) => void)[]} waiting
- * @property {(question: Uint8Array) => void | Promise<void>} send
+ * @property {(question: Uint8Array) => void} send
  */
 
 export class Questions {
@@ -33,7 +33,7 @@ export class Questions {
     answerer.load += 1
     return new Promise((resolve) => {
       answerer.waiting.push(resolve)
-      void answerer.send(question)
+      answerer.send(question)
     })
   }
 
