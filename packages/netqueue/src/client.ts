@@ -123,6 +123,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       owner: this.#owner(attempt),
       oldestWaiting: () => this.#line.oldestOrdinal,
       wake: () => this.#wake(),
+      flush: () => this.#connection.flush(),
     })
     this.#drain = new Drain(env, () => this.#isDone)
     this.#connection = new Connection(duplex, {

@@ -18,7 +18,7 @@ export interface ClienteleInit<Item> {
   /** What the server says of itself to the next one who connects. */
   introduction: () => Introduction
   /** What all links share. */
-  link: Omit<LinkInit, 'owner' | 'wake'>
+  link: Omit<LinkInit, 'owner' | 'wake' | 'flush'>
   backlog: Backlog<Item, ServerClient>
   events: Emitter<ServerEvents<Item>>
   ready: ((client: ServerClient) => boolean) | undefined
@@ -152,6 +152,7 @@ export class Clientele<Item> {
         connection.wake()
         this.#worked(link, connection)
       },
+      flush: () => connection.flush(),
     })
     this.#links.add(link)
     void connection.done.then(() => this.#worked(link, connection))

@@ -23,7 +23,7 @@ describe('P11: wrong arguments are told at once, by name, rule and value', () =>
   test.each<[string, Record<string, unknown>]>([
     ['`id` to be a string, got `5`', { id: 5 }],
     ['`tags` to be a list of strings, got `"gpu"`', { tags: 'gpu' }],
-    ['`prefetch` to be an integer from 1 to 1024, got `0`', { prefetch: 0 }],
+    ['`prefetch` to be an integer from 1 to 16384, got `0`', { prefetch: 0 }],
     ['`item` to be a codec', { item: 'text' }],
     ['`maxAttempts` to be an integer from 1, got `0`', { maxAttempts: 0 }],
     ['`signal` to be an AbortSignal, got `[object Object]`', { signal: {} }],

@@ -144,11 +144,11 @@ describe('P11: connect() rejects', () => {
 
 describe('P11: connect() refuses options that are none, naming option, rule and value', () => {
   const cases: [options: ClientOptions<unknown, unknown>, error: string][] = [
-    [{ prefetch: 0 }, 'RangeError: Expected `prefetch` to be an integer from 1 to 1024, got `0`'],
-    [{ prefetch: 1.5 }, 'RangeError: Expected `prefetch` to be an integer from 1 to 1024, got `1.5`'],
+    [{ prefetch: 0 }, 'RangeError: Expected `prefetch` to be an integer from 1 to 16384, got `0`'],
+    [{ prefetch: 1.5 }, 'RangeError: Expected `prefetch` to be an integer from 1 to 16384, got `1.5`'],
     [
       { prefetch: '2' as unknown as number },
-      'TypeError: Expected `prefetch` to be an integer from 1 to 1024, got `"2"` (string)',
+      'TypeError: Expected `prefetch` to be an integer from 1 to 16384, got `"2"` (string)',
     ],
     [
       { prefetch: 20, limits: { maxUnsettled: 10 } },

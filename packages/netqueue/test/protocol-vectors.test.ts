@@ -12,7 +12,9 @@ import { decodeHello, encodeHello } from '../src/protocol/net-queue/hello.ts'
 import { RecordReader } from '../src/protocol/net-queue/record-reader.ts'
 import { CUT_BYTES, RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
 import { decodeWelcome, encodeWelcome } from '../src/protocol/net-queue/welcome.ts'
-import type { ErrorNotice, Message, Outcome, Writer } from '../src/protocol/protocol.ts'
+import type { ErrorNotice, Outcome, Writer } from '../src/protocol/protocol.ts'
+import { plain } from './support/plain.ts'
+import type { Plain } from './support/plain.ts'
 import { Clock, rest } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { frame, FRAME, introduce, RawPeer } from './support/raw-peer.ts'
@@ -144,9 +146,8 @@ function messagesOf(record: RecordFields): unknown[] {
 
 /** Says a record to a writer. */
 function write(writer: Writer, record: RecordFields): void {
-  const [first] = messagesOf(record) as Message[]
-  const of = <T extends Message['type']>(_type: T): Extract<Message, { type: T }> =>
-    first as Extract<Message, { type: T }>
+  const [first] = messagesOf(record) as Plain[]
+  const of = <T extends Plain['type']>(_type: T): Extract<Plain, { type: T }> => first as Extract<Plain, { type: T }>
   const said: Record<string, () => void> = {
     items: () => {
       const { first: from, payloads, attempt, wantsResult } = of('items')
@@ -171,9 +172,9 @@ function write(writer: Writer, record: RecordFields): void {
 
 const unlimited = { maxItemBytes: 1_048_576, sentRecords: (): number => Number.POSITIVE_INFINITY }
 
-function readBatch(bytes: Uint8Array, reader: RecordReader = new RecordReader(unlimited)): Message[] {
-  const messages: Message[] = []
-  reader.read(frameData(bytes), (message) => messages.push(message))
+function readBatch(bytes: Uint8Array, reader: RecordReader = new RecordReader(unlimited)): Plain[] {
+  const messages: Plain[] = []
+  reader.read(frameData(bytes), (message) => messages.push(plain(message)))
   return messages
 }
 
@@ -552,7 +553,7 @@ describe('sessions', () => {
     expect(clock.timers).toBe(0)
   })
 
-  function messages(peer: RawPeer, type: string): Message[] {
+  function messages(peer: RawPeer, type: string): Plain[] {
     const reader = new RecordReader(unlimited)
     return peer.frames
       .filter((one) => one.type === FRAME.BATCH)

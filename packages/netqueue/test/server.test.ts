@@ -43,7 +43,7 @@ describe('P10, P11: listen() rejects', () => {
   })
 
   const cases: [options: ServerOptions<unknown, unknown>, error: string][] = [
-    [{ prefetch: 0 }, 'RangeError: Expected `prefetch` to be an integer from 1 to 1024, got `0`'],
+    [{ prefetch: 0 }, 'RangeError: Expected `prefetch` to be an integer from 1 to 16384, got `0`'],
     [{ maxAttempts: 1.5 }, 'RangeError: Expected `maxAttempts` to be an integer from 1, got `1.5`'],
     [{ maxRetryDelayMs: -1 }, 'RangeError: Expected `maxRetryDelayMs` to be a number of milliseconds from 0, got `-1`'],
     [{ limits: { maxConnections: 0 } }, 'RangeError: Expected `maxConnections` to be an integer from 1, got `0`'],

@@ -91,6 +91,11 @@ export class Connection {
     this.#outgoing.wake()
   }
 
+  /** A frame's worth is to be sent: it leaves now, while this turn goes on. */
+  flush(): void {
+    this.#outgoing.flush()
+  }
+
   /** Sends what the session has, says goodbye, and ends when the peer has done so too. */
   end(): void {
     if (this.#ending !== 'no') return

@@ -27,15 +27,27 @@ function script(keepOpen: boolean = false): Script {
 const frame = (value: number): Uint8Array => Uint8Array.of(value)
 
 describe('frames as the sink asks for them', () => {
-  test('a frame that is due is given at once', async () => {
-    const { outgoing, due } = script()
+  test('a sink that asks gets what is due at the end of the turn', async () => {
+    const { env, outgoing, due } = script()
+    const answer = outgoing.next()
     due.push(frame(1))
-    expect(await outgoing.next()).toEqual({ done: false, value: frame(1) })
+    env.advance(0)
+    expect(await answer).toEqual({ done: false, value: frame(1) })
+  })
+
+  test('flush() gives a frame while the turn goes on', async () => {
+    const { outgoing, due } = script()
+    const answer = outgoing.next()
+    due.push(frame(1))
+    outgoing.flush()
+    outgoing.flush()
+    expect(await answer).toEqual({ done: false, value: frame(1) })
   })
 
   test('a sink that waits is answered at the end of the turn that has something to say', async () => {
     const { env, outgoing, due } = script()
     const answer = outgoing.next()
+    env.advance(0)
     due.push(frame(1))
     outgoing.wake()
     outgoing.wake()
@@ -65,6 +77,7 @@ describe('frames as the sink asks for them', () => {
   test('a sink that asks has taken what it was given; one that waits has, too', () => {
     const made = script()
     void made.outgoing.next()
+    made.env.advance(0)
     expect(made.flushes).toBe(1)
     made.outgoing.wake()
     made.env.advance(0)
@@ -72,9 +85,11 @@ describe('frames as the sink asks for them', () => {
   })
 
   test('the end resolves `ended`, and the sink ends', async () => {
-    const { outgoing, due } = script()
+    const { env, outgoing, due } = script()
     due.push('end')
-    expect(await outgoing.next()).toEqual({ done: true, value: undefined })
+    const answer = outgoing.next()
+    env.advance(0)
+    expect(await answer).toEqual({ done: true, value: undefined })
     await outgoing.ended
     expect(outgoing.hasEnded).toBe(true)
     expect(await outgoing.next()).toEqual({ done: true, value: undefined })
@@ -85,8 +100,8 @@ describe('frames as the sink asks for them', () => {
     due.push('end')
     let answered = false
     void outgoing.next().then(() => (answered = true))
-    await outgoing.ended
     env.advance(0)
+    await outgoing.ended
     expect(answered).toBe(false)
     outgoing.close()
   })
@@ -94,7 +109,9 @@ describe('frames as the sink asks for them', () => {
   test('an error of `next` fails the sink, in its call or later', async () => {
     const now = script()
     now.due.push(new Error('broken'))
-    await expect(now.outgoing.next()).rejects.toThrow('broken')
+    const failing = now.outgoing.next()
+    now.env.advance(0)
+    await expect(failing).rejects.toThrow('broken')
     const later = script()
     const answer = later.outgoing.next()
     later.due.push(new Error('broken'))

@@ -18,6 +18,7 @@ interface Reader {
 }
 
 const DONE: Result = { done: true, value: undefined }
+const RESOLVED: Promise<void> = Promise.resolve()
 
 /**
  * The frames of one connection, made when the sink asks for them: what came up while it was busy shares a frame, and control
@@ -30,7 +31,10 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
   #end!: () => void
   #hasEnded = false
   #waiting: Reader | undefined
+  /** Whether there may be a frame. */
+  #isDue = true
   #isScheduled = false
+  #isFlushing = false
   #isClosed = false
 
   constructor(init: OutgoingInit) {
@@ -51,7 +55,8 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
     if (this.#isClosed) return Promise.resolve(DONE)
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
-      this.#serve()
+      // Not at once: a turn that goes on and on would have what it adds leave one by one.
+      if (this.#isDue) this.wake()
     })
   }
 
@@ -62,10 +67,21 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
 
   /** There may be a frame: it leaves at the end of this turn, with all that the turn still adds. */
   wake(): void {
+    this.#isDue = true
     if (this.#isScheduled || this.#waiting === undefined) return
     this.#isScheduled = true
     this.#init.env.afterTurn(() => {
       this.#isScheduled = false
+      this.#serve()
+    })
+  }
+
+  /** There is a frame's worth: it leaves as soon as whoever calls this is done, however long the turn still takes. */
+  flush(): void {
+    if (this.#isFlushing || this.#waiting === undefined) return
+    this.#isFlushing = true
+    void RESOLVED.then(() => {
+      this.#isFlushing = false
       this.#serve()
     })
   }
@@ -82,6 +98,7 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array> {
     try {
       this.#init.flushed()
       const result = this.#make()
+      this.#isDue = result !== undefined
       if (result !== undefined) this.#takeReader()?.resolve(result)
     } catch (error) {
       this.#isClosed = true

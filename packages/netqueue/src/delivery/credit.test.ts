@@ -1,17 +1,19 @@
 import { describe, expect, test } from 'vitest'
 
+import { listed } from '../protocol/payloads.ts'
+import type { Payloads } from '../protocol/payloads.ts'
 import { Credit } from './credit.ts'
 import type { Room } from './credit.ts'
 
 const room = (items: number, { window = items, isDry = true }: Partial<Room> = {}): Room => ({ items, window, isDry })
-const bytes = (...lengths: number[]): Uint8Array[] => lengths.map((length) => new Uint8Array(length))
+const bytes = (...lengths: number[]): Payloads => listed(lengths.map((length) => new Uint8Array(length)))
 const MAX = 100
 
 /** Credit for some items, of which some have come with a byte each. */
 function granted(items: number, received = 0): Credit {
   const credit = new Credit({ maxUnsettled: 50, maxUnsettledBytes: MAX })
   credit.raise(room(items))
-  for (let count = 0; count < received; count += 1) credit.receive(1)
+  for (let count = 0; count < received; count += 1) credit.receive(bytes(1))
   return credit
 }
 
@@ -60,7 +62,7 @@ describe('P6: credit in bytes', () => {
 
   test('is due when half of it is done with, or all of it is used and nothing waits', () => {
     const credit = granted(10)
-    for (const length of [60, 60]) credit.receive(length)
+    for (const length of [60, 60]) credit.receive(bytes(length))
     expect(credit.heldBytes).toBe(120)
     credit.finish(20)
     expect(credit.isDue(room(5, { window: 100, isDry: false }))).toBe(false)

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
+import type { Payloads } from '../protocol/payloads.ts'
 
 /** How much the receiver wants to take now. */
 export interface Room {
@@ -48,15 +49,12 @@ export class Credit {
   }
 
   /** Throws for items beyond what was granted. */
-  check(payloads: readonly Uint8Array[]): void {
-    const last = this.#received + payloads.length
+  check({ count, bytes, lastBytes }: Payloads): void {
+    const last = this.#received + count
     if (last > this.#limit) throw exceeded(`item ${last}; its credit ended with ${this.#limit}`, 'prefetch', last)
-    let bytes = this.#receivedBytes
-    for (const { byteLength } of payloads) {
-      if (bytes >= this.#byteLimit)
-        throw exceeded(`more than its ${this.#byteLimit} bytes of credit`, 'maxUnsettledBytes', bytes)
-      bytes += byteLength
-    }
+    const before = this.#receivedBytes + bytes - lastBytes
+    if (before >= this.#byteLimit)
+      throw exceeded(`more than its ${this.#byteLimit} bytes of credit`, 'maxUnsettledBytes', before)
   }
 
   /** Throws where a peer that knows no credit has more here than is kept: so many items, and bytes beyond its own limit. */
@@ -67,9 +65,9 @@ export class Credit {
     if (bytes > maxUnsettledBytes) throw overflow(`${bytes} bytes`, 'maxUnsettledBytes', maxUnsettledBytes, bytes)
   }
 
-  /** An item came. */
-  receive(bytes: number): void {
-    this.#received += 1
+  /** Items came. */
+  receive({ count, bytes }: Payloads): void {
+    this.#received += count
     this.#receivedBytes += bytes
   }
 

@@ -1,5 +1,4 @@
 import type { Outcome } from '../protocol/protocol.ts'
-import type { Linked } from '../queue/linked-list.ts'
 
 /** Who sent an item. */
 export interface Sender {
@@ -17,7 +16,11 @@ export interface DeliverySource {
   reject(delivery: Delivery<unknown>, reason: unknown): boolean
   extend(delivery: Delivery<unknown>): void
   decode(payload: Uint8Array): unknown
-  /** One of its items does not wait any more. */
+  /** One of its items, which had not been handed out before, is. */
+  begun(delivery: Delivery<unknown>): void
+  /** All items are gone that came with the one of this number. */
+  emptied(first: number): void
+  /** One of its items that was here again does not wait any more. */
   left(): void
   /** There may be room for more of its items. */
   grant(): void
@@ -36,13 +39,11 @@ export interface DeliveryInit {
  * One item that was handed out, until it is settled by `done`, `release` or `reject`. Only the first of them counts, and only
  * while the delivery is still ours: a settle that comes too late is ignored, returns `false`, and is counted (`STALE_SETTLE`).
  */
-export class Delivery<T, Result = unknown, From extends Sender = Sender> implements Linked {
+export class Delivery<T, Result = unknown, From extends Sender = Sender> {
   /** How many times the item has been delivered, this time included. */
   readonly attempt: number
   /** Whether the sender waits for a result: the item was given to `submit` or `map`. */
   readonly wantsResult: boolean
-  /** @internal */ before: Linked = this
-  /** @internal */ after: Linked = this
   /** @internal */ readonly seq: number
   /** @internal */ readonly source: DeliverySource
   /** @internal The size of the item as it came. */ readonly bytes: number

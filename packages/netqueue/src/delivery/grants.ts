@@ -5,7 +5,11 @@ export interface GrantsInit {
   credit: Credit
   room: () => Room
   wake: () => void
+  flush: () => void
 }
+
+/** A step of so many items does not wait for the end of the turn: the sender can go on while this side still works. */
+const FLUSHED_ITEMS = 128
 
 /** What a sender is told of our room: credit as there is some, how far we are, and that unused credit is asked back. */
 export class Grants {
@@ -57,7 +61,10 @@ export class Grants {
 
   /** Raises the credit to what there is room for; small steps wait until they add up. */
   grant(): void {
-    if (this.#isDue(this.#init.room())) this.#init.wake()
+    const room = this.#init.room()
+    if (!this.#isDue(room)) return
+    if (room.items >= FLUSHED_ITEMS) this.#init.flush()
+    this.#init.wake()
   }
 
   /** Asks unused credit back: whoever it was granted for is gone. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Receiving } from '../../test/support/receiving.ts'
 import { failureOf } from '../../test/support/outcome.ts'
 import type { Delivery } from './delivery.ts'
+import { listed } from '../protocol/payloads.ts'
 
 /** An inbox with room, and items in it. */
 function filled(items: readonly unknown[], prefetch = 16): Receiving {
@@ -27,7 +28,7 @@ describe('readers', () => {
       first: 1,
       attempt: 1,
       wantsResult: false,
-      payloads: ['1', '2'].map((text) => new TextEncoder().encode(text)),
+      payloads: listed(['1', '2'].map((text) => new TextEncoder().encode(text))),
     })
     expect([await itemOf(first.promise), await itemOf(second.promise)]).toEqual([1, 2])
   })

@@ -4,6 +4,8 @@ import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import { Waiter } from '../queue/waiter.ts'
+import { Again } from './arrival.ts'
+import type { Arrival, Fresh } from './arrival.ts'
 import type { Delivery } from './delivery.ts'
 import { Demand } from './demand.ts'
 import type { Reader, Standing } from './demand.ts'
@@ -24,10 +26,12 @@ export interface InboxInit {
 /** What was received and is not handed out yet, from one peer or from many, and those who wait for it. */
 export class Inbox {
   readonly #init: InboxInit
-  readonly #waiting: LinkedList<Delivery<unknown>> = new LinkedList()
+  readonly #waiting: LinkedList<Arrival> = new LinkedList()
   readonly #demand: Demand = new Demand()
   readonly #watch: UnreadWatch
   readonly #intakes: Set<Intake> = new Set()
+  /** Items that are here again. */
+  readonly #again: Map<Delivery<unknown>, Again> = new Map()
   /** Items that are ours to try again, until they are. */
   readonly #retries: Map<Delivery<unknown>, Timer> = new Map()
   #size = 0
@@ -76,26 +80,27 @@ export class Inbox {
   }
 
   /** Takes in what a peer sent: a reader that waits gets it at once. What nobody wants any more goes back unstarted. */
-  offer(delivery: Delivery<unknown>): void {
-    this.#waiting.push(delivery)
-    this.#came(delivery)
-    if ((!this.#demand.isAny || this.#end !== undefined) && !delivery.source.isKept) return this.#giveBack(delivery)
+  offer(arrival: Arrival): void {
+    this.#waiting.push(arrival)
+    this.#came(arrival)
+    if ((!this.#demand.isAny || this.#end !== undefined) && !arrival.source.isKept) return this.giveBack(arrival)
     this.#arrived()
   }
 
   /** Takes back one that was not seen by whoever took it. */
   restore(delivery: Delivery<unknown>): void {
-    this.#waiting.unshift(delivery)
-    this.#came(delivery)
+    const again = this.#isAgain(delivery)
+    this.#waiting.unshift(again)
+    this.#came(again)
     this.#arrived()
   }
 
   /** Offers an item again after a while; when no more items come, at once. */
   retry(delivery: Delivery<unknown>, delayMs: number): void {
-    if (this.#end !== undefined) return this.offer(delivery)
+    if (this.#end !== undefined) return this.offer(this.#isAgain(delivery))
     const timer = this.#init.env.setTimer(() => {
       this.#retries.delete(delivery)
-      this.offer(delivery)
+      this.offer(this.#isAgain(delivery))
     }, delayMs)
     this.#retries.set(delivery, timer)
   }
@@ -190,19 +195,44 @@ export class Inbox {
     if (this.#demand.expect({ polls })) this.#grantAll()
   }
 
-  /** Takes one item out of the middle; `false` when it was handed out. */
+  /** Takes out one item that is here again; `false` when it was handed out. */
   withdraw(delivery: Delivery<unknown>): boolean {
+    const again = this.#again.get(delivery)
+    if (again !== undefined) {
+      this.drop(again)
+      this.#shift(again)
+      return true
+    }
     const timer = this.#retries.get(delivery)
-    if (timer === undefined && !isLinked(delivery)) return false
-    timer?.cancel()
-    if (this.#retries.delete(delivery)) delivery.source.left()
-    else this.#left(delivery)
+    if (timer === undefined) return false
+    timer.cancel()
+    this.#retries.delete(delivery)
+    delivery.source.left()
     return true
+  }
+
+  /** Takes one item out of those that came with it; returns its bytes. */
+  cancel(arrival: Fresh, seq: number): number {
+    const bytes = arrival.cancel(seq)
+    this.#left(arrival, bytes)
+    return bytes
+  }
+
+  /** Takes out all that came together. */
+  drop(arrival: Arrival): void {
+    if (!isLinked(arrival)) return
+    unlink(arrival)
+    this.#gone(arrival.size, arrival.bytes)
   }
 
   /** Gives back what waits, to all who can take it back. */
   handBack(): void {
-    for (const delivery of this.#waiting) if (!delivery.source.isKept) this.#giveBack(delivery)
+    for (const arrival of this.#waiting) if (!arrival.source.isKept) this.giveBack(arrival)
+  }
+
+  giveBack(arrival: Arrival): void {
+    this.drop(arrival)
+    while (arrival.size > 0) this.#shift(arrival).giveBack()
   }
 
   /** No more items will come. What waits can still be taken; whoever waits for more is told why there is none. */
@@ -213,7 +243,7 @@ export class Inbox {
     this.#watch.end()
     for (const [delivery, timer] of this.#retries) {
       timer.cancel()
-      this.offer(delivery)
+      this.offer(this.#isAgain(delivery))
     }
     this.#retries.clear()
     for (let { reader } = demand; reader !== undefined; reader = demand.reader) {
@@ -225,8 +255,9 @@ export class Inbox {
   }
 
   #next(): Delivery<unknown> | undefined {
-    for (let delivery = this.#waiting.first; delivery !== undefined; delivery = this.#waiting.first) {
-      this.#left(delivery)
+    for (let arrival = this.#waiting.first; arrival !== undefined; arrival = this.#waiting.first) {
+      const delivery = this.#shift(arrival)
+      this.#left(arrival, delivery.bytes)
       this.#watch.read()
       if (this.#isReadable(delivery)) return delivery
     }
@@ -245,24 +276,35 @@ export class Inbox {
     }
   }
 
-  #came(delivery: Delivery<unknown>): void {
-    this.#size += 1
-    this.#bytes += delivery.bytes
+  #shift(arrival: Arrival): Delivery<unknown> {
+    const delivery = arrival.shift()
+    if (this.#again.size > 0) this.#again.delete(delivery)
+    return delivery
   }
 
-  #left(delivery: Delivery<unknown>): void {
+  #isAgain(delivery: Delivery<unknown>): Again {
+    const again = new Again(delivery)
+    this.#again.set(delivery, again)
+    return again
+  }
+
+  #came({ size, bytes }: Arrival): void {
+    this.#size += size
+    this.#bytes += bytes
+  }
+
+  /** One item left those that came with it. */
+  #left(arrival: Arrival, bytes: number): void {
+    if (arrival.size === 0) unlink(arrival)
+    this.#gone(1, bytes)
+  }
+
+  #gone(items: number, bytes: number): void {
     const wasFull = this.isFull
-    unlink(delivery)
-    this.#size -= 1
-    this.#bytes -= delivery.bytes
-    delivery.source.left()
+    this.#size -= items
+    this.#bytes -= bytes
     if (wasFull && !this.isFull) this.#grantAll()
     if (this.#size === 0) this.#watch.end()
-  }
-
-  #giveBack(delivery: Delivery<unknown>): void {
-    this.#left(delivery)
-    delivery.giveBack()
   }
 
   /** Something came: whoever waits gets it; what is left waits, and is watched. */

@@ -5,8 +5,8 @@ import type { Limits } from '../options/limits.ts'
 import type { Message, Outcome, Writer } from '../protocol/protocol.ts'
 import { Credit } from './credit.ts'
 import type { Room } from './credit.ts'
-import { Delivery } from './delivery.ts'
-import type { DeliverySource, Sender } from './delivery.ts'
+import { Fresh } from './arrival.ts'
+import type { Delivery, DeliverySource, Sender } from './delivery.ts'
 import { failureOf } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { GivenBack } from './given-back.ts'
@@ -14,7 +14,6 @@ import { Grants } from './grants.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
-import { unpinned } from './unpinned.ts'
 import { Unsettled } from './unsettled.ts'
 
 /** What the introduction said about the sender. */
@@ -38,10 +37,14 @@ export interface IntakeInit {
   /** How often an item is tried here that its sender cannot take back. */
   retry: Retry
   wake: () => void
+  flush: () => void
   /** The ordinal of the last put of this side, which a settle that comes after it must not overtake. */
   lastOrdinal: () => number
   warn: (error: NetQueueError) => void
 }
+
+/** Results that wait to be written, before the peer gets no credit for more items: a slow way to it must not fill our memory. */
+const MAX_UNSENT_BYTES = 262_144
 
 /**
  * The items that one peer sends us: grants it credit as the inbox has room, and settles what was handed out. What was granted
@@ -51,7 +54,10 @@ export class Intake implements DeliverySource {
   readonly #init: IntakeInit
   readonly #credit: Credit
   readonly #grants: Grants
+  /** What was handed out and is not settled, and what is here again. */
   readonly #unsettled: Unsettled<Delivery<unknown>> = new Unsettled()
+  /** What came and was not handed out yet. */
+  readonly #arrivals: Unsettled<Fresh> = new Unsettled()
   readonly #settles: Settles
   readonly #givenBack: GivenBack = new GivenBack()
   /** Whether the peer waits for credit and takes settles; an original does neither. */
@@ -61,13 +67,15 @@ export class Intake implements DeliverySource {
   #isOpen = false
   /** Set when the peer is gone: its items were lost to us, or kept because nobody else has them. */
   #end: 'lost' | 'kept' | undefined
-  #waiting = 0
+  /** Items in the arrivals, and items that are here again. */
+  #fresh = 0
+  #waitingAgain = 0
 
   constructor(init: IntakeInit) {
     this.#init = init
     this.#maxResultBytes = init.limits.maxItemBytes
     this.#credit = new Credit(init.limits)
-    this.#grants = new Grants({ credit: this.#credit, room: () => this.#room, wake: init.wake })
+    this.#grants = new Grants({ credit: this.#credit, room: () => this.#room, wake: init.wake, flush: init.flush })
     this.#settles = new Settles(init.lastOrdinal)
   }
 
@@ -77,7 +85,7 @@ export class Intake implements DeliverySource {
 
   /** Items that were handed out and not settled. */
   get handedOut(): number {
-    return this.#unsettled.size - this.#waiting
+    return this.#unsettled.size - this.#waitingAgain
   }
 
   /** Whether no further item may be handed out before one is settled. */
@@ -92,7 +100,7 @@ export class Intake implements DeliverySource {
 
   /** Whether nothing of this peer's is here any more, waiting or handed out. */
   get isSettled(): boolean {
-    return this.#unsettled.size === 0
+    return this.#held === 0
   }
 
   open({ isCredited, isTyped, maxItemBytes = this.#maxResultBytes }: IntakeTerms): void {
@@ -108,20 +116,13 @@ export class Intake implements DeliverySource {
     this.#grants.reportAll()
   }
 
-  items({ first, attempt, wantsResult, payloads }: Extract<Message, { type: 'items' }>): void {
-    this.#check(first, payloads)
-    for (const payload of unpinned(payloads)) {
-      this.#credit.receive(payload.byteLength)
-      this.#enter(
-        new Delivery<unknown>(this, {
-          seq: this.#credit.received,
-          attempt,
-          wantsResult,
-          bytes: payload.byteLength,
-          payload,
-        }),
-      )
-    }
+  items(message: Extract<Message, { type: 'items' }>): void {
+    this.#check(message)
+    this.#credit.receive(message.payloads)
+    const arrival = new Fresh(this, message)
+    this.#arrivals.push(arrival.first, arrival)
+    this.#fresh += arrival.size
+    this.#init.inbox.offer(arrival)
     this.#grants.arrived()
   }
 
@@ -136,15 +137,31 @@ export class Intake implements DeliverySource {
       const message = `The peer cancelled item ${seq}, but sent only ${this.#credit.received}`
       throw new NetQueueError('BAD_MESSAGE', message, { value: seq })
     }
-    const delivery = this.#unsettled.get(seq)
-    if (delivery === undefined) return
-    if (this.#init.inbox.withdraw(delivery)) this.settle(delivery, 'cancelled')
-    else delivery.cancel(new NetQueueError('CLOSED', 'The sender cancelled the item'))
+    const arrival = this.#arrivals.upTo(seq)
+    if (arrival?.has(seq) === true) this.#cancelFresh(arrival, seq)
+    else this.#unsettled.get(seq)?.cancel(new NetQueueError('CLOSED', 'The sender cancelled the item'))
   }
 
-  /** One of our items left the inbox. */
+  #cancelFresh(arrival: Fresh, seq: number): void {
+    this.#credit.finish(this.#init.inbox.cancel(arrival, seq))
+    this.#fresh -= 1
+    if (arrival.size === 0) this.emptied(arrival.first)
+    this.#settles.add(seq, 'cancelled')
+    this.#init.wake()
+    this.grant()
+  }
+
+  begun(delivery: Delivery<unknown>): void {
+    this.#fresh -= 1
+    this.#unsettled.push(delivery.seq, delivery)
+  }
+
+  emptied(first: number): void {
+    this.#arrivals.take(first)
+  }
+
   left(): void {
-    this.#waiting -= 1
+    this.#waitingAgain -= 1
   }
 
   /** Raises the peer's credit to what there is room for; small steps wait until they add up. */
@@ -214,8 +231,10 @@ export class Intake implements DeliverySource {
 
   /** Writes the settles that do not overtake an item of ours that is not on the wire yet. */
   fill(writer: Writer, oldestOrdinal: number): boolean {
+    const wasClogged = this.#isClogged
     const isAll = this.#settles.fill(writer, oldestOrdinal)
     if (this.#settles.isEmpty) this.#givenBack.written()
+    if (wasClogged && !this.#isClogged) this.grant()
     return isAll
   }
 
@@ -225,14 +244,17 @@ export class Intake implements DeliverySource {
   }
 
   /** Hands back what was not settled, started or not; handlers' signals fire. */
-  handBack(reason: Error): number {
-    const open = [...this.#unsettled]
-    for (const delivery of open) {
-      const outcome = this.#init.inbox.withdraw(delivery) ? 'returned' : 'released'
+  handBack(reason: Error): void {
+    const { inbox } = this.#init
+    for (const delivery of [...this.#unsettled]) {
+      const outcome = inbox.withdraw(delivery) ? 'returned' : 'released'
       this.#finish(delivery, () => this.#settle(delivery, outcome))
       delivery.abort(reason)
     }
-    return open.length
+    for (const arrival of [...this.#arrivals]) {
+      inbox.drop(arrival)
+      while (arrival.size > 0) this.#return(arrival.shift())
+    }
   }
 
   /**
@@ -243,23 +265,35 @@ export class Intake implements DeliverySource {
     this.#end = keep ? 'kept' : 'lost'
     this.#grants.close()
     if (keep) return this.#keepGivenBack()
+    const { inbox } = this.#init
+    for (const arrival of this.#arrivals.takeAll()) inbox.drop(arrival)
+    this.#fresh = 0
     for (const delivery of this.#unsettled.takeAll()) {
-      this.#init.inbox.withdraw(delivery)
+      inbox.withdraw(delivery)
       delivery.lose(reason)
     }
+  }
+
+  /** Whether so much is to be answered that the peer, or the way to it, has to catch up first. */
+  get #isClogged(): boolean {
+    return this.#settles.bytes >= MAX_UNSENT_BYTES
+  }
+
+  /** Items that came and are not settled. */
+  get #held(): number {
+    return this.#unsettled.size + this.#fresh
   }
 
   get #room(): Room {
     const { inbox, limits } = this.#init
     const { slots } = inbox
-    const items = Math.min(slots - this.#waiting, limits.maxUnsettled - this.#unsettled.size)
-    return { items: Math.max(0, items), window: slots, isDry: this.#waiting === 0 }
+    const waiting = this.#fresh + this.#waitingAgain
+    const items = this.#isClogged ? 0 : Math.min(slots - waiting, limits.maxUnsettled - this.#held)
+    return { items: Math.max(0, items), window: slots, isDry: waiting === 0 }
   }
 
-  #enter(delivery: Delivery<unknown>): void {
-    this.#unsettled.push(delivery.seq, delivery)
-    this.#waiting += 1
-    this.#init.inbox.offer(delivery)
+  #return(delivery: Delivery<unknown>): void {
+    this.#finish(delivery, () => this.#settle(delivery, 'returned'))
   }
 
   #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
@@ -273,7 +307,7 @@ export class Intake implements DeliverySource {
     if (kept.length === 0) return
     const all = [...kept, ...this.#unsettled.takeAll()].toSorted((one, other) => one.seq - other.seq)
     for (const delivery of all) this.#unsettled.push(delivery.seq, delivery)
-    this.#waiting += kept.length
+    this.#waitingAgain += kept.length
     for (const delivery of kept.toReversed()) this.#init.inbox.restore(delivery)
   }
 
@@ -293,7 +327,7 @@ export class Intake implements DeliverySource {
   /** An item that cannot go back and was not started. */
   #restore(delivery: Delivery<unknown>): boolean {
     if (this.#isStale(delivery)) return false
-    this.#waiting += 1
+    this.#waitingAgain += 1
     this.#init.inbox.restore(delivery)
     return true
   }
@@ -307,7 +341,7 @@ export class Intake implements DeliverySource {
     if (!delivery.isOpen) return this.#finish(delivery, () => {})
     delivery.settled()
     this.#unsettled.replace(again.seq, again)
-    this.#waiting += 1
+    this.#waitingAgain += 1
     inbox.retry(again, retry.delayBefore(again.attempt))
     return true
   }
@@ -349,12 +383,12 @@ export class Intake implements DeliverySource {
     return failureOf(error, { fallback, exposeErrors: this.#init.exposeErrors })
   }
 
-  #check(first: number, payloads: readonly Uint8Array[]): void {
+  #check({ first, payloads }: Extract<Message, { type: 'items' }>): void {
     const next = this.#credit.received + 1
     if (first !== next)
       throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
     if (this.#isCredited) return this.#credit.check(payloads)
-    this.#credit.checkUnasked(this.#unsettled.size + payloads.length)
+    this.#credit.checkUnasked(this.#held + payloads.count)
     if (this.#init.inbox.isFull) throw inboxFull(this.#init.limits.maxInboxBytes)
   }
 }

@@ -47,6 +47,8 @@ export interface LinkInit {
   /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
   oldestWaiting: () => number
   wake: () => void
+  /** A frame's worth is to be written. */
+  flush: () => void
 }
 
 /** Messages that the peer counts as records, and learns the arrival of by CREDIT. */
@@ -84,12 +86,13 @@ export class Link implements Session {
   #serviceTime: number | undefined
 
   constructor(init: LinkInit) {
-    const { limits, inbox, codec, resultCodec, exposeErrors, retry, owner, wake } = init
+    const { limits, inbox, codec, resultCodec, exposeErrors, retry, owner, wake, flush } = init
     this.#init = init
     this.outbox = new Outbox({
       maxUnsettled: limits.maxUnsettled,
       maxUnsettledBytes: limits.maxUnsettledBytes,
       wake,
+      flush,
       settled: (entry, outcome) => this.#settled(entry, { type: 'settle', outcome }),
       stale: (count) => this.#stale(count),
     })
@@ -101,6 +104,7 @@ export class Link implements Session {
       exposeErrors,
       retry,
       wake,
+      flush,
       from: () => this.from,
       lastOrdinal: () => this.outbox.lastOrdinal,
       warn: (error) => owner.warn(error, this),

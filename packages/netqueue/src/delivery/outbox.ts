@@ -10,6 +10,8 @@ export interface OutboxInit {
   maxUnsettledBytes: number
   /** There is something to write. */
   wake: () => void
+  /** There is a frame's worth to write. */
+  flush: () => void
   /** The peer settled an entry, which is the outbox's no more. */
   settled: (entry: Entry, outcome: Outcome) => void
   /** A settle came for a delivery that is not open any more. */
@@ -97,6 +99,7 @@ export class Outbox {
     this.#queued.push(entry)
     this.#queuedCount += 1
     this.#queuedBytes += entry.payload.byteLength
+    if (this.#queuedCount >= FLUSHED_ITEMS || this.#queuedBytes >= FLUSHED_BYTES) this.#init.flush()
     this.#init.wake()
   }
 
@@ -235,5 +238,8 @@ export class Outbox {
   }
 }
 
+/** So much does not wait for the end of the turn: the peer can begin while this side still puts. */
+const FLUSHED_ITEMS = 512
+const FLUSHED_BYTES = 49_152
 /** Cancels written in one frame: control messages have little room, and the rest follows in the next. */
 const MAX_CANCELS = 8

@@ -27,6 +27,7 @@ export class Settles {
   readonly #due: Ring<Due> = new Ring()
   readonly #lastOrdinal: () => number
   #last: (Range & { ordinal: number }) | undefined
+  #bytes = 0
   #begun: { outcome: Outcome; ranges: number[] } | undefined
 
   constructor(lastOrdinal: () => number) {
@@ -52,7 +53,13 @@ export class Settles {
 
   answer(answer: Answer): void {
     this.#last = undefined
+    this.#bytes += bytesOf(answer)
     this.#due.push({ ...answer, ordinal: this.#lastOrdinal() })
+  }
+
+  /** Bytes of the results that are not written. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get isEmpty(): boolean {
@@ -78,8 +85,13 @@ export class Settles {
       if (due === undefined || due.ordinal >= oldestOrdinal) return true
       if (due.kind === 'settle') this.#gather(due, oldestOrdinal)
       else if (!write(writer, due)) return false
-      else this.#due.shift()
+      else this.#written(due)
     }
+  }
+
+  #written(answer: Answer): void {
+    this.#bytes -= bytesOf(answer)
+    this.#due.shift()
   }
 
   /** Takes the ranges at the head that share an outcome. */
@@ -112,6 +124,8 @@ function* numbers(outcome: Outcome | undefined, first: number, length: number) {
   if (outcome !== 'released' && outcome !== 'returned') return
   for (let seq = first; seq < first + length; seq += 1) yield { seq, wasStarted: outcome === 'released' }
 }
+
+const bytesOf = (answer: Answer): number => (answer.kind === 'result' ? (answer.value?.byteLength ?? 0) : 0)
 
 function write(writer: Writer, answer: Answer): boolean {
   switch (answer.kind) {

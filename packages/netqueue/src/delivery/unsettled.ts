@@ -33,6 +33,15 @@ export class Unsettled<T> {
     return this.#numbers.at(index) === seq ? this.#values.at(index) : undefined
   }
 
+  /** The one that is open with the highest number up to `seq`. */
+  upTo(seq: number): T | undefined {
+    for (let index = Math.min(this.#lowerBound(seq + 1), this.#numbers.size) - 1; index >= 0; index -= 1) {
+      const value = this.#values.at(index)
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+
   /** Puts another value in the place of one that is open. */
   replace(seq: number, value: T): void {
     const index = this.#lowerBound(seq)

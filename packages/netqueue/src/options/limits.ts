@@ -8,7 +8,7 @@ export interface Limits {
   maxHelloBytes: number
   /** Longest encoded item or result, in either direction. @default 1_048_576 */
   maxItemBytes: number
-  /** Items that one peer may hold unsettled, in each direction, whatever is granted. @default 1_024 */
+  /** Items that one peer may hold unsettled, in each direction, whatever is granted. @default 16_384 */
   maxUnsettled: number
   /** Bytes of items that one peer may hold unsettled, in each direction; one item may overshoot it. @default 16_777_216 */
   maxUnsettledBytes: number
@@ -26,7 +26,7 @@ export const limitDefaults: Limits = {
   maxFrameBytes: 1_048_576,
   maxHelloBytes: 8_192,
   maxItemBytes: 1_048_576,
-  maxUnsettled: 1_024,
+  maxUnsettled: 16_384,
   maxUnsettledBytes: 16_777_216,
   maxInboxBytes: 268_435_456,
   maxWaiting: 100_000,

@@ -1,6 +1,7 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, Framing } from '../framing/framing.ts'
 import type { Limits } from '../options/limits.ts'
+import type { Payloads } from './payloads.ts'
 
 /** What a protocol can carry. Asking a peer for what its protocol lacks fails with `UNSUPPORTED`, naming both. */
 export interface Supports {
@@ -19,7 +20,7 @@ export type Outcome = 'done' | 'released' | 'returned' | 'cancelled'
 
 /** What a frame means, whatever the protocol. Sequence numbers count the items of one direction from 1. */
 export type Message =
-  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: readonly Uint8Array[] }
+  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads }
   | { type: 'credit'; limit: number; byteLimit: number; received: number }
   | { type: 'settle'; outcome: Outcome; first: number; length: number }
   | { type: 'result'; seq: number; value: Uint8Array | undefined }

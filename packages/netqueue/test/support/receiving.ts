@@ -10,6 +10,7 @@ import type { Limits } from '../../src/options/limits.ts'
 import { Recorder } from './recorder.ts'
 import type { Written } from './recorder.ts'
 import { VirtualEnv } from './virtual-env.ts'
+import { listed } from '../../src/protocol/payloads.ts'
 
 class Reading extends Consumer<unknown> {
   // The constructor of a consumer is for those who extend it.
@@ -61,6 +62,7 @@ export class Receiving {
       exposeErrors,
       retry: new Retry({ maxAttempts }),
       wake: () => {},
+      flush: () => {},
       lastOrdinal: () => this.lastOrdinal,
       warn,
     })
@@ -78,9 +80,10 @@ export class Receiving {
   }
 
   sendBytes(payloads: readonly Uint8Array[], { attempt = 1, wantsResult = false } = {}): void {
+    if (payloads.length === 0) return
     const first = this.#next
     this.#next += payloads.length
-    this.intake.items({ type: 'items', first, attempt, wantsResult, payloads })
+    this.intake.items({ type: 'items', first, attempt, wantsResult, payloads: listed(payloads) })
   }
 
   /** The peer gives back the numbers up to one. */

@@ -46,6 +46,10 @@ export class ByteReader {
     this.#data = data
   }
 
+  get at(): number {
+    return this.#at
+  }
+
   get left(): number {
     return this.#data.byteLength - this.#at
   }
@@ -78,10 +82,21 @@ export class ByteReader {
   }
 
   bytes(): Uint8Array {
+    const length = this.skip()
+    return this.#data.subarray(this.#at - length, this.#at)
+  }
+
+  /** Passes over a field of bytes; returns its length. */
+  skip(): number {
     const length = this.varint()
     if (length > this.left) throw badMessage(`a field of ${length} bytes where ${this.left} are left`, length)
     this.#at += length
-    return this.#data.subarray(this.#at - length, this.#at)
+    return length
+  }
+
+  /** What was read since a place. */
+  since(start: number): Uint8Array {
+    return this.#data.subarray(start, this.#at)
   }
 
   text(what: string): string {

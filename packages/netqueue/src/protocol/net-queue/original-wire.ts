@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
+import { listed } from '../payloads.ts'
 import type { Message, Peer, Role, Supports, Wire, Writer } from '../protocol.ts'
 import { decodeText, encodeText, itemTooLarge } from './bytes.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
@@ -104,7 +105,7 @@ export class OriginalWire implements Wire {
       if (payloads.length > MAX_ITEMS)
         throw new NetQueueError('INBOX_OVERFLOW', `The peer sent more than ${MAX_ITEMS} items in one frame`)
     }
-    take({ type: 'items', first: this.#received + 1, attempt: 1, wantsResult: false, payloads })
+    take({ type: 'items', first: this.#received + 1, attempt: 1, wantsResult: false, payloads: listed(payloads) })
     this.#received += payloads.length
   }
 }

@@ -1,6 +1,8 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../protocol.ts'
+import { unpinned } from '../payloads.ts'
+import { RecordPayloads } from './record-payloads.ts'
 import { Assembly, unknownKind } from './assembly.ts'
 import { badMessage, ByteReader, decodeJson, decodeText, itemTooLarge } from './bytes.ts'
 import {
@@ -110,9 +112,26 @@ export class RecordReader {
     const count = reader.u16()
     if (count === 0 || count > reader.left) throw badMessage(`ITEMS that hold no ${count} items`, count)
     checkLast(first, count)
-    const payloads: Uint8Array[] = []
-    for (let index = 0; index < count; index += 1) payloads.push(this.#payload(reader))
-    return { type: 'items', first, attempt, wantsResult: (flags & ItemsFlag.WANTS_RESULT) !== 0, payloads }
+    return {
+      type: 'items',
+      first,
+      attempt,
+      wantsResult: (flags & ItemsFlag.WANTS_RESULT) !== 0,
+      payloads: this.#payloads(reader, count),
+    }
+  }
+
+  #payloads(reader: ByteReader, count: number): RecordPayloads {
+    const { maxItemBytes } = this.#init
+    const from = reader.at
+    let bytes = 0
+    let lastBytes = 0
+    for (let index = 0; index < count; index += 1) {
+      lastBytes = reader.skip()
+      if (lastBytes > maxItemBytes) throw itemTooLarge(lastBytes, maxItemBytes)
+      bytes += lastBytes
+    }
+    return new RecordPayloads(reader.since(from), { count, bytes, lastBytes })
   }
 
   #credit(reader: ByteReader): Message {
@@ -126,7 +145,7 @@ export class RecordReader {
   #result(reader: ByteReader): Message {
     const seq = number(reader)
     const kind = reader.u8()
-    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#payload(reader) }
+    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: unpinned(this.#payload(reader)) }
     if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
     if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...failure(reader) }
     throw badMessage('a RESULT of a kind that has no meaning', kind)

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NetQueueError } from '../../errors/errors.ts'
-import type { Message, Outcome, Writer } from '../protocol.ts'
+import { plain } from '../../../test/support/plain.ts'
+import type { Plain } from '../../../test/support/plain.ts'
+import type { Outcome, Writer } from '../protocol.ts'
 import { ByteWriter } from './bytes.ts'
 import { RecordReader } from './record-reader.ts'
 import { CUT_BYTES, MAX_WHOLE_BYTES, RecordWriter } from './record-writer.ts'
@@ -13,7 +15,7 @@ const MAX_FRAME_BYTES = 61_440
 /** Both ends of one direction; the writer's batches end up as the reader's messages. */
 class Pair {
   readonly frames: Uint8Array[] = []
-  readonly messages: Message[] = []
+  readonly messages: Plain[] = []
   readonly writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), () => 0)
   readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: () => 0 })
 
@@ -22,7 +24,7 @@ class Pair {
     const frame = this.writer.build(fill)
     if (frame === undefined) return false
     this.frames.push(frame)
-    this.reader.read(frame.subarray(2), (message) => this.messages.push(copy(message)))
+    this.reader.read(frame.subarray(2), (message) => this.messages.push(plain(message)))
     return true
   }
 
@@ -36,17 +38,10 @@ class Pair {
   }
 }
 
-/** The messages of a frame are views into it. */
-function copy(message: Message): Message {
-  if (message.type === 'items') return { ...message, payloads: message.payloads.map((payload) => payload.slice()) }
-  if (message.type === 'result') return { ...message, value: message.value?.slice() }
-  return message
-}
-
 /** One call of a writer, and what the other end makes of it. */
 interface Call {
   write(writer: Writer): boolean
-  messages: Message[]
+  messages: Plain[]
 }
 
 const seq = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER - 1 }))
@@ -61,7 +56,7 @@ const payload = fc
   .chain((length) => fc.nat(255).map((seed) => new Uint8Array(length).map((_, index) => (index * 7 + seed) & 0xff)))
 const reason = fc.record({ code: fc.string({ maxLength: 20 }), reason: fc.string({ maxLength: 60 }) })
 
-const call = (messages: Message[], write: (writer: Writer) => boolean): Call => ({ messages, write })
+const call = (messages: Plain[], write: (writer: Writer) => boolean): Call => ({ messages, write })
 
 const ordered: fc.Arbitrary<Call> = fc.oneof(
   {
@@ -150,7 +145,7 @@ const control: fc.Arbitrary<Call> = fc.oneof(
 )
 
 /** Items in a row may come as one message or as many. */
-function flat(messages: readonly Message[]): unknown[] {
+function flat(messages: readonly Plain[]): unknown[] {
   return messages.flatMap((message): unknown =>
     message.type === 'items'
       ? message.payloads.map((bytes, index) => ({
@@ -194,7 +189,7 @@ describe('what a writer writes, a reader reads', () => {
             while (due[0]?.write(writer) === true) due.shift()
           }
           while (pair.frame(fill) || due.length > 0 || turns.length > 0);
-          const isControl = ({ type }: Message): boolean => CONTROL.has(type)
+          const isControl = ({ type }: Plain): boolean => CONTROL.has(type)
           expect(flat(pair.messages.filter((message) => !isControl(message)))).toEqual(
             flat(calls.flatMap(({ messages }) => messages)),
           )

@@ -1,0 +1,119 @@
+import type { Message } from '../protocol/protocol.ts'
+import type { Linked } from '../queue/linked-list.ts'
+import { Delivery } from './delivery.ts'
+import type { DeliverySource } from './delivery.ts'
+
+/** Items of one peer that wait: what came in one message, or one that is here again. */
+export abstract class Arrival implements Linked {
+  before: Linked = this
+  after: Linked = this
+  readonly source: DeliverySource
+
+  constructor(source: DeliverySource) {
+    this.source = source
+  }
+
+  /** Items that wait. */
+  abstract readonly size: number
+  /** Their bytes. */
+  abstract readonly bytes: number
+
+  /** Takes out the next one; there must be one. */
+  abstract shift(): Delivery<unknown>
+}
+
+/** One that was handed out before. */
+export class Again extends Arrival {
+  readonly #delivery: Delivery<unknown>
+  #isHere = true
+
+  constructor(delivery: Delivery<unknown>) {
+    super(delivery.source)
+    this.#delivery = delivery
+  }
+
+  get size(): number {
+    return this.#isHere ? 1 : 0
+  }
+
+  get bytes(): number {
+    return this.#isHere ? this.#delivery.bytes : 0
+  }
+
+  shift(): Delivery<unknown> {
+    this.#isHere = false
+    this.source.left()
+    return this.#delivery
+  }
+}
+
+/**
+ * What came in one message, with numbers in a row. An item becomes a delivery when it is its turn: those that wait cost what they
+ * came in, and nothing more.
+ */
+export class Fresh extends Arrival {
+  /** The number of the first, which names all of them. */
+  readonly first: number
+  readonly #message: Extract<Message, { type: 'items' }>
+  #next: number
+  #size: number
+  #bytes: number
+  /** The numbers of those that were cancelled. */
+  #cancelled: Set<number> | undefined
+
+  constructor(source: DeliverySource, message: Extract<Message, { type: 'items' }>) {
+    super(source)
+    this.#message = message
+    this.first = message.first
+    this.#next = message.first
+    this.#size = message.payloads.count
+    this.#bytes = message.payloads.bytes
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  has(seq: number): boolean {
+    return seq >= this.#next && seq < this.first + this.#message.payloads.count && this.#cancelled?.has(seq) !== true
+  }
+
+  /** Takes out one that is here; returns its bytes. */
+  cancel(seq: number): number {
+    const bytes = this.#message.payloads.bytesOf(seq - this.first)
+    this.#cancelled ??= new Set()
+    this.#cancelled.add(seq)
+    this.#size -= 1
+    this.#bytes -= bytes
+    return bytes
+  }
+
+  shift(): Delivery<unknown> {
+    for (;;) {
+      const payload = this.#message.payloads.next()
+      const seq = this.#next
+      this.#next += 1
+      if (this.#cancelled?.has(seq) !== true) return this.#delivery(seq, payload)
+    }
+  }
+
+  #delivery(seq: number, payload: Uint8Array): Delivery<unknown> {
+    this.#size -= 1
+    this.#bytes -= payload.byteLength
+    const { attempt, wantsResult } = this.#message
+    const delivery = new Delivery<unknown>(this.source, {
+      seq,
+      attempt,
+      wantsResult,
+      bytes: payload.byteLength,
+      payload,
+    })
+    this.source.begun(delivery)
+    if (this.#size === 0) this.source.emptied(this.first)
+    return delivery
+  }
+}

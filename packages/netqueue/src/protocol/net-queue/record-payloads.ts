@@ -1,0 +1,56 @@
+import { SHARED_BYTES, unpinned } from '../payloads.ts'
+import type { Payloads } from '../payloads.ts'
+import { ByteReader } from './bytes.ts'
+
+const NOTHING: Uint8Array = new Uint8Array(0)
+/** Longer ones are worth a copy of their own. */
+const MAX_SHARED_ITEM_BYTES = SHARED_BYTES / 4
+
+/**
+ * The items of an ITEMS record, each behind its length. They wait as they came and are cut out when asked for: what waits costs
+ * no objects. Short ones are copied out together.
+ */
+export class RecordPayloads implements Payloads {
+  readonly count: number
+  readonly bytes: number
+  readonly lastBytes: number
+  readonly #reader: ByteReader
+  readonly #data: Uint8Array
+  /** A copy of the part that begins at `#sharedFrom`. */
+  #shared = NOTHING
+  #sharedFrom = 0
+  #sizes: Uint32Array | undefined
+
+  /** `data` holds whole items and nothing else. */
+  constructor(data: Uint8Array, { count, bytes, lastBytes }: { count: number; bytes: number; lastBytes: number }) {
+    this.count = count
+    this.bytes = bytes
+    this.lastBytes = lastBytes
+    // What is far smaller than the frame that it came in would keep all of that while it waits.
+    this.#data = unpinned(data)
+    this.#reader = new ByteReader(this.#data)
+  }
+
+  next(): Uint8Array {
+    const length = this.#reader.skip()
+    const end = this.#reader.at
+    if (length > MAX_SHARED_ITEM_BYTES) return unpinned(this.#data.subarray(end - length, end))
+    if (end > this.#sharedFrom + this.#shared.byteLength) this.#share(end - length)
+    return this.#shared.subarray(end - length - this.#sharedFrom, end - this.#sharedFrom)
+  }
+
+  bytesOf(index: number): number {
+    this.#sizes ??= sizesOf(this.#data, this.count)
+    return this.#sizes[index] ?? 0
+  }
+
+  #share(start: number): void {
+    this.#sharedFrom = start
+    this.#shared = this.#data.slice(start, start + SHARED_BYTES)
+  }
+}
+
+function sizesOf(data: Uint8Array, count: number): Uint32Array {
+  const reader = new ByteReader(data)
+  return Uint32Array.from({ length: count }, () => reader.skip())
+}

@@ -1,0 +1,38 @@
+/** The items of one message, one after the other. */
+export interface Payloads {
+  /** How many came. */
+  readonly count: number
+  /** The bytes of all that came, and of the last one. */
+  readonly bytes: number
+  readonly lastBytes: number
+  /** Cuts out the next one; there must be one. Keeping it keeps little more than itself. */
+  next(): Uint8Array
+  /** The bytes of one, by its place from 0, cut out or not. */
+  bytesOf(index: number): number
+}
+
+/** Memory that items share after they were copied out of what they came in: whoever keeps one keeps no more than this. */
+export const SHARED_BYTES = 8_192
+/** An item that makes so much of the memory that it came in is not copied. */
+const MAX_PINNED_FACTOR = 4
+
+/** A piece, copied out of what it came in where keeping it would keep far more than itself. */
+export function unpinned(piece: Uint8Array): Uint8Array {
+  const { byteLength } = piece.buffer
+  return byteLength > SHARED_BYTES && byteLength > piece.byteLength * MAX_PINNED_FACTOR ? piece.slice() : piece
+}
+
+/** Payloads that stand apart from each other. */
+export function listed(payloads: readonly Uint8Array[]): Payloads {
+  let index = 0
+  return {
+    count: payloads.length,
+    bytes: payloads.reduce((total, { byteLength }) => total + byteLength, 0),
+    lastBytes: payloads.at(-1)?.byteLength ?? 0,
+    next: () => {
+      index += 1
+      return unpinned(payloads[index - 1] as Uint8Array)
+    },
+    bytesOf: (place) => payloads[place]?.byteLength ?? 0,
+  }
+}
