@@ -1,5 +1,6 @@
 // @ts-check
 import { guarded } from './raw/guarded.mjs'
+import { idle } from './raw/idle.mjs'
 import { requests } from './raw/requests.mjs'
 import { stream } from './raw/stream.mjs'
 import { PREFETCH, work } from './raw/work.mjs'
@@ -15,4 +16,5 @@ export const peer = {
   work,
   requests,
   guarded,
+  idle,
 }

@@ -1,0 +1,142 @@
+// @ts-check
+// How much memory does a connection take at the server, when it does nothing?
+
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { loadPart } from '../peers/load.mjs'
+import { median, rounded } from '../statistics.mjs'
+
+/** @import { Workload } from './workload.d.ts' */
+/** @import { Setting } from '../peers/peer.d.ts' */
+
+/** @typedef {{ rss: number, heap: number }} Sample KiB for each connection */
+/** @typedef {ReturnType<typeof summary>} Result */
+/** @typedef {{ rss: number, heapUsed: number }} Memory bytes */
+
+const KIB = 1_024
+const CLIENT_PROCESSES = 2
+/** Connections from each of those processes before anything is measured: the first ones load code. */
+const FIRST = 25
+/** Connections that one process opens at once: fewer than wait in a listener's queue. */
+const AT_ONCE = 50
+/** Files that a process has open beside its connections, about. */
+const OTHER_FILES = 100
+const SETTLE_MS = 500
+const COLLECTIONS = 3
+
+/** @type {Workload<Sample, Result>} */
+export const workload = {
+  title: 'memory of a server for each connection that does nothing',
+  needs: 'idle',
+  rounds: 3,
+  options: {
+    connections: { default: 1_000, help: 'connections to the server' },
+  },
+  variants: [{ connections: 1_000 }, { connections: 10_000 }],
+
+  async round(stage, { options: { connections = 0 }, progress }) {
+    checkFiles(connections)
+    const server = stage.start(idleServer, { nodeOptions: ['--expose-gc'] })
+    const clients = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(idleClients))
+    const address = await server.methods.listen()
+    const connect = async (/** @type {number} */ each, /** @type {number} */ total) => {
+      await Promise.all(clients.map(({ methods }) => methods.connect({ address, count: each })))
+      await server.methods.connected(total)
+      return await server.methods.memory()
+    }
+    const first = CLIENT_PROCESSES * FIRST
+    progress('the first connections')
+    const before = await connect(FIRST, first)
+    progress('connecting')
+    const each = Math.ceil(connections / CLIENT_PROCESSES)
+    const count = each * CLIENT_PROCESSES
+    const after = await connect(each, first + count)
+    return {
+      rss: (after.rss - before.rss) / count / KIB,
+      heap: (after.heapUsed - before.heapUsed) / count / KIB,
+    }
+  },
+
+  summary,
+  figure: { title: 'KiB/connection', of: ({ rss }) => rss },
+
+  columns: [
+    ['RSS', ({ median }) => `${median} KiB`],
+    ['of it JS heap', ({ heap }) => `${heap} KiB`],
+    ['least … most', ({ samples }) => `${Math.min(...samples)} … ${Math.max(...samples)} KiB`],
+  ],
+
+  notes: (_, { connections }) => [
+    `Resident memory of the server's process for each of ${connections} connections from ${CLIENT_PROCESSES} other processes, after garbage collection, less that with ${CLIENT_PROCESSES * FIRST} connections before them. What the kernel keeps for a socket is not in it.`,
+  ],
+}
+
+/** @param {readonly Sample[]} samples */
+function summary(samples) {
+  const rss = samples.map((sample) => rounded(sample.rss, 1))
+  return {
+    unit: 'KiB/connection',
+    median: rounded(median(rss), 1),
+    heap: rounded(median(samples.map(({ heap }) => heap)), 1),
+    samples: rss,
+    rounds: samples,
+  }
+}
+
+/** The server's process needs a file for each connection. @param {number} connections */
+function checkFiles(connections) {
+  const wanted = connections + CLIENT_PROCESSES * FIRST + OTHER_FILES
+  if (maxFiles() >= wanted) return
+  throw new Error(`${connections} connections need as many open files; this allows them: ulimit -n ${wanted}`)
+}
+
+function maxFiles() {
+  if (process.platform !== 'linux') return Number.POSITIVE_INFINITY
+  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
+}
+
+/**
+ * The server's process.
+ * @param {string} peer
+ * @param {Setting} setting
+ */
+export async function idleServer(peer, setting) {
+  const server = await (await loadPart(peer, 'idle')).server(setting)
+  return {
+    listen: async () => server.address,
+    connected: (/** @type {number} */ clients) => server.connected(clients),
+
+    /** @returns {Promise<Memory>} */
+    memory: async () => {
+      await delay(SETTLE_MS)
+      for (let times = 0; times < COLLECTIONS; times += 1) {
+        globalThis.gc?.()
+        await delay(SETTLE_MS / COLLECTIONS)
+      }
+      const { rss, heapUsed } = process.memoryUsage()
+      return { rss, heapUsed }
+    },
+  }
+}
+
+/**
+ * A process of clients.
+ * @param {string} peer
+ * @param {Setting} setting
+ */
+export async function idleClients(peer, setting) {
+  const idle = await loadPart(peer, 'idle')
+  return {
+    connect: async (/** @type {{ address: string, count: number }} */ { address, count }) => {
+      let left = count
+      const connectSome = async () => {
+        while (left > 0) {
+          left -= 1
+          await idle.client(address, setting)
+        }
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, connectSome))
+    },
+  }
+}
