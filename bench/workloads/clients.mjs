@@ -1,0 +1,192 @@
+// @ts-check
+// Does an item cost the server more when many clients are connected?
+
+import { loadPart } from '../peers/load.mjs'
+import { median, rounded } from '../statistics.mjs'
+import { cost, rate } from './common/cells.mjs'
+import { Checker, TimedPayloads } from './common/payloads.mjs'
+
+/** @import { Workload } from './workload.d.ts' */
+/** @import { Setting } from '../peers/peer.d.ts' */
+/** @import { Stage } from '../stage.mjs' */
+
+/** @typedef {{ clients: number, cpuMicrosPerItem: number, perSecond: number, sent: number, lost: number }} Slice */
+/** @typedef {{ slices: Slice[] }} Sample */
+/** @typedef {ReturnType<typeof summary>} Result */
+/** @typedef {Awaited<ReturnType<typeof side>>} Side */
+
+const COUNTS = [10, 100, 1_000]
+const [FEWEST, MOST] = [10, 1_000]
+const GOAL_RATIO = 1.3
+const CLIENT_PROCESSES = 2
+/** Clients that connect at once: fewer than wait in a listener's queue. */
+const AT_ONCE = 50
+const WARM_UP_MS = 500
+/** Others choose the worker in the bench's own code, which looks at all of them for each item. */
+const ONLY = 'netqueue'
+
+/** @type {Workload<Sample, Result>} */
+export const workload = {
+  title: `CPU time of the server for an item, with ${COUNTS.join(', ')} clients (--peers ${ONLY})`,
+  needs: 'distribute',
+  rounds: 5,
+  options: {
+    size: { default: 128, help: 'bytes of an item' },
+    ms: { default: 1_000, help: 'milliseconds for which each number of clients gets items, twice in a round' },
+    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+  },
+
+  async round(stage, { options: { ms = 0 }, progress }) {
+    /** @type {Side[]} */
+    const sides = []
+    for (const clients of COUNTS) {
+      progress(`connecting ${clients}`)
+      sides.push(await side(stage, clients))
+    }
+    for (const { run } of sides) await run(WARM_UP_MS)
+    /** @type {Slice[]} */
+    const slices = []
+    // There and back, so that what drifts falls on all of them alike.
+    for (const { clients, run } of [...sides, ...sides.toReversed()]) {
+      progress(`${clients} clients`)
+      slices.push(await run(ms))
+    }
+    return { slices }
+  },
+
+  summary,
+
+  columns: [
+    ...COUNTS.map(
+      (count) =>
+        /** @type {const} */ ([
+          `CPU at ${count}`,
+          (/** @type {Result} */ { cpuMicrosPerItem }) => cost(cpuMicrosPerItem[count] ?? Number.NaN),
+        ]),
+    ),
+    ...COUNTS.map(
+      (count) =>
+        /** @type {const} */ ([
+          `items/s at ${count}`,
+          (/** @type {Result} */ { perSecond }) => rate(perSecond[count] ?? Number.NaN),
+        ]),
+    ),
+    ['ratio', ({ ratio }) => String(ratio)],
+    ['lost', ({ lost }) => String(lost)],
+  ],
+
+  notes: (results, { size, ms }) => [
+    `Items of ${size} bytes, put as fast as the server takes them for ${ms} ms, to clients in ${CLIENT_PROCESSES} other processes that read them by \`for await\`. CPU time of the server's process for each item that is settled. Each number of clients has its own processes; their turns alternate, there and back within a round.`,
+    ...Object.entries(results).map(
+      ([peer, { ratio }]) =>
+        `${peer}: an item costs ${ratio} times as much with ${MOST} clients as with ${FEWEST} (goal: at most ${GOAL_RATIO}, ${ratio <= GOAL_RATIO ? 'met' : 'missed'}).`,
+    ),
+  ],
+}
+
+/** @param {readonly Sample[]} samples */
+function summary(samples) {
+  /** @type {(pick: (slice: Slice) => number, digits: number) => Record<string, number>} */
+  const byCount = (pick, digits) =>
+    Object.fromEntries(
+      COUNTS.map((count) => [count, rounded(median(samples.flatMap((sample) => of(sample, count).map(pick))), digits)]),
+    )
+  const ratios = samples.map((sample) => rounded(mean(of(sample, MOST)) / mean(of(sample, FEWEST)), 3))
+  const cpuMicrosPerItem = byCount((slice) => slice.cpuMicrosPerItem, 3)
+  return {
+    unit: 'µs',
+    median: cpuMicrosPerItem[MOST] ?? Number.NaN,
+    cpuMicrosPerItem,
+    perSecond: byCount((slice) => slice.perSecond, 0),
+    ratio: rounded(median(ratios), 2),
+    ratios,
+    lost: samples.flatMap(({ slices }) => slices).reduce((total, { lost }) => total + lost, 0),
+    samples: samples.map((sample) => rounded(mean(of(sample, MOST)), 3)),
+    rounds: samples,
+  }
+}
+
+/**
+ * @param {Sample} sample
+ * @param {number} count
+ */
+function of({ slices }, count) {
+  return slices.filter(({ clients }) => clients === count)
+}
+
+/** @param {Slice[]} slices */
+function mean(slices) {
+  return slices.reduce((total, { cpuMicrosPerItem }) => total + cpuMicrosPerItem, 0) / slices.length
+}
+
+/**
+ * A server and so many clients of it.
+ * @param {Stage} stage
+ * @param {number} clients
+ */
+async function side(stage, clients) {
+  const server = stage.start(dispatcher)
+  const others = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(workers))
+  const address = await server.methods.listen()
+  for (let connected = 0; connected < clients;) {
+    const some = Math.min(AT_ONCE, clients - connected)
+    const counts = others.map((_, index) => Math.floor((some + index) / CLIENT_PROCESSES))
+    await Promise.all(others.map(({ methods }, index) => methods.join({ address, count: counts[index] ?? 0 })))
+    connected += some
+    await server.methods.connected(connected)
+  }
+  const failures = others.map(({ methods }) => methods.failure())
+  const taken = async () => (await Promise.all(others.map(({ methods }) => methods.count()))).reduce((a, b) => a + b)
+  const run = async (/** @type {number} */ ms) => {
+    const before = await taken()
+    const { sent, ...slice } = await Promise.race([server.methods.run({ ms }), ...failures])
+    return { clients, ...slice, sent, lost: sent - ((await taken()) - before) }
+  }
+  return { clients, run }
+}
+
+/**
+ * The server's process.
+ * @param {string} peer
+ * @param {Setting} setting
+ */
+export async function dispatcher(peer, setting) {
+  if (peer !== ONLY) throw new Error(`this measures ${ONLY} alone: --peers ${ONLY}`)
+  const source = await (await loadPart(peer, 'work')).producer(setting)
+  return {
+    listen: async () => source.address,
+    connected: (/** @type {number} */ clients) => source.connected(clients),
+    run: async (/** @type {{ ms: number }} */ { ms }) => {
+      const payloads = new TimedPayloads({ bytes: setting.bytes, ms })
+      const [start, idle] = [performance.now(), process.cpuUsage()]
+      await source.run(payloads)
+      const { user, system } = process.cpuUsage(idle)
+      const { sent } = payloads
+      return { sent, cpuMicrosPerItem: (user + system) / sent, perSecond: (sent / (performance.now() - start)) * 1_000 }
+    },
+  }
+}
+
+/**
+ * A process of clients.
+ * @param {string} peer
+ * @param {Setting} setting
+ */
+export async function workers(peer, setting) {
+  const work = await loadPart(peer, 'work')
+  const checker = new Checker({ bytes: setting.bytes, ordered: false })
+  /** @type {(error: unknown) => void} */
+  let fail = () => {}
+  /** @type {Promise<never>} */
+  const stopped = new Promise((_, reject) => (fail = reject))
+  stopped.catch(() => {})
+  return {
+    /** They work until the process ends. */
+    join: async (/** @type {{ address: string, count: number }} */ { address, count }) => {
+      for (let client = 0; client < count; client += 1)
+        work.worker(address, checker.took, setting).then(() => fail(new Error('A client has stopped')), fail)
+    },
+    failure: () => Promise.race([stopped, checker.failure]),
+    count: async () => checker.count,
+  }
+}
