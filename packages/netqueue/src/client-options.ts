@@ -23,8 +23,11 @@ export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
   tags?: readonly string[]
   /** The first status; see {@link Client.setStatus}. @default none */
   status?: unknown
-  /** Items that may wait here beyond those that are asked for: hides the way to the server, and hoards work. @default 1, which keeps none */
-  prefetch?: number
+  /**
+   * Items to have at hand, with the one that is worked on: more hide the way to the server, and keep work from clients that are free.
+   * With 1, each is asked for. @default 'auto': what is done in two round trips, at least in 1 ms
+   */
+  prefetch?: number | 'auto'
   /** Milliseconds until `connect` gives up, introductions included (`CONNECT_FAILED`). @default 10_000 */
   connectTimeoutMs?: number
   /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
@@ -41,11 +44,12 @@ export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
 
 /** Throws for options that no client can have, before anything is connected with them. */
 export function checkOptions<In, Out>(options: ClientOptions<In, Out>): void {
-  const { id = '', tags = [], prefetch = 1, connectTimeoutMs = 0 } = options
+  const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 0 } = options
   checkString('id', id)
   checkStrings('tags', tags)
   checkMs('connectTimeoutMs', connectTimeoutMs)
-  checkInteger('prefetch', prefetch, 1, limitsFrom(options.limits).maxUnsettled)
+  const { maxUnsettled } = limitsFrom(options.limits)
+  if (prefetch !== 'auto') checkInteger('prefetch', prefetch, 1, maxUnsettled)
   statusFrom(options.status)
   codecFrom('item', options.item)
   codecFrom('result', options.result)

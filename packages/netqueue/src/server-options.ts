@@ -18,7 +18,7 @@ export interface ServerOptions<Item, Result> extends RedeliveryOptions {
   chooseDispatch?: ChooseDispatch<Item, ServerClient> | DispatchPolicy<Item, ServerClient>
   /** Whether an original net-queue client may get items, judged by its status. @default always */
   ready?: (client: ServerClient) => boolean
-  /** Items that each client may have waiting here once anything is read. @default 256, or `maxUnsettled` where that is less: what waits here has nowhere else to go, so depth costs only memory */
+  /** Items that each client may have waiting here once anything is read. @default 4_096, or `maxUnsettled` where that is less: what waits here has nowhere else to go, so depth costs only memory */
   prefetch?: number
   /** This server's name, for its clients' `delivery.from`. @default a random one */
   id?: string

@@ -101,6 +101,16 @@ export class Credit {
     return moreBytes >= maxUnsettledBytes / 2 || (isDry && this.#byteLimit <= this.#receivedBytes)
   }
 
+  /** How many items, and how many bytes, have to come free at least before it is time to grant more. */
+  dueAfter({ items, window }: Room): { items: number; bytes: number } {
+    const { maxUnsettled, maxUnsettledBytes } = this.#limits
+    const step = Math.ceil(Math.min(window, maxUnsettled) / 2)
+    return {
+      items: step - (this.#received + items - this.#limit),
+      bytes: maxUnsettledBytes / 2 - (this.#byteTarget - this.#byteLimit),
+    }
+  }
+
   /** Grants what there is room for. */
   raise({ items }: Room): void {
     this.#limit = Math.max(this.#limit, this.#received + items)

@@ -22,8 +22,8 @@ export interface DeliverySource {
   emptied(first: number): void
   /** One of its items that was here again does not wait any more. */
   left(): void
-  /** There may be room for more of its items. */
-  grant(): void
+  /** A reader has one of its items: there may be room for more. */
+  taken(): void
 }
 
 export interface DeliveryInit {

@@ -21,6 +21,9 @@ export class Grants {
   /** It is to hear of each arrival. */
   #reportsAll = false
   #reclaim: 'no' | 'due' | 'asked' = 'no'
+  /** What has to come free before a look at the room is worth while. */
+  #itemsToGo = 0
+  #bytesToGo = 0
 
   constructor(init: GrantsInit) {
     this.#init = init
@@ -59,10 +62,22 @@ export class Grants {
     this.arrived()
   }
 
+  /** An item left the inbox or was settled. Most of the time too little has come free, and that is known without a look at the room. */
+  freed(bytes: number): void {
+    this.#itemsToGo -= 1
+    this.#bytesToGo -= bytes
+    if (this.#itemsToGo <= 0 || this.#bytesToGo <= 0) this.grant()
+  }
+
   /** Raises the credit to what there is room for; small steps wait until they add up. */
   grant(): void {
     const room = this.#init.room()
-    if (!this.#isDue(room)) return
+    if (!this.#isDue(room)) {
+      const { items, bytes } = this.#init.credit.dueAfter(room)
+      this.#itemsToGo = items
+      this.#bytesToGo = bytes
+      return
+    }
     if (room.items >= FLUSHED_ITEMS) this.#init.flush()
     this.#init.wake()
   }

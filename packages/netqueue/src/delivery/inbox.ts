@@ -10,12 +10,16 @@ import type { Delivery } from './delivery.ts'
 import { Demand } from './demand.ts'
 import type { Reader, Standing } from './demand.ts'
 import type { Intake } from './intake.ts'
+import { Pace } from './pace.ts'
 import { UnreadWatch } from './unread-watch.ts'
 
 export interface InboxInit {
   env: Env
-  /** Items that may wait here beyond those that a reader is waiting for, for each peer. */
-  prefetch: number
+  /** Items that each peer may have here, beyond those that a reader waits for, with the one that is worked on; `pace` finds out. */
+  prefetch: number | 'auto'
+  /** For `auto`: milliseconds to the peer and back, and the most items that it may have here. */
+  rtt?: () => number | undefined
+  maxPrefetch?: number
   /** Bytes that may wait here before nobody gets credit any more. */
   maxBytes: number
   /** Whether waiting readers make room of their own. A server has one inbox for many clients, and gives each a fixed room instead. */
@@ -29,6 +33,7 @@ export class Inbox {
   readonly #waiting: LinkedList<Arrival> = new LinkedList()
   readonly #demand: Demand = new Demand()
   readonly #watch: UnreadWatch
+  readonly #pace: Pace | undefined
   readonly #intakes: Set<Intake> = new Set()
   /** Items that are here again. */
   readonly #again: Map<Delivery<unknown>, Again> = new Map()
@@ -39,8 +44,18 @@ export class Inbox {
   #end: { error: Error } | undefined
 
   constructor(init: InboxInit) {
-    const { env, warn } = init
+    const { env, warn, prefetch, rtt = () => undefined, maxPrefetch = 1 } = init
     this.#init = init
+    if (prefetch === 'auto') {
+      this.#pace = new Pace({
+        env,
+        rtt,
+        max: maxPrefetch,
+        isBusy: () => this.#isBusy,
+        waiting: () => this.#size,
+        overdue: () => this.#overdue(),
+      })
+    }
     this.#watch = new UnreadWatch({
       env,
       warn,
@@ -57,8 +72,8 @@ export class Inbox {
   /** Items that each peer may have waiting here now. */
   get slots(): number {
     if (!this.#demand.isAny || this.#end !== undefined || this.isFull) return 0
-    const { prefetch, countReaders } = this.#init
-    return countReaders ? this.#demand.items + prefetch - 1 : prefetch
+    const prefetch = this.#pace?.window ?? (this.#init.prefetch as number)
+    return this.#init.countReaders ? this.#demand.items + prefetch - 1 : prefetch
   }
 
   /** Whether so much waits that no peer gets room. */
@@ -108,7 +123,8 @@ export class Inbox {
   /** Takes the oldest item; `undefined` when none waits. */
   take(): Delivery<unknown> | undefined {
     const delivery = this.#next()
-    delivery?.source.grant()
+    if (delivery === undefined) this.#pace?.starved()
+    else delivery.source.taken()
     return delivery
   }
 
@@ -162,6 +178,11 @@ export class Inbox {
     } finally {
       this.unstand(standing)
     }
+  }
+
+  /** Somebody is done with an item. */
+  finished(): void {
+    this.#pace?.finished()
   }
 
   beginLoop(): void {
@@ -241,6 +262,7 @@ export class Inbox {
     const demand = this.#demand
     this.#end = { error }
     this.#watch.end()
+    this.#pace?.end()
     for (const [delivery, timer] of this.#retries) {
       timer.cancel()
       this.offer(this.#isAgain(delivery))
@@ -259,6 +281,7 @@ export class Inbox {
       const delivery = this.#shift(arrival)
       this.#left(arrival, delivery.bytes)
       this.#watch.read()
+      this.#pace?.took()
       if (this.#isReadable(delivery)) return delivery
     }
     return undefined
@@ -274,6 +297,17 @@ export class Inbox {
       delivery.reject(error)
       return false
     }
+  }
+
+  get #isBusy(): boolean {
+    for (const { handedOut } of this.#intakes) if (handedOut > 0) return true
+    return false
+  }
+
+  /** Others may work on what waits here behind an item that takes its time. */
+  #overdue(): void {
+    this.handBack()
+    for (const intake of this.#intakes) intake.shrink()
   }
 
   #shift(arrival: Arrival): Delivery<unknown> {

@@ -169,6 +169,11 @@ export class Intake implements DeliverySource {
     this.#grants.grant()
   }
 
+  taken(): void {
+    if (this.#fresh + this.#waitingAgain === 0) this.#grants.grant()
+    else this.#grants.freed(0)
+  }
+
   /** Asks unused credit back: whoever it was granted for is gone. */
   shrink(): void {
     this.#grants.shrink()
@@ -177,16 +182,17 @@ export class Intake implements DeliverySource {
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean {
     if (this.isKept && outcome === 'returned') return this.#restore(delivery)
     if (this.isKept && outcome === 'released') return this.#again(delivery)
-    return this.#finish(delivery, () => this.#settle(delivery, outcome))
+    if (!this.#finish(delivery, { wasWorkedOn: outcome !== 'returned' })) return false
+    this.#settle(delivery, outcome)
+    return true
   }
 
   result(delivery: Delivery<unknown>, value: unknown): boolean {
     if (!delivery.wantsResult) return this.#unclaimed(delivery, value)
     const payload = this.#encodeResult(delivery, value)
-    return (
-      payload !== 'failed' &&
-      this.#finish(delivery, () => this.#settles.answer({ kind: 'result', seq: delivery.seq, value: payload }))
-    )
+    if (payload === 'failed' || !this.#finish(delivery)) return false
+    this.#settles.answer({ kind: 'result', seq: delivery.seq, value: payload })
+    return true
   }
 
   /** The handler threw: an answer where one is wanted, otherwise a release whose reason is told. */
@@ -198,18 +204,18 @@ export class Intake implements DeliverySource {
 
   #fail(delivery: Delivery<unknown>, error: unknown): boolean {
     if (this.isKept) return this.#again(delivery)
-    return this.#finish(delivery, () => {
-      this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
-      if (!delivery.wantsResult) this.#givenBack.add(delivery, 'released')
-    })
+    if (!this.#finish(delivery)) return false
+    this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
+    if (!delivery.wantsResult) this.#givenBack.add(delivery, 'released')
+    return true
   }
 
   reject(delivery: Delivery<unknown>, reason: unknown): boolean {
     const described = this.#failure(reason, 'REJECTED')
-    return this.#finish(delivery, () => {
-      if (this.isKept) this.#giveUp(delivery, `was rejected with ${described.code}`)
-      else this.#settles.answer({ kind: 'reject', seq: delivery.seq, ...described })
-    })
+    if (!this.#finish(delivery)) return false
+    if (this.isKept) this.#giveUp(delivery, `was rejected with ${described.code}`)
+    else this.#settles.answer({ kind: 'reject', seq: delivery.seq, ...described })
+    return true
   }
 
   extend(delivery: Delivery<unknown>): void {
@@ -248,7 +254,7 @@ export class Intake implements DeliverySource {
     const { inbox } = this.#init
     for (const delivery of [...this.#unsettled]) {
       const outcome = inbox.withdraw(delivery) ? 'returned' : 'released'
-      this.#finish(delivery, () => this.#settle(delivery, outcome))
+      if (this.#finish(delivery)) this.#settle(delivery, outcome)
       delivery.abort(reason)
     }
     for (const arrival of [...this.#arrivals]) {
@@ -293,7 +299,7 @@ export class Intake implements DeliverySource {
   }
 
   #return(delivery: Delivery<unknown>): void {
-    this.#finish(delivery, () => this.#settle(delivery, 'returned'))
+    if (this.#finish(delivery, { wasWorkedOn: false })) this.#settle(delivery, 'returned')
   }
 
   #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
@@ -311,16 +317,17 @@ export class Intake implements DeliverySource {
     for (const delivery of kept.toReversed()) this.#init.inbox.restore(delivery)
   }
 
-  #finish(delivery: Delivery<unknown>, tell: () => void): boolean {
+  /** Ends a delivery; tells whether its sender is still to hear what became of the item. */
+  #finish(delivery: Delivery<unknown>, { wasWorkedOn = true } = {}): boolean {
     if (this.#isStale(delivery)) return false
     const isOurs = delivery.isOpen
     this.#unsettled.take(delivery.seq)
     this.#credit.finish(delivery.bytes)
     delivery.settled()
-    if (isOurs) tell()
-    else this.#settles.add(delivery.seq, 'cancelled')
+    if (!isOurs) this.#settles.add(delivery.seq, 'cancelled')
     this.#init.wake()
-    this.grant()
+    if (wasWorkedOn) this.#init.inbox.finished()
+    this.#grants.freed(delivery.bytes)
     return isOurs
   }
 
@@ -336,9 +343,12 @@ export class Intake implements DeliverySource {
   #again(delivery: Delivery<unknown>): boolean {
     const { inbox, retry } = this.#init
     const again = delivery.again()
-    if (again.attempt > retry.maxAttempts)
-      return this.#finish(delivery, () => this.#giveUp(delivery, `failed ${retry.maxAttempts} times (maxAttempts)`))
-    if (!delivery.isOpen) return this.#finish(delivery, () => {})
+    if (again.attempt > retry.maxAttempts) {
+      if (!this.#finish(delivery)) return false
+      this.#giveUp(delivery, `failed ${retry.maxAttempts} times (maxAttempts)`)
+      return true
+    }
+    if (!delivery.isOpen) return this.#finish(delivery)
     delivery.settled()
     this.#unsettled.replace(again.seq, again)
     this.#waitingAgain += 1

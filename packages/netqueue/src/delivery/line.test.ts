@@ -37,7 +37,7 @@ beforeEach(() => {
 
 const entryOf = (item: string): Entry => new Entry(item, new Uint8Array(1))
 const put = (item: string, wait: { timeout?: number; signal?: AbortSignal } = {}): Promise<unknown> =>
-  failureOf(line.put(entryOf(item), wait))
+  failureOf(new Promise<void>((resolve) => resolve(line.put(entryOf(item), wait))))
 const itemsOf = (entries: readonly Entry[]): string => entries.map(({ item }) => String(item)).join('')
 function grant(items: number): void {
   credit += items

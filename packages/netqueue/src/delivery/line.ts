@@ -4,7 +4,7 @@ import type { WaitOptions } from '../queue/pending.ts'
 import type { Entry } from './entry.ts'
 import type { Link } from './link.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
-import { checkWaiting, nobodyFree } from './waiting.ts'
+import { ASSIGNED, checkWaiting, nobodyFree } from './waiting.ts'
 
 export interface LineInit {
   env: Env
@@ -33,24 +33,27 @@ export class Line {
     return this.#first.first?.ordinal ?? Number.POSITIVE_INFINITY
   }
 
-  /** Resolves when there is credit for the item. */
-  async put(entry: Entry, wait: WaitOptions): Promise<void> {
+  /** Resolves when there is credit for the item. Throws `QUEUE_FULL` where too many wait already. */
+  put(entry: Entry, wait?: WaitOptions): Promise<void> {
+    if (this.tryPut(entry)) return ASSIGNED
     checkWaiting(this.#size, this.#init.maxWaiting)
     this.#enter(entry)
-    if (entry.state !== 'waiting') return
-    entry.assigned = new Pending<void>({
+    const assigned = new Pending<void>({
       ...wait,
       env: this.#init.env,
-      timedOut: () => nobodyFree('The server had no', wait.timeout),
+      timedOut: () => nobodyFree('The server had no', wait?.timeout),
       withdrawn: () => this.#withdraw(entry),
     })
-    await entry.assigned.promise
+    entry.assigned = assigned
+    return assigned.promise
   }
 
   /** Sends the item now, or not at all. */
   tryPut(entry: Entry): boolean {
-    if (this.#size > 0 || this.#init.link().outbox.credit <= 0) return false
-    this.#enter(entry)
+    const link = this.#init.link()
+    if (this.#size > 0 || link.outbox.credit <= 0) return false
+    entry.ordinal = link.outbox.nextOrdinal()
+    link.assign(entry)
     return true
   }
 

@@ -61,6 +61,13 @@ const RECORDS: ReadonlySet<Message['type']> = new Set([
   'status',
   'goaway',
 ] as const)
+/** One for each outcome, as most settles say nothing but that. */
+const SETTLED: Readonly<Record<Outcome, Settlement>> = {
+  done: { type: 'settle', outcome: 'done' },
+  released: { type: 'settle', outcome: 'released' },
+  returned: { type: 'settle', outcome: 'returned' },
+  cancelled: { type: 'settle', outcome: 'cancelled' },
+}
 /** How much a new measurement counts in an average. */
 const SMOOTHING = 0.2
 
@@ -93,7 +100,7 @@ export class Link implements Session {
       maxUnsettledBytes: limits.maxUnsettledBytes,
       wake,
       flush,
-      settled: (entry, outcome) => this.#settled(entry, { type: 'settle', outcome }),
+      settled: (entry, outcome) => this.#settled(entry, SETTLED[outcome]),
       stale: (count) => this.#stale(count),
     })
     this.intake = new Intake({

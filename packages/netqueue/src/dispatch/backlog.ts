@@ -2,7 +2,7 @@ import type { Entry, EntryTarget } from '../delivery/entry.ts'
 import type { Settlement } from '../delivery/link.ts'
 import { Redelivery } from '../delivery/redelivery.ts'
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
-import { checkWaiting, nobodyFree } from '../delivery/waiting.ts'
+import { ASSIGNED, checkWaiting, nobodyFree } from '../delivery/waiting.ts'
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Pending } from '../queue/pending.ts'
@@ -75,18 +75,19 @@ export class Backlog<T, C extends EntryTarget> {
     return this.#undone
   }
 
-  /** Resolves when a client has the item. */
-  async put(entry: Entry, wait: WaitOptions): Promise<void> {
+  /** Resolves when a client has the item. Throws `QUEUE_FULL` where too many wait already. */
+  put(entry: Entry, wait?: WaitOptions): Promise<void> {
     this.#checkRoom()
     this.#enter(entry)
-    if (entry.state !== 'waiting') return
-    entry.assigned = new Pending<void>({
+    if (entry.state !== 'waiting') return ASSIGNED
+    const assigned = new Pending<void>({
       ...wait,
       env: this.#init.env,
-      timedOut: () => nobodyFree(nameOf(entry), wait.timeout),
+      timedOut: () => nobodyFree(nameOf(entry), wait?.timeout),
       withdrawn: () => this.#withdraw(entry),
     })
-    await entry.assigned.promise
+    entry.assigned = assigned
+    return assigned.promise
   }
 
   /** Assigns the item now, or not at all. */

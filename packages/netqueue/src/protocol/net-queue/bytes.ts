@@ -40,10 +40,11 @@ export function decodeJson(data: Uint8Array, what: string): unknown {
 /** Reads a record's fields one after the other; running past the end is `BAD_MESSAGE`. */
 export class ByteReader {
   readonly #data: Uint8Array
-  #at = 0
+  #at: number
 
-  constructor(data: Uint8Array) {
+  constructor(data: Uint8Array, at = 0) {
     this.#data = data
+    this.#at = at
   }
 
   get at(): number {

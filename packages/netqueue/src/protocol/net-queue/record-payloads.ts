@@ -14,8 +14,8 @@ export class RecordPayloads implements Payloads {
   readonly count: number
   readonly bytes: number
   readonly lastBytes: number
-  readonly #reader: ByteReader
   readonly #data: Uint8Array
+  #at = 0
   /** A copy of the part that begins at `#sharedFrom`. */
   #shared = NOTHING
   #sharedFrom = 0
@@ -28,15 +28,28 @@ export class RecordPayloads implements Payloads {
     this.lastBytes = lastBytes
     // What is far smaller than the frame that it came in would keep all of that while it waits.
     this.#data = unpinned(data)
-    this.#reader = new ByteReader(this.#data)
   }
 
   next(): Uint8Array {
-    const length = this.#reader.skip()
-    const end = this.#reader.at
+    const length = this.#length()
+    const end = this.#at + length
+    this.#at = end
     if (length > MAX_SHARED_ITEM_BYTES) return unpinned(this.#data.subarray(end - length, end))
     if (end > this.#sharedFrom + this.#shared.byteLength) this.#share(end - length)
     return this.#shared.subarray(end - length - this.#sharedFrom, end - this.#sharedFrom)
+  }
+
+  /** Of the next item. Most lengths are one byte; this runs for each item. */
+  #length(): number {
+    const first = this.#data[this.#at] as number
+    if (first < 0x80) {
+      this.#at += 1
+      return first
+    }
+    const reader = new ByteReader(this.#data, this.#at)
+    const length = reader.varint()
+    this.#at = reader.at
+    return length
   }
 
   bytesOf(index: number): number {

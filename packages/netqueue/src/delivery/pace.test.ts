@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest'
+import { VirtualEnv } from '../../test/support/virtual-env.ts'
+import { Pace } from './pace.ts'
+
+class Worker {
+  readonly env = new VirtualEnv()
+  readonly pace: Pace
+  inHand = 0
+  waiting = 0
+  returned = 0
+
+  constructor({ rtt, max = 1_000 }: { rtt?: number; max?: number } = {}) {
+    this.pace = new Pace({
+      env: this.env,
+      rtt: () => rtt,
+      max,
+      isBusy: () => this.inHand > 0,
+      waiting: () => this.waiting,
+      overdue: () => {
+        this.returned += this.waiting
+        this.waiting = 0
+      },
+    })
+  }
+
+  take(): void {
+    this.inHand += 1
+    this.pace.took()
+  }
+
+  finish(): void {
+    this.inHand -= 1
+    this.pace.finished()
+  }
+
+  /** Works on items that are all here, one after the other. */
+  work(items: number, ms: number): void {
+    for (let item = 0; item < items; item += 1) {
+      this.take()
+      this.env.advance(ms)
+      this.finish()
+    }
+  }
+}
+
+describe('prefetch: auto holds', () => {
+  test('one item as long as nothing is known, and where no time passes', () => {
+    const worker = new Worker()
+    expect(worker.pace.window).toBe(1)
+    worker.work(10, 0)
+    expect(worker.pace.window).toBe(1)
+  })
+
+  test.each([
+    { ms: 50, window: 1 },
+    { ms: 1, window: 1 },
+    { ms: 0.5, window: 2 },
+    { ms: 0.01, window: 100 },
+    { ms: 0.0001, window: 1_000 },
+  ])('$window items that take $ms ms: a millisecond’s work, at most what is allowed', ({ ms, window }) => {
+    const worker = new Worker()
+    worker.work(4 * window, ms)
+    expect(worker.pace.window).toBeCloseTo(window, -1)
+  })
+
+  test('two round trips’ work where that is more', () => {
+    const worker = new Worker({ rtt: 10 })
+    worker.work(100, 1)
+    expect(worker.pace.window).toBe(20)
+  })
+
+  test('what several handlers do in that time together', () => {
+    const worker = new Worker({ rtt: 10 })
+    for (let count = 0; count < 4; count += 1) worker.take()
+    for (let count = 0; count < 400; count += 1) {
+      worker.env.advance(0.25)
+      worker.finish()
+      worker.take()
+    }
+    expect(worker.pace.window).toBe(80)
+  })
+
+  test('no more after a time without work', () => {
+    const worker = new Worker()
+    worker.work(100, 0.5)
+    worker.pace.starved()
+    worker.env.advance(60_000)
+    worker.work(100, 0.5)
+    expect(worker.pace.window).toBe(2)
+  })
+
+  test('fewer when items begin to take longer', () => {
+    const worker = new Worker()
+    worker.work(200, 0.01)
+    worker.work(200, 10)
+    expect(worker.pace.window).toBe(1)
+  })
+})
+
+describe('an item that takes its time', () => {
+  test('sends back what waits behind it, and leaves one that is next in line to itself', () => {
+    const worker = new Worker()
+    worker.work(200, 0.01)
+    worker.waiting = 50
+    worker.take()
+    worker.env.advance(10)
+    expect(worker.returned).toBe(50)
+    worker.finish()
+    worker.work(20, 50)
+    worker.waiting = 1
+    worker.env.advance(50)
+    expect(worker.returned).toBe(50)
+    worker.pace.end()
+    expect(worker.env.timers).toBe(0)
+  })
+
+  test('is looked for only while something waits', () => {
+    const worker = new Worker()
+    worker.work(200, 0.01)
+    worker.env.advance(10)
+    expect(worker.env.timers).toBe(0)
+  })
+})

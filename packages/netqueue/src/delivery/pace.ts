@@ -1,0 +1,101 @@
+import type { Env, Timer } from '../env/env.ts'
+
+export interface PaceInit {
+  env: Env
+  /** Milliseconds to the peer and back; `undefined` before it is known. */
+  rtt: () => number | undefined
+  /** Items that may be under way at most. */
+  max: number
+  /** Whether items are handed out and not settled. */
+  isBusy: () => boolean
+  /** Items that wait here. */
+  waiting: () => number
+  /** What waits here waits too long: it goes back, for others to work on. */
+  overdue: () => void
+}
+
+/** Work for at least so long is kept at hand, as wake-ups and batches take their time too. */
+const MIN_AHEAD_MS = 1
+/** How much a new measurement counts. */
+const SMOOTHING = 0.25
+/** How often it is looked after items that wait behind one which takes long. */
+const CHECK_MS = 10
+
+/**
+ * How many items to have at hand: as many as are worked on in two round trips, so that the next one is here when it is asked for, and
+ * no more than that, so that none waits here while another client is free. One, as long as nothing is known.
+ * Measured from settle to settle while there is work, by whoever works on the items, however many at once.
+ */
+export class Pace {
+  readonly #init: PaceInit
+  #window = 1
+  /** Milliseconds for an item. */
+  #serviceMs: number | undefined
+  /** When the measurement began; `undefined` while nobody works. */
+  #since: number | undefined
+  #finished = 0
+  #timer: Timer | undefined
+
+  constructor(init: PaceInit) {
+    this.#init = init
+  }
+
+  /** Items to have at hand, with the one that is worked on. */
+  get window(): number {
+    return this.#window
+  }
+
+  /** An item was handed out. */
+  took(): void {
+    this.#since ??= this.#init.env.now()
+    if (this.#window > 1 && this.#timer === undefined) this.#check()
+  }
+
+  /** One was settled. A look at the clock for each would cost more than a quick item. */
+  finished(): void {
+    this.#finished += 1
+    if (this.#finished * 4 >= this.#window) this.#measure()
+  }
+
+  /** Somebody asks, and nothing is here. */
+  starved(): void {
+    if (this.#init.isBusy()) return
+    this.#measure()
+    this.#since = undefined
+  }
+
+  /** Nobody will ask any more. */
+  end(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  #measure(): void {
+    const now = this.#init.env.now()
+    if (this.#since === undefined || this.#finished === 0 || now === this.#since) return
+    this.#learn((now - this.#since) / this.#finished)
+    this.#since = now
+    this.#finished = 0
+  }
+
+  #learn(ms: number): void {
+    this.#serviceMs = this.#serviceMs === undefined ? ms : this.#serviceMs + SMOOTHING * (ms - this.#serviceMs)
+    const aheadMs = Math.max(2 * (this.#init.rtt() ?? 0), MIN_AHEAD_MS)
+    this.#window = Math.min(this.#init.max, Math.max(1, Math.ceil(aheadMs / this.#serviceMs)))
+  }
+
+  /** An item that takes its time is seen before it is settled. */
+  #check(): void {
+    this.#timer = this.#init.env.setTimer(() => this.#checked(), CHECK_MS, { background: true })
+  }
+
+  #checked(): void {
+    const { env, waiting, overdue } = this.#init
+    this.#timer = undefined
+    if (waiting() === 0) return
+    if (this.#finished > 0) this.#measure()
+    else if (this.#since !== undefined) this.#learn(env.now() - this.#since)
+    if (waiting() > this.#window) overdue()
+    if (waiting() > 0) this.#check()
+  }
+}
