@@ -33,7 +33,7 @@ export interface Swarm {
   slicing: number
   windowBytes: number
   serverPrefetch: number
-  clientPrefetch: number
+  clientPrefetch: number | 'auto'
   maxUnsettled: number
   maxAttempts: number
   policy: 'leastBusy' | 'roundRobin' | 'hashBy' | 'prefer' | 'slow'
@@ -55,7 +55,7 @@ export function drawSwarm(random: Random): Swarm {
     slicing: random.pick([0, 0.2, 0.8]),
     windowBytes: random.pick([300, 4_000, 1_000_000]),
     serverPrefetch: random.pick([1, 2, 4, 12]),
-    clientPrefetch: random.pick([1, 1, 2, 4, 10]),
+    clientPrefetch: random.pick([1, 1, 2, 4, 10, 'auto', 'auto']),
     maxUnsettled: random.pick([12, 16, 1_024]),
     maxAttempts: random.pick([2, 4, 20]),
     policy: random.pick(['leastBusy', 'leastBusy', 'leastBusy', 'roundRobin', 'hashBy', 'prefer', 'slow']),

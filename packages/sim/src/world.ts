@@ -34,7 +34,7 @@ export interface Life {
   readonly process: Process
   readonly env: ProcessEnv
   readonly random: Random
-  readonly prefetch: number
+  readonly prefetch: number | 'auto'
   readonly ledger: Ledger
   client: SimClient | undefined
   connection: Connection | undefined
@@ -353,7 +353,8 @@ export class World {
   #checkRoom(life: Life, count: number): void {
     const { down } = this.flows(life.connection as Connection)
     if (down.isBlurred) return
-    const room = life.readers === 0 ? 0 : life.readers + life.prefetch - 1
+    const prefetch = life.prefetch === 'auto' ? this.swarm.maxUnsettled : life.prefetch
+    const room = life.readers === 0 ? 0 : life.readers + prefetch - 1
     const waiting = down.received + count - life.handed
     this.check(waiting <= room, 'I8', `${waiting} items wait at ${life.name}, which has room for ${room}`)
   }
