@@ -3,7 +3,13 @@
 
 import { webSocketPeer } from './shared/web-socket.mjs'
 
-export const peer = webSocketPeer({
-  setup: 'ws over sockets that we cork until the end of the turn',
-  isCorked: true,
-})
+/** @import { Peer } from './peer.d.ts' */
+
+/** @type {Peer} */
+export const peer = {
+  ...webSocketPeer({
+    setup: 'ws over TCP sockets that we cork by hand until the end of the turn, which its documentation does not show',
+    isCorked: true,
+  }),
+  kind: 'variant',
+}
