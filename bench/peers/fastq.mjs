@@ -7,7 +7,7 @@ import { WINDOW } from './shared/window.mjs'
 /** @type {Peer} */
 export const peer = {
   packages: ['fastq'],
-  setup: `fastq with callbacks and a concurrency of 1. It has no back-pressure: at most ${WINDOW} items are pushed and not done, counted by hand`,
+  setup: `fastq with callbacks and a concurrency of 1. It runs its worker inside \`push\`, and the worker is done before that returns, so nothing ever waits in the queue. It has no back-pressure: at most ${WINDOW} items are pushed and not done, counted by hand`,
 
   handOff: {
     async run(count, took) {
