@@ -114,8 +114,8 @@ function number(option, text, otherwise, least = 0) {
 
 /** @param {Map<string, Workload>} workloads */
 function helpText(workloads) {
-  const lines = [...workloads].flatMap(([name, { title, rounds, options }]) => [
-    `  ${name}: ${title} (${rounds} rounds)`,
+  const lines = [...workloads].flatMap(([name, { title, rounds, options, only }]) => [
+    `  ${name}: ${title} (${[`${rounds} rounds`, ...(only === undefined ? [] : [`${only.join(', ')} alone`])].join(', ')})`,
     ...Object.entries(options).map(([option, { default: value, help }]) => `      --${option} N  ${help} (${value})`),
   ])
   return [

@@ -42,10 +42,10 @@ function ratio(samples, figure, [subject, other]) {
  * @param {ReadonlyMap<string, Peer>} peers all that there are
  * @param {Workload} workload
  */
-export function lacking(samples, peers, { needs }) {
+export function lacking(samples, peers, { needs, only = NEEDED }) {
   return NEEDED.filter((name) => {
     const peer = peers.get(name)
-    return !samples.has(name) && (peer === undefined || peer[needs] !== undefined)
+    return only.includes(name) && !samples.has(name) && (peer === undefined || peer[needs] !== undefined)
   })
 }
 

@@ -104,7 +104,7 @@ async function named(name) {
 }
 
 /**
- * The chosen peers that can run the workload here; why another cannot is said. One without a part for it is no news where all
+ * The chosen peers that can run the workload here; why another cannot is said. One that it is not for is no news where all
  * were meant.
  * @param {Workload} workload
  * @param {readonly string[]} names
@@ -117,9 +117,9 @@ async function ablePeers(workload, names, peers) {
   const skipped = new Map()
   for (const name of names) {
     const peer = peers.get(name)
-    if (peer?.[workload.needs] === undefined) {
-      if (names.length < peers.size)
-        console.log(`bench: ${name} is skipped: it has no part for this (${workload.needs})`)
+    const unfit = unfitness(name, peer, workload)
+    if (peer === undefined || unfit !== undefined) {
+      if (names.length < peers.size) console.log(`bench: ${name} is skipped: ${unfit}`)
       continue
     }
     const reason = (await install(peer.packages)) ?? (await peer.missing?.())
@@ -130,6 +130,18 @@ async function ablePeers(workload, names, peers) {
     }
   }
   return { able, skipped }
+}
+
+/**
+ * @param {string} name
+ * @param {Peer | undefined} peer
+ * @param {Workload} workload
+ * @returns {string | undefined}
+ */
+function unfitness(name, peer, { needs, only }) {
+  if (peer?.[needs] === undefined) return `it has no part for this (${needs})`
+  if (only?.includes(name) === false) return `this is for ${only.join(', ')} alone`
+  return undefined
 }
 
 /** @returns {Promise<Map<string, Workload>>} */

@@ -6,7 +6,7 @@ import { median, rounded } from '../statistics.mjs'
 import { cost, rate } from './common/cells.mjs'
 import { Checker, TimedPayloads } from './common/payloads.mjs'
 
-/** @import { Workload } from './workload.d.ts' */
+/** @import { Figure, Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
 /** @import { Stage } from '../stage.mjs' */
 
@@ -17,18 +17,24 @@ import { Checker, TimedPayloads } from './common/payloads.mjs'
 
 const COUNTS = [10, 100, 1_000]
 const [FEWEST, MOST] = [10, 1_000]
-const GOAL_RATIO = 1.3
 const CLIENT_PROCESSES = 2
 /** Clients that connect at once: fewer than wait in a listener's queue. */
 const AT_ONCE = 50
 const WARM_UP_MS = 500
-/** Others choose the worker in the bench's own code, which looks at all of them for each item. */
-const ONLY = 'netqueue'
+
+/** @type {Figure<Sample>} */
+const RATIO = {
+  title: `CPU time for an item with ${MOST} clients, to that with ${FEWEST}`,
+  best: 'least',
+  of: (sample) => mean(of(sample, MOST)) / mean(of(sample, FEWEST)),
+}
 
 /** @type {Workload<Sample, Result>} */
 export const workload = {
-  title: `CPU time of the server for an item, with ${COUNTS.join(', ')} clients (--peers ${ONLY})`,
-  needs: 'distribute',
+  title: `CPU time of the server for an item, with ${COUNTS.join(', ')} clients`,
+  needs: 'work',
+  // Others choose the worker in the bench's own code, which looks at all of them for each item.
+  only: ['netqueue'],
   rounds: 5,
   options: {
     size: { default: 128, help: 'bytes of an item' },
@@ -55,6 +61,7 @@ export const workload = {
   },
 
   summary,
+  goals: () => [{ most: 1.3, figure: RATIO }],
 
   columns: [
     ...COUNTS.map(
@@ -75,12 +82,8 @@ export const workload = {
     ['lost', ({ lost }) => String(lost)],
   ],
 
-  notes: (results, { size, ms }) => [
+  notes: (_, { size, ms }) => [
     `Items of ${size} bytes, put as fast as the server takes them for ${ms} ms, to clients in ${CLIENT_PROCESSES} other processes that read them by \`for await\`. CPU time of the server's process for each item that is settled. Each number of clients has its own processes; their turns alternate, there and back within a round.`,
-    ...Object.entries(results).map(
-      ([peer, { ratio }]) =>
-        `${peer}: an item costs ${ratio} times as much with ${MOST} clients as with ${FEWEST} (goal: at most ${GOAL_RATIO}, ${ratio <= GOAL_RATIO ? 'met' : 'missed'}).`,
-    ),
   ],
 }
 
@@ -91,7 +94,7 @@ function summary(samples) {
     Object.fromEntries(
       COUNTS.map((count) => [count, rounded(median(samples.flatMap((sample) => of(sample, count).map(pick))), digits)]),
     )
-  const ratios = samples.map((sample) => rounded(mean(of(sample, MOST)) / mean(of(sample, FEWEST)), 3))
+  const ratios = samples.map((sample) => rounded(RATIO.of(sample), 3))
   const cpuMicrosPerItem = byCount((slice) => slice.cpuMicrosPerItem, 3)
   return {
     unit: 'µs',
@@ -151,7 +154,6 @@ async function side(stage, clients) {
  * @param {Setting} setting
  */
 export async function dispatcher(peer, setting) {
-  if (peer !== ONLY) throw new Error(`this measures ${ONLY} alone: --peers ${ONLY}`)
   const source = await (await loadPart(peer, 'work')).producer(setting)
   return {
     listen: async () => source.address,

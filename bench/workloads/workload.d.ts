@@ -9,6 +9,8 @@ export interface Workload<Sample = unknown, Result extends object = object> {
   readonly title: string
   /** The part of a peer that it runs. */
   readonly needs: 'stream' | 'work' | 'requests' | 'guarded' | 'distribute' | 'idle' | 'handOff'
+  /** Peers that it is for, where others have the part too. @default all that have it */
+  readonly only?: readonly string[]
   readonly rounds: number
   /** Numbers that the command line may set, with `--name`. `size` and `prefetch` reach the peers' parts, as {@link Setting}. */
   readonly options: Readonly<Record<string, { readonly default: number; readonly help: string }>>
