@@ -63,7 +63,7 @@ export const workload = {
   },
 
   summary,
-  figure: { title: 'KiB/connection', of: ({ rss }) => rss },
+  figure: { title: 'KiB/connection', best: 'least', of: ({ rss }) => rss },
 
   columns: [
     ['RSS', ({ median }) => `${median} KiB`],
