@@ -57,7 +57,7 @@ test('P2: a worker that is killed in the middle loses nothing: every file is has
   const { code, output } = await run(root, '--manifest', manifest)
   expect(output).toMatch(/^killed {4}worker-\d \(pid \d+\) by SIGKILL; it held \d+ files?, now with others$/m)
   expect(output).toMatch(/^worker-\d .* killed, held \d+ files?$/m)
-  expect(output).toMatch(/^manifest +0 missing, 0 repeated, 0 wrong, [1-4] redelivered$/m)
+  expect(output).toMatch(/^manifest +0 missing, 0 repeated, 0 wrong, \d+ redelivered$/m)
   expect(output).toMatch(/^total +300 files, 0\.0 MB$/m)
   expect(output).toContain('\nok: every file once')
   expect(code).toBe(0)

@@ -204,7 +204,7 @@ export class Connection {
     if (end.type === 'error') this.cut(endedByPeer(end))
   }
 
-  #nextFrame(): Uint8Array | undefined | 'end' {
+  #nextFrame(): Bytes | undefined | 'end' {
     const urgent = this.#urgent.shift()
     if (urgent !== undefined) return urgent
     if (this.#ending === 'said') return 'end'

@@ -1,16 +1,17 @@
 import type { Env } from '../env/env.ts'
+import type { Bytes } from '../transport/transport.ts'
 
 export interface OutgoingInit {
   env: Env
   /** The next frame, `undefined` when there is none now, `'end'` when there will be none. May throw: the sink then fails with it. */
-  next: () => Uint8Array | undefined | 'end'
+  next: () => Bytes | undefined | 'end'
   /** The sink has taken all frames so far. */
   flushed: () => void
   /** Leave the sink waiting behind the last frame, so that it does not end the stream. */
   keepOpen: boolean
 }
 
-type Result = IteratorResult<Uint8Array, undefined>
+type Result = IteratorResult<Bytes, undefined>
 
 interface Reader {
   resolve(result: Result): void
@@ -24,7 +25,7 @@ const RESOLVED: Promise<void> = Promise.resolve()
  * The frames of one connection, made when the sink asks for them: what came up while it was busy shares a frame, and control
  * messages wait behind nothing but what the sink already holds.
  */
-export class Outgoing implements AsyncIterableIterator<Uint8Array> {
+export class Outgoing implements AsyncIterableIterator<Bytes> {
   /** Resolves when the sink has taken the last frame. */
   readonly ended: Promise<void>
   readonly #init: OutgoingInit

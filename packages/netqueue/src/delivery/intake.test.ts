@@ -5,6 +5,20 @@ import { listed } from '../protocol/payloads.ts'
 
 const BAD_JSON = new TextEncoder().encode('{')
 
+describe('P7: results that pile up', () => {
+  test('hold credit back until they are written', () => {
+    const receiving = new Receiving({ prefetch: 2 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['a'], { wantsResult: true })
+    receiving.take().done('x'.repeat(300_000))
+    receiving.inbox.wait({})
+    expect(receiving.said({ places: 0 })).toEqual([])
+    expect(receiving.said().map(([kind]) => kind)).toEqual(['result'])
+    expect(receiving.granted()).toMatchObject({ limit: 3 })
+  })
+})
+
 describe('P6: credit', () => {
   test('is none before the first consuming call, so that a client that only puts swallows nothing', () => {
     const receiving = new Receiving({ prefetch: 16 })
@@ -278,6 +292,27 @@ describe('P1: an item that its sender cancelled', () => {
     receiving.intake.cancel(1)
     expect(receiving.said()).toEqual([['settle', 'cancelled', 1, 1]])
     expect(receiving.take().item).toBe('b')
+  })
+
+  test('is dropped from among those that came with it, and each of them only once', () => {
+    const receiving = new Receiving({ prefetch: 16 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['a', 'bb', 'c'])
+    receiving.send(['d'])
+    for (const seq of [2, 2, 3]) receiving.intake.cancel(seq)
+    expect([receiving.inbox.size, receiving.said()]).toEqual([2, [['settle', 'cancelled', 2, 2]]])
+    expect([receiving.take().item, receiving.take().item, receiving.inbox.take()]).toEqual(['a', 'd', undefined])
+  })
+
+  test('gives its room back, when all that came with it is dropped too', () => {
+    const receiving = new Receiving({ prefetch: 4, maxBytes: 3 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['a'])
+    expect(receiving.inbox.slots).toBe(0)
+    receiving.intake.cancel(1)
+    expect([receiving.inbox.slots, receiving.intake.isSettled]).toEqual([3, true])
   })
 
   test('fires the signal of whoever has it, and keeps its place until that one settles', () => {

@@ -252,12 +252,13 @@ export class Intake implements DeliverySource {
   /** Hands back what was not settled, started or not; handlers' signals fire. */
   handBack(reason: Error): void {
     const { inbox } = this.#init
-    for (const delivery of [...this.#unsettled]) {
+    const open = [...this.#unsettled]
+    for (const delivery of open) {
       const outcome = inbox.withdraw(delivery) ? 'returned' : 'released'
       if (this.#finish(delivery)) this.#settle(delivery, outcome)
       delivery.abort(reason)
     }
-    for (const arrival of [...this.#arrivals]) {
+    for (const arrival of this.#arrivals.takeAll()) {
       inbox.drop(arrival)
       while (arrival.size > 0) this.#return(arrival.shift())
     }

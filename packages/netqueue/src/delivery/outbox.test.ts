@@ -20,11 +20,13 @@ const wireOf = (changes: object = {}): Wire =>
 
 let settled: [item: unknown, outcome: string][]
 let stale: number
+let flushes: number
 let outbox: Outbox
 
 beforeEach(() => {
   settled = []
   stale = 0
+  flushes = 0
   outbox = make()
 })
 
@@ -33,6 +35,7 @@ function make({ maxUnsettled = 8, maxUnsettledBytes = 1_000 } = {}): Outbox {
     maxUnsettled,
     maxUnsettledBytes,
     wake: () => {},
+    flush: () => (flushes += 1),
     settled: (entry, outcome) => settled.push([entry.item, outcome]),
     stale: (count) => (stale += count),
   })
@@ -59,6 +62,20 @@ function fillInto(writer: Recorder): Written[] {
   outbox.fill(writer)
   return writer.written
 }
+
+describe('what does not wait for the end of the turn', () => {
+  test.each([
+    { items: 512, bytes: 1 },
+    { items: 49, bytes: 1_024 },
+  ])('$items items of $bytes bytes', ({ items, bytes }) => {
+    const box = make({ maxUnsettled: 1_000, maxUnsettledBytes: 1_000_000 })
+    box.granted(1_000, 1_000_000, 0)
+    for (let count = 1; count < items; count += 1) box.assign(new Entry('x', new Uint8Array(bytes)))
+    expect(flushes).toBe(bytes === 1 ? 0 : 1)
+    box.assign(new Entry('x', new Uint8Array(bytes)))
+    expect(flushes).toBe(bytes === 1 ? 1 : 2)
+  })
+})
 
 describe('P6: an outbox spends credit', () => {
   test('in items, and has none before it is granted any', () => {

@@ -6,7 +6,7 @@ import { gather } from './gather.ts'
 
 /** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
-  encode: (frames: AsyncIterable<Uint8Array>) => AsyncIterable<Bytes>
+  encode: (frames: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
   /** Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
   decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Uint8ArrayList>
 }

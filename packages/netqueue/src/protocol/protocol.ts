@@ -1,6 +1,7 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, Framing } from '../framing/framing.ts'
 import type { Limits } from '../options/limits.ts'
+import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
 
 /** What a protocol can carry. Asking a peer for what its protocol lacks fails with `UNSUPPORTED`, naming both. */
@@ -80,7 +81,7 @@ export interface Wire {
   /** Calls `take` with each message of one frame, in order; throws a coded error for what is none. Payloads are views into the frame. */
   decode(frame: Uint8Array, take: (message: Message) => void): void
   /** Builds the next frame from what `fill` writes; `undefined` when it wrote nothing. */
-  encode(fill: (writer: Writer) => void): Uint8Array | undefined
+  encode(fill: (writer: Writer) => void): Bytes | undefined
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */
   disconnect(): Uint8Array | undefined
   error(error: ErrorNotice): Uint8Array | undefined

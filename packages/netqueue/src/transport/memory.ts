@@ -12,7 +12,7 @@ const FORM = 'memory:name'
 
 /**
  * Connections inside one process by `memory:name`. Each call makes a space of its own: who shall meet shares the transport.
- * Pieces are handed over as they are, neither copied nor joined: do not change what you have sent.
+ * A list of pieces is joined; one piece is handed over as it is, not copied: do not change what you have sent.
  */
 export function memory(options: Pick<ListenerOptions, 'maxWaiting'> = {}): Transport {
   return new MemoryTransport(options.maxWaiting ?? listenerDefaults.maxWaiting)
@@ -99,7 +99,7 @@ class MemoryDuplex implements ByteDuplex {
   }
 
   #write(bytes: Bytes): Promise<void> | undefined {
-    this.#other.source.push(bytes)
+    this.#other.source.push(bytes instanceof Uint8Array ? bytes : bytes.slice())
     return this.#other.source.size === 0 ? undefined : new Promise((resolve) => (this.#taken = resolve))
   }
 

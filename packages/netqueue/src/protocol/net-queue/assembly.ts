@@ -60,7 +60,7 @@ export class Assembly {
 
   #append(bytes: Uint8Array, filled: number): void {
     if (filled > this.#record.byteLength) {
-      const grown = new Uint8Array(Math.min(this.#total, Math.max(filled, this.#record.byteLength * 2)))
+      const grown = new Uint8Array(Math.min(this.#total, Math.max(filled * 2, this.#record.byteLength * 2)))
       grown.set(this.#record.subarray(0, this.#filled))
       this.#record = grown
     }

@@ -1,9 +1,13 @@
+import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../../errors/errors.ts'
+import type { Bytes } from '../../transport/transport.ts'
 
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
 export const MAX_VARINT_BYTES = 8
+/** From this length on, copying costs more than one more piece in a write. */
+const REFERRED_BYTES = 4_096
 
 export function badMessage(what: string, value?: unknown): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { value })
@@ -115,21 +119,28 @@ export class ByteReader {
 export class ByteWriter {
   readonly #buffer: Uint8Array
   #at = 0
+  /** What stands between the fields and was not copied, with its place. */
+  #referred: { at: number; data: Uint8Array }[] = []
+  #referredBytes = 0
 
   constructor(buffer: Uint8Array) {
     this.#buffer = buffer
   }
 
+  /** Where the next field stands in the buffer. */
   get at(): number {
     return this.#at
   }
 
   get left(): number {
-    return this.#buffer.byteLength - this.#at
+    return this.#buffer.byteLength - this.#at - this.#referredBytes
   }
 
   restart(): void {
     this.#at = 0
+    if (this.#referredBytes === 0) return
+    this.#referred = []
+    this.#referredBytes = 0
   }
 
   u8(value: number): void {
@@ -152,7 +163,9 @@ export class ByteWriter {
     this.#buffer[this.#at++] = rest
   }
 
+  /** Short data is copied; long data stays where it is, and must not change until the frame has left. */
   raw(data: Uint8Array): void {
+    if (data.byteLength >= REFERRED_BYTES) return this.#refer(data)
     this.#buffer.set(data, this.#at)
     this.#at += data.byteLength
   }
@@ -162,8 +175,26 @@ export class ByteWriter {
     this.raw(data)
   }
 
-  /** A copy of what was written. */
-  take(): Uint8Array {
-    return this.#buffer.slice(0, this.#at)
+  /** What was written: a copy, with the long data between its parts. */
+  take(): Bytes {
+    const copy = this.#buffer.slice(0, this.#at)
+    return this.#referredBytes === 0 ? copy : this.#around(copy)
+  }
+
+  #refer(data: Uint8Array): void {
+    this.#referred.push({ at: this.#at, data })
+    this.#referredBytes += data.byteLength
+  }
+
+  #around(fields: Uint8Array): Uint8ArrayList {
+    const parts = new Uint8ArrayList()
+    let from = 0
+    for (const { at, data } of this.#referred) {
+      if (at > from) parts.append(fields.subarray(from, at))
+      parts.append(data)
+      from = at
+    }
+    if (from < fields.byteLength) parts.append(fields.subarray(from))
+    return parts
   }
 }

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
+import type { Bytes } from '../../transport/transport.ts'
 import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
 import type { ByteWriter } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
@@ -38,7 +39,7 @@ export class NativeWire implements Wire {
     throw unexpected(type)
   }
 
-  encode(fill: (writer: Writer) => void): Uint8Array | undefined {
+  encode(fill: (writer: Writer) => void): Bytes | undefined {
     return this.#writer.build(fill)
   }
 

@@ -1,3 +1,4 @@
+import type { Bytes } from '../../transport/transport.ts'
 import type { Outcome, Writer } from '../protocol.ts'
 import { ByteWriter, encodeText, MAX_VARINT_BYTES } from './bytes.ts'
 import { FrameType, TYPE_BYTES } from './frame-types.ts'
@@ -71,7 +72,7 @@ export class RecordWriter implements Writer {
   }
 
   /** The next frame with what `fill` writes, or what was left of a long record; `undefined` for neither. */
-  build(fill: (writer: Writer) => void): Uint8Array | undefined {
+  build(fill: (writer: Writer) => void): Bytes | undefined {
     this.#out.restart()
     this.#run = undefined
     this.#out.u16(FrameType.BATCH)
@@ -228,7 +229,7 @@ export class RecordWriter implements Writer {
     const head = new ByteWriter(new Uint8Array(RECORD_OVERHEAD_BYTES))
     header(head)
     head.varint(payload.byteLength)
-    const fragmented = { seq, isOrdered: isOrdered(kind), payload, head: head.take() }
+    const fragmented = { seq, isOrdered: isOrdered(kind), payload, head: head.take().subarray() }
     this.#fragmented = { ...fragmented, sent: 0, isCancelled: false }
     this.#drain()
     return true

@@ -21,7 +21,7 @@ class Pair {
 
   /** Builds one frame and reads it; `false` when there was none. */
   frame(fill: (writer: Writer) => void = () => {}): boolean {
-    const frame = this.writer.build(fill)
+    const frame = this.writer.build(fill)?.subarray()
     if (frame === undefined) return false
     this.frames.push(frame)
     this.reader.read(frame.subarray(2), (message) => this.messages.push(plain(message)))
@@ -359,11 +359,11 @@ describe('P7: what a reader is given', () => {
       for (const value of [10, 1, 1]) out.u8(value)
       out.varint(MAX_ITEM_BYTES)
       out.bytes(Object.assign(new Original(1_024), { 0: 1 }))
-      reader.read(out.take(), () => {})
+      reader.read(out.take().subarray(), () => {})
     } finally {
       globalThis.Uint8Array = Original
     }
-    expect(allocated).toEqual([1_024])
+    expect(allocated).toEqual([2_048])
   })
 
   function outcome(bytes: Uint8Array): string {
