@@ -3,7 +3,8 @@ import { greet, greeted, join, missing, natsServer } from './nats/connection.mjs
 import { reporter, streamWindow, Unconfirmed } from './shared/unconfirmed.mjs'
 import { WINDOW } from './shared/window.mjs'
 
-/** @import { Peer } from './peer.d.ts' */
+/** @import { Msg } from '@nats-io/transport-node' */
+/** @import { Peer, Stream } from './peer.d.ts' */
 
 /** Where replies go, with the item's number: a count of replies would not say which items are settled. `request` would, but makes a promise and a timer for each. */
 const SETTLED = 'settled.'
@@ -13,37 +14,12 @@ const GROUP = { queue: 'workers' }
 /** @type {Peer} */
 export const peer = {
   packages: ['@nats-io/transport-node'],
-  setup: `core NATS through nats-server, nothing stored. It has no back-pressure: in a stream the receiver says now and then how many it took, and at most ${streamWindow(1)} items or 4 MiB are on their way; work goes to a queue group, with at most ${WINDOW} unsettled items per worker, and the reply to an item, at a subject of its own, settles it; requests go to a queue group`,
+  setup: `core NATS through nats-server, nothing stored; objects as JSON. It has no back-pressure: in a stream the receiver says now and then how many it took, and at most ${streamWindow(1)} items or 4 MiB are on their way; work goes to a queue group, with at most ${WINDOW} unsettled items per worker, and the reply to an item, at a subject of its own, settles it; requests go to a queue group`,
   missing,
   broker: () => natsServer(),
 
-  stream: {
-    async receiver(took, { broker, bytes }) {
-      const connection = await join(broker)
-      const report = reporter(bytes, (count) => connection.publish('stream.taken', String(count)))
-      connection.subscribe('stream', {
-        callback: (_, { data }) => {
-          took(data)
-          report()
-        },
-      })
-      await connection.flush()
-      return { address: broker, close: () => connection.close() }
-    },
-
-    async sender(address, payloads, { bytes }) {
-      const connection = await join(address)
-      const window = new Unconfirmed(streamWindow(bytes))
-      connection.subscribe('stream.taken', { callback: (_, message) => window.confirmed(Number(message.string())) })
-      for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
-        if (window.isFull) await window.room()
-        window.sent()
-        connection.publish('stream', item)
-      }
-      await connection.flush()
-      await connection.close()
-    },
-  },
+  stream: streamBy({ encode: (item) => item, decode: ({ data }) => data }),
+  objects: streamBy({ encode: JSON.stringify, decode: (message) => message.json() }),
 
   work: {
     async producer({ broker }) {
@@ -115,4 +91,39 @@ export const peer = {
       await connection.closed()
     },
   },
+}
+
+/**
+ * @template Item
+ * @param {{ encode: (item: Item) => Uint8Array | string, decode: (message: Msg) => Item }} codec
+ * @returns {Stream<Item>}
+ */
+function streamBy({ encode, decode }) {
+  return {
+    async receiver(took, { broker, bytes }) {
+      const connection = await join(broker)
+      const report = reporter(bytes, (count) => connection.publish('stream.taken', String(count)))
+      connection.subscribe('stream', {
+        callback: (_, message) => {
+          took(decode(message))
+          report()
+        },
+      })
+      await connection.flush()
+      return { address: broker, close: () => connection.close() }
+    },
+
+    async sender(address, payloads, { bytes }) {
+      const connection = await join(address)
+      const window = new Unconfirmed(streamWindow(bytes))
+      connection.subscribe('stream.taken', { callback: (_, message) => window.confirmed(Number(message.string())) })
+      for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
+        if (window.isFull) await window.room()
+        window.sent()
+        connection.publish('stream', encode(item))
+      }
+      await connection.flush()
+      await connection.close()
+    },
+  }
 }

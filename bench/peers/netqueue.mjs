@@ -1,7 +1,7 @@
 // @ts-check
 import { Queue } from '../../packages/netqueue/dist/queue/queue.js'
 import { WINDOW } from './shared/window.mjs'
-import { answerer, asker, join, producer, serve, side } from './netqueue/sides.mjs'
+import { answerer, asker, join, producer, serve, side, stream, streamWith, takeAll } from './netqueue/sides.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
 
@@ -10,21 +10,11 @@ export const peer = {
   kind: 'ours',
   packages: [],
   setup:
-    'the built library with default settings, items and results as bytes; `await put(item)` for each item and `for await` at the other end, `submit` and `process` for requests; within a process a `Queue` with room for 256',
+    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `submit` and `process` for requests; within a process a `Queue` with room for 256',
 
-  stream: {
-    async receiver(took, setting) {
-      const server = await serve(setting)
-      void takeAll(server, took)
-      return side(server)
-    },
-
-    async sender(address, payloads, setting) {
-      const client = await join(address, setting)
-      for (let item = payloads.next(); item !== undefined; item = payloads.next()) await client.put(item)
-      await client.close()
-    },
-  },
+  stream,
+  // What goes without saying: msgpack.
+  objects: streamWith({}),
 
   work: {
     producer,
@@ -72,12 +62,4 @@ export const peer = {
       await producing
     },
   },
-}
-
-/**
- * @param {AsyncIterable<Uint8Array>} items
- * @param {(item: Uint8Array) => void} took
- */
-async function takeAll(items, took) {
-  for await (const item of items) took(item)
 }

@@ -21,6 +21,8 @@ export interface Peer {
   /** Starts the server that stands between the processes; it holds nothing from before, and is started anew for each round. @default there is none */
   broker?(): Promise<Broker>
   readonly stream?: Stream
+  /** The same with objects, which it encodes and decodes as its users do. */
+  readonly objects?: Stream<Reading>
   readonly work?: Work
   readonly requests?: Requests
   /** For those who read netqueue's frames, or as long a length before each message, and count what they refuse. */
@@ -43,25 +45,32 @@ export interface Broker {
 export interface Setting {
   /** Where the broker is; empty without one. */
   readonly broker: string
-  /** Bytes of a payload. */
+  /** Bytes of a payload; 0 where they are objects. */
   readonly bytes: number
   /** netqueue's option of that name, to compare with its default. @default 0, which leaves it to netqueue */
   readonly prefetch: number
 }
 
+/** A small object, as programs send them to each other. */
+export interface Reading {
+  readonly id: number
+  readonly name: string
+  readonly values: readonly number[]
+}
+
 /** Called for each item, as it comes. It throws for an item that is not what was sent, and the round fails then. */
-export interface Took {
-  (item: Uint8Array): void
+export interface Took<Item = Uint8Array> {
+  (item: Item): void
   /** For items that another process took, in another language, and that it has checked itself: so many more have come. */
   many(count: number): void
 }
 
 /** What is sent: the same few payloads over and over. */
-export interface Payloads {
+export interface Payloads<Item = Uint8Array> {
   /** All that differ, in their order; never changed. */
-  readonly cycle: readonly Uint8Array[]
+  readonly cycle: readonly Item[]
   /** The next one; nothing when time is up. */
-  next(): Uint8Array | undefined
+  next(): Item | undefined
   /** For those who send several whole cycles at once: counts them as taken, and tells whether they are wanted. */
   takeCycles(count: number): boolean
   /** For those who let another process send, in another language: milliseconds that are left, and so many whole cycles were sent. */
@@ -70,11 +79,11 @@ export interface Payloads {
 }
 
 /** Items in one direction, as fast as they go, in their order. */
-export interface Stream {
+export interface Stream<Item = Uint8Array> {
   /** Takes what the sender sends, and calls `took` for each item, from wherever the peer gives items to its users: a loop, a listener. */
-  receiver(took: Took, setting: Setting): Promise<{ readonly address: string; close(): Promise<void> }>
+  receiver(took: Took<Item>, setting: Setting): Promise<{ readonly address: string; close(): Promise<void> }>
   /** Sends all payloads, with the peer's back-pressure; resolves when all are on their way. */
-  sender(address: string, payloads: Payloads, setting: Setting): Promise<void>
+  sender(address: string, payloads: Payloads<Item>, setting: Setting): Promise<void>
 }
 
 /** Items to several workers, each settled by the one who did it. */

@@ -1,30 +1,19 @@
 // @ts-check
 import { missing, open, redisServer } from './redis/connection.mjs'
+import { asBuffer } from './shared/brokers.mjs'
 import { addAll, BATCH, createGroup, empty, joined, joinGroup, MOST_STORED, readAll } from './redis/items.mjs'
 
-/** @import { Peer } from './peer.d.ts' */
+/** @import { Peer, Stream } from './peer.d.ts' */
 
 /** @type {Peer} */
 export const peer = {
   packages: ['ioredis'],
-  setup: `streams of redis-server by ioredis, nothing on disk: XADD in pipelines of ${BATCH} with XLEN at their end, by which the sender waits above ${MOST_STORED.toLocaleString('en')} items or 32 MiB; XREADGROUP for up to ${BATCH} at a time, in one pipeline with XACK and XDEL of those before`,
+  setup: `streams of redis-server by ioredis, nothing on disk: XADD in pipelines of ${BATCH} with XLEN at their end, by which the sender waits above ${MOST_STORED.toLocaleString('en')} items or 32 MiB; XREADGROUP for up to ${BATCH} at a time, in one pipeline with XACK and XDEL of those before; objects as JSON`,
   missing,
   broker: redisServer,
 
-  stream: {
-    async receiver(took, { broker }) {
-      const redis = await open(broker)
-      await createGroup(redis)
-      void readAll(redis, 'receiver', took)
-      return { address: broker, close: async () => redis.disconnect() }
-    },
-
-    async sender(address, payloads, { bytes }) {
-      const redis = await open(address)
-      await addAll(redis, payloads, bytes)
-      redis.disconnect()
-    },
-  },
+  stream: streamBy({ encode: asBuffer, decode: (payload) => payload }),
+  objects: streamBy({ encode: JSON.stringify, decode: (payload) => JSON.parse(payload.toString()) }),
 
   work: {
     async producer({ broker, bytes }) {
@@ -34,7 +23,7 @@ export const peer = {
         address: broker,
         connected: (workers) => joined(redis, workers),
         async run(payloads) {
-          await addAll(redis, payloads, bytes)
+          await addAll(redis, { payloads, bytes, encode: asBuffer })
           await empty(redis)
         },
         close: async () => redis.disconnect(),
@@ -48,4 +37,26 @@ export const peer = {
       await readAll(redis, name, did)
     },
   },
+}
+
+/**
+ * @template Item
+ * @param {{ encode: (item: Item) => Buffer | string, decode: (payload: Buffer) => Item }} codec
+ * @returns {Stream<Item>}
+ */
+function streamBy({ encode, decode }) {
+  return {
+    async receiver(took, { broker }) {
+      const redis = await open(broker)
+      await createGroup(redis)
+      void readAll(redis, 'receiver', (payload) => took(decode(payload)))
+      return { address: broker, close: async () => redis.disconnect() }
+    },
+
+    async sender(address, payloads, { bytes }) {
+      const redis = await open(address)
+      await addAll(redis, { payloads, bytes, encode })
+      redis.disconnect()
+    },
+  }
 }

@@ -4,7 +4,7 @@
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
 import { cost, rate } from './common/cells.mjs'
-import { Checker, TimedPayloads } from './common/payloads.mjs'
+import { bytePayloads, Checker, TimedPayloads } from './common/payloads.mjs'
 
 /** @import { Figure, Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
@@ -159,7 +159,7 @@ export async function dispatcher(peer, setting) {
     listen: async () => source.address,
     connected: (/** @type {number} */ clients) => source.connected(clients),
     run: async (/** @type {{ ms: number }} */ { ms }) => {
-      const payloads = new TimedPayloads({ bytes: setting.bytes, ms })
+      const payloads = new TimedPayloads({ kind: bytePayloads(setting.bytes), ms })
       const [start, idle] = [performance.now(), process.cpuUsage()]
       await source.run(payloads)
       const { user, system } = process.cpuUsage(idle)
@@ -176,7 +176,7 @@ export async function dispatcher(peer, setting) {
  */
 export async function workers(peer, setting) {
   const work = await loadPart(peer, 'work')
-  const checker = new Checker({ bytes: setting.bytes, ordered: false })
+  const checker = new Checker({ kind: bytePayloads(setting.bytes), ordered: false })
   /** @type {(error: unknown) => void} */
   let fail = () => {}
   /** @type {Promise<never>} */

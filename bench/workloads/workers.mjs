@@ -4,7 +4,7 @@
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
 import { cost, rate } from './common/cells.mjs'
-import { Checker, TimedPayloads } from './common/payloads.mjs'
+import { bytePayloads, Checker, TimedPayloads } from './common/payloads.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
@@ -104,7 +104,7 @@ export async function producer(peer, setting) {
     listen: async () => source.address,
     connected: (/** @type {number} */ workers) => source.connected(workers),
     run: async (/** @type {{ ms: number }} */ { ms }) => {
-      const payloads = new TimedPayloads({ bytes: setting.bytes, ms })
+      const payloads = new TimedPayloads({ kind: bytePayloads(setting.bytes), ms })
       const start = performance.now()
       await source.run(payloads)
       return { sent: payloads.sent, elapsed: performance.now() - start }
@@ -119,7 +119,7 @@ export async function producer(peer, setting) {
  */
 export async function worker(peer, setting) {
   const work = await loadPart(peer, 'work')
-  const checker = new Checker({ bytes: setting.bytes, ordered: false })
+  const checker = new Checker({ kind: bytePayloads(setting.bytes), ordered: false })
   return {
     /** Rejects when an item is not what was put; else it works until the process ends. */
     work: async (/** @type {{ address: string }} */ { address }) => {

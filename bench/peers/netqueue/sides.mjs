@@ -3,14 +3,31 @@
 
 import { bytes, connect, listen } from '../../../packages/netqueue/dist/index.js'
 
-/** @import { Server } from '../../../packages/netqueue/dist/index.js' */
-/** @import { Asker, Setting, WorkProducer } from '../peer.d.ts' */
+/** @import { Client, Codec, Server } from '../../../packages/netqueue/dist/index.js' */
+/** @import { Asker, Setting, Stream, WorkProducer } from '../peer.d.ts' */
 
-const codecs = { item: bytes(), result: bytes() }
+/**
+ * In both directions; where one is not given, it is netqueue's default.
+ * @template T
+ * @typedef {{ readonly item?: Codec<T>, readonly result?: Codec<T> }} Codecs
+ */
+
+/** @type {Codecs<Uint8Array>} */
+const BYTES = { item: bytes(), result: bytes() }
 
 /** @param {Partial<Setting>} [setting] */
 export function serve(setting) {
-  return listen('tcp://127.0.0.1:0', optionsFrom(setting))
+  return serveWith(BYTES, setting)
+}
+
+/**
+ * @template T
+ * @param {Codecs<T>} codecs
+ * @param {Partial<Setting>} [setting]
+ * @returns {Promise<Server<T, T>>}
+ */
+function serveWith(codecs, setting) {
+  return listen('tcp://127.0.0.1:0', optionsFrom(codecs, setting))
 }
 
 /**
@@ -18,15 +35,33 @@ export function serve(setting) {
  * @param {Partial<Setting>} [setting]
  */
 export function join(address, setting) {
-  return connect(address, optionsFrom(setting))
+  return joinWith(BYTES, address, setting)
 }
 
-/** @param {Partial<Setting>} [setting] */
-function optionsFrom({ prefetch = 0 } = {}) {
+/**
+ * @template T
+ * @param {Codecs<T>} codecs
+ * @param {string} address
+ * @param {Partial<Setting>} [setting]
+ * @returns {Promise<Client<T, T>>}
+ */
+function joinWith(codecs, address, setting) {
+  return connect(address, optionsFrom(codecs, setting))
+}
+
+/**
+ * @template T
+ * @param {Codecs<T>} codecs
+ * @param {Partial<Setting>} [setting]
+ */
+function optionsFrom(codecs, { prefetch = 0 } = {}) {
   return prefetch === 0 ? codecs : { ...codecs, prefetch }
 }
 
-/** @param {Server<Uint8Array, Uint8Array>} server */
+/**
+ * @template T
+ * @param {Server<T, T>} server
+ */
 export function side(server) {
   return {
     address: /** @type {string} */ (server.address),
@@ -36,7 +71,8 @@ export function side(server) {
 }
 
 /**
- * @param {Server<Uint8Array, Uint8Array>} server
+ * @template T
+ * @param {Server<T, T>} server
  * @param {number} count
  * @returns {Promise<void>}
  */
@@ -46,6 +82,39 @@ function connected(server, count) {
     server.on('connect', check)
     check()
   })
+}
+
+/**
+ * Items by `await put(item)` from a client, and by `for await` at the server.
+ * @template T
+ * @param {Codecs<T>} codecs
+ * @returns {Stream<T>}
+ */
+export function streamWith(codecs) {
+  return {
+    async receiver(took, setting) {
+      const server = await serveWith(codecs, setting)
+      void takeAll(server, took)
+      return side(server)
+    },
+
+    async sender(address, payloads, setting) {
+      const client = await joinWith(codecs, address, setting)
+      for (let item = payloads.next(); item !== undefined; item = payloads.next()) await client.put(item)
+      await client.close()
+    },
+  }
+}
+
+export const stream = streamWith(BYTES)
+
+/**
+ * @template T
+ * @param {AsyncIterable<T>} items
+ * @param {(item: T) => void} took
+ */
+export async function takeAll(items, took) {
+  for await (const item of items) took(item)
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 // Items in a Redis stream: added by pipelines, read by a group, deleted when they are settled.
 
-import { asBuffer, until } from '../shared/brokers.mjs'
+import { until } from '../shared/brokers.mjs'
 
 /** @import { ChainableCommander, Redis } from 'ioredis' */
 /** @import { Payloads } from '../peer.d.ts' */
@@ -50,32 +50,42 @@ export async function empty(redis) {
 }
 
 /**
- * @param {Redis} redis
- * @param {Payloads} payloads
- * @param {number} bytes of a payload
+ * @template Item
+ * @typedef {object} Items
+ * @property {Payloads<Item>} payloads
+ * @property {number} bytes of a payload
+ * @property {(item: Item) => Buffer | string} encode
  */
-export async function addAll(redis, payloads, bytes) {
+
+/**
+ * @template Item
+ * @param {Redis} redis
+ * @param {Items<Item>} items
+ */
+export async function addAll(redis, items) {
+  const { bytes } = items
   const most = Math.min(MOST_STORED, Math.floor(MOST_BYTES / bytes))
   let isMore = true
   while (isMore) {
     const pipeline = redis.pipeline()
-    isMore = addSome(pipeline, payloads, Math.min(BATCH, most))
+    isMore = addSome(pipeline, items, Math.min(BATCH, most))
     const replies = await results(pipeline.xlen(STREAM))
     if (Number(replies.at(-1)) >= most) await until(async () => (await redis.xlen(STREAM)) < most / 2)
   }
 }
 
 /**
+ * @template Item
  * @param {ChainableCommander} pipeline
- * @param {Payloads} payloads
+ * @param {Items<Item>} items
  * @param {number} count
  * @returns {boolean} whether there may be more
  */
-function addSome(pipeline, payloads, count) {
+function addSome(pipeline, { payloads, encode }, count) {
   for (let added = 0; added < count; added += 1) {
     const item = payloads.next()
     if (item === undefined) return false
-    pipeline.xadd(STREAM, '*', 'item', asBuffer(item))
+    pipeline.xadd(STREAM, '*', 'item', encode(item))
   }
   return true
 }
@@ -84,7 +94,7 @@ function addSome(pipeline, payloads, count) {
  * Reads as one of the group, until the connection ends. What was taken is settled together with the next read.
  * @param {Redis} redis
  * @param {string} name
- * @param {(item: Uint8Array) => void} took
+ * @param {(item: Buffer) => void} took
  */
 export async function readAll(redis, name, took) {
   /** @type {Buffer[]} */

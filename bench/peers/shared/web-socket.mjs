@@ -10,7 +10,7 @@ import { WINDOW, Window } from './window.mjs'
 
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { RawData, WebSocket, WebSocketServer } from 'ws' */
-/** @import { Peer } from '../peer.d.ts' */
+/** @import { Peer, Stream } from '../peer.d.ts' */
 
 /** From so much on a sender waits until a message is written. */
 const BUFFERED_BYTES = 2 ** 18
@@ -19,7 +19,7 @@ const TURN_ITEMS = 1_024
 /** A worker answers each item with this: it works in order, so that need not say which. */
 const ACK = Uint8Array.of(1)
 
-/** A message to the other side. @typedef {(message: Uint8Array) => void} Send */
+/** A message to the other side. @typedef {(message: Uint8Array | string) => void} Send */
 
 /**
  * @param {{ setup: string, isCorked: boolean }} options
@@ -28,26 +28,10 @@ const ACK = Uint8Array.of(1)
 export function webSocketPeer({ setup, isCorked }) {
   return {
     packages: ['ws'],
-    setup: `${setup}; a message per item, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions`,
+    setup: `${setup}; a message per item, objects as JSON, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions`,
 
-    stream: {
-      async receiver(took) {
-        const server = await listen((socket) => socket.on('message', (item) => took(bytesOf(item))))
-        return { address: addressOf(server), close: () => close(server) }
-      },
-
-      async sender(address, payloads) {
-        const { socket, send } = await connect(address)
-        let sent = 0
-        for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
-          if (socket.bufferedAmount < BUFFERED_BYTES) send(item)
-          else await written(socket, item)
-          if ((sent += 1) % TURN_ITEMS === 0) await turn()
-        }
-        socket.close()
-        await once(socket, 'close')
-      },
-    },
+    stream: streamBy({ encode: (item) => item, decode: bytesOf }),
+    objects: streamBy({ encode: JSON.stringify, decode: (text) => JSON.parse(bytesOf(text).toString()) }),
 
     work: {
       async producer() {
@@ -112,6 +96,33 @@ export function webSocketPeer({ setup, isCorked }) {
   }
 
   /**
+   * @template Item
+   * @param {{ encode: (item: Item) => Uint8Array | string, decode: (message: RawData) => Item }} codec
+   * @returns {Stream<Item>}
+   */
+  function streamBy({ encode, decode }) {
+    return {
+      async receiver(took) {
+        const server = await listen((socket) => socket.on('message', (message) => took(decode(message))))
+        return { address: addressOf(server), close: () => close(server) }
+      },
+
+      async sender(address, payloads) {
+        const { socket, send } = await connect(address)
+        let sent = 0
+        for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
+          const message = encode(item)
+          if (socket.bufferedAmount < BUFFERED_BYTES) send(message)
+          else await written(socket, message)
+          if ((sent += 1) % TURN_ITEMS === 0) await turn()
+        }
+        socket.close()
+        await once(socket, 'close')
+      },
+    }
+  }
+
+  /**
    * @param {string} address
    * @param {(message: Uint8Array, send: Send) => void} [take]
    */
@@ -169,9 +180,9 @@ function bytesOf(message) {
 /**
  * Sends, and waits until the system has it.
  * @param {WebSocket} socket
- * @param {Uint8Array} item
+ * @param {Uint8Array | string} message
  * @returns {Promise<void>}
  */
-function written(socket, item) {
-  return new Promise((resolve, reject) => socket.send(item, (error) => (error ? reject(error) : resolve())))
+function written(socket, message) {
+  return new Promise((resolve, reject) => socket.send(message, (error) => (error ? reject(error) : resolve())))
 }

@@ -9,8 +9,7 @@ import { performance } from 'node:perf_hooks'
 const SMALL_CYCLE = 60
 const LARGE_CYCLE = 4
 const LARGE_BYTES = 4_096
-/** Items from one look at the clock, and at a whole item, to the next: prime, so that each payload of a cycle has its turn. */
-const SMALL_STRIDE = 251
+export const SMALL_STRIDE = 251
 const LARGE_STRIDE = 61
 
 /**
@@ -23,7 +22,35 @@ export function payloadCycle(bytes) {
   )
 }
 
-/** The same payloads over and over until time is up, always whole cycles. The clock starts with the first one. @implements {Payloads} */
+/**
+ * What is sent, and how it is known again.
+ * @template Item
+ * @typedef {object} Kind
+ * @property {readonly Item[]} cycle all different
+ * @property {number} stride items from one look at the clock, and at a whole item, to the next: prime, so that each payload of a cycle has its turn
+ * @property {(item: Item) => number} indexOf in the cycle, for each item, so at little cost; -1 where it cannot be one of them
+ * @property {(item: Item, wanted: Item) => boolean} isSame for a whole item
+ * @property {(item: Item) => string} describe for an error
+ */
+
+/**
+ * @param {number} bytes
+ * @returns {Kind<Uint8Array>}
+ */
+export function bytePayloads(bytes) {
+  return {
+    cycle: payloadCycle(bytes),
+    stride: bytes < LARGE_BYTES ? SMALL_STRIDE : LARGE_STRIDE,
+    indexOf: (item) => (item.length === bytes ? (item[0] ?? -1) : -1),
+    isSame: (item, wanted) => Buffer.compare(item, wanted) === 0,
+    describe: ({ length, 0: index }) => `${length} bytes and index ${index}`,
+  }
+}
+
+/** The same payloads over and over until time is up, always whole cycles. The clock starts with the first one.
+ * @template Item
+ * @implements {Payloads<Item>}
+ */
 export class TimedPayloads {
   cycle
   #ms
@@ -32,9 +59,9 @@ export class TimedPayloads {
   /** Cycles that were begun. */
   #cycles = 0
 
-  /** @param {{ bytes: number, ms: number }} options */
-  constructor({ bytes, ms }) {
-    this.cycle = payloadCycle(bytes)
+  /** @param {{ kind: Kind<Item>, ms: number }} options */
+  constructor({ kind, ms }) {
+    this.cycle = kind.cycle
     this.#ms = ms
     this.#at = this.cycle.length
   }
@@ -72,10 +99,13 @@ export class TimedPayloads {
   }
 }
 
-/** Counts items and checks them: the length and the index of each, the whole of some. Looks at the clock as rarely. */
+/**
+ * Counts items and checks them: the index of each, the whole of some. Looks at the clock as rarely.
+ * @template Item
+ */
 export class Checker {
+  #kind
   #cycle
-  #bytes
   #stride
   /** Items until the next look. */
   #left
@@ -90,13 +120,13 @@ export class Checker {
   failure
 
   /**
-   * @param {{ bytes: number, ordered: boolean, looked?: (now: number, count: number) => void }} options `ordered` wants each item to
+   * @param {{ kind: Kind<Item>, ordered: boolean, looked?: (now: number, count: number) => void }} options `ordered` wants each item to
    *   follow the one before it
    */
-  constructor({ bytes, ordered, looked = () => {} }) {
-    this.#cycle = payloadCycle(bytes)
-    this.#bytes = bytes
-    this.#stride = bytes < LARGE_BYTES ? SMALL_STRIDE : LARGE_STRIDE
+  constructor({ kind, ordered, looked = () => {} }) {
+    this.#kind = kind
+    this.#cycle = kind.cycle
+    this.#stride = kind.stride
     this.#left = this.#stride
     this.#isOrdered = ordered
     this.#looked = looked
@@ -108,32 +138,32 @@ export class Checker {
     return this.#elsewhere + this.#looks * this.#stride + (this.#stride - this.#left)
   }
 
-  /** @type {Took} */
-  took = Object.assign((/** @type {Uint8Array} */ item) => this.#take(item), {
+  /** @type {Took<Item>} */
+  took = Object.assign((/** @type {Item} */ item) => this.#take(item), {
     many: (/** @type {number} */ count) => {
       this.#elsewhere += count
       this.#looked(performance.now(), this.count)
     },
   })
 
-  /** @param {Uint8Array} item */
+  /** @param {Item} item */
   #take(item) {
-    const index = item[0] ?? -1
-    if (item.length !== this.#bytes || (this.#isOrdered ? index !== this.#expected : index >= this.#cycle.length))
+    const index = this.#kind.indexOf(item)
+    if (this.#isOrdered ? index !== this.#expected : index < 0 || index >= this.#cycle.length)
       this.#refuse(this.#complaint(item))
     this.#expected = index + 1 === this.#cycle.length ? 0 : index + 1
     if ((this.#left -= 1) === 0) this.#look(item, index)
   }
 
   /**
-   * @param {Uint8Array} item
+   * @param {Item} item
    * @param {number} index
    */
   #look(item, index) {
     this.#looks += 1
     this.#left = this.#stride
     const wanted = this.#cycle[index]
-    if (wanted === undefined || Buffer.compare(item, wanted) !== 0)
+    if (wanted === undefined || !this.#kind.isSame(item, wanted))
       this.#refuse(`Item ${this.count} is not what was sent`)
     this.#looked(performance.now(), this.count)
   }
@@ -145,9 +175,10 @@ export class Checker {
     throw error
   }
 
-  /** @param {Uint8Array} item */
-  #complaint({ length, 0: index }) {
-    const wanted = this.#isOrdered ? `index ${this.#expected}` : `an index below ${this.#cycle.length}`
-    return `Item ${this.count + 1} has ${length} bytes and index ${index}, not ${this.#bytes} bytes and ${wanted}`
+  /** @param {Item} item */
+  #complaint(item) {
+    const wanted = this.#cycle[this.#isOrdered ? this.#expected : 0]
+    const like = wanted === undefined ? '' : `, not ${this.#isOrdered ? '' : 'such as '}${this.#kind.describe(wanted)}`
+    return `Item ${this.count + 1} has ${this.#kind.describe(item)}${like}`
   }
 }

@@ -1,0 +1,100 @@
+// @ts-check
+// Items from one process to another, as fast as they go: the round and both processes.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { median, rounded } from '../../statistics.mjs'
+import { Checker, TimedPayloads } from './payloads.mjs'
+import { Stopwatch } from './stopwatch.mjs'
+
+/** @import { Setting, Stream } from '../../peers/peer.d.ts' */
+/** @import { Actor } from '../../stage.mjs' */
+/** @import { Kind } from './payloads.mjs' */
+
+/** @typedef {{ perSecond: number, sent: number, lost: number, cpuMicrosPerItem: number }} Sample */
+
+/** @typedef {Awaited<ReturnType<typeof receive<unknown>>>} Receiver */
+/** @typedef {Awaited<ReturnType<typeof send<unknown>>>} Sender */
+
+/** At the receiver, from its first item on. */
+const WARM_UP_MS = 300
+/** When nothing has come for that long after the sender has finished, nothing will. */
+const QUIET_MS = 1_000
+const POLL_MS = 20
+
+/**
+ * @param {{ to: Actor<Receiver>, from: Actor<Sender>, ms: number, cpuMicros: () => Promise<number>, progress: (text: string) => void }} options
+ * @returns {Promise<Sample>}
+ */
+export async function oneWay({ to, from, ms, cpuMicros, progress }) {
+  const address = await to.methods.listen()
+  progress('sending')
+  const idle = await cpuMicros()
+  const sent = await Promise.race([from.methods.send({ address, ms: WARM_UP_MS + ms }), to.methods.failure()])
+  const { count, perSecond } = await Promise.race([to.methods.outcome({ sent }), to.methods.failure()])
+  const busy = await cpuMicros()
+  return { perSecond, sent, lost: sent - count, cpuMicrosPerItem: (busy - idle) / sent }
+}
+
+/** @param {readonly Sample[]} samples */
+export function summaryOf(samples) {
+  const perSecond = samples.map((sample) => rounded(sample.perSecond))
+  return {
+    unit: 'items/s',
+    median: rounded(median(perSecond)),
+    cpuMicrosPerItem: rounded(median(samples.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)), 3),
+    lost: samples.reduce((total, { lost }) => total + lost, 0),
+    samples: perSecond,
+    rounds: samples,
+  }
+}
+
+/**
+ * The process that takes items.
+ * @template Item
+ * @param {Stream<Item>} stream
+ * @param {Kind<Item>} kind
+ * @param {Setting} setting
+ */
+export async function receive(stream, kind, setting) {
+  const stopwatch = new Stopwatch(WARM_UP_MS)
+  const checker = new Checker({ kind, ordered: true, looked: (now, count) => stopwatch.looked(now, count) })
+  return {
+    listen: async () => (await stream.receiver(checker.took, setting)).address,
+    failure: () => checker.failure,
+    outcome: async (/** @type {{ sent: number }} */ { sent }) => {
+      await allCome(() => checker.count, sent)
+      return { count: checker.count, perSecond: stopwatch.perSecond }
+    },
+  }
+}
+
+/**
+ * Resolves when all are there, or when nothing comes any more.
+ * @param {() => number} count
+ * @param {number} wanted
+ */
+async function allCome(count, wanted) {
+  let before = -1
+  for (let quietMs = 0; count() < wanted && quietMs < QUIET_MS; quietMs += POLL_MS) {
+    if (count() !== before) quietMs = 0
+    before = count()
+    await delay(POLL_MS)
+  }
+}
+
+/**
+ * The process that sends them.
+ * @template Item
+ * @param {Stream<Item>} stream
+ * @param {Kind<Item>} kind
+ * @param {Setting} setting
+ */
+export async function send(stream, kind, setting) {
+  return {
+    send: async (/** @type {{ address: string, ms: number }} */ { address, ms }) => {
+      const payloads = new TimedPayloads({ kind, ms })
+      await stream.sender(address, payloads, setting)
+      return payloads.sent
+    },
+  }
+}
