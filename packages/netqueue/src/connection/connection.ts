@@ -1,5 +1,4 @@
 import { pipe } from 'it-pipe'
-import type { Uint8ArrayList } from 'uint8arraylist'
 import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Framing } from '../framing/framing.ts'
@@ -159,11 +158,10 @@ export class Connection {
     if (this.#init.closeDuplex !== false && !this.#goodbye) await this.#readToEnd()
   }
 
-  async #takeAll(frames: AsyncIterable<Uint8ArrayList>): Promise<void> {
+  async #takeAll(frames: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const frame of frames) {
-      const bytes = frame.subarray()
       // Chunks may be Buffers, which are no plain arrays to codecs and users.
-      this.#take(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      this.#take(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength))
       if (this.#goodbye || this.#finished) break
     }
     if (this.#ending === 'no' && !this.#goodbye)

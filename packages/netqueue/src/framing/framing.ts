@@ -1,14 +1,13 @@
-import * as lengthPrefixed from 'it-length-prefixed'
-import type { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
-import { gather } from './gather.ts'
+import { Decoded } from './decoded.ts'
+import { Encoded } from './encoded.ts'
 
 /** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
   encode: (frames: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
   /** Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
-  decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Uint8ArrayList>
+  decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Uint8Array>
 }
 
 export interface LengthPrefixedOptions {
@@ -26,53 +25,12 @@ export interface FrameLimit {
   bytes: number
 }
 
-const HEADER_BYTES = 4
-
-const lengthEncoder = Object.assign(
-  (length: number): Uint8Array<ArrayBuffer> => {
-    const header = new Uint8Array(HEADER_BYTES)
-    new DataView(header.buffer).setUint32(0, length)
-    return header
-  },
-  { bytes: HEADER_BYTES },
-)
-
-/** Throws a `RangeError` on fewer than four bytes, which the library takes for "wait for more". */
-const lengthDecoder = Object.assign((data: Uint8ArrayList): number => data.getUint32(0), { bytes: HEADER_BYTES })
-
 /** Frames behind a 4-byte big-endian unsigned length that does not count itself. */
 export function lengthPrefix({ minBytes, limit, unread = () => {} }: LengthPrefixedOptions): Framing {
+  const checked = (length: number): void => checkLength(length, minBytes, limit())
   return {
-    async *encode(frames) {
-      for await (const frame of frames)
-        yield lengthPrefixed.encode.single(frame, { lengthEncoder, maxDataLength: 0xffffffff })
-    },
-
-    async *decode(chunks) {
-      let announced = 0
-      let frameEnd = 0
-      const onLength = (length: number): void => {
-        checkLength(length, minBytes, limit())
-        announced = length
-        frameEnd += HEADER_BYTES + length
-      }
-      try {
-        yield* lengthPrefixed.decode(
-          gather(chunks, () => frameEnd, unread),
-          {
-            lengthDecoder,
-            onLength,
-            onData: () => void (announced = 0),
-            maxDataLength: 0xffffffff,
-            maxLengthLength: HEADER_BYTES,
-          },
-        )
-      } catch (cause) {
-        throw isUnexpectedEnd(cause) ? truncated(announced, cause) : cause
-      }
-      // The library takes an end right behind a complete header for a clean one.
-      if (announced > 0) throw truncated(announced)
-    },
+    encode: (frames) => new Encoded(frames),
+    decode: (chunks) => new Decoded(chunks, { checkLength: checked, unread }),
   }
 }
 
@@ -100,11 +58,4 @@ const FOREIGN: Readonly<Record<number, string>> = {
   0x4f505449: 'HTTP',
   0x48545450: 'HTTP',
   0x5353482d: 'SSH',
-}
-
-const isUnexpectedEnd = (error: unknown): boolean => error instanceof Error && error.name === 'UnexpectedEOFError'
-
-function truncated(announced: number, cause?: unknown): NetQueueError {
-  const where = announced > 0 ? `inside a frame of ${announced} bytes` : 'inside the header of a frame'
-  return new NetQueueError('FRAME_TRUNCATED', `The stream ended ${where}`, { cause })
 }

@@ -1,4 +1,6 @@
 const INITIAL_SLOTS = 16
+/** What an unused ring has: a connection has many, and most are never used. */
+const NONE: never[] = []
 /** A ring of up to this many slots is kept when it runs empty; making it anew in each turn would cost more than it holds. */
 const KEPT_SLOTS = 4_096
 
@@ -7,8 +9,8 @@ const KEPT_SLOTS = 4_096
  * grew when it runs empty: a burst does not stay in memory.
  */
 export class Ring<T> {
-  #slots: (T | undefined)[] = new Array<T | undefined>(INITIAL_SLOTS)
-  #mask: number = INITIAL_SLOTS - 1
+  #slots: (T | undefined)[] = NONE
+  #mask = -1
   #head = 0
   #size = 0
 
@@ -53,7 +55,7 @@ export class Ring<T> {
   }
 
   #grow(): void {
-    const slots = new Array<T | undefined>(this.#slots.length * 2)
+    const slots = new Array<T | undefined>(Math.max(INITIAL_SLOTS, this.#slots.length * 2))
     for (let index = 0; index < this.#size; index += 1) slots[index] = this.at(index)
     this.#slots = slots
     this.#mask = slots.length - 1
@@ -61,8 +63,8 @@ export class Ring<T> {
   }
 
   #reset(): void {
-    this.#slots = new Array<T | undefined>(INITIAL_SLOTS)
-    this.#mask = INITIAL_SLOTS - 1
+    this.#slots = NONE
+    this.#mask = -1
     this.#head = 0
   }
 }

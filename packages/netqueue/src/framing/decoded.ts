@@ -1,0 +1,132 @@
+import { NetQueueError } from '../errors/errors.ts'
+import type { Bytes } from '../transport/transport.ts'
+
+export interface DecodedInit {
+  /** Throws for a length that no frame may have here, as soon as it is known. */
+  checkLength: (length: number) => void
+  /** Gets what was read behind the frame at which decoding is left. */
+  unread: (rest: Uint8Array) => void
+}
+
+type Result = IteratorResult<Uint8Array, undefined>
+
+interface Reader {
+  resolve(result: Result): void
+  reject(error: unknown): void
+}
+
+export const HEADER_BYTES = 4
+const DONE: Result = { done: true, value: undefined }
+const NOTHING = new Uint8Array(0)
+
+/**
+ * The frames in a stream of chunks. A frame that came in one chunk is a view of it; one that came in pieces is put together in
+ * memory that grows with what has come, never with what was announced. By hand, not with it-length-prefixed: its decoder is two
+ * async generators deep, which costs an idle connection four kilobytes and each chunk eight turns of the microtask queue.
+ */
+export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
+  readonly #init: DecodedInit
+  readonly #chunks: AsyncIterator<Bytes>
+  #chunk: Uint8Array = NOTHING
+  #at = 0
+  /** The bytes of the header that have come, and what they make so far. */
+  #headerBytes = 0
+  #length = 0
+  /** What there is of a frame that has not come whole. */
+  #frame: Uint8Array = NOTHING
+  #filled = 0
+  #reader: Reader | undefined
+
+  constructor(chunks: AsyncIterable<Bytes>, init: DecodedInit) {
+    this.#init = init
+    this.#chunks = chunks[Symbol.asyncIterator]()
+  }
+
+  next(): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject }
+      this.#serve()
+    })
+  }
+
+  async return(): Promise<Result> {
+    if (this.#at < this.#chunk.byteLength) this.#init.unread(this.#chunk.slice(this.#at))
+    this.#chunk = NOTHING
+    await this.#chunks.return?.()
+    return DONE
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #serve(): void {
+    try {
+      const frame = this.#cut()
+      if (frame !== undefined) return this.#reader?.resolve({ done: false, value: frame })
+      this.#chunk = NOTHING // which nobody needs while we wait
+      this.#at = 0
+      this.#chunks.next().then(this.#onChunk, this.#onError)
+    } catch (error) {
+      this.#reader?.reject(error)
+    }
+  }
+
+  readonly #onChunk = ({ done, value }: IteratorResult<Bytes>): void => {
+    if (done === true) return this.#end()
+    this.#chunk = value.subarray()
+    this.#at = 0
+    this.#serve()
+  }
+
+  readonly #onError = (error: unknown): void => this.#reader?.reject(error)
+
+  #end(): void {
+    if (this.#headerBytes === 0) return this.#reader?.resolve(DONE)
+    const isInFrame = this.#headerBytes === HEADER_BYTES
+    const where = isInFrame ? `inside a frame of ${this.#length} bytes` : 'inside the header of a frame'
+    this.#reader?.reject(new NetQueueError('FRAME_TRUNCATED', `The stream ended ${where}`))
+  }
+
+  /** The next frame, if it is here whole. */
+  #cut(): Uint8Array | undefined {
+    if (this.#headerBytes < HEADER_BYTES && !this.#readHeader()) return undefined
+    const missing = this.#length - this.#filled
+    const here = Math.min(missing, this.#chunk.byteLength - this.#at)
+    const piece = this.#chunk.subarray(this.#at, this.#at + here)
+    this.#at += here
+    if (this.#filled === 0 && here === missing) return this.#whole(piece)
+    this.#collect(piece)
+    return here === missing ? this.#whole(this.#frame) : undefined
+  }
+
+  #readHeader(): boolean {
+    while (this.#headerBytes < HEADER_BYTES && this.#at < this.#chunk.byteLength) {
+      this.#length = this.#length * 0x100 + (this.#chunk[this.#at] as number)
+      this.#at += 1
+      this.#headerBytes += 1
+    }
+    if (this.#headerBytes < HEADER_BYTES) return false
+    this.#init.checkLength(this.#length)
+    return true
+  }
+
+  #collect(piece: Uint8Array): void {
+    const filled = this.#filled + piece.byteLength
+    if (filled > this.#frame.byteLength) {
+      const grown = new Uint8Array(Math.min(this.#length, filled * 2))
+      grown.set(this.#frame.subarray(0, this.#filled))
+      this.#frame = grown
+    }
+    this.#frame.set(piece, this.#filled)
+    this.#filled = filled
+  }
+
+  #whole(frame: Uint8Array): Uint8Array {
+    this.#headerBytes = 0
+    this.#length = 0
+    this.#frame = NOTHING
+    this.#filled = 0
+    return frame
+  }
+}
