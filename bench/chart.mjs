@@ -9,7 +9,9 @@ import { rate } from './workloads/common/cells.mjs'
 const WIDTH = 760
 const BAR_HEIGHT = 24
 /** For the title above the bars, and the axis below. */
-const FRAME = { top: 44, bottom: 36, left: 130, right: 84 }
+const FRAME = { top: 44, bottom: 36, right: 84 }
+/** For the names at the left: of a letter, about, and beside them. */
+const [LETTER_WIDTH, BESIDE_NAMES] = [6.6, 20]
 /** Beyond such a ratio of the longest bar to the shortest, the short ones could not be told apart. */
 const MAX_LINEAR = 30
 // Not quoted: echarts does not escape quotes in SVG.
@@ -31,6 +33,7 @@ export async function chart({ title, best, bars }) {
   const values = sorted.map(({ value }) => value)
   const [least, most] = [Math.min(...values), Math.max(...values)]
   const isLogarithmic = most / least > MAX_LINEAR
+  const left = Math.ceil(Math.max(...sorted.map(({ name }) => name.length)) * LETTER_WIDTH) + BESIDE_NAMES
   const height = FRAME.top + FRAME.bottom + BAR_HEIGHT * sorted.length
   const drawing = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
   drawing.setOption({
@@ -41,11 +44,11 @@ export async function chart({ title, best, bars }) {
       text: [title, best === 'least' ? 'less is better' : '', isLogarithmic ? 'logarithmic' : '']
         .filter(Boolean)
         .join(', '),
-      left: FRAME.left,
+      left,
       top: 10,
       textStyle: { fontSize: 14, fontFamily: FONT, color: '#24292f' },
     },
-    grid: { ...FRAME },
+    grid: { ...FRAME, left },
     xAxis: {
       type: isLogarithmic ? 'log' : 'value',
       min: isLogarithmic ? 10 ** Math.floor(Math.log10(least) - 0.3) : 0,
