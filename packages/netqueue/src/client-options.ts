@@ -25,7 +25,7 @@ export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
   status?: unknown
   /**
    * Items to have at hand, with the one that is worked on: more hide the way to the server, and keep work from clients that are free.
-   * With 1, each is asked for. @default 'auto': what is done in two round trips, at least in 1 ms
+   * With 1, each is asked for. @default 'auto': what is done in two round trips, at least in 2 ms
    */
   prefetch?: number | 'auto'
   /** Milliseconds until `connect` gives up, introductions included (`CONNECT_FAILED`). @default 10_000 */

@@ -43,6 +43,8 @@ export interface IntakeInit {
   warn: (error: NetQueueError) => void
 }
 
+/** So many do not wait for the end of the turn: whoever waits for them can go on while this side still works. */
+const FLUSHED_RESULTS = 64
 /** Results that wait to be written, before the peer gets no credit for more items: a slow way to it must not fill our memory. */
 const MAX_UNSENT_BYTES = 262_144
 
@@ -192,6 +194,7 @@ export class Intake implements DeliverySource {
     const payload = this.#encodeResult(delivery, value)
     if (payload === 'failed' || !this.#finish(delivery)) return false
     this.#settles.answer({ kind: 'result', seq: delivery.seq, value: payload })
+    if (this.#settles.answers >= FLUSHED_RESULTS) this.#init.flush()
     return true
   }
 

@@ -27,6 +27,7 @@ export class Outbox {
   #wire: Wire | undefined
   #queuedCount = 0
   #queuedBytes = 0
+  #queuedRequests = 0
   #unsettledBytes = 0
   /** The last number that was sent or skipped, and the bytes up to it. */
   #seq = 0
@@ -99,7 +100,8 @@ export class Outbox {
     this.#queued.push(entry)
     this.#queuedCount += 1
     this.#queuedBytes += entry.payload.byteLength
-    if (this.#queuedCount >= FLUSHED_ITEMS || this.#queuedBytes >= FLUSHED_BYTES) this.#init.flush()
+    if (entry.result !== undefined) this.#queuedRequests += 1
+    if (this.#isFlushDue) this.#init.flush()
     this.#init.wake()
   }
 
@@ -196,7 +198,16 @@ export class Outbox {
       if (entry.state === 'queued' && !this.#send(entry, writer)) return false
       this.#queued.shift()
     }
+    this.#queuedRequests = 0
     return !this.#isReclaimed || this.#release(writer)
+  }
+
+  get #isFlushDue(): boolean {
+    return (
+      this.#queuedCount >= FLUSHED_ITEMS ||
+      this.#queuedBytes >= FLUSHED_BYTES ||
+      this.#queuedRequests >= FLUSHED_REQUESTS
+    )
   }
 
   #send(entry: Entry, writer: Writer): boolean {
@@ -241,5 +252,7 @@ export class Outbox {
 /** So much does not wait for the end of the turn: the peer can begin while this side still puts. */
 const FLUSHED_ITEMS = 512
 const FLUSHED_BYTES = 49_152
+/** Submitted items cost both sides far more than a write does, and what comes of them is waited for. */
+const FLUSHED_REQUESTS = 64
 /** Cancels written in one frame: control messages have little room, and the rest follows in the next. */
 const MAX_CANCELS = 8

@@ -20,8 +20,8 @@ export interface ProcessOptions {
 }
 
 /**
- * Handlers at work. p-queue schedules slots rather than items: each slot takes items until none waits, so that scheduling is paid
- * for once in a burst.
+ * Handlers at work. p-queue schedules slots rather than items: each slot takes items as long as there are some, then waits to be
+ * called, so that scheduling is paid for once.
  */
 export class Process<T, Result, From extends Sender> implements Standing {
   /** Settles when no more items will come and all handlers are done. */
@@ -31,6 +31,8 @@ export class Process<T, Result, From extends Sender> implements Standing {
   readonly #concurrency: number
   readonly #signal: AbortSignal | undefined
   readonly #slots: PQueue
+  /** Slots that wait to be called. */
+  readonly #free: (() => void)[] = []
   #callOff: (() => void) | undefined
   #running = 0
   #resolve!: () => void
@@ -58,7 +60,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
   }
 
   offer(): void {
-    for (let count = Math.min(this.demand, this.#inbox.size); count > 0; count -= 1) this.#start()
+    for (let count = Math.min(this.demand, this.#inbox.size); count > 0; count -= 1) this.#begin()
     this.#finish()
   }
 
@@ -66,21 +68,25 @@ export class Process<T, Result, From extends Sender> implements Standing {
     return this.#signal?.aborted === true
   }
 
-  #start(): void {
+  /** Calls a slot that is free; the first items make the slots. */
+  #begin(): void {
     this.#running += 1
-    void this.#slots
-      .add(() => this.#slot())
-      .then(() => {
-        this.#running -= 1
-        this.#inbox.demandGrew()
-        this.offer()
-      })
+    const call = this.#free.pop()
+    if (call === undefined) void this.#slots.add(() => this.#slot())
+    else call()
   }
 
   async #slot(): Promise<void> {
-    for (let delivery = this.#take(); delivery !== undefined; delivery = this.#take()) {
-      const work = this.#work(delivery)
-      if (work !== undefined) await work
+    for (;;) {
+      for (let delivery = this.#take(); delivery !== undefined; delivery = this.#take()) {
+        const work = this.#work(delivery)
+        if (work !== undefined) await work
+      }
+      const called = new Promise<void>((resolve) => this.#free.push(resolve))
+      this.#running -= 1
+      this.#inbox.demandGrew()
+      this.offer()
+      await called
     }
   }
 

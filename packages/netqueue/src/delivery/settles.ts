@@ -17,7 +17,7 @@ interface Range {
 }
 
 /** What waits to be written, and the last put of this side that it must not overtake. */
-type Due = (Range | Answer) & { ordinal: number }
+type Due = (Range & { ordinal: number }) | { kind: 'answer'; answer: Answer; ordinal: number }
 
 /** A range does not grow over more puts than this, or a side that puts without pause would never get to settle. */
 const MAX_ORDINALS_IN_RANGE = 64
@@ -27,6 +27,7 @@ export class Settles {
   readonly #due: Ring<Due> = new Ring()
   readonly #lastOrdinal: () => number
   #last: (Range & { ordinal: number }) | undefined
+  #answers = 0
   #bytes = 0
   #begun: { outcome: Outcome; ranges: number[] } | undefined
 
@@ -54,7 +55,13 @@ export class Settles {
   answer(answer: Answer): void {
     this.#last = undefined
     this.#bytes += bytesOf(answer)
-    this.#due.push({ ...answer, ordinal: this.#lastOrdinal() })
+    this.#answers += 1
+    this.#due.push({ kind: 'answer', answer, ordinal: this.#lastOrdinal() })
+  }
+
+  /** Answers that are not written. */
+  get answers(): number {
+    return this.#answers
   }
 
   /** Bytes of the results that are not written. */
@@ -73,7 +80,7 @@ export class Settles {
       yield* numbers(outcome, ranges[index] as number, ranges[index + 1] as number)
     for (const due of this.#due) {
       if (due.kind === 'settle') yield* numbers(due.outcome, due.first, due.length)
-      if (due.kind === 'failed') yield { seq: due.seq, wasStarted: true }
+      else if (due.answer.kind === 'failed') yield { seq: due.answer.seq, wasStarted: true }
     }
   }
 
@@ -84,13 +91,14 @@ export class Settles {
       const due = this.#due.at(0)
       if (due === undefined || due.ordinal >= oldestOrdinal) return true
       if (due.kind === 'settle') this.#gather(due, oldestOrdinal)
-      else if (!write(writer, due)) return false
-      else this.#written(due)
+      else if (!write(writer, due.answer)) return false
+      else this.#written(due.answer)
     }
   }
 
   #written(answer: Answer): void {
     this.#bytes -= bytesOf(answer)
+    this.#answers -= 1
     this.#due.shift()
   }
 

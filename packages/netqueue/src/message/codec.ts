@@ -1,4 +1,4 @@
-import { decode, encode } from '@msgpack/msgpack'
+import { decode, Encoder } from '@msgpack/msgpack'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { NetQueueError } from '../errors/errors.ts'
 import { checkClaims } from './msgpack-claims.ts'
@@ -24,12 +24,21 @@ export interface Codec<T> {
 export type Shape<T> = Codec<T> | StandardSchemaV1<unknown, T>
 
 const MAX_DEPTH = 64
+/** Longest item after which the encoder's buffer, which is as long, is kept. */
+const MAX_KEPT_BYTES = 65_536
 
 /** Most values of JavaScript, compactly: plain objects, arrays, strings, numbers, bytes, dates, `null`. `undefined` travels as `null`. The default. */
 export function msgpack<T = unknown>(): Codec<T> {
+  const make = (): Encoder => new Encoder({ maxDepth: MAX_DEPTH, ignoreUndefined: true })
+  // Kept, as making one for each item costs three times as much as encoding it; not with the buffer of a long item.
+  let encoder = make()
   return {
     name: 'msgpack',
-    encode: (value) => encode(value, { maxDepth: MAX_DEPTH, ignoreUndefined: true }),
+    encode: (value) => {
+      const encoded = encoder.encode(value)
+      if (encoded.byteLength > MAX_KEPT_BYTES) encoder = make()
+      return encoded
+    },
     decode: (bytes) => {
       checkClaims(bytes, MAX_DEPTH)
       return decode(bytes, { maxArrayLength: bytes.byteLength }) as T

@@ -13,6 +13,8 @@ export interface Payloads {
 
 /** Memory that items share after they were copied out of what they came in: whoever keeps one keeps no more than this. */
 export const SHARED_BYTES = 8_192
+/** Longer pieces are worth memory of their own. */
+export const MAX_SHARED_BYTES: number = SHARED_BYTES / 4
 /** An item that makes so much of the memory that it came in is not copied. */
 const MAX_PINNED_FACTOR = 4
 
@@ -20,6 +22,25 @@ const MAX_PINNED_FACTOR = 4
 export function unpinned(piece: Uint8Array): Uint8Array {
   const { byteLength } = piece.buffer
   return byteLength > SHARED_BYTES && byteLength > piece.byteLength * MAX_PINNED_FACTOR ? piece.slice() : piece
+}
+
+/** Copies pieces out of what they came in, short ones into memory that they share. */
+export class Shelf {
+  #shared = new Uint8Array(0)
+  #at = 0
+
+  copy(piece: Uint8Array): Uint8Array {
+    const { byteLength } = piece
+    if (byteLength > MAX_SHARED_BYTES) return unpinned(piece)
+    if (byteLength > this.#shared.byteLength - this.#at) {
+      this.#shared = new Uint8Array(SHARED_BYTES)
+      this.#at = 0
+    }
+    const copy = this.#shared.subarray(this.#at, this.#at + byteLength)
+    copy.set(piece)
+    this.#at += byteLength
+    return copy
+  }
 }
 
 /** Payloads that stand apart from each other. */

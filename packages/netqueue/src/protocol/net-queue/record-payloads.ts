@@ -1,10 +1,8 @@
-import { SHARED_BYTES, unpinned } from '../payloads.ts'
+import { MAX_SHARED_BYTES, SHARED_BYTES, unpinned } from '../payloads.ts'
 import type { Payloads } from '../payloads.ts'
 import { ByteReader } from './bytes.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
-/** Longer ones are worth a copy of their own. */
-const MAX_SHARED_ITEM_BYTES = SHARED_BYTES / 4
 
 /**
  * The items of an ITEMS record, each behind its length. They wait as they came and are cut out when asked for: what waits costs
@@ -34,7 +32,7 @@ export class RecordPayloads implements Payloads {
     const length = this.#length()
     const end = this.#at + length
     this.#at = end
-    if (length > MAX_SHARED_ITEM_BYTES) return unpinned(this.#data.subarray(end - length, end))
+    if (length > MAX_SHARED_BYTES) return unpinned(this.#data.subarray(end - length, end))
     if (end > this.#sharedFrom + this.#shared.byteLength) this.#share(end - length)
     return this.#shared.subarray(end - length - this.#sharedFrom, end - this.#sharedFrom)
   }
