@@ -40,6 +40,10 @@ export class ProcessEnv implements Env {
     this.#schedule.afterTurn(this.#process, callback)
   }
 
+  afterPoll(callback: () => void): void {
+    this.setTimer(callback, 0)
+  }
+
   random(): number {
     return this.#random.next()
   }

@@ -248,7 +248,8 @@ export class ServerLife {
     const { server, serverLedger, swarm } = this.#world
     while (!this.#world.isCalm) {
       await this.#world.sleep(this.#process, this.#random.between(10, 300))
-      if (server.state !== 'listening') return
+      // A pause may have lasted until all was over; what is requeued then has nobody to go to.
+      if (this.#world.isCalm || server.state !== 'listening') return
       if (swarm.has.requeueing) this.#requeue()
       const before = [...serverLedger.items.values()].filter(
         ({ call, order }) => call === 'resolved' && order !== undefined,

@@ -4,7 +4,8 @@ import type { WaitOptions } from '../queue/pending.ts'
 import type { Entry } from './entry.ts'
 import type { Link } from './link.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
-import { ASSIGNED, checkWaiting, nobodyFree } from './waiting.ts'
+import { Turns } from './turns.ts'
+import { checkWaiting, nobodyFree } from './waiting.ts'
 
 export interface LineInit {
   env: Env
@@ -16,12 +17,14 @@ export interface LineInit {
 /** The items that wait for the credit of one peer, in line: those that came back go first. */
 export class Line {
   readonly #init: LineInit
+  readonly #turns: Turns
   readonly #again: LinkedList<Entry> = new LinkedList()
   readonly #first: LinkedList<Entry> = new LinkedList()
   #size = 0
 
   constructor(init: LineInit) {
     this.#init = init
+    this.#turns = new Turns(init.env)
   }
 
   get size(): number {
@@ -35,7 +38,7 @@ export class Line {
 
   /** Resolves when there is credit for the item. Throws `QUEUE_FULL` where too many wait already. */
   put(entry: Entry, wait?: WaitOptions): Promise<void> {
-    if (this.tryPut(entry)) return ASSIGNED
+    if (this.tryPut(entry)) return this.#turns.next()
     checkWaiting(this.#size, this.#init.maxWaiting)
     this.#enter(entry)
     const assigned = new Pending<void>({

@@ -1,8 +1,5 @@
 import { NetQueueError } from '../errors/errors.ts'
 
-/** What a call resolves with that did not have to wait. */
-export const ASSIGNED: Promise<void> = Promise.resolve()
-
 /** Throws `QUEUE_FULL` when so many calls wait that one more may not: what waits is memory, and callers need not wait for their calls. */
 export function checkWaiting(size: number, maxWaiting: number): void {
   if (size < maxWaiting) return

@@ -2,7 +2,8 @@ import type { Entry, EntryTarget } from '../delivery/entry.ts'
 import type { Settlement } from '../delivery/link.ts'
 import { Redelivery } from '../delivery/redelivery.ts'
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
-import { ASSIGNED, checkWaiting, nobodyFree } from '../delivery/waiting.ts'
+import { Turns } from '../delivery/turns.ts'
+import { checkWaiting, nobodyFree } from '../delivery/waiting.ts'
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Pending } from '../queue/pending.ts'
@@ -34,6 +35,7 @@ export class Backlog<T, C extends EntryTarget> {
   readonly dispatcher: Dispatcher<T, C>
   readonly #init: BacklogInit<T, C>
   readonly #redelivery: Redelivery<T>
+  readonly #turns: Turns
   readonly #idle: Set<() => void> = new Set()
   readonly #undone: T[] = []
   #open = 0
@@ -41,6 +43,7 @@ export class Backlog<T, C extends EntryTarget> {
 
   constructor(init: BacklogInit<T, C>) {
     this.#init = init
+    this.#turns = new Turns(init.env)
     this.#redelivery = new Redelivery<T>({
       env: init.env,
       warn: init.warn,
@@ -79,7 +82,7 @@ export class Backlog<T, C extends EntryTarget> {
   put(entry: Entry, wait?: WaitOptions): Promise<void> {
     this.#checkRoom()
     this.#enter(entry)
-    if (entry.state !== 'waiting') return ASSIGNED
+    if (entry.state !== 'waiting') return this.#turns.next()
     const assigned = new Pending<void>({
       ...wait,
       env: this.#init.env,

@@ -31,12 +31,12 @@ class Node<C> implements Linked {
 }
 
 /**
- * The clients with credit, by how many items they have in flight, so that the least busy one is found in one step however many
+ * The clients with credit, by about how many items they have in flight, so that the least busy one is found in one step however many
  * there are. Among equals the one that was longest in its place comes first.
  */
 export class FreeClients<C> {
   readonly #nodes: Map<Candidate<C>, Node<C>> = new Map()
-  /** A list for each number of items in flight. */
+  /** A list for each number of items in flight, as {@link levelOf} rounds it. */
   readonly #levels: LinkedList<Node<C>>[] = []
   #lowest = 0
 
@@ -65,16 +65,17 @@ export class FreeClients<C> {
       if (isFree) this.#add(candidate)
       return
     }
-    if (isFree && node.level === candidate.inFlight) return
+    const level = levelOf(candidate)
+    if (isFree && node.level === level) return
     unlink(node)
-    if (isFree) return this.#link(node, candidate.inFlight)
+    if (isFree) return this.#link(node, level)
     this.#nodes.delete(candidate)
   }
 
   #add(candidate: Candidate<C>): void {
     const node = new Node(candidate)
     this.#nodes.set(candidate, node)
-    this.#link(node, candidate.inFlight)
+    this.#link(node, levelOf(candidate))
   }
 
   #link(node: Node<C>, level: number): void {
@@ -87,4 +88,16 @@ export class FreeClients<C> {
   #skipEmptyLevels(): void {
     while (this.#lowest < this.#levels.length - 1 && this.#levels[this.#lowest]?.first === undefined) this.#lowest += 1
   }
+}
+
+/** A client whose window is deeper than this gets several items in a row, up to so many parts of its window. */
+const EXACT_WINDOW = 64
+
+/**
+ * The items that a client has in flight, rounded down to 1/64 of its window. Where thousands of quick items are under way, one more or less says
+ * nothing of who is free, and a frame for each client and item would cost far more than the items.
+ */
+function levelOf({ inFlight, credit }: Candidate<unknown>): number {
+  const grain = Math.floor((inFlight + credit) / EXACT_WINDOW)
+  return grain <= 1 ? inFlight : inFlight - (inFlight % grain)
 }

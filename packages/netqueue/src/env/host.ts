@@ -30,12 +30,19 @@ class HostTimer implements Timer {
 const nextTick: ((callback: () => void) => void) | undefined = globalThis.process?.nextTick
 const afterMicrotasks = nextTick === undefined ? (callback: () => void) => void setTimeout(callback, 0) : nextTick
 
+// Hosts without it (browsers) have timers, which wait a little longer.
+const afterPoll: (callback: () => void) => void =
+  typeof setImmediate === 'function'
+    ? (callback) => void setImmediate(callback)
+    : (callback) => void setTimeout(callback, 0)
+
 /** The machine that this process runs on. */
 export const host: Env = {
   now: () => performance.now(),
   setTimer: (callback: () => void, ms: number, { background = false }: TimerOptions = {}) =>
     new HostTimer(callback, ms, background),
   afterTurn: (callback: () => void) => queueMicrotask(() => afterMicrotasks(callback)),
+  afterPoll,
   random: Math.random,
   randomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
 }

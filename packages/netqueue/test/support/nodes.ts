@@ -8,6 +8,10 @@ import { VirtualEnv } from './virtual-env.ts'
 
 /** Time stands still until `advance`; what a turn of the event loop does not wait for goes on as ever. */
 export class Clock extends VirtualEnv {
+  override afterPoll(callback: () => void): void {
+    host.afterPoll(callback)
+  }
+
   override afterTurn(callback: () => void): void {
     host.afterTurn(callback)
   }

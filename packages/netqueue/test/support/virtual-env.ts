@@ -36,6 +36,10 @@ export class VirtualEnv implements Env {
     this.setTimer(callback, 0)
   }
 
+  afterPoll(callback: () => void): void {
+    this.setTimer(callback, 0)
+  }
+
   random(): number {
     return 0.5
   }
