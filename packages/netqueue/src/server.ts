@@ -6,6 +6,7 @@ import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
 import { Backlog, clientGone, serverClosed } from './dispatch/backlog.ts'
+import type { SubmitInit } from './dispatch/backlog.ts'
 import { leastBusy } from './dispatch/policies.ts'
 import { Drain } from './drain.ts'
 import { host } from './env/host.ts'
@@ -242,9 +243,8 @@ export class Server<Item = unknown, Result = unknown>
    * `QUEUE_FULL` and the signal's reason; after that the handler's signal fires, the item is not delivered again, and the errors
    * `TIMEOUT` and `ABORTED` say `delivered: 'maybe'`.
    */
-  async submit(item: Item, options: SubmitOptions = {}): Promise<Result> {
-    const { result } = await this.#submit(item, options)
-    return result
+  submit(item: Item, options: SubmitOptions = {}): Promise<Result> {
+    return this.#submit(item, options, { decode: (payload) => this.#result(payload) })
   }
 
   /**
@@ -254,7 +254,15 @@ export class Server<Item = unknown, Result = unknown>
   map(source: Source<Item>, options: MapOptions & { settled: true }): AsyncIterableIterator<MapOutcome<Item, Result>>
   map(source: Source<Item>, options?: MapOptions): AsyncIterableIterator<Result>
   map(source: Source<Item>, options: MapOptions = {}): AsyncIterableIterator<Result | MapOutcome<Item, Result>> {
-    return mapThrough(source, (item, { assigned, signal }) => this.#submit(item, { signal }, assigned), options)
+    const decode = (payload: Uint8Array | undefined): { result: Result; bytes: number } => ({
+      result: this.#result(payload),
+      bytes: payload?.byteLength ?? 0,
+    })
+    return mapThrough(
+      source,
+      (item, { assigned, signal }) => this.#submit(item, { signal }, { assigned, decode }),
+      options,
+    )
   }
 
   /** Resolves when every item that was put is settled, withdrawn, a dead letter, or given up by {@link close}. */
@@ -323,22 +331,20 @@ export class Server<Item = unknown, Result = unknown>
     await this.#backlog.put(entry, wait)
   }
 
-  async #submit(
-    item: Item,
-    { to, ...wait }: SubmitOptions,
-    assigned?: () => void,
-  ): Promise<{ result: Result; bytes: number }> {
-    checkWait(wait)
-    const entry = new Entry(item, this.#encode(item))
-    if (to !== undefined) this.#address(entry, to, { wantsResult: true })
-    return this.#backlog.submit(entry, {
-      ...wait,
-      assigned,
-      decode: (payload) => ({
-        result: (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result,
-        bytes: payload?.byteLength ?? 0,
-      }),
-    })
+  #submit<R>(item: Item, { to, ...wait }: SubmitOptions, answer: Omit<SubmitInit<R>, keyof WaitOptions>): Promise<R> {
+    // Not `async`: see put().
+    try {
+      checkWait(wait)
+      const entry = new Entry(item, this.#encode(item))
+      if (to !== undefined) this.#address(entry, to, { wantsResult: true })
+      return this.#backlog.submit(entry, { ...wait, ...answer })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #result(payload: Uint8Array | undefined): Result {
+    return (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result
   }
 
   /** Throws for a client that is gone and for one that cannot have the item. */

@@ -24,7 +24,7 @@ export interface BacklogInit<T, C> {
 
 export interface SubmitInit<R> extends WaitOptions {
   /** A client has the item. */
-  assigned: (() => void) | undefined
+  assigned?: (() => void) | undefined
   /** Makes the result from its bytes; `undefined` stands for the result `undefined`. */
   decode: (payload: Uint8Array | undefined) => R
 }
@@ -102,8 +102,8 @@ export class Backlog<T, C extends EntryTarget> {
     return false
   }
 
-  /** Resolves with the result. */
-  async submit<R>(entry: Entry, { assigned, decode, ...wait }: SubmitInit<R>): Promise<R> {
+  /** Resolves with the result. Throws `QUEUE_FULL` where too many wait already. */
+  submit<R>(entry: Entry, { assigned, decode, ...wait }: SubmitInit<R>): Promise<R> {
     this.#checkRoom()
     const answer = new Pending<R>({
       ...wait,

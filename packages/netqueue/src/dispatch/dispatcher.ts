@@ -39,6 +39,10 @@ export class Dispatcher<T, C> {
   #isBusy = false
   /** What the policy is thinking about. */
   #asked: Entry | undefined
+  /** What the policy is asked about now; one function for all, as each item passes here. */
+  #offered: Entry | undefined
+  readonly #accepts = (candidate: Candidate<C>): boolean =>
+    this.#offered !== undefined && candidate.carries(this.#offered)
   /** Counts who comes and goes. */
   #membership = 0
   #members: Members<C> | undefined
@@ -228,10 +232,10 @@ export class Dispatcher<T, C> {
     const { policy } = this.#init
     const item = entry.item as T
     const { clients, candidates } = this.#everyone
-    const accepts = (candidate: Candidate<C>): boolean => candidate.carries(entry)
+    this.#offered = entry
     try {
-      if (typeof policy === 'object') return policy.choose(this.#free, { item, clients, candidates }, accepts)
-      const able = candidates.filter((candidate) => this.#free.has(candidate) && accepts(candidate))
+      if (typeof policy === 'object') return policy.choose(this.#free, { item, clients, candidates }, this.#accepts)
+      const able = candidates.filter((candidate) => this.#free.has(candidate) && this.#accepts(candidate))
       const choice = able.length === 0 ? undefined : policy(clientsOf(able), { item, clients })
       return isThenable(choice) ? Promise.resolve(choice) : choice // asked here: a getter may throw
     } catch (cause) {

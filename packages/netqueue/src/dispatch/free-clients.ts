@@ -52,8 +52,11 @@ export class FreeClients<C> {
   leastBusy(accepts: (candidate: Candidate<C>) => boolean): Candidate<C> | undefined {
     this.#skipEmptyLevels()
     for (let level = this.#lowest; level < this.#levels.length; level += 1) {
-      const node = this.#levels[level]?.find(({ candidate }) => accepts(candidate))
-      if (node !== undefined) return node.candidate
+      const first = this.#levels[level]?.first
+      if (first === undefined) continue
+      if (accepts(first.candidate)) return first.candidate
+      const other = this.#levels[level]?.find(({ candidate }) => accepts(candidate))
+      if (other !== undefined) return other.candidate
     }
     return undefined
   }
