@@ -331,9 +331,10 @@ export class Server<Item = unknown, Result = unknown>
     await this.#backlog.put(entry, wait)
   }
 
-  #submit<R>(item: Item, { to, ...wait }: SubmitOptions, answer: Omit<SubmitInit<R>, keyof WaitOptions>): Promise<R> {
+  #submit<R>(item: Item, options: SubmitOptions, answer: Omit<SubmitInit<R>, keyof WaitOptions>): Promise<R> {
     // Not `async`: see put().
     try {
+      const { to, ...wait } = options
       checkWait(wait)
       const entry = new Entry(item, this.#encode(item))
       if (to !== undefined) this.#address(entry, to, { wantsResult: true })

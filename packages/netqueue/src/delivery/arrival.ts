@@ -15,7 +15,7 @@ export abstract class Arrival implements Linked {
 
   /** Items that wait. */
   abstract readonly size: number
-  /** Their bytes. */
+  /** The bytes that they keep. */
   abstract readonly bytes: number
 
   /** Takes out the next one; there must be one. */
@@ -82,14 +82,12 @@ export class Fresh extends Arrival {
     return seq >= this.#next && seq < this.first + this.#message.payloads.count && this.#cancelled?.has(seq) !== true
   }
 
-  /** Takes out one that is here; returns its bytes. */
-  cancel(seq: number): number {
-    const bytes = this.#message.payloads.bytesOf(seq - this.first)
+  /** Gives up one that is here. Its bytes stay counted as long as they are kept, which is until those before it are gone. */
+  cancel(seq: number): void {
     this.#cancelled ??= new Set()
     this.#cancelled.add(seq)
     this.#size -= 1
-    this.#bytes -= bytes
-    return bytes
+    if (this.#size === 0) this.#finish()
   }
 
   shift(): Delivery<unknown> {
@@ -97,13 +95,14 @@ export class Fresh extends Arrival {
       const payload = this.#message.payloads.next()
       const seq = this.#next
       this.#next += 1
+      this.#bytes -= payload.byteLength
       if (this.#cancelled?.has(seq) !== true) return this.#delivery(seq, payload)
+      this.source.skipped(payload.byteLength)
     }
   }
 
   #delivery(seq: number, payload: Uint8Array): Delivery<unknown> {
     this.#size -= 1
-    this.#bytes -= payload.byteLength
     const { attempt, wantsResult } = this.#message
     const delivery = new Delivery<unknown>(this.source, {
       seq,
@@ -113,7 +112,14 @@ export class Fresh extends Arrival {
       payload,
     })
     this.source.begun(delivery)
-    if (this.#size === 0) this.source.emptied(this.first)
+    if (this.#size === 0) this.#finish()
     return delivery
+  }
+
+  /** All that is left was cancelled. */
+  #finish(): void {
+    this.source.skipped(this.#bytes)
+    this.#bytes = 0
+    this.source.emptied(this.first)
   }
 }

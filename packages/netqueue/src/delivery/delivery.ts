@@ -18,6 +18,8 @@ export interface DeliverySource {
   decode(payload: Uint8Array): unknown
   /** One of its items, which had not been handed out before, is. */
   begun(delivery: Delivery<unknown>): void
+  /** Bytes of cancelled items are not kept any more. */
+  skipped(bytes: number): void
   /** All items are gone that came with the one of this number. */
   emptied(first: number): void
   /** One of its items that was here again does not wait any more. */
@@ -47,7 +49,7 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
   /** @internal */ readonly seq: number
   /** @internal */ readonly source: DeliverySource
   /** @internal The size of the item as it came. */ readonly bytes: number
-  /** Until the item is decoded: it is a view that keeps a whole frame. */
+  /** Until the item is decoded. */
   #payload: Uint8Array | undefined
   #item: T | undefined
   #controller: AbortController | undefined

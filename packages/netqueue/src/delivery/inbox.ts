@@ -15,10 +15,11 @@ import { UnreadWatch } from './unread-watch.ts'
 
 export interface InboxInit {
   env: Env
-  /** Items that each peer may have here, beyond those that a reader waits for, with the one that is worked on; `pace` finds out. */
+  /** Items that each peer may have here, beyond those that a reader waits for, with the one that is worked on; `auto` finds out how many. */
   prefetch: number | 'auto'
   /** For `auto`: milliseconds to the peer and back, and the most items that it may have here. */
   rtt?: () => number | undefined
+  measureRtt?: () => void
   maxPrefetch?: number
   /** Bytes that may wait here before nobody gets credit any more. */
   maxBytes: number
@@ -26,6 +27,9 @@ export interface InboxInit {
   countReaders: boolean
   warn: (error: NetQueueError) => void
 }
+
+/** Messages whose items wait: items without a byte cost some 500 of ours where each comes alone. */
+const MAX_ARRIVALS = 500_000
 
 /** What was received and is not handed out yet, from one peer or from many, and those who wait for it. */
 export class Inbox {
@@ -41,10 +45,11 @@ export class Inbox {
   readonly #retries: Map<Delivery<unknown>, Timer> = new Map()
   #size = 0
   #bytes = 0
+  #arrivals = 0
   #end: { error: Error } | undefined
 
   constructor(init: InboxInit) {
-    const { env, warn, prefetch, rtt = () => undefined, maxPrefetch = 1 } = init
+    const { env, warn, prefetch, rtt = () => undefined, measureRtt = () => {}, maxPrefetch = 1 } = init
     this.#init = init
     if (prefetch === 'auto') {
       this.#pace = new Pace({
@@ -53,7 +58,9 @@ export class Inbox {
         max: maxPrefetch,
         isBusy: () => this.#isBusy,
         waiting: () => this.#size,
-        overdue: () => this.#overdue(),
+        measureRtt,
+        overdue: () => this.handBack(),
+        fell: () => this.#askBack(),
       })
     }
     this.#watch = new UnreadWatch({
@@ -78,7 +85,7 @@ export class Inbox {
 
   /** Whether so much waits that no peer gets room. */
   get isFull(): boolean {
-    return this.#bytes >= this.#init.maxBytes
+    return this.#bytes >= this.#init.maxBytes || this.#arrivals >= MAX_ARRIVALS
   }
 
   /** Why no more items will come, once that is so. */
@@ -98,7 +105,7 @@ export class Inbox {
   offer(arrival: Arrival): void {
     this.#waiting.push(arrival)
     this.#came(arrival)
-    if ((!this.#demand.isAny || this.#end !== undefined) && !arrival.source.isKept) return this.giveBack(arrival)
+    if ((!this.#demand.isAny || this.#end !== undefined) && !arrival.source.isKept) return this.#giveBack(arrival)
     this.#arrived()
   }
 
@@ -232,26 +239,26 @@ export class Inbox {
     return true
   }
 
-  /** Takes one item out of those that came with it; returns its bytes. */
-  cancel(arrival: Fresh, seq: number): number {
-    const bytes = arrival.cancel(seq)
+  /** Takes one item out of those that came with it. */
+  cancel(arrival: Fresh, seq: number): void {
+    const { bytes } = arrival
+    arrival.cancel(seq)
     this.#left(arrival, bytes)
-    return bytes
   }
 
   /** Takes out all that came together. */
   drop(arrival: Arrival): void {
     if (!isLinked(arrival)) return
     unlink(arrival)
-    this.#gone(arrival.size, arrival.bytes)
+    this.#gone({ items: arrival.size, bytes: arrival.bytes, arrivals: 1 })
   }
 
   /** Gives back what waits, to all who can take it back. */
   handBack(): void {
-    for (const arrival of this.#waiting) if (!arrival.source.isKept) this.giveBack(arrival)
+    for (const arrival of this.#waiting) if (!arrival.source.isKept) this.#giveBack(arrival)
   }
 
-  giveBack(arrival: Arrival): void {
+  #giveBack(arrival: Arrival): void {
     this.drop(arrival)
     while (arrival.size > 0) this.#shift(arrival).giveBack()
   }
@@ -278,8 +285,9 @@ export class Inbox {
 
   #next(): Delivery<unknown> | undefined {
     for (let arrival = this.#waiting.first; arrival !== undefined; arrival = this.#waiting.first) {
+      const { bytes } = arrival
       const delivery = this.#shift(arrival)
-      this.#left(arrival, delivery.bytes)
+      this.#left(arrival, bytes)
       this.#watch.read()
       this.#pace?.took()
       if (this.#isReadable(delivery)) return delivery
@@ -304,9 +312,7 @@ export class Inbox {
     return false
   }
 
-  /** Others may work on what waits here behind an item that takes its time. */
-  #overdue(): void {
-    this.handBack()
+  #askBack(): void {
     for (const intake of this.#intakes) intake.shrink()
   }
 
@@ -325,18 +331,21 @@ export class Inbox {
   #came({ size, bytes }: Arrival): void {
     this.#size += size
     this.#bytes += bytes
+    this.#arrivals += 1
   }
 
-  /** One item left those that came with it. */
+  /** One item left those that came with it, and had kept so many bytes. */
   #left(arrival: Arrival, bytes: number): void {
-    if (arrival.size === 0) unlink(arrival)
-    this.#gone(1, bytes)
+    const isLast = arrival.size === 0
+    if (isLast) unlink(arrival)
+    this.#gone({ items: 1, bytes: bytes - arrival.bytes, arrivals: isLast ? 1 : 0 })
   }
 
-  #gone(items: number, bytes: number): void {
+  #gone({ items, bytes, arrivals }: { items: number; bytes: number; arrivals: number }): void {
     const wasFull = this.isFull
     this.#size -= items
     this.#bytes -= bytes
+    this.#arrivals -= arrivals
     if (wasFull && !this.isFull) this.#grantAll()
     if (this.#size === 0) this.#watch.end()
   }
@@ -344,7 +353,9 @@ export class Inbox {
   /** Something came: whoever waits gets it; what is left waits, and is watched. */
   #arrived(): void {
     this.#serve()
-    if (this.#size > 0 && this.#end === undefined) this.#watch.begin()
+    if (this.#size === 0 || this.#end !== undefined) return
+    this.#watch.begin()
+    this.#pace?.watch()
   }
 
   #serve(): void {
@@ -378,7 +389,7 @@ export class Inbox {
   /** Somebody stopped reading: nobody left means that what waits goes back, and unused credit is asked back. */
   #shrink(): void {
     if (!this.#demand.isAny) this.handBack()
-    for (const intake of this.#intakes) intake.shrink()
+    this.#askBack()
   }
 
   #grantAll(): void {

@@ -6,6 +6,17 @@ import { listed } from '../protocol/payloads.ts'
 const BAD_JSON = new TextEncoder().encode('{')
 
 describe('P7: results that pile up', () => {
+  test('hold credit back however short they are', () => {
+    const receiving = new Receiving({ prefetch: 5_000 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(Array.from({ length: 4_096 }, () => 'a'))
+    for (let taken = 0; taken < 4_096; taken += 1) receiving.take().reject()
+    expect(receiving.said({ places: 0 })).toEqual([])
+    expect(receiving.said()).toHaveLength(4_096)
+    expect(receiving.granted()).toMatchObject({ received: 4_096 })
+  })
+
   test('hold credit back until they are written', () => {
     const receiving = new Receiving({ prefetch: 2 })
     receiving.inbox.beginLoop()
@@ -303,6 +314,17 @@ describe('P1: an item that its sender cancelled', () => {
     for (const seq of [2, 2, 3]) receiving.intake.cancel(seq)
     expect([receiving.inbox.size, receiving.said()]).toEqual([2, [['settle', 'cancelled', 2, 2]]])
     expect([receiving.take().item, receiving.take().item, receiving.inbox.take()]).toEqual(['a', 'd', undefined])
+  })
+
+  test('P7: stays counted as long as it is kept, which is until those that came before it are gone', () => {
+    const receiving = new Receiving({ prefetch: 16, maxBytes: 100 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['a', 'x'.repeat(200)])
+    receiving.intake.cancel(2)
+    expect(receiving.inbox.slots).toBe(0)
+    receiving.take()
+    expect(receiving.inbox.slots).toBe(15)
   })
 
   test('gives its room back, when all that came with it is dropped too', () => {

@@ -45,7 +45,8 @@ export interface IntakeInit {
 
 /** So many do not wait for the end of the turn: whoever waits for them can go on while this side still works. */
 const FLUSHED_RESULTS = 64
-/** Results that wait to be written, before the peer gets no credit for more items: a slow way to it must not fill our memory. */
+/** Answers that wait to be written, before the peer gets no credit for more items: a slow way to it must not fill our memory. */
+const MAX_UNSENT = 4_096
 const MAX_UNSENT_BYTES = 262_144
 
 /**
@@ -145,9 +146,8 @@ export class Intake implements DeliverySource {
   }
 
   #cancelFresh(arrival: Fresh, seq: number): void {
-    this.#credit.finish(this.#init.inbox.cancel(arrival, seq))
+    this.#init.inbox.cancel(arrival, seq)
     this.#fresh -= 1
-    if (arrival.size === 0) this.emptied(arrival.first)
     this.#settles.add(seq, 'cancelled')
     this.#init.wake()
     this.grant()
@@ -156,6 +156,10 @@ export class Intake implements DeliverySource {
   begun(delivery: Delivery<unknown>): void {
     this.#fresh -= 1
     this.#unsettled.push(delivery.seq, delivery)
+  }
+
+  skipped(bytes: number): void {
+    this.#credit.finish(bytes)
   }
 
   emptied(first: number): void {
@@ -258,7 +262,7 @@ export class Intake implements DeliverySource {
     const open = [...this.#unsettled]
     for (const delivery of open) {
       const outcome = inbox.withdraw(delivery) ? 'returned' : 'released'
-      if (this.#finish(delivery)) this.#settle(delivery, outcome)
+      if (this.#finish(delivery, { wasWorkedOn: outcome !== 'returned' })) this.#settle(delivery, outcome)
       delivery.abort(reason)
     }
     for (const arrival of this.#arrivals.takeAll()) {
@@ -286,7 +290,7 @@ export class Intake implements DeliverySource {
 
   /** Whether so much is to be answered that the peer, or the way to it, has to catch up first. */
   get #isClogged(): boolean {
-    return this.#settles.bytes >= MAX_UNSENT_BYTES
+    return this.#settles.bytes >= MAX_UNSENT_BYTES || this.#settles.answers >= MAX_UNSENT
   }
 
   /** Items that came and are not settled. */

@@ -90,6 +90,7 @@ export class Link implements Session {
   #ping: { token: number; sentAt: number | undefined } | undefined
   #sample: { entry: Entry; startedAt: number } | undefined
   #rtt: number | undefined
+  #fastestRtt: number | undefined
   #serviceTime: number | undefined
 
   constructor(init: LinkInit) {
@@ -132,6 +133,11 @@ export class Link implements Session {
   /** Milliseconds for a message to the peer and back, averaged; `undefined` before the first measurement. */
   get rtt(): number | undefined {
     return this.#rtt
+  }
+
+  /** The least of all that were measured: of the way itself, without what else kept either side busy. */
+  get fastestRtt(): number | undefined {
+    return this.#fastestRtt
   }
 
   /** Milliseconds from an item's assignment to its settle, averaged. */
@@ -292,7 +298,9 @@ export class Link implements Session {
 
   #measured(token: number): void {
     if (this.#ping?.token !== token || this.#ping.sentAt === undefined) return
-    this.#rtt = smooth(this.#rtt, this.#init.env.now() - this.#ping.sentAt)
+    const rtt = this.#init.env.now() - this.#ping.sentAt
+    this.#rtt = smooth(this.#rtt, rtt)
+    this.#fastestRtt = Math.min(rtt, this.#fastestRtt ?? rtt)
     this.#ping = undefined
   }
 

@@ -8,6 +8,8 @@ class Worker {
   inHand = 0
   waiting = 0
   returned = 0
+  askedBack = 0
+  pings = 0
 
   constructor({ rtt, max = 1_000 }: { rtt?: number; max?: number } = {}) {
     this.pace = new Pace({
@@ -16,11 +18,18 @@ class Worker {
       max,
       isBusy: () => this.inHand > 0,
       waiting: () => this.waiting,
+      measureRtt: () => (this.pings += 1),
+      fell: () => (this.askedBack += 1),
       overdue: () => {
         this.returned += this.waiting
         this.waiting = 0
       },
     })
+  }
+
+  wait(items: number): void {
+    this.waiting = items
+    this.pace.watch()
   }
 
   take(): void {
@@ -101,23 +110,61 @@ describe('an item that takes its time', () => {
   test('sends back what waits behind it, and leaves one that is next in line to itself', () => {
     const worker = new Worker()
     worker.work(200, 0.01)
-    worker.waiting = 50
     worker.take()
+    worker.wait(150)
     worker.env.advance(10)
-    expect(worker.returned).toBe(50)
+    expect(worker.returned).toBe(150)
     worker.finish()
     worker.work(20, 50)
-    worker.waiting = 1
+    worker.wait(1)
     worker.env.advance(50)
-    expect(worker.returned).toBe(50)
+    expect(worker.returned).toBe(150)
     worker.pace.end()
     expect(worker.env.timers).toBe(0)
   })
 
-  test('is looked for only while something waits', () => {
+  test('is looked for only while something waits, and never again after the end', () => {
     const worker = new Worker()
     worker.work(200, 0.01)
+    expect(worker.env.timers).toBe(0)
+    worker.wait(1)
+    worker.waiting = 0
     worker.env.advance(10)
     expect(worker.env.timers).toBe(0)
+    worker.pace.end()
+    worker.wait(1)
+    expect(worker.env.timers).toBe(0)
+  })
+
+  test('counts although it began when nothing waited, and what was too much then is asked back', () => {
+    const worker = new Worker()
+    worker.work(200, 0.01)
+    worker.take()
+    worker.env.advance(50)
+    worker.finish()
+    worker.pace.starved()
+    expect(worker.pace.window).toBeLessThan(20)
+    expect(worker.askedBack).toBe(1)
+    worker.take()
+    worker.wait(100)
+    worker.env.advance(10)
+    expect(worker.returned).toBe(100)
+  })
+
+  test('counts where items are taken now and then and settled at once: what came meanwhile goes back', () => {
+    const worker = new Worker()
+    worker.work(200, 0.001)
+    worker.pace.starved()
+    worker.wait(500)
+    worker.env.advance(100)
+    expect([worker.returned, worker.pace.window]).toEqual([500, 1])
+  })
+})
+
+describe('the round trip', () => {
+  test('is measured again each second while there is work', () => {
+    const worker = new Worker()
+    worker.work(3_500, 1)
+    expect(worker.pings).toBe(3)
   })
 })

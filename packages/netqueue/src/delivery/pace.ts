@@ -10,8 +10,12 @@ export interface PaceInit {
   isBusy: () => boolean
   /** Items that wait here. */
   waiting: () => number
+  /** Has the round trip measured again, as it was when nothing else was known. */
+  measureRtt: () => void
   /** What waits here waits too long: it goes back, for others to work on. */
   overdue: () => void
+  /** Far less is wanted than before: credit that was given for it is to come back. */
+  fell: () => void
 }
 
 /**
@@ -21,13 +25,18 @@ export interface PaceInit {
 const MIN_AHEAD_MS = 2
 /** How much a new measurement counts. */
 const SMOOTHING = 0.25
-/** How often it is looked after items that wait behind one which takes long. */
+/** How often it is looked after items that wait. */
 const CHECK_MS = 10
+/** How often the round trip is measured again while there is work. */
+const RTT_MS = 1_000
+/** A window that fell to less than this part of what it was asks credit back. */
+const FALL = 4
 
 /**
  * How many items to have at hand: as many as are worked on in two round trips, so that the next one is here when it is asked for, and
  * no more than that, so that none waits here while another client is free. One, as long as nothing is known.
- * Measured from settle to settle while there is work, by whoever works on the items, however many at once.
+ * Measured from settle to settle while there is work, by whoever works on the items, however many at once. Items that wait while
+ * nothing is settled count as one that takes as long, so that nobody hoards what others could do.
  */
 export class Pace {
   readonly #init: PaceInit
@@ -38,9 +47,14 @@ export class Pace {
   #since: number | undefined
   #finished = 0
   #timer: Timer | undefined
+  #isOver = false
+  /** The deepest window since credit was last asked back. */
+  #deepest = 1
+  #rttAt: number
 
   constructor(init: PaceInit) {
     this.#init = init
+    this.#rttAt = init.env.now()
   }
 
   /** Items to have at hand, with the one that is worked on. */
@@ -51,7 +65,13 @@ export class Pace {
   /** An item was handed out. */
   took(): void {
     this.#since ??= this.#init.env.now()
-    if (this.#window > 1 && this.#timer === undefined) this.#check()
+  }
+
+  /** Items wait here. */
+  watch(): void {
+    if (this.#isOver || this.#timer !== undefined) return
+    this.#since ??= this.#init.env.now()
+    this.#timer = this.#init.env.setTimer(() => this.#checked(), CHECK_MS, { background: true })
   }
 
   /** One was settled. A look at the clock for each would cost more than a quick item. */
@@ -69,6 +89,7 @@ export class Pace {
 
   /** Nobody will ask any more. */
   end(): void {
+    this.#isOver = true
     this.#timer?.cancel()
     this.#timer = undefined
   }
@@ -79,17 +100,19 @@ export class Pace {
     this.#learn((now - this.#since) / this.#finished)
     this.#since = now
     this.#finished = 0
+    if (now - this.#rttAt < RTT_MS) return
+    this.#rttAt = now
+    this.#init.measureRtt()
   }
 
   #learn(ms: number): void {
     this.#serviceMs = this.#serviceMs === undefined ? ms : this.#serviceMs + SMOOTHING * (ms - this.#serviceMs)
     const aheadMs = Math.max(2 * (this.#init.rtt() ?? 0), MIN_AHEAD_MS)
     this.#window = Math.min(this.#init.max, Math.max(1, Math.ceil(aheadMs / this.#serviceMs)))
-  }
-
-  /** An item that takes its time is seen before it is settled. */
-  #check(): void {
-    this.#timer = this.#init.env.setTimer(() => this.#checked(), CHECK_MS, { background: true })
+    this.#deepest = Math.max(this.#deepest, this.#window)
+    if (this.#window * FALL >= this.#deepest) return
+    this.#deepest = this.#window
+    this.#init.fell()
   }
 
   #checked(): void {
@@ -97,8 +120,8 @@ export class Pace {
     this.#timer = undefined
     if (waiting() === 0) return
     if (this.#finished > 0) this.#measure()
-    else if (this.#since !== undefined) this.#learn(env.now() - this.#since)
+    else this.#learn(env.now() - (this.#since ?? env.now() - CHECK_MS))
     if (waiting() > this.#window) overdue()
-    if (waiting() > 0) this.#check()
+    if (waiting() > 0) this.watch()
   }
 }

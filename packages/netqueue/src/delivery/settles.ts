@@ -64,7 +64,7 @@ export class Settles {
     return this.#answers
   }
 
-  /** Bytes of the results that are not written. */
+  /** Bytes of their results and reasons. */
   get bytes(): number {
     return this.#bytes
   }
@@ -133,7 +133,10 @@ function* numbers(outcome: Outcome | undefined, first: number, length: number) {
   for (let seq = first; seq < first + length; seq += 1) yield { seq, wasStarted: outcome === 'released' }
 }
 
-const bytesOf = (answer: Answer): number => (answer.kind === 'result' ? (answer.value?.byteLength ?? 0) : 0)
+function bytesOf(answer: Answer): number {
+  if (answer.kind === 'result') return answer.value?.byteLength ?? 0
+  return answer.kind === 'extend' ? 0 : answer.reason.length
+}
 
 function write(writer: Writer, answer: Answer): boolean {
   switch (answer.kind) {

@@ -33,13 +33,10 @@ export class Unsettled<T> {
     return this.#numbers.at(index) === seq ? this.#values.at(index) : undefined
   }
 
-  /** The one that is open with the highest number up to `seq`. */
+  /** The one with the highest number up to `seq`; `undefined` when it is gone. */
   upTo(seq: number): T | undefined {
-    for (let index = Math.min(this.#lowerBound(seq + 1), this.#numbers.size) - 1; index >= 0; index -= 1) {
-      const value = this.#values.at(index)
-      if (value !== undefined) return value
-    }
-    return undefined
+    const index = this.#lowerBound(seq + 1) - 1
+    return index < 0 ? undefined : this.#values.at(index)
   }
 
   /** Puts another value in the place of one that is open. */

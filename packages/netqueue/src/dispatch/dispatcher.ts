@@ -240,6 +240,8 @@ export class Dispatcher<T, C> {
       return isThenable(choice) ? Promise.resolve(choice) : choice // asked here: a getter may throw
     } catch (cause) {
       return this.#failed(cause)
+    } finally {
+      this.#offered = undefined
     }
   }
 

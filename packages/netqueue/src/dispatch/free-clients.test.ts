@@ -7,10 +7,12 @@ import { FreeClients } from './free-clients.ts'
 const entry = new Entry('x', new Uint8Array(1))
 
 /** Workers with as many items in flight as given, all free. */
-function pool(...loads: number[]): { free: FreeClients<Worker>; workers: Worker[] } {
+const pool = (...loads: number[]): { free: FreeClients<Worker>; workers: Worker[] } => poolOf(100, loads)
+
+function poolOf(capacity: number, loads: number[]): { free: FreeClients<Worker>; workers: Worker[] } {
   const free = new FreeClients<Worker>()
   const workers = loads.map((load, index) => {
-    const worker = new Worker(String(index), { capacity: 100 })
+    const worker = new Worker(String(index), { capacity })
     for (let count = 0; count < load; count += 1) worker.assign(entry)
     free.set(worker, true)
     return worker
@@ -37,6 +39,19 @@ describe('the free clients', () => {
       free.set(worker, true)
     }
     expect(order).toEqual(['0', '1', '2', '0', '1', '2'])
+  })
+
+  test('with deep windows get several in a row, but for one that has nothing to do: it comes first', () => {
+    const { free, workers } = poolOf(640, [0, 0])
+    const order: unknown[] = []
+    for (let round = 0; round < 22; round += 1) {
+      const id = leastOf(free)
+      const worker = workers.find((one) => one.id === id) as Worker
+      order.push(id)
+      worker.assign(entry)
+      free.set(worker, true)
+    }
+    expect(order.join('')).toBe(`01${'0'.repeat(9)}${'1'.repeat(9)}00`)
   })
 
   test('pass over those that do not accept', () => {

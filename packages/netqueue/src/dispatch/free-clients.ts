@@ -93,14 +93,15 @@ export class FreeClients<C> {
   }
 }
 
-/** A client whose window is deeper than this gets several items in a row, up to so many parts of its window. */
-const EXACT_WINDOW = 64
+/** A client with a deep window gets items in a row, up to this part of it. */
+const PARTS = 64
 
 /**
  * The items that a client has in flight, rounded down to 1/64 of its window. Where thousands of quick items are under way, one more or less says
  * nothing of who is free, and a frame for each client and item would cost far more than the items.
  */
 function levelOf({ inFlight, credit }: Candidate<unknown>): number {
-  const grain = Math.floor((inFlight + credit) / EXACT_WINDOW)
-  return grain <= 1 ? inFlight : inFlight - (inFlight % grain)
+  const grain = Math.floor((inFlight + credit) / PARTS)
+  if (grain <= 1 || inFlight === 0) return inFlight
+  return Math.max(1, inFlight - (inFlight % grain)) // one that has nothing to do comes before all others
 }

@@ -32,7 +32,7 @@ export interface DispatchPolicy<T, C> {
   ): C | undefined
 }
 
-/** The client with the fewest items in flight; among equals, the one that waits longest. Costs the same for two clients and for ten thousand. The default. */
+/** The client with the fewest items in flight, rounded to 1/64 of its window where that is deep; among equals, the one that waits longest. Costs the same for two clients and for ten thousand. The default. */
 export function leastBusy<T, C>(): DispatchPolicy<T, C> {
   return { name: 'leastBusy', choose: (free, _context, accepts) => free.leastBusy(accepts)?.client }
 }

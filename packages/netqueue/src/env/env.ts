@@ -20,7 +20,7 @@ export interface Env {
   setTimer(callback: () => void, ms: number, options?: TimerOptions): Timer
   /** Calls back when everything that this event-loop turn started, promises included, has run: what was written meanwhile leaves as one frame. */
   afterTurn(callback: () => void): void
-  /** Calls back when what has arrived meanwhile was looked at, and timers that are due have fired. */
+  /** Calls back when what has arrived meanwhile was looked at. */
   afterPoll(callback: () => void): void
   /** From 0 up to, not including, 1. */
   random(): number

@@ -36,6 +36,7 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
   #frame: Uint8Array = NOTHING
   #filled = 0
   #reader: Reader | undefined
+  #isOver = false
 
   constructor(chunks: AsyncIterable<Bytes>, init: DecodedInit) {
     this.#init = init
@@ -43,6 +44,7 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
   }
 
   next(): Promise<Result> {
+    if (this.#isOver) return Promise.resolve(DONE)
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
       this.#serve()
@@ -68,20 +70,26 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
       this.#at = 0
       this.#chunks.next().then(this.#onChunk, this.#onError)
     } catch (error) {
-      this.#reader?.reject(error)
+      this.#onError(error)
     }
   }
 
   readonly #onChunk = ({ done, value }: IteratorResult<Bytes>): void => {
     if (done === true) return this.#end()
+    if (typeof value?.subarray !== 'function')
+      return this.#onError(new TypeError(`Expected the duplex to give bytes, got ${typeof value}`))
     this.#chunk = value.subarray()
     this.#at = 0
     this.#serve()
   }
 
-  readonly #onError = (error: unknown): void => this.#reader?.reject(error)
+  readonly #onError = (error: unknown): void => {
+    this.#isOver = true
+    this.#reader?.reject(error)
+  }
 
   #end(): void {
+    this.#isOver = true
     if (this.#headerBytes === 0) return this.#reader?.resolve(DONE)
     const isInFrame = this.#headerBytes === HEADER_BYTES
     const where = isInFrame ? `inside a frame of ${this.#length} bytes` : 'inside the header of a frame'

@@ -114,6 +114,22 @@ describe('frames in pieces', () => {
   })
 })
 
+describe('P7: after an error', () => {
+  test.each([
+    ['a length that is refused', [header(1), text('more')]],
+    ['a piece that is no bytes', [framed(text('ab')), 'text' as unknown as Uint8Array]],
+  ])('%s, decoding is over, and nothing of the rest is kept', async (_what, chunks) => {
+    const frames = framing().decode(from(chunks))[Symbol.asyncIterator]()
+    const outcomes: unknown[] = []
+    for (let calls = 0; calls < 4; calls += 1) outcomes.push(await frames.next().catch((error: Error) => error.name))
+    expect(outcomes.slice(-2)).toEqual([
+      { done: true, value: undefined },
+      { done: true, value: undefined },
+    ])
+    expect(outcomes.some((outcome) => typeof outcome === 'string')).toBe(true)
+  })
+})
+
 /** A stream that gives these pieces and then stays open without a word. */
 async function* waitsAfter(chunks: Iterable<Bytes>): AsyncGenerator<Bytes> {
   yield* chunks

@@ -30,6 +30,20 @@ describe('codecs give back what they took', () => {
     )
   })
 
+  test('msgpack: after a value that it refuses, inside another one, and after a long one, as before', () => {
+    const codec = msgpack()
+    expect(() => codec.encode([1, Symbol('no')])).toThrow('symbol')
+    const inner = { toJSON: 1, a: [1, 'x'] }
+    const outer = {
+      get value() {
+        return codec.encode(inner)
+      },
+    }
+    expect(codec.decode(codec.encode(outer))).toEqual({ value: codec.encode(inner) })
+    const long = 'x'.repeat(200_000)
+    expect([codec.decode(codec.encode(long)), codec.decode(codec.encode(inner))]).toEqual([long, inner])
+  })
+
   test('bytes: as they are', () => {
     const item = new Uint8Array(10)
     expect([bytes().encode(item), bytes().decode(item)]).toEqual([item, item])

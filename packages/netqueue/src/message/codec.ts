@@ -10,6 +10,7 @@ import { checkClaims } from './msgpack-claims.ts'
 export interface Codec<T> {
   /** 1 to 128 letters, digits and `_ . : / + -`. */
   readonly name: string
+  /** The bytes must not change afterwards: they may be sent again, and long ones are sent from where they are. */
   encode(value: T): Uint8Array
   /** The bytes are a view that must not be changed; a value that keeps part of them should copy that part. */
   decode(bytes: Uint8Array): T
@@ -35,9 +36,14 @@ export function msgpack<T = unknown>(): Codec<T> {
   return {
     name: 'msgpack',
     encode: (value) => {
-      const encoded = encoder.encode(value)
-      if (encoded.byteLength > MAX_KEPT_BYTES) encoder = make()
-      return encoded
+      let bytes = Number.POSITIVE_INFINITY // of what it does not take, too
+      try {
+        const encoded = encoder.encode(value)
+        bytes = encoded.byteLength
+        return encoded
+      } finally {
+        if (bytes > MAX_KEPT_BYTES) encoder = make()
+      }
     },
     decode: (bytes) => {
       checkClaims(bytes, MAX_DEPTH)
@@ -67,7 +73,10 @@ export function text(): Codec<string> {
   return { name: 'text', encode: (value) => toBytes.encode(value), decode: (bytes) => toText.decode(bytes) }
 }
 
-/** Bytes as they are. Keeping a received item keeps at most 8 KiB, or four times as much as it has itself, of what came with it. */
+/**
+ * Bytes as they are. Short items share memory: keeping one keeps at most 8 KiB, or four times as much as it has itself, of what came
+ * with it, and one whose buffer is to be transferred to another thread must be copied first.
+ */
 export function bytes(): Codec<Uint8Array> {
   return {
     name: 'bytes',

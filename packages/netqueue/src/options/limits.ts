@@ -12,7 +12,7 @@ export interface Limits {
   maxUnsettled: number
   /** Bytes of items that one peer may hold unsettled, in each direction; one item may overshoot it. @default 16_777_216 */
   maxUnsettledBytes: number
-  /** Bytes of received items that wait for a reader, of all peers together; beyond it nobody gets credit. @default 268_435_456 */
+  /** Bytes of received items that wait for a reader, of all peers together; beyond it, and beyond 500,000 messages, nobody gets credit. @default 268_435_456 */
   maxInboxBytes: number
   /** Calls to `put` and `submit` that may wait at once; the next one rejects with `QUEUE_FULL`. @default 100_000 */
   maxWaiting: number

@@ -7,8 +7,6 @@ export interface Payloads {
   readonly lastBytes: number
   /** Cuts out the next one; there must be one. Keeping it keeps little more than itself. */
   next(): Uint8Array
-  /** The bytes of one, by its place from 0, cut out or not. */
-  bytesOf(index: number): number
 }
 
 /** Memory that items share after they were copied out of what they came in: whoever keeps one keeps no more than this. */
@@ -45,6 +43,8 @@ export class Shelf {
 
 /** Payloads that stand apart from each other. */
 export function listed(payloads: readonly Uint8Array[]): Payloads {
+  // Here, and not when they are asked for: what waits must not keep what it came in.
+  const copies = payloads.map(unpinned)
   let index = 0
   return {
     count: payloads.length,
@@ -52,8 +52,7 @@ export function listed(payloads: readonly Uint8Array[]): Payloads {
     lastBytes: payloads.at(-1)?.byteLength ?? 0,
     next: () => {
       index += 1
-      return unpinned(payloads[index - 1] as Uint8Array)
+      return copies[index - 1] as Uint8Array
     },
-    bytesOf: (place) => payloads[place]?.byteLength ?? 0,
   }
 }

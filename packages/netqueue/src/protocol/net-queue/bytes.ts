@@ -195,6 +195,7 @@ export class ByteWriter {
       from = at
     }
     if (from < fields.byteLength) parts.append(fields.subarray(from))
+    this.restart() // and let go of what others own
     return parts
   }
 }

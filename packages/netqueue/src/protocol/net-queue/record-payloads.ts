@@ -17,7 +17,6 @@ export class RecordPayloads implements Payloads {
   /** A copy of the part that begins at `#sharedFrom`. */
   #shared = NOTHING
   #sharedFrom = 0
-  #sizes: Uint32Array | undefined
 
   /** `data` holds whole items and nothing else. */
   constructor(data: Uint8Array, { count, bytes, lastBytes }: { count: number; bytes: number; lastBytes: number }) {
@@ -50,18 +49,8 @@ export class RecordPayloads implements Payloads {
     return length
   }
 
-  bytesOf(index: number): number {
-    this.#sizes ??= sizesOf(this.#data, this.count)
-    return this.#sizes[index] ?? 0
-  }
-
   #share(start: number): void {
     this.#sharedFrom = start
     this.#shared = this.#data.slice(start, start + SHARED_BYTES)
   }
-}
-
-function sizesOf(data: Uint8Array, count: number): Uint32Array {
-  const reader = new ByteReader(data)
-  return Uint32Array.from({ length: count }, () => reader.skip())
 }

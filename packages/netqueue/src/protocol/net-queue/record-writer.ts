@@ -52,7 +52,7 @@ interface Run {
   wantsResult: boolean
 }
 
-/** Builds one BATCH frame after the other in a buffer that connections share, and hands out copies of the part that was filled. */
+/** Builds one BATCH frame after the other in a buffer that connections share, and hands out copies of what was filled, with long payloads between them. */
 export class RecordWriter implements Writer {
   readonly #out: ByteWriter
   readonly #ordered: () => number
