@@ -13,7 +13,6 @@ import { RecordReader } from '../src/protocol/net-queue/record-reader.ts'
 import { CUT_BYTES, RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
 import { decodeWelcome, encodeWelcome } from '../src/protocol/net-queue/welcome.ts'
 import type { ErrorNotice, Outcome, Writer } from '../src/protocol/protocol.ts'
-import { Shelf } from '../src/protocol/payloads.ts'
 import { plain } from './support/plain.ts'
 import type { Plain } from './support/plain.ts'
 import { Clock, rest } from './support/nodes.ts'
@@ -171,7 +170,7 @@ function write(writer: Writer, record: RecordFields): void {
   said[first?.type ?? '']?.()
 }
 
-const unlimited = { shelf: new Shelf(), maxItemBytes: 1_048_576, sentRecords: (): number => Number.POSITIVE_INFINITY }
+const unlimited = { maxItemBytes: 1_048_576, sentRecords: (): number => Number.POSITIVE_INFINITY }
 
 function readBatch(bytes: Uint8Array, reader: RecordReader = new RecordReader(unlimited)): Plain[] {
   const messages: Plain[] = []

@@ -11,6 +11,7 @@ import { Demand } from './demand.ts'
 import type { Reader, Standing } from './demand.ts'
 import type { Intake } from './intake.ts'
 import { Pace } from './pace.ts'
+import { Shifts } from './turns.ts'
 import { UnreadWatch } from './unread-watch.ts'
 
 export interface InboxInit {
@@ -36,6 +37,7 @@ export class Inbox {
   readonly #init: InboxInit
   readonly #waiting: LinkedList<Arrival> = new LinkedList()
   readonly #demand: Demand = new Demand()
+  readonly #shifts: Shifts
   readonly #watch: UnreadWatch
   readonly #pace: Pace | undefined
   readonly #intakes: Set<Intake> = new Set()
@@ -51,6 +53,7 @@ export class Inbox {
   constructor(init: InboxInit) {
     const { env, warn, prefetch, rtt = () => undefined, measureRtt = () => {}, maxPrefetch = 1 } = init
     this.#init = init
+    this.#shifts = new Shifts(env)
     if (prefetch === 'auto') {
       this.#pace = new Pace({
         env,
@@ -133,6 +136,11 @@ export class Inbox {
     if (delivery === undefined) this.#pace?.starved()
     else delivery.source.taken()
     return delivery
+  }
+
+  /** A promise when whoever takes items is to let the event loop turn before the next one is worked on. */
+  pause(): Promise<void> | undefined {
+    return this.#shifts.pause()
   }
 
   /** Waits for an item. `timeout` → `QUEUE_EMPTY`, `signal` → its reason, the end of the connection → why it ended. */

@@ -50,7 +50,7 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
     this.#isBusy = true
     this.#taken = inbox.take() as Delivery<T> | undefined
     // One microtask later, although the item is here: a call that overlaps this one is seen, and settles nothing.
-    return this.#taken === undefined ? this.#wait() : RESOLVED.then(this.#handOut)
+    return this.#taken === undefined ? this.#wait() : (inbox.pause() ?? RESOLVED).then(this.#handOut)
   }
 
   return(): Promise<IteratorResult<V, undefined>> {

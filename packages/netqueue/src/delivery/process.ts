@@ -19,6 +19,10 @@ export interface ProcessOptions {
   signal?: AbortSignal | undefined
 }
 
+/** As many results as make a frame's worth: the frame is written between two items. */
+const RESULTS_A_FRAME = 64
+const RESOLVED: Promise<void> = Promise.resolve()
+
 /**
  * Handlers at work. p-queue schedules slots rather than items: each slot takes items as long as there are some, then waits to be
  * called, so that scheduling is paid for once.
@@ -35,6 +39,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
   readonly #free: (() => void)[] = []
   #callOff: (() => void) | undefined
   #running = 0
+  #worked = 0
   #resolve!: () => void
   #reject!: (error: unknown) => void
 
@@ -81,6 +86,8 @@ export class Process<T, Result, From extends Sender> implements Standing {
       for (let delivery = this.#take(); delivery !== undefined; delivery = this.#take()) {
         const work = this.#work(delivery)
         if (work !== undefined) await work
+        const pause = this.#pause()
+        if (pause !== undefined) await pause
       }
       const called = new Promise<void>((resolve) => this.#free.push(resolve))
       this.#running -= 1
@@ -88,6 +95,12 @@ export class Process<T, Result, From extends Sender> implements Standing {
       this.offer()
       await called
     }
+  }
+
+  /** Now and then, so that results leave and others get their turn while a synchronous handler works. */
+  #pause(): Promise<void> | undefined {
+    this.#worked += 1
+    return this.#inbox.pause() ?? (this.#worked % RESULTS_A_FRAME === 0 ? RESOLVED : undefined)
   }
 
   #take(): Delivery<T, Result, From> | undefined {

@@ -74,8 +74,8 @@ export function text(): Codec<string> {
 }
 
 /**
- * Bytes as they are. Short items share memory: keeping one keeps at most 8 KiB, or four times as much as it has itself, of what came
- * with it, and one whose buffer is to be transferred to another thread must be copied first.
+ * Bytes as they are. Items of up to 2 KiB share memory, 8 KiB of it: keeping one keeps what came with it, and one whose buffer is to be
+ * transferred to another thread must be copied first, or its neighbours lose theirs.
  */
 export function bytes(): Codec<Uint8Array> {
   return {

@@ -22,23 +22,9 @@ export function unpinned(piece: Uint8Array): Uint8Array {
   return byteLength > SHARED_BYTES && byteLength > piece.byteLength * MAX_PINNED_FACTOR ? piece.slice() : piece
 }
 
-/** Copies pieces out of what they came in, short ones into memory that they share. */
-export class Shelf {
-  #shared = new Uint8Array(0)
-  #at = 0
-
-  copy(piece: Uint8Array): Uint8Array {
-    const { byteLength } = piece
-    if (byteLength > MAX_SHARED_BYTES) return unpinned(piece)
-    if (byteLength > this.#shared.byteLength - this.#at) {
-      this.#shared = new Uint8Array(SHARED_BYTES)
-      this.#at = 0
-    }
-    const copy = this.#shared.subarray(this.#at, this.#at + byteLength)
-    copy.set(piece)
-    this.#at += byteLength
-    return copy
-  }
+/** A piece, copied out of what it came in unless it makes most of that: nobody else has a part of it then. */
+export function apart(piece: Uint8Array): Uint8Array {
+  return piece.byteLength * 2 > piece.buffer.byteLength ? piece : piece.slice()
 }
 
 /** Payloads that stand apart from each other. */

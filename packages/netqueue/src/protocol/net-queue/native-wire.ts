@@ -1,7 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
-import type { Shelf } from '../payloads.ts'
 import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
 import type { ByteWriter } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
@@ -13,14 +12,6 @@ import type { Welcome } from './welcome.ts'
 export const NATIVE = 'netqueue/1'
 export const nativeSupports: Supports = { credit: true, settle: true, result: true }
 
-/** Memory that connections share. */
-export interface Workspace {
-  /** Where frames are built. */
-  out: ByteWriter
-  /** Where results are copied to. */
-  shelf: Shelf
-}
-
 /** netqueue/1 between two of us: every frame is a batch of records. */
 export class NativeWire implements Wire {
   readonly peer: Peer
@@ -28,14 +19,13 @@ export class NativeWire implements Wire {
   readonly #reader: RecordReader
   readonly #writer: RecordWriter
 
-  constructor(welcome: Welcome, id: string, limits: Limits, { out, shelf }: Workspace) {
+  constructor(welcome: Welcome, id: string, limits: Limits, out: ByteWriter) {
     const { tags, status } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
     this.peer = { id, tags, status, protocol: NATIVE, supports: nativeSupports, maxItemBytes, maxUnsettled }
     this.#reader = new RecordReader({
       maxItemBytes: limits.maxItemBytes,
-      shelf,
       sentRecords: () => this.#writer.sentRecords,
     })
     this.#writer = new RecordWriter(out, () => this.#reader.ordered)

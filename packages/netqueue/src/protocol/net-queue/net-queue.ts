@@ -1,7 +1,6 @@
 import type { FrameLimit, Framing } from '../../framing/framing.ts'
 import { lengthPrefix } from '../../framing/framing.ts'
 import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
-import { Shelf } from '../payloads.ts'
 import { ByteWriter } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { ClientHandshake, OriginalHandshake, ServerHandshake } from './handshake.ts'
@@ -14,13 +13,13 @@ const framing = (limit: () => FrameLimit, unread?: (rest: Uint8Array) => void): 
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {
-  const workspace = { out: new ByteWriter(new Uint8Array(CUT_BYTES)), shelf: new Shelf() }
+  const out = new ByteWriter(new Uint8Array(CUT_BYTES))
   return {
     name: NATIVE,
     supports: nativeSupports,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new ClientHandshake(init, workspace) : new ServerHandshake(init, workspace),
+      init.role === 'client' ? new ClientHandshake(init, out) : new ServerHandshake(init, out),
   }
 }
 
@@ -30,12 +29,12 @@ export function native(): Protocol {
  * flushed counts as settled, and `submit` is `UNSUPPORTED`.
  */
 export function netQueue(): Protocol {
-  const workspace = { out: new ByteWriter(new Uint8Array(CUT_BYTES)), shelf: new Shelf() }
+  const out = new ByteWriter(new Uint8Array(CUT_BYTES))
   return {
     name: ORIGINAL,
     supports: originalSupports,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, workspace),
+      init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, out),
   }
 }

@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../protocol.ts'
-import type { Shelf } from '../payloads.ts'
+import { apart } from '../payloads.ts'
 import { RecordPayloads } from './record-payloads.ts'
 import { Assembly, unknownKind } from './assembly.ts'
 import { badMessage, ByteReader, decodeJson, decodeText, itemTooLarge } from './bytes.ts'
@@ -23,8 +23,6 @@ type Take = (message: Message) => void
 
 export interface RecordReaderInit {
   maxItemBytes: number
-  /** For results. */
-  shelf: Shelf
   /** How many ordered records the peer was sent: it cannot have taken more. */
   sentRecords: () => number
 }
@@ -147,7 +145,7 @@ export class RecordReader {
   #result(reader: ByteReader): Message {
     const seq = number(reader)
     const kind = reader.u8()
-    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#init.shelf.copy(this.#payload(reader)) }
+    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: apart(this.#payload(reader)) }
     if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
     if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...failure(reader) }
     throw badMessage('a RESULT of a kind that has no meaning', kind)

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { NetQueueError } from '../../errors/errors.ts'
 import { plain } from '../../../test/support/plain.ts'
 import type { Plain } from '../../../test/support/plain.ts'
-import { Shelf } from '../payloads.ts'
 import type { Outcome, Writer } from '../protocol.ts'
 import { ByteWriter } from './bytes.ts'
 import { RecordReader } from './record-reader.ts'
@@ -18,7 +17,7 @@ class Pair {
   readonly frames: Uint8Array[] = []
   readonly messages: Plain[] = []
   readonly writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), () => 0)
-  readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: () => 0, shelf: new Shelf() })
+  readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: () => 0 })
 
   /** Builds one frame and reads it; `false` when there was none. */
   frame(fill: (writer: Writer) => void = () => {}): boolean {
@@ -302,7 +301,7 @@ describe('what a writer writes, a reader reads', () => {
 })
 
 describe('P7: what a reader is given', () => {
-  const limits = { shelf: new Shelf(), maxItemBytes: 1_000, sentRecords: (): number => 0 }
+  const limits = { maxItemBytes: 1_000, sentRecords: (): number => 0 }
 
   test('random bytes are messages or a coded error', () => {
     fc.assert(
