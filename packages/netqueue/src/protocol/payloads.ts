@@ -13,6 +13,7 @@ export interface Payloads {
 export const SHARED_BYTES = 8_192
 /** Longer pieces are worth memory of their own. */
 export const MAX_SHARED_BYTES: number = SHARED_BYTES / 4
+const NOTHING = new Uint8Array(0)
 /** An item that makes so much of the memory that it came in is not copied. */
 const MAX_PINNED_FACTOR = 4
 
@@ -22,9 +23,34 @@ export function unpinned(piece: Uint8Array): Uint8Array {
   return byteLength > SHARED_BYTES && byteLength > piece.byteLength * MAX_PINNED_FACTOR ? piece.slice() : piece
 }
 
-/** A piece, copied out of what it came in unless it makes most of that: nobody else has a part of it then. */
+/**
+ * A piece that whoever gets it may keep, and transfer to another thread: a copy, unless it is the rest of what it came in and most of
+ * that. What stood before it was cut out before it.
+ */
 export function apart(piece: Uint8Array): Uint8Array {
-  return piece.byteLength * 2 > piece.buffer.byteLength ? piece : piece.slice()
+  const { byteLength } = piece.buffer
+  const isRest = piece.byteOffset + piece.byteLength === byteLength
+  return isRest && piece.byteLength * 2 > byteLength ? piece : piece.slice()
+}
+
+/** Copies pieces out of what they came in, short ones into memory that they share. */
+export class Shelf {
+  #shared = NOTHING
+  #at = 0
+
+  copy(piece: Uint8Array): Uint8Array {
+    const { byteLength } = piece
+    if (byteLength > MAX_SHARED_BYTES) return apart(piece)
+    // Memory that somebody transferred to another thread has no length, and is not written to again.
+    if (byteLength > this.#shared.byteLength - this.#at) {
+      this.#shared = new Uint8Array(SHARED_BYTES)
+      this.#at = 0
+    }
+    const copy = this.#shared.subarray(this.#at, this.#at + byteLength)
+    copy.set(piece)
+    this.#at += byteLength
+    return copy
+  }
 }
 
 /** Payloads that stand apart from each other. */

@@ -38,3 +38,18 @@ test('what waits keeps no chunk that is far larger', () => {
   chunk[1] = 9 // copied before
   expect(payloads.next()).toEqual(new Uint8Array(4))
 })
+
+test.each([
+  { lengths: [40_000], chunkBytes: 60_000 },
+  { lengths: [3_000, 40_000], chunkBytes: 43_110 },
+  { lengths: [100, 100, 5_000], chunkBytes: 65_536 },
+])('an item may be transferred to another thread, and those behind it are whole', ({ lengths, chunkBytes }) => {
+  const payloads = payloadsOf(lengths, chunkBytes)
+  const rest = payloadsOf(lengths, chunkBytes)
+  for (const length of lengths) {
+    const payload = payloads.next()
+    expect(payload.byteLength).toBe(length)
+    expect(payload).toEqual(rest.next())
+    structuredClone(payload, { transfer: [payload.buffer] })
+  }
+})

@@ -1,4 +1,4 @@
-import { MAX_SHARED_BYTES, SHARED_BYTES, unpinned } from '../payloads.ts'
+import { apart, MAX_SHARED_BYTES, SHARED_BYTES, unpinned } from '../payloads.ts'
 import type { Payloads } from '../payloads.ts'
 import { ByteReader } from './bytes.ts'
 
@@ -31,11 +31,7 @@ export class RecordPayloads implements Payloads {
     const length = this.#length()
     const end = this.#at + length
     this.#at = end
-    if (length > MAX_SHARED_BYTES) {
-      const item = this.#data.subarray(end - length, end)
-      // Never a view beside others that are still to be cut out: whoever has it may transfer its memory to another thread.
-      return this.count === 1 ? item : item.slice()
-    }
+    if (length > MAX_SHARED_BYTES) return apart(this.#data.subarray(end - length, end))
     if (end > this.#sharedFrom + this.#shared.byteLength) this.#share(end - length)
     return this.#shared.subarray(end - length - this.#sharedFrom, end - this.#sharedFrom)
   }

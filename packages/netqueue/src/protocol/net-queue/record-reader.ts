@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../protocol.ts'
-import { apart } from '../payloads.ts'
+import { Shelf } from '../payloads.ts'
 import { RecordPayloads } from './record-payloads.ts'
 import { Assembly, unknownKind } from './assembly.ts'
 import { badMessage, ByteReader, decodeJson, decodeText, itemTooLarge } from './bytes.ts'
@@ -31,6 +31,7 @@ export interface RecordReaderInit {
 export class RecordReader {
   readonly #init: RecordReaderInit
   readonly #assembly: Assembly
+  readonly #results = new Shelf()
   #ordered = 0
 
   constructor(init: RecordReaderInit) {
@@ -145,7 +146,7 @@ export class RecordReader {
   #result(reader: ByteReader): Message {
     const seq = number(reader)
     const kind = reader.u8()
-    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: apart(this.#payload(reader)) }
+    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#results.copy(this.#payload(reader)) }
     if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
     if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...failure(reader) }
     throw badMessage('a RESULT of a kind that has no meaning', kind)
