@@ -19,8 +19,7 @@ export class Attempt<T> {
   constructor({ env, name, connectTimeoutMs, signal }: AttemptInit) {
     this.#opened = new Pending<T>({
       env,
-      signal,
-      timeout: connectTimeoutMs,
+      wait: { signal, timeout: connectTimeoutMs },
       timedOut: () => timedOut(name, connectTimeoutMs),
       withdrawn: () => this.#controller.abort(new NetQueueError('CLOSED', 'The attempt was given up')),
     })

@@ -111,6 +111,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       warn,
       options,
       requeue: (entry) => this.#line.requeue(entry),
+      advance: () => this.#line.advance(),
       revive: (entry) => {
         this.#checkOpen()
         this.#line.revive(entry)
@@ -132,6 +133,10 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       owner: this.#owner(attempt),
       oldestWaiting: () => this.#line.oldestOrdinal,
       wake: () => this.#wake(),
+      wakeLater: () => {
+        this.#connection.wakeLater()
+        this.#drain.check()
+      },
       flush: () => this.#connection.flush(),
     })
     this.#drain = new Drain(env, () => this.#isDone)

@@ -18,7 +18,7 @@ export interface ClienteleInit<Item> {
   /** What the server says of itself to the next one who connects. */
   introduction: () => Introduction
   /** What all links share. */
-  link: Omit<LinkInit, 'owner' | 'wake' | 'flush'>
+  link: Omit<LinkInit, 'owner' | 'wake' | 'wakeLater' | 'flush'>
   backlog: Backlog<Item, ServerClient>
   events: Emitter<ServerEvents<Item>>
   ready: ((client: ServerClient) => boolean) | undefined
@@ -150,6 +150,10 @@ export class Clientele<Item> {
       owner: this.#owner((opened) => resolve(this.#join(opened, connection, address))),
       wake: () => {
         connection.wake()
+        this.#worked(link, connection)
+      },
+      wakeLater: () => {
+        connection.wakeLater()
         this.#worked(link, connection)
       },
       flush: () => connection.flush(),

@@ -84,6 +84,8 @@ export class Server<Item = unknown, Result = unknown>
   readonly #clientele: Clientele<Item>
   readonly #drain: Drain
   readonly #listener: Listener | undefined
+  readonly #decode = (payload: Uint8Array | undefined): Result =>
+    (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result
   #status: unknown
   #state: 'listening' | 'closing' | 'closed' = 'listening'
   #closing: Promise<Undone<Item>> | undefined
@@ -244,7 +246,7 @@ export class Server<Item = unknown, Result = unknown>
    * `TIMEOUT` and `ABORTED` say `delivered: 'maybe'`.
    */
   submit(item: Item, options: SubmitOptions = {}): Promise<Result> {
-    return this.#submit(item, options, { decode: (payload) => this.#result(payload) })
+    return this.#submit(item, { wait: options, decode: this.#decode }, options.to)
   }
 
   /**
@@ -255,12 +257,12 @@ export class Server<Item = unknown, Result = unknown>
   map(source: Source<Item>, options?: MapOptions): AsyncIterableIterator<Result>
   map(source: Source<Item>, options: MapOptions = {}): AsyncIterableIterator<Result | MapOutcome<Item, Result>> {
     const decode = (payload: Uint8Array | undefined): { result: Result; bytes: number } => ({
-      result: this.#result(payload),
+      result: this.#decode(payload),
       bytes: payload?.byteLength ?? 0,
     })
     return mapThrough(
       source,
-      (item, { assigned, signal }) => this.#submit(item, { signal }, { assigned, decode }),
+      (item, { assigned, signal }) => this.#submit(item, { wait: { signal }, assigned, decode }),
       options,
     )
   }
@@ -331,21 +333,16 @@ export class Server<Item = unknown, Result = unknown>
     await this.#backlog.put(entry, wait)
   }
 
-  #submit<R>(item: Item, options: SubmitOptions, answer: Omit<SubmitInit<R>, keyof WaitOptions>): Promise<R> {
+  #submit<R>(item: Item, init: SubmitInit<R>, to?: ServerClient): Promise<R> {
     // Not `async`: see put().
     try {
-      const { to, ...wait } = options
-      checkWait(wait)
+      checkWait(init.wait)
       const entry = new Entry(item, this.#encode(item))
       if (to !== undefined) this.#address(entry, to, { wantsResult: true })
-      return this.#backlog.submit(entry, { ...wait, ...answer })
+      return this.#backlog.submit(entry, init)
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  #result(payload: Uint8Array | undefined): Result {
-    return (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result
   }
 
   /** Throws for a client that is gone and for one that cannot have the item. */

@@ -90,6 +90,11 @@ export class Connection {
     this.#outgoing.wake()
   }
 
+  /** Something is to be sent that nobody waits for: it shares a frame with all that what has arrived brings about. */
+  wakeLater(): void {
+    this.#outgoing.wakeLater()
+  }
+
   /** A frame's worth is to be sent: it leaves now, while this turn goes on. */
   flush(): void {
     this.#outgoing.flush()
@@ -158,10 +163,9 @@ export class Connection {
     if (this.#init.closeDuplex !== false && !this.#goodbye) await this.#readToEnd()
   }
 
-  async #takeAll(frames: AsyncIterable<Uint8Array>): Promise<void> {
+  async #takeAll(frames: AsyncIterable<Bytes>): Promise<void> {
     for await (const frame of frames) {
-      // Chunks may be Buffers, which are no plain arrays to codecs and users.
-      this.#take(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength))
+      this.#take(frame)
       if (this.#goodbye || this.#finished) break
     }
     if (this.#ending === 'no' && !this.#goodbye)
@@ -171,10 +175,10 @@ export class Connection {
     if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
   }
 
-  #take(frame: Uint8Array): void {
+  #take(frame: Bytes): void {
     if (this.#wire !== undefined) return this.#wire.decode(frame, (message) => this.#message(message))
     if (this.#ending !== 'no') return // we have given up the introduction
-    const { send, wire, replay = false, end, refusal } = this.#handshake.take(frame)
+    const { send, wire, replay = false, end, refusal } = this.#handshake.take(frame.subarray())
     if (end !== undefined) return this.#endedByPeer(end)
     this.#urgent.push(...send)
     this.wake()

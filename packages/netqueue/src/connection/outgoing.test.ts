@@ -57,6 +57,24 @@ describe('frames as the sink asks for them', () => {
     expect(env.timers).toBe(0)
   })
 
+  test('what nobody waits for leaves with what has to be said first, or when what has arrived was looked at', async () => {
+    const { env, outgoing, due } = script()
+    const answer = outgoing.next()
+    env.advance(0)
+    due.push(frame(1))
+    outgoing.wakeLater()
+    outgoing.wakeLater()
+    expect(env.timers).toBe(1)
+    outgoing.wake()
+    env.advance(0)
+    expect(await answer).toEqual({ done: false, value: frame(1) })
+    due.push(frame(2))
+    outgoing.wakeLater() // the sink is busy: at its next call
+    const next = outgoing.next()
+    env.advance(0)
+    expect([await next, env.timers]).toEqual([{ done: false, value: frame(2) }, 0])
+  })
+
   test('waking for nothing keeps the sink waiting', async () => {
     const { env, outgoing, due } = script()
     const answer = outgoing.next()

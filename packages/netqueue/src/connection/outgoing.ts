@@ -35,6 +35,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes> {
   /** Whether there may be a frame. */
   #isDue = true
   #isScheduled = false
+  #isPostponed = false
   #isFlushing = false
   #isClosed = false
 
@@ -73,6 +74,17 @@ export class Outgoing implements AsyncIterableIterator<Bytes> {
     this.#isScheduled = true
     this.#init.env.afterTurn(() => {
       this.#isScheduled = false
+      this.#serve()
+    })
+  }
+
+  /** There may be a frame that nobody waits for: it leaves when what has arrived was looked at, with all that this adds. */
+  wakeLater(): void {
+    this.#isDue = true
+    if (this.#isScheduled || this.#isPostponed || this.#waiting === undefined) return
+    this.#isPostponed = true
+    this.#init.env.afterPoll(() => {
+      this.#isPostponed = false
       this.#serve()
     })
   }

@@ -146,13 +146,9 @@ export class Inbox {
   /** Waits for an item. `timeout` → `QUEUE_EMPTY`, `signal` → its reason, the end of the connection → why it ended. */
   wait(options: WaitOptions): Reader {
     const reader: Reader = new Waiter({
-      ...options,
       env: this.#init.env,
-      timedOut: () =>
-        new NetQueueError('QUEUE_EMPTY', `No item came within ${options.timeout} ms (timeout)`, {
-          limit: 'timeout',
-          value: options.timeout,
-        }),
+      wait: options,
+      timedOut: () => nothingCame(options.timeout),
       withdrawn: () => this.#leave(reader),
     })
     const refusal = this.#refusal()
@@ -176,7 +172,7 @@ export class Inbox {
     if (this.#size > 0) return true
     if (this.#end !== undefined) throw this.#end.error
     const isLate = Symbol('late')
-    const arrived = new Pending<void>({ ...options, env: this.#init.env, timedOut: () => isLate })
+    const arrived = new Pending<void>({ env: this.#init.env, wait: options, timedOut: () => isLate })
     const standing: Standing = {
       demand: 1,
       offer: () => (this.#size > 0 ? arrived.resolve() : arrived.reject(this.#end?.error)),
@@ -403,4 +399,11 @@ export class Inbox {
   #grantAll(): void {
     for (const intake of this.#intakes) intake.grant()
   }
+}
+
+function nothingCame(timeout: number | undefined): NetQueueError {
+  return new NetQueueError('QUEUE_EMPTY', `No item came within ${timeout} ms (timeout)`, {
+    limit: 'timeout',
+    value: timeout,
+  })
 }

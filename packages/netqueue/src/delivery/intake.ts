@@ -14,6 +14,7 @@ import { Grants } from './grants.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
+import type { Answer } from './settles.ts'
 import { Unsettled } from './unsettled.ts'
 
 /** What the introduction said about the sender. */
@@ -37,6 +38,8 @@ export interface IntakeInit {
   /** How often an item is tried here that its sender cannot take back. */
   retry: Retry
   wake: () => void
+  /** There is something to write that nobody waits for. */
+  wakeLater: () => void
   flush: () => void
   /** The ordinal of the last put of this side, which a settle that comes after it must not overtake. */
   lastOrdinal: () => number
@@ -149,7 +152,7 @@ export class Intake implements DeliverySource {
     this.#init.inbox.cancel(arrival, seq)
     this.#fresh -= 1
     this.#settles.add(seq, 'cancelled')
-    this.#init.wake()
+    this.#init.wakeLater()
     this.grant()
   }
 
@@ -197,7 +200,7 @@ export class Intake implements DeliverySource {
     if (!delivery.wantsResult) return this.#unclaimed(delivery, value)
     const payload = this.#encodeResult(delivery, value)
     if (payload === 'failed' || !this.#finish(delivery)) return false
-    this.#settles.answer({ kind: 'result', seq: delivery.seq, value: payload })
+    this.#answer({ kind: 'result', seq: delivery.seq, value: payload })
     if (this.#settles.answers >= FLUSHED_RESULTS) this.#init.flush()
     return true
   }
@@ -212,7 +215,7 @@ export class Intake implements DeliverySource {
   #fail(delivery: Delivery<unknown>, error: unknown): boolean {
     if (this.isKept) return this.#again(delivery)
     if (!this.#finish(delivery)) return false
-    this.#settles.answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
+    this.#answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
     if (!delivery.wantsResult) this.#givenBack.add(delivery, 'released')
     return true
   }
@@ -221,14 +224,13 @@ export class Intake implements DeliverySource {
     const described = this.#failure(reason, 'REJECTED')
     if (!this.#finish(delivery)) return false
     if (this.isKept) this.#giveUp(delivery, `was rejected with ${described.code}`)
-    else this.#settles.answer({ kind: 'reject', seq: delivery.seq, ...described })
+    else this.#answer({ kind: 'reject', seq: delivery.seq, ...described })
     return true
   }
 
   extend(delivery: Delivery<unknown>): void {
     if (this.#unsettled.get(delivery.seq) !== delivery) return
-    this.#settles.answer({ kind: 'extend', seq: delivery.seq })
-    this.#init.wake()
+    this.#answer({ kind: 'extend', seq: delivery.seq })
   }
 
   decode(payload: Uint8Array): unknown {
@@ -310,6 +312,11 @@ export class Intake implements DeliverySource {
     if (this.#finish(delivery, { wasWorkedOn: false })) this.#settle(delivery, 'returned')
   }
 
+  #answer(answer: Answer): void {
+    this.#settles.answer(answer)
+    this.#init.wake()
+  }
+
   #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
     this.#settles.add(delivery.seq, outcome)
     this.#givenBack.add(delivery, outcome)
@@ -333,7 +340,7 @@ export class Intake implements DeliverySource {
     this.#credit.finish(delivery.bytes)
     delivery.settled()
     if (!isOurs) this.#settles.add(delivery.seq, 'cancelled')
-    this.#init.wake()
+    this.#init.wakeLater()
     if (wasWorkedOn) this.#init.inbox.finished()
     this.#grants.freed(delivery.bytes)
     return isOurs

@@ -31,6 +31,7 @@ beforeEach(() => {
       sent.push(entry)
     },
     wake: () => (wakes += 1),
+    wakeLater: () => {},
   } as unknown as Link
   line = new Line({ env, maxWaiting: 3, link: () => link })
 })

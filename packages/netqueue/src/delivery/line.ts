@@ -42,8 +42,8 @@ export class Line {
     checkWaiting(this.#size, this.#init.maxWaiting)
     this.#enter(entry)
     const assigned = new Pending<void>({
-      ...wait,
       env: this.#init.env,
+      wait,
       timedOut: () => nobodyFree('The server had no', wait?.timeout),
       withdrawn: () => this.#withdraw(entry),
     })
@@ -65,13 +65,12 @@ export class Line {
     this.#enter(entry)
   }
 
-  /** Puts an item that came back to the head. */
+  /** Puts an item that came back to the head, to leave with {@link advance}. */
   requeue(entry: Entry): void {
     entry.state = 'waiting'
     entry.ordinal = 0
     this.#again.unshift(entry)
     this.#size += 1
-    this.advance()
   }
 
   /** Sends what there is credit for. */

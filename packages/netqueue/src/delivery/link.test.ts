@@ -32,6 +32,7 @@ beforeEach(() => {
     keepsReceived: false,
     oldestWaiting: () => Number.POSITIVE_INFINITY,
     wake: () => {},
+    wakeLater: () => {},
     flush: () => {},
     owner: {
       opened: () => told.push('opened'),

@@ -47,6 +47,8 @@ export interface LinkInit {
   /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
   oldestWaiting: () => number
   wake: () => void
+  /** There is something to write that nobody waits for. */
+  wakeLater: () => void
   /** A frame's worth is to be written. */
   flush: () => void
 }
@@ -94,7 +96,7 @@ export class Link implements Session {
   #serviceTime: number | undefined
 
   constructor(init: LinkInit) {
-    const { limits, inbox, codec, resultCodec, exposeErrors, retry, owner, wake, flush } = init
+    const { limits, inbox, codec, resultCodec, exposeErrors, retry, owner, wake, wakeLater, flush } = init
     this.#init = init
     this.outbox = new Outbox({
       maxUnsettled: limits.maxUnsettled,
@@ -112,6 +114,7 @@ export class Link implements Session {
       exposeErrors,
       retry,
       wake,
+      wakeLater,
       flush,
       from: () => this.from,
       lastOrdinal: () => this.outbox.lastOrdinal,

@@ -20,6 +20,7 @@ beforeEach(() => {
     env,
     options: { maxAttempts: 3, retryDelayMs: 10, maxRetryDelayMs: 15 },
     requeue: (entry) => backlog.unshift(entry),
+    advance: () => {},
     revive: (entry) => backlog.push(entry) > 0,
     gone: (entry) => ends.push(`gone ${String(entry.item)}`),
     buried: (entry) => ends.push(`buried ${String(entry.item)}`),
@@ -195,6 +196,7 @@ describe('dead letters', () => {
       env,
       options: {},
       requeue: () => {},
+      advance: () => {},
       revive: () => {
         throw new Error('closed')
       },

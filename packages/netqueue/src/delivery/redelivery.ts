@@ -11,8 +11,10 @@ export type RedeliveryOptions = RetryOptions
 export interface RedeliveryInit {
   env: Env
   options: RedeliveryOptions
-  /** Puts an entry to the head of the backlog. */
+  /** Puts an entry to the head of the backlog. Nothing is handed out yet: what comes back together, the newest first, is to go in order. */
   requeue: (entry: Entry) => void
+  /** Hands out what there is credit for; also called by whoever settles, and whoever loses a peer. */
+  advance: () => void
   /** Puts a dead letter to the end of the backlog; throws when there is none any more. */
   revive: (entry: Entry) => boolean
   /** An entry needs no more deliveries. */
@@ -122,6 +124,7 @@ export class Redelivery<T> {
     const timer = this.#init.env.setTimer(() => {
       this.#delayed.delete(entry)
       this.#init.requeue(entry)
+      this.#init.advance()
     }, this.retry.delayBefore(entry.attempt))
     this.#delayed.set(entry, timer)
   }

@@ -1,7 +1,7 @@
 import type { Outcome, Writer } from '../protocol/protocol.ts'
 import { Ring } from '../queue/ring.ts'
 
-type Answer =
+export type Answer =
   | { kind: 'result'; seq: number; value: Uint8Array | undefined }
   | { kind: 'failed'; seq: number; code: string; reason: string }
   | { kind: 'reject'; seq: number; code: string; reason: string }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { VirtualEnv } from '../../test/support/virtual-env.ts'
-import { Turns } from './turns.ts'
+import { Shifts, Turns } from './turns.ts'
 
 const isSettled = async (promise: Promise<void>): Promise<boolean> =>
   Promise.race([promise.then(() => true), Promise.resolve().then(() => Promise.resolve(false))])
@@ -14,4 +14,19 @@ test('P8: of calls that have nothing to wait for, each 2,048th waits until what 
   env.advance(0)
   await Promise.all([last, another])
   expect(await isSettled(turns.next())).toBe(true)
+})
+
+test('P8: whoever works for 5 ms without leaving the turn is held up until what has arrived was looked at', async () => {
+  const env = new VirtualEnv()
+  const shifts = new Shifts(env)
+  const pauses = (items: number): number =>
+    Array.from({ length: items }, () => shifts.pause()).filter((pause) => pause !== undefined).length
+  env.advance(4)
+  expect(pauses(64)).toBe(0)
+  env.advance(1)
+  expect(pauses(7)).toBe(0) // the clock is looked at with each eighth item
+  const pause = shifts.pause()
+  env.advance(0)
+  await pause
+  expect([pause === undefined, pauses(64)]).toEqual([false, 0])
 })

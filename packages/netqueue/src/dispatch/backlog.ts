@@ -22,7 +22,8 @@ export interface BacklogInit<T, C> {
   warn: (error: NetQueueError) => void
 }
 
-export interface SubmitInit<R> extends WaitOptions {
+export interface SubmitInit<R> {
+  wait: WaitOptions
   /** A client has the item. */
   assigned?: (() => void) | undefined
   /** Makes the result from its bytes; `undefined` stands for the result `undefined`. */
@@ -49,6 +50,7 @@ export class Backlog<T, C extends EntryTarget> {
       warn: init.warn,
       options: init.redelivery,
       requeue: (entry) => this.#requeue(entry),
+      advance: () => this.dispatcher.advance(),
       revive: (entry) => this.#revive(entry),
       gone: () => this.#gone(),
       buried: ({ item }) => init.buried(item as T),
@@ -84,8 +86,8 @@ export class Backlog<T, C extends EntryTarget> {
     this.#enter(entry)
     if (entry.state !== 'waiting') return this.#turns.next()
     const assigned = new Pending<void>({
-      ...wait,
       env: this.#init.env,
+      wait,
       timedOut: () => nobodyFree(nameOf(entry), wait?.timeout),
       withdrawn: () => this.#withdraw(entry),
     })
@@ -103,11 +105,11 @@ export class Backlog<T, C extends EntryTarget> {
   }
 
   /** Resolves with the result. Throws `QUEUE_FULL` where too many wait already. */
-  submit<R>(entry: Entry, { assigned, decode, ...wait }: SubmitInit<R>): Promise<R> {
+  submit<R>(entry: Entry, { wait, assigned, decode }: SubmitInit<R>): Promise<R> {
     this.#checkRoom()
     const answer = new Pending<R>({
-      ...wait,
       env: this.#init.env,
+      wait,
       timedOut: () => (wasDelivered(entry) ? noResultWithin(wait.timeout) : nobodyFree(nameOf(entry), wait.timeout)),
       aborted: (reason) => (wasDelivered(entry) ? abortedAfterDelivery(reason) : reason),
       withdrawn: () => this.#abandon(entry),
@@ -129,6 +131,7 @@ export class Backlog<T, C extends EntryTarget> {
   lost(client: string, { sent, queued }: { sent: Entry[]; queued: Entry[] }): void {
     for (const entry of queued.toReversed()) this.#redelivery.lost(entry, client, { wasSent: false })
     for (const entry of sent.toReversed()) this.#redelivery.lost(entry, client, { wasSent: true })
+    this.dispatcher.advance()
   }
 
   /** Resolves when every item is settled, withdrawn or a dead letter. */

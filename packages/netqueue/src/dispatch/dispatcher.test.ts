@@ -70,6 +70,18 @@ describe('P5: the backlog', () => {
     expect(place.join('y', 3).held).toBe('abc')
   })
 
+  test('P2: hands out in order what came back together, though a client is free', () => {
+    const place = new Place()
+    const [a, b] = place.put('ab')
+    const first = place.join('x', 2)
+    const other = place.join('y', 2)
+    place.dispatcher.leave(first)
+    for (const entry of [b, a]) place.dispatcher.requeue(entry as Entry)
+    expect(other.held).toBe('')
+    place.dispatcher.advance()
+    expect(other.held).toBe('ab')
+  })
+
   test('lets an item be withdrawn, once', () => {
     const place = new Place()
     const [, b] = place.put('abc')

@@ -75,7 +75,7 @@ export class Dispatcher<T, C> {
     this.#free.set(candidate, false)
     this.#unpark()
     this.#fresh.prepend(this.#orphans(seat))
-    this.#run()
+    this.advance()
   }
 
   /** Credit, load or status of a client changed. */
@@ -85,7 +85,7 @@ export class Dispatcher<T, C> {
     if (candidate.inFlight === 0) seat.isAlone = false
     this.#refresh(seat)
     this.#unpark()
-    this.#run()
+    this.advance()
   }
 
   /** Whether a new entry would have to wait behind others or for a client. */
@@ -98,16 +98,29 @@ export class Dispatcher<T, C> {
     this.#enter(entry)
     if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
     this.#fresh.push(entry)
-    this.#run()
+    this.advance()
   }
 
-  /** Puts an entry back to the head of the backlog. */
+  /** Puts an entry back to the head of the backlog, to be handed out by {@link advance}. */
   requeue(entry: Entry): void {
     this.#enter(entry)
     if (entry.target !== undefined) return this.#address(entry, (list) => list.unshift(entry))
     this.#unpark()
     this.#fresh.unshift(entry)
-    this.#run()
+  }
+
+  /** Hands out what waits, as far as clients are free. */
+  advance(): void {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    while (this.#free.size > 0) {
+      const entry = this.#fresh.shift()
+      if (entry === undefined) break
+      const choice = this.#choose(entry)
+      if (isThenable(choice)) return void this.#await(entry, choice)
+      this.#give(entry, choice)
+    }
+    this.#isBusy = false
   }
 
   /** Takes out an entry that waits. */
@@ -199,19 +212,6 @@ export class Dispatcher<T, C> {
     this.#fresh.prepend(this.#parked)
   }
 
-  #run(): void {
-    if (this.#isBusy) return
-    this.#isBusy = true
-    while (this.#free.size > 0) {
-      const entry = this.#fresh.shift()
-      if (entry === undefined) break
-      const choice = this.#choose(entry)
-      if (isThenable(choice)) return void this.#await(entry, choice)
-      this.#give(entry, choice)
-    }
-    this.#isBusy = false
-  }
-
   /** Waits for a policy that takes its time; meanwhile the entry can still be withdrawn. */
   async #await(entry: Entry, choice: PromiseLike<C | undefined>): Promise<void> {
     const membership = this.#membership
@@ -225,7 +225,7 @@ export class Dispatcher<T, C> {
       if (hasVanished) this.#fresh.unshift(entry)
       else this.#give(entry, client)
     }
-    this.#run()
+    this.advance()
   }
 
   #choose(entry: Entry): C | undefined | PromiseLike<C | undefined> {

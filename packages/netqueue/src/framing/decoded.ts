@@ -1,3 +1,4 @@
+import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
 
@@ -8,7 +9,7 @@ export interface DecodedInit {
   unread: (rest: Uint8Array) => void
 }
 
-type Result = IteratorResult<Uint8Array, undefined>
+type Result = IteratorResult<Bytes, undefined>
 
 interface Reader {
   resolve(result: Result): void
@@ -18,13 +19,15 @@ interface Reader {
 export const HEADER_BYTES = 4
 const DONE: Result = { done: true, value: undefined }
 const NOTHING = new Uint8Array(0)
+/** A piece that makes so much of the chunk that it came in is not copied while the rest of its frame is waited for. */
+const MAX_PINNED_FACTOR = 4
 
 /**
- * The frames in a stream of chunks. A frame that came in one chunk is a view of it; one that came in pieces is put together in
- * memory that grows with what has come, never with what was announced. By hand, not with it-length-prefixed: its decoder is two
+ * The frames in a stream of chunks: views of the chunk, or of the two, that they came in. Of one that came in more, the first pieces are put
+ * together in memory that grows with what has come, never with what was announced. By hand, not with it-length-prefixed: its decoder is two
  * async generators deep, which costs an idle connection four kilobytes and each chunk eight turns of the microtask queue.
  */
-export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
+export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   readonly #init: DecodedInit
   readonly #chunks: AsyncIterator<Bytes>
   #chunk: Uint8Array = NOTHING
@@ -78,7 +81,7 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
     if (done === true) return this.#end()
     if (typeof value?.subarray !== 'function')
       return this.#onError(new TypeError(`Expected the duplex to give bytes, got ${typeof value}`))
-    this.#chunk = value.subarray()
+    this.#chunk = plain(value)
     this.#at = 0
     this.#serve()
   }
@@ -97,15 +100,15 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
   }
 
   /** The next frame, if it is here whole. */
-  #cut(): Uint8Array | undefined {
+  #cut(): Bytes | undefined {
     if (this.#headerBytes < HEADER_BYTES && !this.#readHeader()) return undefined
     const missing = this.#length - this.#filled
     const here = Math.min(missing, this.#chunk.byteLength - this.#at)
     const piece = this.#chunk.subarray(this.#at, this.#at + here)
     this.#at += here
-    if (this.#filled === 0 && here === missing) return this.#whole(piece)
-    this.#collect(piece)
-    return here === missing ? this.#whole(this.#frame) : undefined
+    if (here === missing) return this.#whole(piece)
+    this.#keep(piece)
+    return undefined
   }
 
   #readHeader(): boolean {
@@ -119,6 +122,13 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
     return true
   }
 
+  /** What comes first stays where it is, as most frames come in two pieces at most. */
+  #keep(piece: Uint8Array): void {
+    if (this.#filled > 0) return this.#collect(piece)
+    this.#frame = piece.byteLength * MAX_PINNED_FACTOR > piece.buffer.byteLength ? piece : piece.slice()
+    this.#filled = piece.byteLength
+  }
+
   #collect(piece: Uint8Array): void {
     const filled = this.#filled + piece.byteLength
     if (filled > this.#frame.byteLength) {
@@ -130,11 +140,24 @@ export class Decoded implements AsyncIterableIterator<Uint8Array, undefined> {
     this.#filled = filled
   }
 
-  #whole(frame: Uint8Array): Uint8Array {
+  #whole(last: Uint8Array): Bytes {
+    const frame = this.#filled === 0 ? last : this.#joined(last)
     this.#headerBytes = 0
     this.#length = 0
     this.#frame = NOTHING
     this.#filled = 0
     return frame
   }
+
+  #joined(last: Uint8Array): Bytes {
+    if (this.#frame.byteLength < this.#length) return new Uint8ArrayList(this.#frame.subarray(0, this.#filled), last)
+    this.#frame.set(last, this.#filled)
+    return this.#frame
+  }
+}
+
+/** Chunks may be Buffers, which are no plain arrays to codecs and users. */
+function plain(chunk: Bytes): Uint8Array {
+  const { buffer, byteOffset, byteLength } = chunk.subarray()
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -6,8 +6,8 @@ import { Encoded } from './encoded.ts'
 /** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
   encode: (frames: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
-  /** Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
-  decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Uint8Array>
+  /** Frames as views of what they came in. Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
+  decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
 }
 
 export interface LengthPrefixedOptions {

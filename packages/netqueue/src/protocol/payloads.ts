@@ -14,15 +14,6 @@ export const SHARED_BYTES = 8_192
 /** Longer pieces are worth memory of their own. */
 export const MAX_SHARED_BYTES: number = SHARED_BYTES / 4
 const NOTHING = new Uint8Array(0)
-/** An item that makes so much of the memory that it came in is not copied. */
-const MAX_PINNED_FACTOR = 4
-
-/** A piece, copied out of what it came in where keeping it would keep far more than itself. */
-export function unpinned(piece: Uint8Array): Uint8Array {
-  const { byteLength } = piece.buffer
-  return byteLength > SHARED_BYTES && byteLength > piece.byteLength * MAX_PINNED_FACTOR ? piece.slice() : piece
-}
-
 /**
  * A piece that whoever gets it may keep, and transfer to another thread: a copy, unless it is the rest of what it came in and most of
  * that. What stood before it was cut out before it.
@@ -56,7 +47,7 @@ export class Shelf {
 /** Payloads that stand apart from each other. */
 export function listed(payloads: readonly Uint8Array[]): Payloads {
   // Here, and not when they are asked for: what waits must not keep what it came in.
-  const copies = payloads.map(unpinned)
+  const copies = payloads.map(apart)
   let index = 0
   return {
     count: payloads.length,

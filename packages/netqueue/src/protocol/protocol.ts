@@ -78,8 +78,8 @@ export interface Peer {
 /** One connection's way of reading and writing, once both ends have introduced themselves. */
 export interface Wire {
   readonly peer: Peer
-  /** Calls `take` with each message of one frame, in order; throws a coded error for what is none. Payloads are views into the frame. */
-  decode(frame: Uint8Array, take: (message: Message) => void): void
+  /** Calls `take` with each message of one frame, in order; throws a coded error for what is none. Payloads may be kept. */
+  decode(frame: Bytes, take: (message: Message) => void): void
   /** Builds the next frame from what `fill` writes; `undefined` when it wrote nothing. */
   encode(fill: (writer: Writer) => void): Bytes | undefined
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */

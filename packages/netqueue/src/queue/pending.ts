@@ -10,8 +10,10 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined
 }
 
-export interface PendingInit extends WaitOptions {
+export interface PendingInit {
   env: Env
+  /** What the caller asked for. It is referred to and not spread: that would cost each call more than all the rest of it. */
+  wait?: WaitOptions | undefined
   /** Makes the error of a call whose time is up. */
   timedOut: () => unknown
   /** Makes the error of a call whose signal fired. @default the signal's reason */
@@ -36,13 +38,13 @@ export class Pending<T> {
       this.#resolve = resolve
       this.#reject = reject
     })
-    const { env, timeout = Number.POSITIVE_INFINITY, signal } = init
+    const { env, timedOut, wait: { timeout = Number.POSITIVE_INFINITY, signal } = {} } = init
     if (signal?.aborted) {
       this.#abort()
       return
     }
     if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#abort())
-    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(() => this.#withdraw(init.timedOut()), timeout)
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(() => this.#withdraw(timedOut()), timeout)
   }
 
   get settled(): boolean {
@@ -58,14 +60,20 @@ export class Pending<T> {
   }
 
   #abort(): void {
-    const { signal, aborted } = this.#init
-    this.#withdraw(aborted === undefined ? signal?.reason : aborted(signal?.reason))
+    const { wait, aborted } = this.#init
+    const reason: unknown = wait?.signal?.reason
+    this.#withdraw(aborted === undefined ? reason : aborted(reason))
   }
 
   #withdraw(reason: unknown): void {
     if (!this.#end()) return
-    this.#init.withdrawn?.()
+    this.withdrawn()
     this.#reject(reason)
+  }
+
+  /** Takes the call out of its queue. */
+  protected withdrawn(): void {
+    this.#init.withdrawn?.()
   }
 
   #end(): boolean {

@@ -190,13 +190,13 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   #waitForRoom(item: T, options: WaitOptions = {}): Promise<void> {
-    const putter = new Putter<T>(item, { ...options, env: this.#env, timedOut: () => this.#full() })
+    const putter = new Putter<T>(item, { env: this.#env, wait: options, timedOut: () => this.#full() })
     this.#putters.push(putter)
     return putter.promise
   }
 
   #waitForItem(options: WaitOptions): Promise<T> {
-    const getter = new Getter<T>({ ...options, env: this.#env, timedOut: () => empty(options.timeout) })
+    const getter = new Getter<T>({ env: this.#env, wait: options, timedOut: () => empty(options.timeout) })
     this.#takers.push(getter)
     return getter.promise
   }

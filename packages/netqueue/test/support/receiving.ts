@@ -62,6 +62,7 @@ export class Receiving {
       exposeErrors,
       retry: new Retry({ maxAttempts }),
       wake: () => {},
+      wakeLater: () => {},
       flush: () => {},
       lastOrdinal: () => this.lastOrdinal,
       warn,

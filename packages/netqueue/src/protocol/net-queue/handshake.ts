@@ -1,7 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
-import type { ByteWriter } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { decodeHello, encodeHello, isHello } from './hello.ts'
@@ -9,6 +8,7 @@ import { NativeWire, unexpected } from './native-wire.ts'
 import { OriginalWire, statusFrame } from './original-wire.ts'
 import { decodeWelcome, encodeWelcome } from './welcome.ts'
 import type { Welcome } from './welcome.ts'
+import type { Workspace } from './workspace.ts'
 
 const isOriginalType = (type: number): boolean => type >= FrameType.CONN && type <= FrameType.ENQUEUE
 
@@ -43,16 +43,16 @@ const welcomeFrame = (introduction: Introduction, limits: Limits, yourId?: strin
 export class ClientHandshake implements Handshake {
   readonly #init: HandshakeInit
   readonly #introduction: Introduction
-  readonly #out: ByteWriter
+  readonly #workspace: Workspace
   readonly #hello: Uint8Array
   readonly #welcome: Uint8Array
   /** The server's id, once it has said hello. */
   #serverId: string | undefined
 
   /** Throws for an introduction that does not fit. */
-  constructor(init: HandshakeInit, out: ByteWriter) {
+  constructor(init: HandshakeInit, workspace: Workspace) {
     this.#init = init
-    this.#out = out
+    this.#workspace = workspace
     this.#introduction = init.introduction()
     this.#hello = helloFrame(this.#introduction)
     this.#welcome = welcomeFrame(this.#introduction, init.limits)
@@ -93,20 +93,20 @@ export class ClientHandshake implements Handshake {
     const refusal = disagreement(this.#introduction, welcome)
     if (refusal !== undefined) return { send: [], refusal }
     this.#init.identify(welcome.yourId ?? this.#introduction.id)
-    return { send: [], wire: new NativeWire(welcome, serverId, this.#init.limits, this.#out) }
+    return { send: [], wire: new NativeWire(welcome, serverId, this.#init.limits, this.#workspace) }
   }
 }
 
 /** Listens first, and tells an original from one of us by what its first frame is. */
 export class ServerHandshake implements Handshake {
   readonly #init: HandshakeInit
-  readonly #out: ByteWriter
+  readonly #workspace: Workspace
   /** What was said to a client of our kind, and the id that it asked for. */
   #greeted: { introduction: Introduction; wanted: string } | undefined
 
-  constructor(init: HandshakeInit, out: ByteWriter) {
+  constructor(init: HandshakeInit, workspace: Workspace) {
     this.#init = init
-    this.#out = out
+    this.#workspace = workspace
   }
 
   start(): Uint8Array[] {
@@ -147,7 +147,7 @@ export class ServerHandshake implements Handshake {
     const id = this.#init.identify(wanted)
     const send = [welcomeFrame(introduction, this.#init.limits, id)]
     if (refusal !== undefined) return { send, refusal }
-    return { send, wire: new NativeWire(welcome, id, this.#init.limits, this.#out) }
+    return { send, wire: new NativeWire(welcome, id, this.#init.limits, this.#workspace) }
   }
 }
 

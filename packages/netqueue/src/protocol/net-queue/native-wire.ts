@@ -2,12 +2,12 @@ import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
-import type { ByteWriter } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { Welcome } from './welcome.ts'
+import type { Workspace } from './workspace.ts'
 
 export const NATIVE = 'netqueue/1'
 export const nativeSupports: Supports = { credit: true, settle: true, result: true }
@@ -16,10 +16,12 @@ export const nativeSupports: Supports = { credit: true, settle: true, result: tr
 export class NativeWire implements Wire {
   readonly peer: Peer
   readonly typed = true
+  readonly #workspace: Workspace
   readonly #reader: RecordReader
   readonly #writer: RecordWriter
 
-  constructor(welcome: Welcome, id: string, limits: Limits, out: ByteWriter) {
+  constructor(welcome: Welcome, id: string, limits: Limits, workspace: Workspace) {
+    this.#workspace = workspace
     const { tags, status } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
@@ -28,10 +30,11 @@ export class NativeWire implements Wire {
       maxItemBytes: limits.maxItemBytes,
       sentRecords: () => this.#writer.sentRecords,
     })
-    this.#writer = new RecordWriter(out, () => this.#reader.ordered)
+    this.#writer = new RecordWriter(workspace.out, () => this.#reader.ordered)
   }
 
-  decode(frame: Uint8Array, take: (message: Message) => void): void {
+  decode(pieces: Bytes, take: (message: Message) => void): void {
+    const frame = this.#workspace.join(pieces)
     const type = frameType(frame)
     if (type === FrameType.BATCH) return this.#reader.read(frameData(frame), take)
     if (type === FrameType.DISCONN) return take({ type: 'disconnect' })

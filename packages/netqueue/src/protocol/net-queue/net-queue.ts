@@ -1,25 +1,24 @@
 import type { FrameLimit, Framing } from '../../framing/framing.ts'
 import { lengthPrefix } from '../../framing/framing.ts'
 import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
-import { ByteWriter } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { ClientHandshake, OriginalHandshake, ServerHandshake } from './handshake.ts'
 import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
-import { CUT_BYTES } from './record-writer.ts'
+import { Workspace } from './workspace.ts'
 
 const framing = (limit: () => FrameLimit, unread?: (rest: Uint8Array) => void): Framing =>
   lengthPrefix({ minBytes: TYPE_BYTES, limit, unread })
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {
-  const out = new ByteWriter(new Uint8Array(CUT_BYTES))
+  const workspace = new Workspace()
   return {
     name: NATIVE,
     supports: nativeSupports,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new ClientHandshake(init, out) : new ServerHandshake(init, out),
+      init.role === 'client' ? new ClientHandshake(init, workspace) : new ServerHandshake(init, workspace),
   }
 }
 
@@ -29,12 +28,12 @@ export function native(): Protocol {
  * flushed counts as settled, and `submit` is `UNSUPPORTED`.
  */
 export function netQueue(): Protocol {
-  const out = new ByteWriter(new Uint8Array(CUT_BYTES))
+  const workspace = new Workspace()
   return {
     name: ORIGINAL,
     supports: originalSupports,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, out),
+      init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, workspace),
   }
 }

@@ -1,4 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
+import type { Bytes } from '../../transport/transport.ts'
 import type { Limits } from '../../options/limits.ts'
 import { listed } from '../payloads.ts'
 import type { Message, Peer, Role, Supports, Wire, Writer } from '../protocol.ts'
@@ -42,7 +43,8 @@ export class OriginalWire implements Wire {
     }
   }
 
-  decode(frame: Uint8Array, take: (message: Message) => void): void {
+  decode(pieces: Bytes, take: (message: Message) => void): void {
+    const frame = pieces.subarray()
     switch (frameType(frame)) {
       case FrameType.CONN:
         return this.#answer()

@@ -1,4 +1,4 @@
-import { apart, MAX_SHARED_BYTES, SHARED_BYTES, unpinned } from '../payloads.ts'
+import { apart, MAX_SHARED_BYTES, SHARED_BYTES } from '../payloads.ts'
 import type { Payloads } from '../payloads.ts'
 import { ByteReader } from './bytes.ts'
 
@@ -23,8 +23,7 @@ export class RecordPayloads implements Payloads {
     this.count = count
     this.bytes = bytes
     this.lastBytes = lastBytes
-    // What is far smaller than the frame that it came in would keep all of that while it waits.
-    this.#data = unpinned(data)
+    this.#data = apart(data)
   }
 
   next(): Uint8Array {
