@@ -15,7 +15,7 @@ test('short pieces share memory, long ones have their own, and none is a view of
 test('memory that somebody transferred to another thread is not written to again', () => {
   const shelf = new Shelf()
   const first = shelf.copy(new Uint8Array(8).fill(1))
-  structuredClone(first, { transfer: [first.buffer] })
+  structuredClone(first, { transfer: [first.buffer as ArrayBuffer] })
   expect(shelf.copy(new Uint8Array(8).fill(2))).toEqual(new Uint8Array(8).fill(2))
 })
 

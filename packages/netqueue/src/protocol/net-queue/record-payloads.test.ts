@@ -50,6 +50,6 @@ test.each([
     const payload = payloads.next()
     expect(payload.byteLength).toBe(length)
     expect(payload).toEqual(rest.next())
-    structuredClone(payload, { transfer: [payload.buffer] })
+    structuredClone(payload, { transfer: [payload.buffer as ArrayBuffer] })
   }
 })
