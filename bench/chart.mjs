@@ -4,7 +4,9 @@
 import { install } from './install.mjs'
 import { rate } from './workloads/common/cells.mjs'
 
-/** @typedef {{ name: string, value: number, kind: 'ours' | 'limit' | 'variant' | 'peer' }} Bar */
+/** @import { Peer } from './peers/peer.d.ts' */
+
+/** @typedef {{ name: string, value: number, kind: NonNullable<Peer['kind']> }} Bar */
 
 const WIDTH = 760
 const BAR_HEIGHT = 24

@@ -2,6 +2,7 @@
 // CPU time in microseconds, user and system. Other processes' come from /proc, in ticks of 10 ms, and are NaN where there is none.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { sum } from './statistics.mjs'
 
 const MICROS_PER_TICK = 10_000
 /** Fields of /proc/PID/stat after the name, which may hold spaces: utime, stime, and those of children that ended. */
@@ -19,7 +20,7 @@ export function ownMicros() {
  */
 export function micros(pid) {
   const fields = stat(pid)
-  return [UTIME, STIME, CHILDREN_UTIME, CHILDREN_STIME].reduce((total, field) => total + ticks(fields, field), 0)
+  return sum([UTIME, STIME, CHILDREN_UTIME, CHILDREN_STIME].map((field) => ticks(fields, field)))
 }
 
 function endedChildrenMicros() {
@@ -58,9 +59,4 @@ function stat(pid) {
  */
 function ticks(fields, field) {
   return Number(fields[field] ?? Number.NaN) * MICROS_PER_TICK
-}
-
-/** @param {number[]} numbers */
-function sum(numbers) {
-  return numbers.reduce((total, number) => total + number, 0)
 }

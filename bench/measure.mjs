@@ -48,7 +48,7 @@ async function playRound({ name, workload, options, named: [peerName, peer], pro
   const stage = new Stage({ workload: name, peer: peerName, setting, brokerPids: broker?.pids ?? [] })
   const late = new AbortController()
   try {
-    return await Promise.race([workload.round(stage, { options, setting, progress }), lateness(late.signal)])
+    return await Promise.race([workload.round(stage, { options, progress }), lateness(late.signal)])
   } finally {
     late.abort()
     await stage.strike()

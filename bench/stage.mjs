@@ -6,6 +6,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { micros } from './cpu.mjs'
+import { sum } from './statistics.mjs'
 
 /** @import { Serializable } from 'node:child_process' */
 /** @import { Setting } from './peers/peer.d.ts' */
@@ -66,7 +67,7 @@ export class Stage {
     const ours = await Promise.all(
       [...this.#children].filter(({ isAlive }) => isAlive).map((child) => child.cpuMicros()),
     )
-    return [...ours, ...this.#brokerPids.map(micros)].reduce((total, time) => total + time, 0)
+    return sum([...ours, ...this.#brokerPids.map(micros)])
   }
 
   /** Ends all processes that still run. */

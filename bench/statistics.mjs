@@ -21,6 +21,11 @@ export function median(numbers) {
   return (at(sorted, Math.floor(half)) + at(sorted, Math.ceil(half))) / 2
 }
 
+/** @param {readonly number[]} numbers */
+export function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
 /**
  * @param {Float64Array} sorted
  * @param {number} index

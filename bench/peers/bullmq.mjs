@@ -1,6 +1,7 @@
 // @ts-check
 import { missing, redisServer } from './redis/connection.mjs'
-import { asBuffer, until } from './shared/brokers.mjs'
+import { until } from './shared/brokers.mjs'
+import { bufferOf } from './shared/buffer.mjs'
 import { WINDOW } from './shared/window.mjs'
 
 /** @import { Payloads, Peer } from './peer.d.ts' */
@@ -29,12 +30,11 @@ export const peer = {
         connected: (workers) => until(async () => (await queue.getWorkersCount()) >= workers),
         async run(payloads) {
           for (let items = batch(payloads); items.length > 0; items = batch(payloads)) {
-            await queue.addBulk(items.map((item) => ({ name: 'item', data: asBuffer(item).toString('base64') })))
+            await queue.addBulk(items.map((item) => ({ name: 'item', data: bufferOf(item).toString('base64') })))
             await until(async () => (await queue.getWaitingCount()) < MOST_WAITING)
           }
           await until(async () => (await queue.getJobCountByTypes('waiting', 'active', 'failed')) === 0)
         },
-        close: () => queue.close(),
       }
     },
 

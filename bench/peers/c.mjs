@@ -20,7 +20,7 @@ export const peer = {
       const program = new Program('receive', bytes, payloadCycle(bytes).length)
       const address = addressFrom(await program.line())
       void countAll(program, (count) => took.many(count))
-      return { address, close: async () => program.kill() }
+      return address
     },
 
     async sender(address, payloads, { bytes }) {
@@ -46,7 +46,6 @@ export const peer = {
           const [answers = 0, elapsed = 0, ...micros] = (await program.line()).split(' ').map(Number)
           return { answers, ms: elapsed, micros: Float64Array.from(micros) }
         },
-        close: async () => program.kill(),
       }
     },
 

@@ -1,7 +1,7 @@
 // @ts-check
 import { once } from 'node:events'
 import { bufferOf } from './shared/buffer.mjs'
-import { Clients } from './shared/clients.mjs'
+import { Crowd } from './shared/crowd.mjs'
 import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 
@@ -40,11 +40,10 @@ export const peer = {
 
   stream: {
     async receiver(took) {
-      const { address, close } = await listen((sender) => {
+      return await listen((sender) => {
         sender.on('data', took)
         sender.on('end', () => sender.end())
       })
-      return { address, close }
     },
 
     async sender(address, payloads) {
@@ -59,16 +58,13 @@ export const peer = {
   work: {
     async producer() {
       const window = new Window()
-      const { address, close } = await listen((call) => {
-        const worker = window.join((item) => void call.write(bufferOf(item)))
-        call.on('data', () => window.settled(worker))
-      })
-      return {
-        address,
-        connected: (workers) => window.connected(workers),
-        run: (payloads) => window.run(payloads),
-        close,
-      }
+      const address = await listen((call) =>
+        call.on(
+          'data',
+          window.join((item) => void call.write(bufferOf(item))),
+        ),
+      )
+      return window.side(address)
     },
 
     async worker(address, did) {
@@ -85,16 +81,13 @@ export const peer = {
   requests: {
     async asker() {
       const questions = new Questions()
-      const { address, close } = await listen((call) => {
-        const answerer = questions.join((question) => void call.write(bufferOf(question)))
-        call.on('data', (answer) => questions.answered(answerer, answer))
-      })
-      return {
-        address,
-        connected: (answerers) => questions.connected(answerers),
-        ask: (question) => questions.ask(question),
-        close,
-      }
+      const address = await listen((call) =>
+        call.on(
+          'data',
+          questions.joinInOrder((question) => void call.write(bufferOf(question))),
+        ),
+      )
+      return questions.side(address)
     },
 
     async answerer(address, answer) {
@@ -105,12 +98,12 @@ export const peer = {
 
   idle: {
     async server() {
-      const clients = new Clients()
-      const { address, close } = await listen((call) => {
-        clients.add({ load: 0 })
+      const clients = new Crowd()
+      const address = await listen((call) => {
+        clients.join()
         call.resume()
       })
-      return { address, connected: (count) => clients.connected(count), close }
+      return clients.side(address)
     },
 
     async client(address) {
@@ -121,10 +114,7 @@ export const peer = {
 
 /** @typedef {ServerDuplexStream<Buffer, Buffer>} Call */
 
-/**
- * @param {(call: Call) => void} opened
- * @returns {Promise<{ address: string, close: () => Promise<void> }>}
- */
+/** @param {(call: Call) => void} opened */
 async function listen(opened) {
   const { Metadata, Server, ServerCredentials } = await import('@grpc/grpc-js')
   const server = new Server(OPTIONS)
@@ -140,7 +130,7 @@ async function listen(opened) {
       error ? reject(error) : resolve(port),
     ),
   )
-  return { address: `127.0.0.1:${port}`, close: async () => server.forceShutdown() }
+  return `127.0.0.1:${port}`
 }
 
 /**

@@ -35,8 +35,7 @@ export const peer = {
       const stream = jetstream(connection)
       const stored = async () => (await manager.streams.info(STREAM)).state.messages
       return {
-        address: broker,
-        connected: (count) => workers.connected(count),
+        ...workers.side(broker),
         async run(payloads) {
           const window = new Unconfirmed(WINDOW)
           let sent = 0
@@ -62,7 +61,6 @@ export const peer = {
           // An item that is acknowledged leaves the stream.
           await until(async () => (await stored()) === 0)
         },
-        close: () => connection.close(),
       }
     },
 

@@ -51,7 +51,6 @@ export const peer = {
           }
           await window.none()
         },
-        close: () => connection.close(),
       }
     },
 
@@ -74,10 +73,8 @@ export const peer = {
       const connection = await join(broker)
       const answerers = await greeted(connection)
       return {
-        address: broker,
-        connected: (count) => answerers.connected(count),
+        ...answerers.side(broker),
         ask: async (question) => (await connection.request('questions', question)).data,
-        close: () => connection.close(),
       }
     },
 
@@ -110,7 +107,7 @@ function streamBy({ encode, decode }) {
         },
       })
       await connection.flush()
-      return { address: broker, close: () => connection.close() }
+      return broker
     },
 
     async sender(address, payloads, { bytes }) {

@@ -78,10 +78,20 @@ export interface Payloads<Item = Uint8Array> {
   sentCycles(count: number): void
 }
 
+/** The side that listens. Nobody closes it: its process ends after a round. */
+export interface Side {
+  readonly address: string
+  /** Resolves when that many are connected, and get their share. */
+  connected(count: number): Promise<void>
+}
+
 /** Items in one direction, as fast as they go, in their order. */
 export interface Stream<Item = Uint8Array> {
-  /** Takes what the sender sends, and calls `took` for each item, from wherever the peer gives items to its users: a loop, a listener. */
-  receiver(took: Took<Item>, setting: Setting): Promise<{ readonly address: string; close(): Promise<void> }>
+  /**
+   * Takes what the sender sends, and calls `took` for each item, from wherever the peer gives items to its users: a loop, a listener.
+   * Resolves with the address.
+   */
+  receiver(took: Took<Item>, setting: Setting): Promise<string>
   /** Sends all payloads, with the peer's back-pressure; resolves when all are on their way. */
   sender(address: string, payloads: Payloads<Item>, setting: Setting): Promise<void>
 }
@@ -93,13 +103,9 @@ export interface Work {
   worker(address: string, did: Took, setting: Setting): Promise<void>
 }
 
-export interface WorkProducer {
-  readonly address: string
-  /** Resolves when that many workers are connected and get their share. */
-  connected(workers: number): Promise<void>
+export interface WorkProducer extends Side {
   /** Hands out all payloads; resolves when every one of them is settled. Called again after that, for another run with the same workers. */
   run(payloads: Payloads): Promise<void>
-  close(): Promise<void>
 }
 
 /** Questions and their answers. The side that asks is the one that listens, as a server asks its workers. */
@@ -109,14 +115,11 @@ export interface Requests {
   answerer(address: string, answer: (question: Uint8Array) => Uint8Array, setting: Setting): Promise<void>
 }
 
-export interface Asker {
-  readonly address: string
-  connected(answerers: number): Promise<void>
+export interface Asker extends Side {
   /** Many may be open at once. */
   ask(question: Uint8Array): Promise<Uint8Array>
   /** For a side that another process plays, in another language: asks it to keep so many questions open for so long. @default `ask` is called */
   askMany?(options: { questions: readonly Uint8Array[]; inFlight: number; ms: number }): Promise<Asked>
-  close(): Promise<void>
 }
 
 /** What came of many questions. */
@@ -142,22 +145,16 @@ export interface Distribute {
   worker(address: string, work: (item: Uint8Array) => Promise<Uint8Array>): Promise<void>
 }
 
-export interface Producer {
-  readonly address: string
-  /** Resolves when that many workers are connected and get their share. */
-  connected(workers: number): Promise<void>
+export interface Producer extends Side {
   /** Resolves when the next item may follow: the peer's own back-pressure, whatever it is. */
   put(item: Uint8Array): Promise<void>
   /** Results as they come, repeats included. */
   results(): AsyncIterable<Uint8Array>
-  close(): Promise<void>
 }
 
 /** Connections that do nothing. */
 export interface Idle {
-  server(
-    setting: Setting,
-  ): Promise<{ readonly address: string; connected(clients: number): Promise<void>; close(): Promise<void> }>
+  server(setting: Setting): Promise<Side>
   /** Resolves when the connection stands; it stays for as long as the process. */
   client(address: string, setting: Setting): Promise<void>
 }

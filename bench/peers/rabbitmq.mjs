@@ -1,10 +1,11 @@
 // @ts-check
 import { declare, ended, missing, open, rabbitServer, receive, send } from './rabbitmq/connection.mjs'
-import { asBuffer, until } from './shared/brokers.mjs'
+import { until } from './shared/brokers.mjs'
+import { bufferOf } from './shared/buffer.mjs'
 import { reporter, streamWindow, Unconfirmed } from './shared/unconfirmed.mjs'
 import { WINDOW } from './shared/window.mjs'
 
-/** @import { Channel } from 'amqplib' */
+/** @import { Channel, ConsumeMessage } from 'amqplib' */
 /** @import { Payloads, Peer } from './peer.d.ts' */
 
 const ITEMS = 'items'
@@ -23,15 +24,15 @@ export const peer = {
 
   stream: {
     async receiver(took, { broker, bytes }) {
-      const { connection, channel } = await open(broker)
+      const { channel } = await open(broker)
       await declare(channel, ITEMS)
       await declare(channel, REPORTS)
       const report = reporter(bytes, (count) => void send(channel, REPORTS, Buffer.from(`${count}`)))
-      await receive(channel, ITEMS, (item) => {
-        took(item)
+      await receive(channel, ITEMS, ({ content }) => {
+        took(content)
         report()
       })
-      return { address: broker, close: () => connection.close() }
+      return broker
     },
 
     async sender(address, payloads, { bytes }) {
@@ -46,7 +47,7 @@ export const peer = {
 
   work: {
     async producer({ broker, bytes }) {
-      const { connection, channel } = await open(broker)
+      const { channel } = await open(broker)
       await declare(channel, ITEMS)
       await declare(channel, REPORTS)
       const window = await reported(channel, bytes)
@@ -57,7 +58,6 @@ export const peer = {
           await sendAll(channel, payloads, window)
           await window.none()
         },
-        close: () => connection.close(),
       }
     },
 
@@ -76,20 +76,15 @@ export const peer = {
 
   requests: {
     async asker({ broker }) {
-      const { connection, channel } = await open(broker)
+      const { channel } = await open(broker)
       await declare(channel, QUESTIONS)
       /** @type {Map<string, (answer: Uint8Array) => void>} */
       const waiting = new Map()
-      await channel.consume(
-        REPLY_TO,
-        (message) => {
-          if (message === null) return
-          const id = String(message.properties.correlationId)
-          waiting.get(id)?.(message.content)
-          waiting.delete(id)
-        },
-        { noAck: true },
-      )
+      await receive(channel, REPLY_TO, ({ content, properties }) => {
+        const id = String(properties.correlationId)
+        waiting.get(id)?.(content)
+        waiting.delete(id)
+      })
       let asked = 0
       return {
         address: broker,
@@ -98,23 +93,16 @@ export const peer = {
           new Promise((resolve) => {
             const correlationId = `${(asked += 1)}`
             waiting.set(correlationId, resolve)
-            channel.sendToQueue(QUESTIONS, asBuffer(question), { correlationId, replyTo: REPLY_TO })
+            channel.sendToQueue(QUESTIONS, bufferOf(question), { correlationId, replyTo: REPLY_TO })
           }),
-        close: () => connection.close(),
       }
     },
 
     async answerer(address, answer) {
       const side = await open(address)
-      await side.channel.consume(
-        QUESTIONS,
-        (message) => {
-          if (message === null) return
-          const { replyTo, correlationId } = message.properties
-          side.channel.sendToQueue(String(replyTo), asBuffer(answer(message.content)), { correlationId })
-        },
-        { noAck: true },
-      )
+      await receive(side.channel, QUESTIONS, ({ content, properties: { replyTo, correlationId } }) => {
+        side.channel.sendToQueue(String(replyTo), bufferOf(answer(content)), { correlationId })
+      })
       await ended(side)
     },
   },
@@ -127,7 +115,7 @@ export const peer = {
  */
 async function reported(channel, bytes) {
   const window = new Unconfirmed(streamWindow(bytes))
-  await receive(channel, REPORTS, (count) => window.confirmed(Number(count)))
+  await receive(channel, REPORTS, ({ content }) => window.confirmed(Number(content)))
   return window
 }
 
@@ -140,7 +128,7 @@ async function sendAll(channel, payloads, window) {
   for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
     if (window.isFull) await window.room()
     window.sent()
-    const full = send(channel, ITEMS, asBuffer(item))
+    const full = send(channel, ITEMS, bufferOf(item))
     if (full !== undefined) await full
   }
 }
@@ -148,11 +136,11 @@ async function sendAll(channel, payloads, window) {
 /**
  * Acknowledges all items of a turn together, and then reports them: the server takes both in that order.
  * @param {Channel} channel
- * @returns {(message: import('amqplib').ConsumeMessage) => void}
+ * @returns {(message: ConsumeMessage) => void}
  */
 function settler(channel) {
   let count = 0
-  /** @type {import('amqplib').ConsumeMessage | undefined} */
+  /** @type {ConsumeMessage | undefined} */
   let last
   const settle = () => {
     if (last !== undefined) channel.ack(last, true)

@@ -4,7 +4,8 @@ import { idle } from './raw/idle.mjs'
 import { BATCH, jsonText, objectsBy } from './raw/objects.mjs'
 import { requests } from './raw/requests.mjs'
 import { stream } from './raw/stream.mjs'
-import { PREFETCH, work } from './raw/work.mjs'
+import { work } from './raw/work.mjs'
+import { WINDOW } from './shared/window.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
 
@@ -12,7 +13,7 @@ import { PREFETCH, work } from './raw/work.mjs'
 export const peer = {
   kind: 'limit',
   packages: [],
-  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; objects are encoded one by one, as JSON, and leave ${BATCH} in one write; a worker has ${PREFETCH} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn`,
+  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; objects are encoded one by one, as JSON, and leave ${BATCH} in one write; a worker has ${WINDOW} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn`,
   stream,
   objects: objectsBy(async () => jsonText),
   work,

@@ -1,6 +1,6 @@
 // @ts-check
 import { missing, open, redisServer } from './redis/connection.mjs'
-import { asBuffer } from './shared/brokers.mjs'
+import { bufferOf } from './shared/buffer.mjs'
 import { addAll, BATCH, createGroup, empty, joined, joinGroup, MOST_STORED, readAll } from './redis/items.mjs'
 
 /** @import { Peer, Stream } from './peer.d.ts' */
@@ -12,7 +12,7 @@ export const peer = {
   missing,
   broker: redisServer,
 
-  stream: streamBy({ encode: asBuffer, decode: (payload) => payload }),
+  stream: streamBy({ encode: bufferOf, decode: (payload) => payload }),
   objects: streamBy({ encode: JSON.stringify, decode: (payload) => JSON.parse(payload.toString()) }),
 
   work: {
@@ -23,10 +23,9 @@ export const peer = {
         address: broker,
         connected: (workers) => joined(redis, workers),
         async run(payloads) {
-          await addAll(redis, { payloads, bytes, encode: asBuffer })
+          await addAll(redis, { payloads, bytes, encode: bufferOf })
           await empty(redis)
         },
-        close: async () => redis.disconnect(),
       }
     },
 
@@ -50,7 +49,7 @@ function streamBy({ encode, decode }) {
       const redis = await open(broker)
       await createGroup(redis)
       void readAll(redis, 'receiver', (payload) => took(decode(payload)))
-      return { address: broker, close: async () => redis.disconnect() }
+      return broker
     },
 
     async sender(address, payloads, { bytes }) {

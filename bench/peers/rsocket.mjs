@@ -1,10 +1,10 @@
 // @ts-check
 import { createServer } from 'node:net'
 import { bufferOf } from './shared/buffer.mjs'
-import { Clients } from './shared/clients.mjs'
+import { Questions } from './shared/questions.mjs'
+import { addressOf } from './shared/tcp.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 
-/** @import { AddressInfo, Server, Socket } from 'node:net' */
 /** @import { Payload, RSocket } from 'rsocket-core' */
 /** @import { Peer } from './peer.d.ts' */
 
@@ -26,7 +26,7 @@ export const peer = {
   stream: {
     async receiver(took, { bytes }) {
       const credit = Math.min(CREDIT.most, Math.max(CREDIT.least, Math.floor(CREDIT.bytes / bytes)))
-      const { server, close } = await listen(() => ({
+      return await listen(() => ({
         requestChannel(first, _, __, sender) {
           let taken = 0
           const take = (/** @type {Payload} */ { data }) => {
@@ -38,7 +38,6 @@ export const peer = {
           return { ...ignored, onError: fail, onNext: take, onComplete: () => sender.onComplete() }
         },
       }))
-      return { address: addressOf(server), close }
     },
 
     async sender(address, payloads) {
@@ -65,19 +64,14 @@ export const peer = {
   work: {
     async producer() {
       const window = new Window()
-      const { server, close } = await listen(() => ({
+      const address = await listen(() => ({
         requestChannel(_, __, ___, items) {
-          const worker = window.join((item) => items.onNext(payloadOf(item), false))
+          const settled = window.join((item) => items.onNext(payloadOf(item), false))
           items.request(NO_END)
-          return { ...ignored, onError: () => {}, onNext: () => window.settled(worker) }
+          return { ...ignored, onError: () => {}, onNext: settled }
         },
       }))
-      return {
-        address: addressOf(server),
-        connected: (workers) => window.connected(workers),
-        run: (payloads) => window.run(payloads),
-        close,
-      }
+      return window.side(address)
     },
 
     async worker(address, did) {
@@ -96,31 +90,18 @@ export const peer = {
 
   requests: {
     async asker() {
-      /** @type {Clients<{ load: number, client: RSocket }>} */
-      const answerers = new Clients()
-      const { server, close } = await listen((client) => {
-        answerers.add({ load: 0, client })
+      const questions = new Questions()
+      const address = await listen((client) => {
+        questions.join((question, answered) =>
+          client.requestResponse(payloadOf(question), {
+            ...ignored,
+            onError: fail,
+            onNext: ({ data }) => answered(data ?? NOTHING),
+          }),
+        )
         return {}
       })
-      return {
-        address: addressOf(server),
-        connected: (count) => answerers.connected(count),
-        ask(question) {
-          const answerer = answerers.idlest()
-          answerer.load += 1
-          return new Promise((resolve, reject) =>
-            answerer.client.requestResponse(payloadOf(question), {
-              ...ignored,
-              onError: reject,
-              onNext({ data }) {
-                answerer.load -= 1
-                resolve(data ?? NOTHING)
-              },
-            }),
-          )
-        },
-        close,
-      }
+      return questions.side(address)
     },
 
     async answerer(address, answer) {
@@ -129,34 +110,18 @@ export const peer = {
   },
 }
 
-/**
- * @param {(client: RSocket) => Partial<RSocket>} accept
- * @returns {Promise<{ server: Server, close: () => Promise<void> }>}
- */
+/** @param {(client: RSocket) => Partial<RSocket>} accept */
 async function listen(accept) {
   const [{ RSocketServer }, { TcpServerTransport }] = await Promise.all([
     import('rsocket-core'),
     import('rsocket-tcp-server'),
   ])
-  /** @type {Set<Socket>} */
-  const sockets = new Set()
-  const server = createServer({ noDelay: true }, (socket) => sockets.add(socket))
+  const server = createServer({ noDelay: true })
   await new RSocketServer({
     transport: new TcpServerTransport({ listenOptions: { host: '127.0.0.1', port: 0 }, socketCreator: () => server }),
     acceptor: { accept: async (_, client) => accept(client) },
   }).bind()
-  return {
-    server,
-    close: async () => {
-      for (const socket of sockets) socket.destroySoon()
-      server.close()
-    },
-  }
-}
-
-/** @param {Server} server */
-function addressOf(server) {
-  return `tcp://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`
+  return addressOf(server)
 }
 
 /**

@@ -1,11 +1,11 @@
 // @ts-check
 import { bufferOf } from './shared/buffer.mjs'
-import { Clients } from './shared/clients.mjs'
+import { Crowd } from './shared/crowd.mjs'
+import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
-import { addressOf, closed, connect, DEFAULT, listen, messagePack, NAME } from './socketio/sides.mjs'
+import { closed, connect, DEFAULT, listen, messagePack, NAME } from './socketio/sides.mjs'
 import { BATCH, streamBy } from './socketio/stream.mjs'
 
-/** @import { Socket as ServerSocket } from 'socket.io' */
 /** @import { Peer } from './peer.d.ts' */
 
 /** MessagePack makes one frame of an event and its payload instead of two, but copies the payload: from here on that costs more. */
@@ -22,15 +22,10 @@ export const peer = {
   work: {
     async producer({ bytes }) {
       const window = new Window()
-      const { server, close } = await listen(await parserFor(bytes), (socket) => {
-        const worker = window.join((item) => void socket.emit(NAME, bufferOf(item), () => window.settled(worker)))
+      const address = await listen(await parserFor(bytes), (socket) => {
+        const settled = window.join((item) => void socket.emit(NAME, bufferOf(item), settled))
       })
-      return {
-        address: addressOf(server),
-        connected: (workers) => window.connected(workers),
-        run: (payloads) => window.run(payloads),
-        close,
-      }
+      return window.side(address)
     },
 
     async worker(address, did, { bytes }) {
@@ -44,24 +39,11 @@ export const peer = {
 
   requests: {
     async asker({ bytes }) {
-      /** @type {Clients<{ load: number, socket: ServerSocket }>} */
-      const answerers = new Clients()
-      const { server, close } = await listen(await parserFor(bytes), (socket) => answerers.add({ load: 0, socket }))
-      return {
-        address: addressOf(server),
-        connected: (count) => answerers.connected(count),
-        ask(question) {
-          const answerer = answerers.idlest()
-          answerer.load += 1
-          return new Promise((resolve) =>
-            answerer.socket.emit(NAME, bufferOf(question), (/** @type {Uint8Array} */ answer) => {
-              answerer.load -= 1
-              resolve(answer)
-            }),
-          )
-        },
-        close,
-      }
+      const questions = new Questions()
+      const address = await listen(await parserFor(bytes), (socket) =>
+        questions.join((question, answered) => void socket.emit(NAME, bufferOf(question), answered)),
+      )
+      return questions.side(address)
     },
 
     async answerer(address, answer, { bytes }) {
@@ -73,9 +55,8 @@ export const peer = {
 
   idle: {
     async server({ bytes }) {
-      const clients = new Clients()
-      const { server, close } = await listen(await parserFor(bytes), () => clients.add({ load: 0 }))
-      return { address: addressOf(server), connected: (count) => clients.connected(count), close }
+      const clients = new Crowd()
+      return clients.side(await listen(await parserFor(bytes), () => clients.join()))
     },
 
     async client(address, { bytes }) {

@@ -1,5 +1,5 @@
 // @ts-check
-import { Clients } from './shared/clients.mjs'
+import { Crowd } from './shared/crowd.mjs'
 import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 
@@ -25,7 +25,7 @@ export const peer = {
       const pull = new Pull({ receiveHighWaterMark: streamMark(bytes) })
       await pull.bind(ANY_PORT)
       void receiveAll(pull, ([item]) => took(/** @type {Buffer} */ (item)))
-      return { address: String(pull.lastEndpoint), close: async () => pull.close() }
+      return String(pull.lastEndpoint)
     },
 
     async sender(address, payloads, { bytes }) {
@@ -41,16 +41,7 @@ export const peer = {
   work: {
     async producer() {
       const window = new Window()
-      const router = await route((send) => {
-        const worker = window.join(send)
-        return () => window.settled(worker)
-      })
-      return {
-        address: String(router.lastEndpoint),
-        connected: (workers) => window.connected(workers),
-        run: (payloads) => window.run(payloads),
-        close: async () => router.close(),
-      }
+      return window.side(await route((send) => window.join(send)))
     },
 
     async worker(address, did) {
@@ -66,16 +57,8 @@ export const peer = {
     async asker() {
       const questions = new Questions()
       const outbox = new Outbox()
-      const router = await route((send) => {
-        const answerer = questions.join((question) => outbox.push(() => send(question)))
-        return (answer) => questions.answered(answerer, answer)
-      })
-      return {
-        address: String(router.lastEndpoint),
-        connected: (answerers) => questions.connected(answerers),
-        ask: (question) => questions.ask(question),
-        close: async () => router.close(),
-      }
+      const address = await route((send) => questions.joinInOrder((question) => outbox.push(() => send(question))))
+      return questions.side(address)
     },
 
     async answerer(address, answer) {
@@ -86,16 +69,12 @@ export const peer = {
 
   idle: {
     async server() {
-      const clients = new Clients()
-      const router = await route(() => {
-        clients.add({ load: 0 })
+      const clients = new Crowd()
+      const address = await route(() => {
+        clients.join()
         return () => {}
       })
-      return {
-        address: String(router.lastEndpoint),
-        connected: (count) => clients.connected(count),
-        close: async () => router.close(),
-      }
+      return clients.side(address)
     },
 
     async client(address) {
@@ -113,28 +92,15 @@ export const peer = {
       const { Pull, Push } = await import('zeromq')
       const work = new Push({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0 })
       const results = new Pull()
-      let workers = 0
-      let check = () => {}
-      work.events.on('handshake', () => {
-        workers += 1
-        check()
-      })
+      const workers = new Crowd()
+      work.events.on('handshake', () => workers.join())
       await work.bind(ANY_PORT)
       await results.bind(ANY_PORT)
       return {
-        address: `${work.lastEndpoint} ${results.lastEndpoint}`,
-        connected: (wanted) =>
-          new Promise((resolve) => {
-            check = () => workers >= wanted && resolve()
-            check()
-          }),
+        ...workers.side(`${work.lastEndpoint} ${results.lastEndpoint}`),
         put: (item) => work.send(item),
         async *results() {
           for await (const [result] of results) yield /** @type {Uint8Array} */ (result)
-        },
-        async close() {
-          work.close()
-          results.close()
         },
       }
     },
@@ -165,6 +131,7 @@ async function manySockets() {
 /**
  * @param {(send: (message: Uint8Array) => Promise<void>) => (message: Uint8Array) => void} joined takes those who are new, and tells
  *   where their messages go
+ * @returns {Promise<string>} the address
  */
 async function route(joined) {
   const { Router } = await import('zeromq')
@@ -184,7 +151,7 @@ async function route(joined) {
       )
     else take(message)
   })
-  return router
+  return String(router.lastEndpoint)
 }
 
 /** A socket takes a message when it has taken the one before, and now and then lets a sender wait for that. */

@@ -2,13 +2,17 @@
 // Does an item cost the server more when many clients are connected?
 
 import { loadPart } from '../peers/load.mjs'
-import { median, rounded } from '../statistics.mjs'
+import { median, rounded, sum } from '../statistics.mjs'
 import { cost, rate } from './common/cells.mjs'
-import { bytePayloads, Checker, TimedPayloads } from './common/payloads.mjs'
+import { PREFETCH } from './common/options.mjs'
+import { bytePayloads, Checker } from './common/payloads.mjs'
+import { producer } from './common/producer.mjs'
 
 /** @import { Figure, Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
 /** @import { Stage } from '../stage.mjs' */
+
+export { producer }
 
 /** @typedef {{ clients: number, cpuMicrosPerItem: number, perSecond: number, sent: number, lost: number }} Slice */
 /** @typedef {{ slices: Slice[] }} Sample */
@@ -39,7 +43,7 @@ export const workload = {
   options: {
     size: { default: 128, help: 'bytes of an item' },
     ms: { default: 1_000, help: 'milliseconds for which each number of clients gets items, twice in a round' },
-    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+    prefetch: PREFETCH,
   },
 
   async round(stage, { options: { ms = 0 }, progress }) {
@@ -103,7 +107,7 @@ function summary(samples) {
     perSecond: byCount((slice) => slice.perSecond, 0),
     ratio: rounded(median(ratios), 2),
     ratios,
-    lost: samples.flatMap(({ slices }) => slices).reduce((total, { lost }) => total + lost, 0),
+    lost: sum(samples.flatMap(({ slices }) => slices.map(({ lost }) => lost))),
     samples: samples.map((sample) => rounded(mean(of(sample, MOST)), 3)),
     rounds: samples,
   }
@@ -119,7 +123,7 @@ function of({ slices }, count) {
 
 /** @param {Slice[]} slices */
 function mean(slices) {
-  return slices.reduce((total, { cpuMicrosPerItem }) => total + cpuMicrosPerItem, 0) / slices.length
+  return sum(slices.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)) / slices.length
 }
 
 /**
@@ -128,7 +132,7 @@ function mean(slices) {
  * @param {number} clients
  */
 async function side(stage, clients) {
-  const server = stage.start(dispatcher)
+  const server = stage.start(producer)
   const others = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(workers))
   const address = await server.methods.listen()
   for (let connected = 0; connected < clients;) {
@@ -139,34 +143,14 @@ async function side(stage, clients) {
     await server.methods.connected(connected)
   }
   const failures = others.map(({ methods }) => methods.failure())
-  const taken = async () => (await Promise.all(others.map(({ methods }) => methods.count()))).reduce((a, b) => a + b)
+  const taken = async () => sum(await Promise.all(others.map(({ methods }) => methods.count())))
   const run = async (/** @type {number} */ ms) => {
     const before = await taken()
-    const { sent, ...slice } = await Promise.race([server.methods.run({ ms }), ...failures])
-    return { clients, ...slice, sent, lost: sent - ((await taken()) - before) }
+    const { sent, elapsed, cpuMicros } = await Promise.race([server.methods.run({ ms }), ...failures])
+    const lost = sent - ((await taken()) - before)
+    return { clients, cpuMicrosPerItem: cpuMicros / sent, perSecond: (sent / elapsed) * 1_000, sent, lost }
   }
   return { clients, run }
-}
-
-/**
- * The server's process.
- * @param {string} peer
- * @param {Setting} setting
- */
-export async function dispatcher(peer, setting) {
-  const source = await (await loadPart(peer, 'work')).producer(setting)
-  return {
-    listen: async () => source.address,
-    connected: (/** @type {number} */ clients) => source.connected(clients),
-    run: async (/** @type {{ ms: number }} */ { ms }) => {
-      const payloads = new TimedPayloads({ kind: bytePayloads(setting.bytes), ms })
-      const [start, idle] = [performance.now(), process.cpuUsage()]
-      await source.run(payloads)
-      const { user, system } = process.cpuUsage(idle)
-      const { sent } = payloads
-      return { sent, cpuMicrosPerItem: (user + system) / sent, perSecond: (sent / (performance.now() - start)) * 1_000 }
-    },
-  }
 }
 
 /**

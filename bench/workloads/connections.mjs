@@ -2,16 +2,16 @@
 // How much memory does a connection take at the server, when it does nothing?
 
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
+import { range } from './common/cells.mjs'
+import { settledMemory } from './common/memory.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
 
 /** @typedef {{ rss: number, heap: number }} Sample KiB for each connection */
 /** @typedef {ReturnType<typeof summary>} Result */
-/** @typedef {{ rss: number, heapUsed: number }} Memory bytes */
 
 const KIB = 1_024
 const CLIENT_PROCESSES = 2
@@ -21,8 +21,7 @@ const FIRST = 25
 const AT_ONCE = 50
 /** Files that a process has open beside its connections, about. */
 const OTHER_FILES = 100
-const SETTLE_MS = 500
-const COLLECTIONS = 3
+const [SETTLE_MS, PAUSE_MS] = [500, 170]
 
 /** @type {Workload<Sample, Result>} */
 export const workload = {
@@ -68,7 +67,7 @@ export const workload = {
   columns: [
     ['RSS', ({ median }) => `${median} KiB`],
     ['of it JS heap', ({ heap }) => `${heap} KiB`],
-    ['least … most', ({ samples }) => `${Math.min(...samples)} … ${Math.max(...samples)} KiB`],
+    ['least … most', ({ samples }) => `${range(samples, String)} KiB`],
   ],
 
   notes: (_, { connections }) => [
@@ -111,17 +110,7 @@ export async function idleServer(peer, setting) {
   return {
     listen: async () => server.address,
     connected: (/** @type {number} */ clients) => server.connected(clients),
-
-    /** @returns {Promise<Memory>} */
-    memory: async () => {
-      await delay(SETTLE_MS)
-      for (let times = 0; times < COLLECTIONS; times += 1) {
-        globalThis.gc?.()
-        await delay(SETTLE_MS / COLLECTIONS)
-      }
-      const { rss, heapUsed } = process.memoryUsage()
-      return { rss, heapUsed }
-    },
+    memory: () => settledMemory({ settleMs: SETTLE_MS, pauseMs: PAUSE_MS }),
   }
 }
 

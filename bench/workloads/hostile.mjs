@@ -1,9 +1,9 @@
 // @ts-check
 // Does one good client notice that others send bad input, and does the server's memory come back?
 
-import { setTimeout as delay } from 'node:timers/promises'
 import { loadPart } from '../peers/load.mjs'
-import { median, quantile, rounded } from '../statistics.mjs'
+import { median, quantile, rounded, sum } from '../statistics.mjs'
+import { settledMemory } from './common/memory.mjs'
 import { attack } from './hostile/attack.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -146,11 +146,6 @@ function summary(samples) {
   }
 }
 
-/** @param {number[]} numbers */
-function sum(numbers) {
-  return numbers.reduce((total, number) => total + number, 0)
-}
-
 /** @param {Record<string, number>[]} counts */
 function added(counts) {
   /** @type {Record<string, number>} */
@@ -171,14 +166,8 @@ export async function asker(peer) {
     refusals: async () => server.refusals(),
     slice: (/** @type {{ ms: number }} */ { ms }) => slice(server, ms),
 
-    /** Bytes, when those connections are closed that closed by themselves, after garbage collection. */
     memory: async () => {
-      await delay(1_000)
-      for (let times = 0; times < 3; times += 1) {
-        globalThis.gc?.()
-        await delay(50)
-      }
-      const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
+      const { rss, heapTotal, heapUsed, external } = await settledMemory({ settleMs: 1_000, pauseMs: 50 })
       return { rss, heapTotal, heapUsed, external }
     },
   }

@@ -4,6 +4,8 @@
 import { availableParallelism, setPriority } from 'node:os'
 import { median, quantile, rounded } from '../statistics.mjs'
 import { askInTwoProcesses } from './common/asking.mjs'
+import { range } from './common/cells.mjs'
+import { MEASURED_MS, PREFETCH } from './common/options.mjs'
 
 /** @import { Figure, Workload } from './workload.d.ts' */
 
@@ -27,8 +29,8 @@ export const workload = {
   rounds: 5,
   options: {
     size: { default: 128, help: 'bytes of a question and its answer' },
-    ms: { default: 1_000, help: 'milliseconds that are measured, after a warm-up' },
-    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+    ms: MEASURED_MS,
+    prefetch: PREFETCH,
   },
 
   async round(stage, { options: { ms = 0 }, progress }) {
@@ -55,7 +57,7 @@ export const workload = {
     ['p99.9', ({ p999 }) => `${p999} µs`],
     ['p50 busy', ({ busy }) => `${busy.p50} µs`],
     ['p99 busy', ({ busy }) => `${busy.p99} µs`],
-    ['least … most p50', ({ samples }) => `${Math.min(...samples)} … ${Math.max(...samples)} µs`],
+    ['least … most p50', ({ samples }) => `${range(samples, String)} µs`],
   ],
 
   notes: (_, { size, ms }) => [

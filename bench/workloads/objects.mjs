@@ -2,9 +2,10 @@
 // How many small objects a second get from one process to another, encoded and decoded?
 
 import { loadPart } from '../peers/load.mjs'
-import { cost, rate } from './common/cells.mjs'
+import { cost, range, rate } from './common/cells.mjs'
 import { objectPayloads } from './common/objects.mjs'
 import { oneWay, receive, send, summaryOf } from './common/one-way.mjs'
+import { MEASURED_MS, PREFETCH } from './common/options.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
@@ -20,13 +21,12 @@ export const workload = {
   needs: 'objects',
   rounds: 5,
   options: {
-    ms: { default: 1_000, help: 'milliseconds that are measured, after a warm-up' },
-    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+    ms: MEASURED_MS,
+    prefetch: PREFETCH,
   },
 
   async round(stage, { options: { ms = 0 }, progress }) {
-    const [to, from] = [stage.start(receiver), stage.start(sender)]
-    return await oneWay({ to, from, ms, progress, cpuMicros: () => stage.cpuMicros() })
+    return await oneWay(stage, { receiver, sender, ms, progress })
   },
 
   summary: summaryOf,
@@ -34,7 +34,7 @@ export const workload = {
 
   columns: [
     ['objects/s', ({ median }) => rate(median)],
-    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['least … most', ({ samples }) => range(samples, rate)],
     ['CPU per object', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
     ['lost', ({ lost }) => String(lost)],
   ],

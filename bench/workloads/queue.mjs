@@ -3,9 +3,11 @@
 
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
-import { rate } from './common/cells.mjs'
+import { range, rate } from './common/cells.mjs'
+import { MEASURED_MS } from './common/options.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
+/** @import { HandOff } from '../peers/peer.d.ts' */
 
 /** @typedef {{ perSecond: number, nanosPerItem: number }} Sample */
 /** @typedef {ReturnType<typeof summary>} Result */
@@ -21,7 +23,7 @@ export const workload = {
   needs: 'handOff',
   rounds: 5,
   options: {
-    ms: { default: 1_000, help: 'milliseconds that are measured, after a warm-up' },
+    ms: MEASURED_MS,
   },
 
   async round(stage, { options: { ms = 0 }, progress }) {
@@ -37,7 +39,7 @@ export const workload = {
   columns: [
     ['items/s', ({ median }) => rate(median)],
     ['per item', ({ nanosPerItem }) => `${nanosPerItem} ns`],
-    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['least … most', ({ samples }) => range(samples, rate)],
   ],
 
   notes: (_, { ms }) => [
@@ -100,7 +102,7 @@ async function repeated(handOver, { count, ms }) {
 }
 
 /**
- * @param {import('../peers/peer.d.ts').HandOff} handOff
+ * @param {HandOff} handOff
  * @param {number} count
  */
 async function timed(handOff, count) {

@@ -1,9 +1,11 @@
 // @ts-check
 // How many questions a second are answered, with many open at once?
 
-import { median, rounded } from '../statistics.mjs'
 import { askInTwoProcesses } from './common/asking.mjs'
-import { cost, rate } from './common/cells.mjs'
+import { cost, range, rate } from './common/cells.mjs'
+import { goalsFor } from './common/goals.mjs'
+import { MEASURED_MS, PREFETCH } from './common/options.mjs'
+import { ratesOf } from './common/summary.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 
@@ -25,8 +27,8 @@ export const workload = {
   options: {
     size: { default: 128, help: 'bytes of a question and its answer' },
     'in-flight': { default: 256, help: 'questions that are open at once' },
-    ms: { default: 1_000, help: 'milliseconds that are measured, after a warm-up' },
-    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+    ms: MEASURED_MS,
+    prefetch: PREFETCH,
   },
   variants: [...GOALS.keys()].map((inFlight) => ({ 'in-flight': inFlight })),
 
@@ -40,18 +42,11 @@ export const workload = {
   summary,
   figure: { title: 'requests/s', of: ({ perSecond }) => perSecond },
 
-  goals: ({ 'in-flight': inFlight = 0 }) => {
-    const goal = GOALS.get(inFlight)
-    if (goal === undefined) return []
-    return [
-      { against: 'peers', least: goal.peers },
-      { against: 'raw', least: goal.raw },
-    ]
-  },
+  goals: ({ 'in-flight': inFlight = 0 }) => goalsFor(GOALS.get(inFlight)),
 
   columns: [
     ['requests/s', ({ median }) => rate(median)],
-    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['least … most', ({ samples }) => range(samples, rate)],
     ['CPU per request', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
   ],
 
@@ -62,12 +57,5 @@ export const workload = {
 
 /** @param {readonly Sample[]} samples */
 function summary(samples) {
-  const perSecond = samples.map((sample) => rounded(sample.perSecond))
-  return {
-    unit: 'requests/s',
-    median: rounded(median(perSecond)),
-    cpuMicrosPerItem: rounded(median(samples.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)), 3),
-    samples: perSecond,
-    rounds: samples,
-  }
+  return ratesOf(samples, 'requests/s')
 }

@@ -6,6 +6,7 @@ import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
+/** @import { Producer } from '../peers/peer.d.ts' */
 /** @import { Stage } from '../stage.mjs' */
 
 /**
@@ -168,7 +169,7 @@ export async function producer(peer) {
 }
 
 /**
- * @param {import('../peers/peer.d.ts').Producer} source
+ * @param {Producer} source
  * @param {number} items
  */
 async function putAll(source, items) {

@@ -3,8 +3,10 @@
 
 import { loadPart } from '../peers/load.mjs'
 import { rounded } from '../statistics.mjs'
-import { cost, rate } from './common/cells.mjs'
+import { cost, range, rate } from './common/cells.mjs'
+import { goalsFor } from './common/goals.mjs'
 import { oneWay, receive, send, summaryOf } from './common/one-way.mjs'
+import { MEASURED_MS, PREFETCH } from './common/options.mjs'
 import { bytePayloads } from './common/payloads.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -27,32 +29,24 @@ export const workload = {
   rounds: 5,
   options: {
     size: { default: 128, help: 'bytes of an item' },
-    ms: { default: 1_000, help: 'milliseconds that are measured, after a warm-up' },
-    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+    ms: MEASURED_MS,
+    prefetch: PREFETCH,
   },
   variants: [...GOALS.keys()].map((size) => ({ size })),
 
   async round(stage, { options: { ms = 0 }, progress }) {
-    const [to, from] = [stage.start(receiver), stage.start(sender)]
-    return await oneWay({ to, from, ms, progress, cpuMicros: () => stage.cpuMicros() })
+    return await oneWay(stage, { receiver, sender, ms, progress })
   },
 
   summary,
   figure: { title: 'items/s', of: ({ perSecond }) => perSecond },
 
-  goals: ({ size = 0 }) => {
-    const goal = GOALS.get(size)
-    if (goal === undefined) return []
-    return [
-      { against: 'peers', least: goal.peers },
-      { against: 'raw', least: goal.raw },
-    ]
-  },
+  goals: ({ size = 0 }) => goalsFor(GOALS.get(size)),
 
   columns: [
     ['items/s', ({ median }) => rate(median)],
     ['MB/s', ({ megabytesPerSecond }) => String(megabytesPerSecond)],
-    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['least … most', ({ samples }) => range(samples, rate)],
     ['CPU per item', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
     ['lost', ({ lost }) => String(lost)],
   ],

@@ -2,12 +2,17 @@
 // How many items a second do two workers do, each of them settled?
 
 import { loadPart } from '../peers/load.mjs'
-import { median, rounded } from '../statistics.mjs'
-import { cost, rate } from './common/cells.mjs'
-import { bytePayloads, Checker, TimedPayloads } from './common/payloads.mjs'
+import { median, rounded, sum } from '../statistics.mjs'
+import { cost, range, rate } from './common/cells.mjs'
+import { PREFETCH } from './common/options.mjs'
+import { bytePayloads, Checker } from './common/payloads.mjs'
+import { producer } from './common/producer.mjs'
+import { ratesOf } from './common/summary.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
+
+export { producer }
 
 /** @typedef {{ perSecond: number, sent: number, lost: number, shares: number[], cpuMicrosPerItem: number }} Sample */
 /** @typedef {ReturnType<typeof summary>} Result */
@@ -23,7 +28,7 @@ export const workload = {
   options: {
     size: { default: 128, help: 'bytes of an item' },
     ms: { default: 1_000, help: 'milliseconds for which items are handed out, after a warm-up' },
-    prefetch: { default: 0, help: 'prefetch of netqueue, 0 for its default' },
+    prefetch: PREFETCH,
   },
 
   async round(stage, { options: { ms = 0 }, progress }) {
@@ -45,7 +50,7 @@ export const workload = {
       return {
         perSecond: (sent / elapsed) * 1_000,
         sent,
-        lost: shares.reduce((left, share) => left - share, sent),
+        lost: sent - sum(shares),
         shares,
         cpuMicrosPerItem: (busy - idle) / sent,
       }
@@ -68,7 +73,7 @@ export const workload = {
 
   columns: [
     ['items/s', ({ median }) => rate(median)],
-    ['least … most', ({ samples }) => `${rate(Math.min(...samples))} … ${rate(Math.max(...samples))}`],
+    ['least … most', ({ samples }) => range(samples, rate)],
     ['CPU per item', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
     ['lost', ({ lost }) => String(lost)],
     ['smaller share', ({ smallerShare }) => `${rounded(smallerShare * 100)} %`],
@@ -81,34 +86,10 @@ export const workload = {
 
 /** @param {readonly Sample[]} samples */
 function summary(samples) {
-  const perSecond = samples.map((sample) => rounded(sample.perSecond))
   return {
-    unit: 'items/s',
-    median: rounded(median(perSecond)),
-    cpuMicrosPerItem: rounded(median(samples.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)), 3),
-    lost: samples.reduce((total, { lost }) => total + lost, 0),
+    ...ratesOf(samples, 'items/s'),
+    lost: sum(samples.map(({ lost }) => lost)),
     smallerShare: rounded(median(samples.map(({ shares, sent }) => Math.min(...shares) / sent)), 3),
-    samples: perSecond,
-    rounds: samples,
-  }
-}
-
-/**
- * The process that hands out items.
- * @param {string} peer
- * @param {Setting} setting
- */
-export async function producer(peer, setting) {
-  const source = await (await loadPart(peer, 'work')).producer(setting)
-  return {
-    listen: async () => source.address,
-    connected: (/** @type {number} */ workers) => source.connected(workers),
-    run: async (/** @type {{ ms: number }} */ { ms }) => {
-      const payloads = new TimedPayloads({ kind: bytePayloads(setting.bytes), ms })
-      const start = performance.now()
-      await source.run(payloads)
-      return { sent: payloads.sent, elapsed: performance.now() - start }
-    },
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Peer, Setting } from '../peers/peer.d.ts'
+import type { Peer } from '../peers/peer.d.ts'
 import type { Stage } from '../stage.mjs'
 
 /**
@@ -12,7 +12,7 @@ export interface Workload<Sample = unknown, Result extends object = object> {
   /** Peers that it is for, where others have the part too. @default all that have it */
   readonly only?: readonly string[]
   readonly rounds: number
-  /** Numbers that the command line may set, with `--name`. `size` and `prefetch` reach the peers' parts, as {@link Setting}. */
+  /** Numbers that the command line may set, with `--name`. `size` and `prefetch` reach the peers' parts, as `Setting`. */
   readonly options: Readonly<Record<string, { readonly default: number; readonly help: string }>>
   /** Options of the runs that docs/performance.md has, one place each: `throughput 16`. @default one run with the defaults */
   readonly variants?: readonly Numbers[]
@@ -54,7 +54,6 @@ export interface Goal<Sample = unknown> {
 
 export interface Context {
   readonly options: Numbers
-  readonly setting: Setting
   /** Says what is going on, on the line that shows progress. */
   readonly progress: (text: string) => void
 }

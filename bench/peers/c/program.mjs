@@ -66,8 +66,4 @@ export class Program {
   tell(line) {
     this.#process.stdin.write(`${line}\n`)
   }
-
-  kill() {
-    this.#process.kill()
-  }
 }

@@ -2,7 +2,7 @@
 // What the parts of NATS share: the server, connections to it, and how a producer knows who is there.
 
 import { missingProgram, startBroker } from '../shared/brokers.mjs'
-import { Clients } from '../shared/clients.mjs'
+import { Crowd } from '../shared/crowd.mjs'
 
 /** @import { NatsConnection } from '@nats-io/transport-node' */
 
@@ -34,9 +34,8 @@ export async function join(url) {
  * @param {NatsConnection} connection
  */
 export async function greeted(connection) {
-  /** @type {Clients<{ load: number }>} */
-  const clients = new Clients()
-  connection.subscribe(GREETING, { callback: () => void clients.add({ load: 0 }) })
+  const clients = new Crowd()
+  connection.subscribe(GREETING, { callback: () => clients.join() })
   await connection.flush()
   return clients
 }

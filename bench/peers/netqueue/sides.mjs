@@ -4,7 +4,7 @@
 import { bytes, connect, listen } from '../../../packages/netqueue/dist/index.js'
 
 /** @import { Client, Codec, Server } from '../../../packages/netqueue/dist/index.js' */
-/** @import { Asker, Setting, Stream, WorkProducer } from '../peer.d.ts' */
+/** @import { Asker, Setting, Side, Stream, WorkProducer } from '../peer.d.ts' */
 
 /**
  * In both directions; where one is not given, it is netqueue's default.
@@ -61,13 +61,10 @@ function optionsFrom(codecs, { prefetch = 0 } = {}) {
 /**
  * @template T
  * @param {Server<T, T>} server
+ * @returns {Side}
  */
 export function side(server) {
-  return {
-    address: /** @type {string} */ (server.address),
-    connected: (/** @type {number} */ clients) => connected(server, clients),
-    close: async () => void (await server.close({ timeout: 1_000 })),
-  }
+  return { address: /** @type {string} */ (server.address), connected: (count) => connected(server, count) }
 }
 
 /**
@@ -95,7 +92,7 @@ export function streamWith(codecs) {
     async receiver(took, setting) {
       const server = await serveWith(codecs, setting)
       void takeAll(server, took)
-      return side(server)
+      return side(server).address
     },
 
     async sender(address, payloads, setting) {

@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
 import { freePort, missingProgram, startBroker } from '../shared/brokers.mjs'
 
-/** @import { Channel } from 'amqplib' */
+/** @import { Channel, ConsumeMessage } from 'amqplib' */
 
 /** Debian's command on the PATH changes the user and the folder first. */
 const DEBIAN_PROGRAM = '/usr/lib/rabbitmq/bin/rabbitmq-server'
@@ -89,8 +89,8 @@ export function send(channel, queue, content) {
 /**
  * @param {Channel} channel
  * @param {string} queue
- * @param {(content: Buffer) => void} take
+ * @param {(message: ConsumeMessage) => void} take
  */
 export async function receive(channel, queue, take) {
-  await channel.consume(queue, (message) => void (message && take(message.content)), { noAck: true })
+  await channel.consume(queue, (message) => void (message && take(message)), { noAck: true })
 }

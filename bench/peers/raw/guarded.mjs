@@ -2,12 +2,13 @@
 // As netqueue's side of a request, with what it refuses: a greeting, a length before each message, a reason for whoever sends another.
 
 import { once } from 'node:events'
-import { createConnection, createServer } from 'node:net'
+import { Questions } from '../shared/questions.mjs'
+import { dial, listen } from '../shared/tcp.mjs'
+import { HEADER_BYTES } from './frames.mjs'
 
 /** @import { Socket } from 'node:net' */
 /** @import { Guarded } from '../peer.d.ts' */
 
-const HEADER_BYTES = 4
 const MAX_BYTES = 2 ** 20
 
 /** @type {Guarded} */
@@ -15,52 +16,25 @@ export const guarded = {
   async asker() {
     /** @type {Record<string, number>} */
     const refusals = {}
-    /** @type {Socket[]} */
-    const greeted = []
-    /** @type {((answer: Uint8Array) => void)[]} */
-    const waiting = []
-    let check = () => {}
-    const server = createServer({ noDelay: true }, (socket) => {
-      socket.on('error', () => {})
-      let isGreeted = false
+    const questions = new Questions()
+    const address = await listen((socket) => {
+      /** @type {((answer: Uint8Array) => void) | undefined} */
+      let answered
       onFrames(
         socket,
         (frame) => {
-          if (isGreeted) return waiting.shift()?.(frame)
+          if (answered !== undefined) return answered(frame)
           if (frame.toString() !== 'hello') return refuse(socket, refusals, 'NO_HELLO')
-          isGreeted = true
-          greeted.push(socket)
-          check()
+          answered = questions.joinInOrder((question) => void socket.write(frameOf(question)))
         },
         () => refuse(socket, refusals, 'BAD_LENGTH'),
       )
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-    return {
-      address: `tcp://127.0.0.1:${port}`,
-      connected: (answerers) =>
-        new Promise((resolve) => {
-          check = () => greeted.length >= answerers && resolve()
-          check()
-        }),
-      ask: (question) =>
-        new Promise((resolve) => {
-          waiting.push(resolve)
-          greeted[0]?.write(frameOf(question))
-        }),
-      refusals: () => refusals,
-      async close() {
-        for (const socket of greeted) socket.destroy()
-        server.close()
-      },
-    }
+    return { ...questions.side(address), refusals: () => refusals }
   },
 
   async answerer(address, answer) {
-    const { hostname, port } = new URL(address)
-    const socket = createConnection({ host: hostname, port: Number(port), noDelay: true })
+    const socket = await dial(address)
     socket.write(frameOf(Buffer.from('hello')))
     onFrames(
       socket,

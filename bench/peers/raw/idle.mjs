@@ -1,7 +1,7 @@
 // @ts-check
-import { Crowd } from './crowd.mjs'
+import { Crowd } from '../shared/crowd.mjs'
+import { dial, listen } from '../shared/tcp.mjs'
 import { cutter } from './frames.mjs'
-import { dial, listen } from './sockets.mjs'
 
 /** @import { Socket } from 'node:net' */
 /** @import { Idle } from '../peer.d.ts' */
@@ -9,24 +9,23 @@ import { dial, listen } from './sockets.mjs'
 /** Both sides read frames, of which none comes. @type {Idle} */
 export const idle = {
   async server() {
-    /** @type {Crowd<Socket>} */
     const clients = new Crowd()
-    const server = await listen((socket) => {
-      socket.on('error', () => {})
-      socket.on(
-        'data',
-        cutter(() => {}),
-      )
-      clients.join(socket)
+    const address = await listen((socket) => {
+      read(socket)
+      clients.join()
     })
-    return { ...server, connected: (count) => clients.connected(count) }
+    return clients.side(address)
   },
 
   async client(address) {
-    const socket = await dial(address)
-    socket.on(
-      'data',
-      cutter(() => {}),
-    )
+    read(await dial(address))
   },
+}
+
+/** @param {Socket} socket */
+function read(socket) {
+  socket.on(
+    'data',
+    cutter(() => {}),
+  )
 }

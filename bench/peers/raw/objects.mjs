@@ -1,9 +1,9 @@
 // @ts-check
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import { dial, listen } from '../shared/tcp.mjs'
 import { cutter } from './frames.mjs'
 import { Outgoing } from './outgoing.mjs'
-import { dial, listen } from './sockets.mjs'
 
 /** @import { Reading, Stream } from '../peer.d.ts' */
 
@@ -23,13 +23,12 @@ export function objectsBy(load) {
   return {
     async receiver(took) {
       const { decode } = await load()
-      return listen((socket) => {
-        socket.on('error', () => {})
+      return await listen((socket) =>
         socket.on(
           'data',
           cutter((frame) => took(decode(frame))),
-        )
-      })
+        ),
+      )
     },
 
     async sender(address, payloads) {

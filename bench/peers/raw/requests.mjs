@@ -1,9 +1,9 @@
 // @ts-check
 import { once } from 'node:events'
-import { Crowd } from './crowd.mjs'
+import { Crowd } from '../shared/crowd.mjs'
+import { dial, listen } from '../shared/tcp.mjs'
 import { cutter, HEADER_BYTES } from './frames.mjs'
 import { Outgoing } from './outgoing.mjs'
-import { dial, listen } from './sockets.mjs'
 
 /** @import { Requests } from '../peer.d.ts' */
 
@@ -13,8 +13,7 @@ export const requests = {
     /** @type {Crowd<Outgoing>} */
     const answerers = new Crowd()
     const open = new Open()
-    const server = await listen((socket) => {
-      socket.on('error', () => {})
+    const address = await listen((socket) => {
       socket.on(
         'data',
         cutter((answer) => open.resolve(answer.readUInt32BE(), answer.subarray(HEADER_BYTES))),
@@ -22,8 +21,7 @@ export const requests = {
       answerers.join(new Outgoing(socket))
     })
     return {
-      ...server,
-      connected: (count) => answerers.connected(count),
+      ...answerers.side(address),
       ask: (question) =>
         new Promise((resolve) => {
           const [answerer] = answerers.members

@@ -1,9 +1,10 @@
 // @ts-check
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import { dial, listen } from '../shared/tcp.mjs'
 import { cutter, framed, gatherer } from './frames.mjs'
-import { dial, listen, written } from './sockets.mjs'
 
+/** @import { Socket } from 'node:net' */
 /** @import { Stream } from '../peer.d.ts' */
 
 /**
@@ -21,10 +22,7 @@ const LARGE_BYTES = 16_384
 /** @type {Stream} */
 export const stream = {
   async receiver(took, { bytes }) {
-    return listen((socket) => {
-      socket.on('error', () => {})
-      socket.on('data', (bytes < LARGE_BYTES ? cutter : gatherer)(took))
-    })
+    return await listen((socket) => socket.on('data', (bytes < LARGE_BYTES ? cutter : gatherer)(took)))
   },
 
   async sender(address, payloads) {
@@ -48,4 +46,14 @@ function cut(batch) {
   return Array.from({ length: Math.ceil(batch.length / PIECE_BYTES) }, (_, index) =>
     batch.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES),
   )
+}
+
+/**
+ * Writes, and waits where the kernel did not take all of it. What `write` returns says less: a write as long as the high-water mark
+ * makes it false even when nothing waits.
+ * @param {Socket} socket
+ * @param {Uint8Array} bytes
+ */
+async function written(socket, bytes) {
+  if (!socket.write(bytes) && socket.writableLength > 0) await once(socket, 'drain')
 }

@@ -1,15 +1,13 @@
 // @ts-check
 import { once } from 'node:events'
-import { Crowd } from './crowd.mjs'
+import { Crowd } from '../shared/crowd.mjs'
+import { dial, listen } from '../shared/tcp.mjs'
+import { WINDOW } from '../shared/window.mjs'
 import { cutter, HEADER_BYTES } from './frames.mjs'
 import { Outgoing } from './outgoing.mjs'
-import { dial, listen } from './sockets.mjs'
 
 /** @import { Socket } from 'node:net' */
 /** @import { Payloads, Work, WorkProducer } from '../peer.d.ts' */
-
-/** Unsettled items of a worker. */
-export const PREFETCH = 256
 
 /** @typedef {{ outgoing: Outgoing, unsettled: number }} Worker */
 
@@ -25,7 +23,6 @@ class Producer {
   accept(socket) {
     const worker = { outgoing: new Outgoing(socket), unsettled: 0 }
     const take = cutter((ack) => (worker.unsettled -= ack.readUInt32BE()))
-    socket.on('error', () => {})
     socket.on('data', (chunk) => {
       take(chunk)
       this.#fill(worker)
@@ -35,16 +32,19 @@ class Producer {
     this.#workers.join(worker)
   }
 
-  /** @param {number} workers */
-  connected(workers) {
-    return this.#workers.connected(workers)
+  /**
+   * @param {string} address
+   * @returns {WorkProducer}
+   */
+  side(address) {
+    return { ...this.#workers.side(address), run: (payloads) => this.#run(payloads) }
   }
 
   /**
    * @param {Payloads} payloads
    * @returns {Promise<void>}
    */
-  run(payloads) {
+  #run(payloads) {
     return new Promise((resolve) => {
       this.#settled = resolve
       this.#payloads = payloads
@@ -54,7 +54,7 @@ class Producer {
 
   /** @param {Worker} worker */
   #fill(worker) {
-    while (this.#payloads !== undefined && worker.unsettled < PREFETCH) {
+    while (this.#payloads !== undefined && worker.unsettled < WINDOW) {
       const item = this.#payloads.next()
       if (item === undefined) this.#payloads = undefined
       else {
@@ -66,15 +66,9 @@ class Producer {
   }
 }
 
-/** @returns {Promise<WorkProducer>} */
 async function producer() {
   const all = new Producer()
-  const server = await listen((socket) => all.accept(socket))
-  return {
-    ...server,
-    connected: (workers) => all.connected(workers),
-    run: (payloads) => all.run(payloads),
-  }
+  return all.side(await listen((socket) => all.accept(socket)))
 }
 
 /**
@@ -140,7 +134,7 @@ export const workByLoop = {
 /** What came, for one loop; its room is what the producer may send. @implements {AsyncIterableIterator<Uint8Array>} */
 class Items {
   /** @type {Uint8Array[]} */
-  #ring = Array.from({ length: PREFETCH })
+  #ring = Array.from({ length: WINDOW })
   #first = 0
   #count = 0
   #isOver = false
@@ -154,7 +148,7 @@ class Items {
   /** @param {Uint8Array} item */
   push(item) {
     if (this.#waiting !== undefined) return this.#answer({ done: false, value: item })
-    this.#ring[(this.#first + this.#count) % PREFETCH] = item
+    this.#ring[(this.#first + this.#count) % WINDOW] = item
     this.#count += 1
   }
 
@@ -167,7 +161,7 @@ class Items {
   next() {
     const value = this.#ring[this.#first]
     if (this.#count > 0 && value !== undefined) {
-      this.#first = (this.#first + 1) % PREFETCH
+      this.#first = (this.#first + 1) % WINDOW
       this.#count -= 1
       return Promise.resolve({ done: false, value })
     }

@@ -8,9 +8,9 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { portOf } from './tcp.mjs'
 
 /** @import { ChildProcess } from 'node:child_process' */
-/** @import { AddressInfo } from 'node:net' */
 /** @import { Broker } from '../peer.d.ts' */
 
 const START_MS = 30_000
@@ -171,7 +171,7 @@ async function takesConnections(port) {
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = /** @type {AddressInfo} */ (server.address())
+  const port = portOf(server)
   server.close()
   await once(server, 'close')
   return port
@@ -183,9 +183,4 @@ export async function freePort() {
  */
 export async function until(isTrue) {
   while (!(await isTrue())) await delay(1)
-}
-
-/** The same bytes, as clients want them that know nothing but Buffers. @param {Uint8Array} bytes */
-export function asBuffer({ buffer, byteOffset, byteLength }) {
-  return Buffer.from(buffer, byteOffset, byteLength)
 }

@@ -2,12 +2,12 @@
 // What the peers with it-length-prefixed have in common: all but how messages are written.
 
 import { once } from 'node:events'
-import { createConnection, createServer } from 'node:net'
-import { Clients } from './clients.mjs'
+import { Crowd } from './crowd.mjs'
 import { Questions } from './questions.mjs'
+import { dial, listen } from './tcp.mjs'
 import { WINDOW, Window } from './window.mjs'
 
-/** @import { AddressInfo, Server, Socket } from 'node:net' */
+/** @import { Socket } from 'node:net' */
 /** @import { Payloads, Peer } from '../peer.d.ts' */
 
 /** A worker answers each item with this: it works in order, so that need not say which. */
@@ -30,13 +30,12 @@ export function lengthPrefixedPeer({ setup, packages, writer }) {
 
     stream: {
       async receiver(took) {
-        const { server, close } = await listen((socket) => void read(socket, took))
-        return { address: addressOf(server), close }
+        return await listen((socket) => void read(socket, took))
       },
 
       async sender(address, payloads) {
         const { all } = await writer()
-        const socket = await connect(address)
+        const socket = await dial(address)
         await all(socket, payloads)
         socket.end()
         await once(socket, 'close')
@@ -47,21 +46,12 @@ export function lengthPrefixedPeer({ setup, packages, writer }) {
       async producer() {
         const window = new Window()
         const { each } = await writer()
-        const { server, close } = await listen((socket) => {
-          const worker = window.join(each(socket))
-          void read(socket, () => window.settled(worker))
-        })
-        return {
-          address: addressOf(server),
-          connected: (workers) => window.connected(workers),
-          run: (payloads) => window.run(payloads),
-          close,
-        }
+        return window.side(await listen((socket) => void read(socket, window.join(each(socket)))))
       },
 
       async worker(address, did) {
         const { each } = await writer()
-        const socket = await connect(address)
+        const socket = await dial(address)
         const send = each(socket)
         await read(socket, (item) => {
           did(item)
@@ -74,21 +64,12 @@ export function lengthPrefixedPeer({ setup, packages, writer }) {
       async asker() {
         const questions = new Questions()
         const { each } = await writer()
-        const { server, close } = await listen((socket) => {
-          const answerer = questions.join(each(socket))
-          void read(socket, (answer) => questions.answered(answerer, answer))
-        })
-        return {
-          address: addressOf(server),
-          connected: (answerers) => questions.connected(answerers),
-          ask: (question) => questions.ask(question),
-          close,
-        }
+        return questions.side(await listen((socket) => void read(socket, questions.joinInOrder(each(socket)))))
       },
 
       async answerer(address, answer) {
         const { each } = await writer()
-        const socket = await connect(address)
+        const socket = await dial(address)
         const send = each(socket)
         await read(socket, (question) => send(answer(question)))
       },
@@ -96,16 +77,16 @@ export function lengthPrefixedPeer({ setup, packages, writer }) {
 
     idle: {
       async server() {
-        const clients = new Clients()
-        const { server, close } = await listen((socket) => {
-          clients.add({ load: 0 })
+        const clients = new Crowd()
+        const address = await listen((socket) => {
+          clients.join()
           void read(socket, () => {})
         })
-        return { address: addressOf(server), connected: (count) => clients.connected(count), close }
+        return clients.side(address)
       },
 
       async client(address) {
-        void read(await connect(address), () => {})
+        void read(await dial(address), () => {})
       },
     },
   }
@@ -125,39 +106,4 @@ async function read(socket, take) {
       for await (const message of source) take(message.subarray())
     },
   )
-}
-
-/**
- * @param {(socket: Socket) => void} connected
- * @returns {Promise<{ server: Server, close: () => Promise<void> }>}
- */
-async function listen(connected) {
-  /** @type {Set<Socket>} */
-  const sockets = new Set()
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
-    connected(socket)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    server,
-    close: async () => {
-      for (const socket of sockets) socket.end()
-      server.close()
-    },
-  }
-}
-
-/** @param {Server} server */
-function addressOf(server) {
-  return `tcp://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`
-}
-
-/** @param {string} address */
-async function connect(address) {
-  const { hostname, port } = new URL(address)
-  const socket = createConnection({ host: hostname, port: Number(port), noDelay: true })
-  await once(socket, 'connect')
-  return socket
 }

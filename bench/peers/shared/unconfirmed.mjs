@@ -1,9 +1,10 @@
 // @ts-check
+import { Condition } from './condition.mjs'
 
 /** What was sent and nobody has confirmed: for brokers that take everything, whether anyone takes it from them or not. */
 export class Unconfirmed {
   #open = 0
-  #check = () => {}
+  #confirming = new Condition()
   /** How many may be open. */
   limit
 
@@ -23,30 +24,15 @@ export class Unconfirmed {
   /** @param {number} [count] */
   confirmed(count = 1) {
     this.#open -= count
-    this.#check()
+    this.#confirming.changed()
   }
 
   room() {
-    return this.#until(() => !this.isFull)
+    return this.#confirming.until(() => !this.isFull)
   }
 
   none() {
-    return this.#until(() => this.#open === 0)
-  }
-
-  /**
-   * @param {() => boolean} isTrue
-   * @returns {Promise<void>}
-   */
-  #until(isTrue) {
-    return new Promise((resolve) => {
-      this.#check = () => {
-        if (!isTrue()) return
-        this.#check = () => {}
-        resolve()
-      }
-      this.#check()
-    })
+    return this.#confirming.until(() => this.#open === 0)
   }
 }
 

@@ -3,13 +3,14 @@
 
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Clients } from './clients.mjs'
 import { corkTurn } from './cork.mjs'
+import { Crowd } from './crowd.mjs'
 import { Questions } from './questions.mjs'
+import { addressOf } from './tcp.mjs'
 import { WINDOW, Window } from './window.mjs'
 
-/** @import { AddressInfo, Socket } from 'node:net' */
-/** @import { RawData, WebSocket, WebSocketServer } from 'ws' */
+/** @import { Socket } from 'node:net' */
+/** @import { RawData, WebSocket } from 'ws' */
 /** @import { Peer, Stream } from '../peer.d.ts' */
 
 /** From so much on a sender waits until a message is written. */
@@ -36,16 +37,8 @@ export function webSocketPeer({ setup, isCorked }) {
     work: {
       async producer() {
         const window = new Window()
-        const server = await listen((socket, tcp) => {
-          const worker = window.join(senderOf(socket, tcp))
-          socket.on('message', () => window.settled(worker))
-        })
-        return {
-          address: addressOf(server),
-          connected: (workers) => window.connected(workers),
-          run: (payloads) => window.run(payloads),
-          close: () => close(server),
-        }
+        const address = await listen((socket, tcp) => socket.on('message', window.join(senderOf(socket, tcp))))
+        return window.side(address)
       },
 
       async worker(address, did) {
@@ -60,16 +53,11 @@ export function webSocketPeer({ setup, isCorked }) {
     requests: {
       async asker() {
         const questions = new Questions()
-        const server = await listen((socket, tcp) => {
-          const answerer = questions.join(senderOf(socket, tcp))
-          socket.on('message', (answer) => questions.answered(answerer, bytesOf(answer)))
+        const address = await listen((socket, tcp) => {
+          const answered = questions.joinInOrder(senderOf(socket, tcp))
+          socket.on('message', (answer) => answered(bytesOf(answer)))
         })
-        return {
-          address: addressOf(server),
-          connected: (answerers) => questions.connected(answerers),
-          ask: (question) => questions.ask(question),
-          close: () => close(server),
-        }
+        return questions.side(address)
       },
 
       async answerer(address, answer) {
@@ -80,13 +68,8 @@ export function webSocketPeer({ setup, isCorked }) {
 
     idle: {
       async server() {
-        const clients = new Clients()
-        const server = await listen(() => clients.add({ load: 0 }))
-        return {
-          address: addressOf(server),
-          connected: (count) => clients.connected(count),
-          close: () => close(server),
-        }
+        const clients = new Crowd()
+        return clients.side(await listen(() => clients.join()))
       },
 
       async client(address) {
@@ -103,8 +86,7 @@ export function webSocketPeer({ setup, isCorked }) {
   function streamBy({ encode, decode }) {
     return {
       async receiver(took) {
-        const server = await listen((socket) => socket.on('message', (message) => took(decode(message))))
-        return { address: addressOf(server), close: () => close(server) }
+        return await listen((socket) => socket.on('message', (message) => took(decode(message))))
       },
 
       async sender(address, payloads) {
@@ -158,18 +140,7 @@ async function listen(connected) {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false })
   server.on('connection', (socket, request) => connected(socket, request.socket))
   await once(server, 'listening')
-  return server
-}
-
-/** @param {WebSocketServer} server */
-function addressOf(server) {
-  return `ws://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`
-}
-
-/** @param {WebSocketServer} server */
-async function close(server) {
-  for (const socket of server.clients) socket.close()
-  server.close()
+  return addressOf(server, 'ws')
 }
 
 /** A binary message is one buffer, as long as nothing else is asked for. @param {RawData} message */

@@ -3,8 +3,9 @@
 // none gets more than the window allows.
 
 import { Clients } from './clients.mjs'
+import { Condition } from './condition.mjs'
 
-/** @import { Payloads } from '../peer.d.ts' */
+/** @import { Payloads, WorkProducer } from '../peer.d.ts' */
 
 /** Unsettled items of a worker. */
 export const WINDOW = 256
@@ -18,59 +19,42 @@ export const WINDOW = 256
 export class Window {
   /** @type {Clients<Worker>} */
   #workers = new Clients()
-  #check = () => {}
+  #settling = new Condition()
 
-  /** @param {Worker['send']} send */
+  /**
+   * @param {Worker['send']} send
+   * @returns {() => void} to be called for each of the worker's items that is done
+   */
   join(send) {
-    return this.#workers.add({ load: 0, send })
-  }
-
-  /** @param {number} workers */
-  connected(workers) {
-    return this.#workers.connected(workers)
-  }
-
-  /**
-   * One of the worker's items is done.
-   * @param {Worker} worker
-   */
-  settled(worker) {
-    worker.load -= 1
-    this.#check()
+    const worker = this.#workers.join({ load: 0, send })
+    return () => {
+      worker.load -= 1
+      this.#settling.changed()
+    }
   }
 
   /**
-   * Hands out all payloads; resolves when all are settled.
-   * @param {Payloads} payloads
+   * The side that the workers connect to.
+   * @param {string} address
+   * @returns {WorkProducer}
    */
-  async run(payloads) {
+  side(address) {
+    return { ...this.#workers.side(address), run: (payloads) => this.#run(payloads) }
+  }
+
+  /** @param {Payloads} payloads */
+  async #run(payloads) {
     for (let item = payloads.next(); item !== undefined; item = payloads.next()) {
-      if (!this.#hasRoom()) await this.#until(() => this.#hasRoom())
+      if (!this.#hasRoom()) await this.#settling.until(() => this.#hasRoom())
       const worker = this.#workers.idlest()
       worker.load += 1
       const sending = worker.send(item)
       if (sending !== undefined) await sending
     }
-    await this.#until(() => this.#workers.isIdle())
+    await this.#settling.until(() => this.#workers.isIdle())
   }
 
   #hasRoom() {
     return this.#workers.idlest().load < WINDOW
-  }
-
-  /**
-   * Goes on after everything that came in one piece: what is settled together is refilled together.
-   * @param {() => boolean} isTrue
-   * @returns {Promise<void>}
-   */
-  #until(isTrue) {
-    return new Promise((resolve) => {
-      this.#check = () => {
-        if (!isTrue()) return
-        this.#check = () => {}
-        resolve()
-      }
-      this.#check()
-    })
   }
 }

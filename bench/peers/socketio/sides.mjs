@@ -3,9 +3,8 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { addressOf } from '../shared/tcp.mjs'
 
-/** @import { AddressInfo } from 'node:net' */
-/** @import { Server as HttpServer } from 'node:http' */
 /** @import { Socket as ServerSocket } from 'socket.io' */
 /** @import { Socket } from 'socket.io-client' */
 
@@ -25,7 +24,6 @@ export async function messagePack() {
 /**
  * @param {Parser} parser
  * @param {(socket: ServerSocket) => void} connected
- * @returns {Promise<{ server: HttpServer, close: () => Promise<void> }>}
  */
 export async function listen(parser, connected) {
   const { Server } = await import('socket.io')
@@ -34,12 +32,7 @@ export async function listen(parser, connected) {
   io.on('connection', connected)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { server, close: () => io.close() }
-}
-
-/** @param {HttpServer} server */
-export function addressOf(server) {
-  return `http://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`
+  return addressOf(server, 'http')
 }
 
 /**

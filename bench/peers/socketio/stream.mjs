@@ -1,5 +1,5 @@
 // @ts-check
-import { addressOf, connect, listen, NAME } from './sides.mjs'
+import { connect, listen, NAME } from './sides.mjs'
 
 /** @import { Socket } from 'socket.io-client' */
 /** @import { Stream } from '../peer.d.ts' */
@@ -17,13 +17,12 @@ export const BATCH = { items: 512, bytes: 2 ** 22 }
 export function streamBy({ encode, parserFor }) {
   return {
     async receiver(took, { bytes }) {
-      const { server, close } = await listen(await parserFor(bytes), (socket) =>
+      return await listen(await parserFor(bytes), (socket) =>
         socket.on(NAME, (item, acknowledge) => {
           took(item)
           acknowledge?.()
         }),
       )
-      return { address: addressOf(server), close }
     },
 
     async sender(address, payloads, { bytes }) {

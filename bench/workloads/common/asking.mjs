@@ -56,8 +56,7 @@ export async function asker(peer, setting) {
   return {
     listen: async () => server.address,
     connected: () => server.connected(1),
-    ask: (/** @type {Task} */ task) =>
-      server.askMany === undefined ? askMany(server, questions, task) : server.askMany({ questions, ...task }),
+    ask: (/** @type {Task} */ task) => askMany(server, questions, task),
   }
 }
 
@@ -83,9 +82,9 @@ export async function answerer(peer, setting) {
  * @param {Task} task
  * @returns {Promise<Asked>}
  */
-async function askMany(server, questions, { inFlight, ms }) {
-  const asked = inFlight === 1 ? askOne(server, questions, ms) : askSeveral(server, questions, { inFlight, ms })
-  return await asked
+async function askMany(server, questions, task) {
+  if (server.askMany !== undefined) return await server.askMany({ questions, ...task })
+  return await (task.inFlight === 1 ? askOne(server, questions, task.ms) : askSeveral(server, questions, task))
 }
 
 /**

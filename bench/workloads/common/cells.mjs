@@ -14,6 +14,15 @@ export function cost(micros) {
   return Number.isFinite(micros) ? `${threeDigits(micros)} µs` : '–'
 }
 
+/**
+ * From the least to the most.
+ * @param {readonly number[]} numbers
+ * @param {(number: number) => string} cell
+ */
+export function range(numbers, cell) {
+  return `${cell(Math.min(...numbers))} … ${cell(Math.max(...numbers))}`
+}
+
 /** @param {number} number below 1000 */
 export function threeDigits(number) {
   if (number >= 99.95) return number.toFixed(0)

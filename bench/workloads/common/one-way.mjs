@@ -2,18 +2,19 @@
 // Items from one process to another, as fast as they go: the round and both processes.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { median, rounded } from '../../statistics.mjs'
+import { sum } from '../../statistics.mjs'
 import { Checker, TimedPayloads } from './payloads.mjs'
 import { Stopwatch } from './stopwatch.mjs'
+import { ratesOf } from './summary.mjs'
 
 /** @import { Setting, Stream } from '../../peers/peer.d.ts' */
-/** @import { Actor } from '../../stage.mjs' */
+/** @import { Stage } from '../../stage.mjs' */
 /** @import { Kind } from './payloads.mjs' */
 
 /** @typedef {{ perSecond: number, sent: number, lost: number, cpuMicrosPerItem: number }} Sample */
 
-/** @typedef {Awaited<ReturnType<typeof receive<unknown>>>} Receiver */
-/** @typedef {Awaited<ReturnType<typeof send<unknown>>>} Sender */
+/** @typedef {(peer: string, setting: Setting) => ReturnType<typeof receive<unknown>>} ReceiverRole */
+/** @typedef {(peer: string, setting: Setting) => ReturnType<typeof send<unknown>>} SenderRole */
 
 /** At the receiver, from its first item on. */
 const WARM_UP_MS = 300
@@ -22,30 +23,24 @@ const QUIET_MS = 1_000
 const POLL_MS = 20
 
 /**
- * @param {{ to: Actor<Receiver>, from: Actor<Sender>, ms: number, cpuMicros: () => Promise<number>, progress: (text: string) => void }} options
+ * @param {Stage} stage
+ * @param {{ receiver: ReceiverRole, sender: SenderRole, ms: number, progress: (text: string) => void }} options
  * @returns {Promise<Sample>}
  */
-export async function oneWay({ to, from, ms, cpuMicros, progress }) {
+export async function oneWay(stage, { receiver, sender, ms, progress }) {
+  const [to, from] = [stage.start(receiver), stage.start(sender)]
   const address = await to.methods.listen()
   progress('sending')
-  const idle = await cpuMicros()
+  const idle = await stage.cpuMicros()
   const sent = await Promise.race([from.methods.send({ address, ms: WARM_UP_MS + ms }), to.methods.failure()])
   const { count, perSecond } = await Promise.race([to.methods.outcome({ sent }), to.methods.failure()])
-  const busy = await cpuMicros()
+  const busy = await stage.cpuMicros()
   return { perSecond, sent, lost: sent - count, cpuMicrosPerItem: (busy - idle) / sent }
 }
 
 /** @param {readonly Sample[]} samples */
 export function summaryOf(samples) {
-  const perSecond = samples.map((sample) => rounded(sample.perSecond))
-  return {
-    unit: 'items/s',
-    median: rounded(median(perSecond)),
-    cpuMicrosPerItem: rounded(median(samples.map(({ cpuMicrosPerItem }) => cpuMicrosPerItem)), 3),
-    lost: samples.reduce((total, { lost }) => total + lost, 0),
-    samples: perSecond,
-    rounds: samples,
-  }
+  return { ...ratesOf(samples, 'items/s'), lost: sum(samples.map(({ lost }) => lost)) }
 }
 
 /**
@@ -59,7 +54,7 @@ export async function receive(stream, kind, setting) {
   const stopwatch = new Stopwatch(WARM_UP_MS)
   const checker = new Checker({ kind, ordered: true, looked: (now, count) => stopwatch.looked(now, count) })
   return {
-    listen: async () => (await stream.receiver(checker.took, setting)).address,
+    listen: () => stream.receiver(checker.took, setting),
     failure: () => checker.failure,
     outcome: async (/** @type {{ sent: number }} */ { sent }) => {
       await allCome(() => checker.count, sent)

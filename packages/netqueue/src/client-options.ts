@@ -57,6 +57,8 @@ export function checkOptions<In, Out>(options: ClientOptions<In, Out>): void {
 }
 
 export interface ClientEvents {
+  /** The connection is over; no error where both sides said goodbye. `client.closed` tells what was left undone. */
+  disconnect: { error?: NetQueueError }
   /** The server changed its status. */
   status: { status: unknown }
   /** The server drains: no more items come, and the client closes when its work is done. */

@@ -17,6 +17,7 @@ import { checkMs } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
 import type { Listener } from './events/emitter.ts'
+import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
 import { codecFrom, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
 import { statusFrom } from './message/status.ts'
@@ -26,6 +27,9 @@ import type { Logger } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
+import type { ManualTicks } from './ticks/manual-ticks.ts'
+import type { Tick, TickOptions } from './ticks/tick-loop.ts'
+import { Ticks } from './ticks/ticks.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
 import type { ByteDuplex, Transport } from './transport/index.ts'
 
@@ -64,7 +68,8 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
   readonly #maxItemBytes: number
   readonly #codec: Codec<Out>
   readonly #logger: Logger
-  readonly #events: Emitter<ClientEvents> = new Emitter()
+  readonly #events: Emitter<ClientEvents> = new Emitter((error) => this.#warn(error))
+  readonly #ticks: Ticks
   readonly #inbox: Inbox
   readonly #line: Line
   readonly #link: Link
@@ -99,6 +104,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       warn,
     })
     super(inbox)
+    this.#ticks = new Ticks(env)
     this.#id = id
     this.#inbox = inbox
     this.#logger = logger
@@ -188,6 +194,23 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
   }
 
   /**
+   * The same news, for a loop: from this call on, until the client is closed and what waits was read. At most `capacity` wait for a
+   * slow loop; then each that comes drops the oldest, `dropped` counts them, and a warning tells (`EVENTS_DROPPED`).
+   */
+  events<K extends keyof ClientEvents>(type: K, options?: EventStreamOptions): EventStream<ClientEvents[K]> {
+    return this.#events.stream(type, options)
+  }
+
+  /**
+   * Ticks for a loop, so many per second (above 0, up to 1,000), or as {@link manualTicks} says. The n-th is due n periods after the
+   * loop began. They never pile up: a body that takes longer gets one tick next, which says how many were `missed`. Ends when the
+   * client begins to close, or is lost.
+   */
+  ticks(hz: number | ManualTicks, options?: TickOptions): AsyncIterableIterator<Tick, undefined> {
+    return this.#ticks.loop(hz, options)
+  }
+
+  /**
    * Hands an item to the server: resolves when the server has credit for it. `timeout` → `QUEUE_FULL`, `signal` → its reason, and
    * then the item was certainly not sent. Also rejects with `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `UNSUPPORTED`, `CLOSED`,
    * `CONNECTION_LOST`. While the server drains, puts are taken as long as an item of its is in hand. The item must not be changed
@@ -260,6 +283,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
   async #leave(timeout: number, reason: string): Promise<void> {
     const { intake } = this.#link
     this.#state = 'closing'
+    this.#ticks.end()
     this.#inbox.close(closedError())
     this.#inbox.handBack()
     this.#link.goaway('CLOSED', reason)
@@ -345,8 +369,11 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
     const undone = [...entries, ...this.#redelivery.close(), ...this.#line.close(reason)]
     this.#inbox.close(reason)
     this.#drain.end()
-    const closed = { ...(reason.code !== 'CLOSED' && { error: reason }), undone: undone.map(({ item }) => item as Out) }
-    this.#resolveEnded(closed)
+    this.#ticks.end()
+    const end = reason.code === 'CLOSED' ? {} : { error: reason }
+    this.#events.emit('disconnect', end)
+    this.#events.close()
+    this.#resolveEnded({ ...end, undone: undone.map(({ item }) => item as Out) })
   }
 
   #warn(error: NetQueueError): void {

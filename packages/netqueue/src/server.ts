@@ -14,6 +14,7 @@ import { checkFunction, checkInteger, checkMs, checkOneOf } from './errors/check
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
 import type { Listener as EventListener } from './events/emitter.ts'
+import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
 import { mapThrough } from './map.ts'
 import type { MapOptions, MapOutcome } from './map.ts'
 import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
@@ -36,6 +37,9 @@ import type {
   SubmitOptions,
   Undone,
 } from './server-options.ts'
+import type { ManualTicks } from './ticks/manual-ticks.ts'
+import type { Tick, TickOptions } from './ticks/tick-loop.ts'
+import { Ticks } from './ticks/ticks.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
 import type { ByteDuplex, Listener } from './transport/index.ts'
 
@@ -78,7 +82,8 @@ export class Server<Item = unknown, Result = unknown>
   readonly #limits: Limits
   readonly #codec: Codec<Item>
   readonly #resultCodec: Codec<Result>
-  readonly #events: Emitter<ServerEvents<Item>> = new Emitter()
+  readonly #events: Emitter<ServerEvents<Item>>
+  readonly #ticks: Ticks
   readonly #inbox: Inbox
   readonly #backlog: Backlog<Item, ServerClient>
   readonly #clientele: Clientele<Item>
@@ -106,6 +111,8 @@ export class Server<Item = unknown, Result = unknown>
     }
     const inbox = new Inbox({ env, prefetch, maxBytes: limits.maxInboxBytes, countReaders: false, warn })
     super(inbox)
+    this.#events = new Emitter(warn)
+    this.#ticks = new Ticks(env)
     this.id = options.id ?? `server-${randomName(env.randomBytes(6))}`
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#limits = limits
@@ -179,6 +186,26 @@ export class Server<Item = unknown, Result = unknown>
   /** Listens to news; returns the function that stops it. */
   on<K extends keyof ServerEvents<Item>>(type: K, listener: EventListener<ServerEvents<Item>[K]>): () => void {
     return this.#events.on(type, listener)
+  }
+
+  /**
+   * The same news, for a loop: from this call on, until the server is closed and what waits was read. At most `capacity` wait for a
+   * slow loop; then each that comes drops the oldest, `dropped` counts them, and a warning tells (`EVENTS_DROPPED`).
+   */
+  events<K extends keyof ServerEvents<Item>>(
+    type: K,
+    options?: EventStreamOptions,
+  ): EventStream<ServerEvents<Item>[K]> {
+    return this.#events.stream(type, options)
+  }
+
+  /**
+   * Ticks for a loop, so many per second (above 0, up to 1,000), or as {@link manualTicks} says. The n-th is due n periods after the
+   * loop began. They never pile up: a body that takes longer gets one tick next, which says how many were `missed`. Ends when
+   * {@link close} is called.
+   */
+  ticks(hz: number | ManualTicks, options?: TickOptions): AsyncIterableIterator<Tick, undefined> {
+    return this.#ticks.loop(hz, options)
   }
 
   /**
@@ -310,6 +337,7 @@ export class Server<Item = unknown, Result = unknown>
 
   async #close(timeout: number, code: string): Promise<Undone<Item>> {
     this.#state = 'closing'
+    this.#ticks.end()
     await this.#listener?.close()
     this.#backlog.close()
     this.#clientele.drain(code)
@@ -318,6 +346,7 @@ export class Server<Item = unknown, Result = unknown>
     await this.#clientele.done()
     this.#inbox.close(serverClosed())
     this.#state = 'closed'
+    this.#events.close()
     const undone = { undone: [...this.#backlog.undone] }
     this.#resolveClosed(undone)
     return undone

@@ -14,10 +14,11 @@ const LAYERS = [
   'message',
   'framing',
   'transport',
+  'events',
+  'ticks',
   'queue',
   'env',
   'options',
-  'events',
   'errors',
 ]
 

@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
 import type { Client, Server } from '../src/index.ts'
 import { observe, Place, rest } from './support/nodes.ts'
-import { CONSUMING, traits } from './support/traits.ts'
+import { CONSUMING, first, traits } from './support/traits.ts'
 
 type Act = (client: Client<string, string>) => unknown
 
@@ -58,6 +58,8 @@ const CALLS: Record<string, Act> = {
   'setStatus(x)': (c) => c.setStatus('x'),
   ...CONSUMING,
   'on()': (c) => c.on('status', () => {}),
+  'events()': (c) => first(c.events('status')),
+  'ticks()': (c) => first(c.ticks(10)),
   'close()': (c) => c.close(),
   asyncDispose: (c) => c[Symbol.asyncDispose](),
   closed: async (c) => (await c.closed).error?.code ?? 'no error',
@@ -84,6 +86,8 @@ source       | resolves a            | waits             | resolves the end   | 
 deliveries() | resolves a            | waits             | resolves the end   | resolves the end             | rejects CONNECTION_LOST          | resolves the end | resolves the end  | rejects CONNECTION_LOST
 process()    | waits                 | waits             | resolves           | resolves                     | rejects CONNECTION_LOST          | resolves         | resolves          | rejects CONNECTION_LOST
 on()         | returns function      | returns function  | returns function   | returns function             | returns function                 | returns function | returns function  | returns function
+events()     | waits                 | waits             | resolves the end   | resolves the end             | resolves the end                 | waits            | resolves the end  | resolves the end
+ticks()      | waits                 | waits             | resolves the end   | resolves the end             | resolves the end                 | resolves the end | resolves the end  | resolves the end
 close()      | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves          | resolves
 asyncDispose | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves          | resolves
 closed       | waits                 | waits             | resolves no error  | resolves no error            | resolves CONNECTION_LOST         | waits            | resolves no error | resolves CONNECTION_LOST

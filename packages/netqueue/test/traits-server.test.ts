@@ -69,6 +69,8 @@ const CALLS: Record<string, (server: Server<string, string>, c: ServerClient) =>
   'setStatus(x)': (s) => s.setStatus('x'),
   'accept()': (s) => s.accept(memoryPair()[0]),
   'on()': (s) => s.on('status', () => {}),
+  'events()': (s) => first(s.events('status')),
+  'ticks()': (s) => first(s.ticks(10)),
   'close()': async (s) => (await s.close()).undone,
   asyncDispose: (s) => s[Symbol.asyncDispose](),
   closed: async (s) => (await s.closed).undone,
@@ -106,6 +108,8 @@ idle()                          | resolves            | resolves              | 
 setStatus(x)                    | returns             | returns               | returns           | returns            | returns                      | returns                          | throws CLOSED    | throws CLOSED
 accept()                        | waits               | waits                 | waits             | rejects CLOSED     | waits                        | waits                            | rejects CLOSED   | rejects CLOSED
 on()                            | returns function    | returns function      | returns function  | returns function   | returns function             | returns function                 | returns function | returns function
+events()                        | waits               | waits                 | waits             | resolves the end   | waits                        | waits                            | waits            | resolves the end
+ticks()                         | waits               | waits                 | waits             | resolves the end   | waits                        | waits                            | resolves the end | resolves the end
 close()                         | resolves []         | resolves []           | resolves []       | resolves []        | resolves []                  | resolves []                      | waits            | resolves []
 asyncDispose                    | resolves            | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves
 closed                          | waits               | waits                 | waits             | resolves []        | waits                        | waits                            | waits            | resolves []

@@ -2,7 +2,7 @@ import { pipe } from 'it-pipe'
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 
-import { bytes, connect, hashBy, json, leastBusy, listen, msgpack, prefer, text } from '../src/index.ts'
+import { bytes, connect, hashBy, json, leastBusy, listen, manualTicks, msgpack, prefer, text } from '../src/index.ts'
 import type {
   ChooseDispatch,
   Client,
@@ -14,6 +14,7 @@ import type {
   NetQueueError,
   Server,
   ServerClient,
+  Tick,
   Undone,
 } from '../src/index.ts'
 
@@ -106,6 +107,22 @@ test('a client takes items and puts results', async () => {
   // @ts-expect-error a handler's result is what the client was told that results are
   await client.process(() => new Date())
   client.on('goaway', ({ code }) => expectTypeOf(code).toEqualTypeOf<string>())
+  for await (const { error } of client.events('disconnect'))
+    expectTypeOf(error).toEqualTypeOf<NetQueueError | undefined>()
+})
+
+test('events and ticks are loops with types', async () => {
+  const server = await listen('memory:x', { item: job, result: z.number() })
+  const connects = server.events('connect', { capacity: 10 })
+  expectTypeOf(connects.dropped).toEqualTypeOf<number>()
+  for await (const { client } of connects) expectTypeOf(client).toEqualTypeOf<ServerClient>()
+  for await (const { item } of server.events('deadLetter')) expectTypeOf(item).toEqualTypeOf<Job>()
+  for await (const tick of server.ticks(60)) expectTypeOf(tick).toEqualTypeOf<Tick>()
+  for await (const { missed } of server.ticks(manualTicks())) expectTypeOf(missed).toEqualTypeOf<number>()
+  // @ts-expect-error there is no such event
+  server.events('update')
+  // @ts-expect-error a rate, or what manualTicks() made
+  server.ticks('60')
 })
 
 test('both are duplexes of it-pipe', async () => {

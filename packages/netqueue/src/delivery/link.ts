@@ -240,6 +240,9 @@ export class Link implements Session {
       // Errors and goodbyes end with the connection.
       case 'error':
       case 'disconnect':
+        return
+      default:
+        throw new NetQueueError('UNKNOWN_TYPE', `The peer sent a ${message.type}, which has no meaning here`)
     }
   }
 

@@ -11,7 +11,7 @@ const peer = {
   tags: [],
   status: undefined,
   protocol: 'test',
-  supports: { credit: true, settle: true, result: true },
+  supports: { credit: true, settle: true, result: true, request: true },
   maxItemBytes: 1_000,
   maxUnsettled: 1_000,
 }
@@ -155,7 +155,7 @@ describe('an outbox sends', () => {
       false,
       true,
     ])
-    outbox.open(wireOf({ supports: { credit: true, settle: true, result: false } }))
+    outbox.open(wireOf({ supports: { credit: true, settle: true, result: false, request: false } }))
     expect([outbox.carries(entry()), outbox.carries(asked)]).toEqual([true, false])
   })
 })

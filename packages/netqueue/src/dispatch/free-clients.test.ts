@@ -23,34 +23,27 @@ function poolOf(capacity: number, loads: number[]): { free: FreeClients<Worker>;
 const leastOf = (free: FreeClients<Worker>): string | undefined =>
   free.leastBusy((candidate) => candidate.carries(entry))?.client.id
 
+/** Gives so many items to whoever is to have each: their ids, in turn. */
+function handOut(free: FreeClients<Worker>, items: number): string[] {
+  return Array.from({ length: items }, () => {
+    const worker = free.leastBusy((candidate) => candidate.carries(entry)) as Worker
+    worker.assign(entry)
+    free.set(worker, true)
+    return worker.id
+  })
+}
+
 describe('the free clients', () => {
   test('give the least busy one first', () => {
     expect(leastOf(pool(3, 1, 2).free)).toBe('1')
   })
 
   test('give the one that waits longest among equals', () => {
-    const { free, workers } = pool(0, 0, 0)
-    const order: unknown[] = []
-    for (let round = 0; round < 6; round += 1) {
-      const id = leastOf(free)
-      const worker = workers.find((one) => one.id === id) as Worker
-      order.push(id)
-      worker.assign(entry)
-      free.set(worker, true)
-    }
-    expect(order).toEqual(['0', '1', '2', '0', '1', '2'])
+    expect(handOut(pool(0, 0, 0).free, 6)).toEqual(['0', '1', '2', '0', '1', '2'])
   })
 
   test('with deep windows get several in a row, but for one that has nothing to do: it comes first', () => {
-    const { free, workers } = poolOf(640, [0, 0])
-    const order: unknown[] = []
-    for (let round = 0; round < 22; round += 1) {
-      const id = leastOf(free)
-      const worker = workers.find((one) => one.id === id) as Worker
-      order.push(id)
-      worker.assign(entry)
-      free.set(worker, true)
-    }
+    const order = handOut(poolOf(640, [0, 0]).free, 22)
     expect(order.join('')).toBe(`01${'0'.repeat(9)}${'1'.repeat(9)}00`)
   })
 
@@ -80,11 +73,7 @@ describe('the free clients', () => {
   test.each([2, 100, 10_000])('P8: among %i clients one is looked at for an item', (count) => {
     const { free, workers } = pool(...Array.from({ length: count }, () => 0))
     const items = 200
-    for (let item = 0; item < items; item += 1) {
-      const chosen = free.leastBusy((candidate) => candidate.carries(entry)) as Worker
-      chosen.assign(entry)
-      free.set(chosen, true)
-    }
+    handOut(free, items)
     expect(workers.reduce((sum, { visits }) => sum + visits, 0)).toBe(items)
   })
 })

@@ -1,5 +1,6 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, Framing } from '../framing/framing.ts'
+import type { Headers } from '../message/headers.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
@@ -12,6 +13,8 @@ export interface Supports {
   readonly settle: boolean
   /** Results of `submit` and `map`. */
   readonly result: boolean
+  /** Requests, their streams, and messages. */
+  readonly request: boolean
 }
 
 export type Role = 'client' | 'server'
@@ -19,7 +22,13 @@ export type Role = 'client' | 'server'
 /** How a receiver settled items: done, failed and to be tried again, handed back unstarted, or dropped because the sender cancelled. */
 export type Outcome = 'done' | 'released' | 'returned' | 'cancelled'
 
-/** What a frame means, whatever the protocol. Sequence numbers count the items of one direction from 1. */
+/** Which of a request's two streams a chunk belongs to: what the requester sends along, or what the responder does. */
+export type Direction = 'body' | 'reply'
+
+/**
+ * What a frame means, whatever the protocol. Sequence numbers count the items of one direction from 1. A tag is that of a request of
+ * the side that made it, a `name` the id in the table of the side that speaks. Whoever gets a `payload` may keep it.
+ */
 export type Message =
   | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads }
   | { type: 'credit'; limit: number; byteLimit: number; received: number }
@@ -35,9 +44,35 @@ export type Message =
   | { type: 'ping'; token: number }
   | { type: 'pong'; token: number }
   | { type: 'goaway'; code: string; reason: string }
+  | {
+      type: 'request'
+      tag: number
+      channel: number
+      name: number
+      deadlineMs: number | undefined
+      headers: Headers | undefined
+      hasBody: boolean
+      payload: Uint8Array
+    }
+  | { type: 'response'; tag: number; headers: Headers | undefined; hasStream: boolean; payload: Uint8Array }
+  | { type: 'refusal'; tag: number; headers: Headers | undefined; code: string; reason: string }
+  | { type: 'message'; name: number; headers: Headers | undefined; payload: Uint8Array }
+  | { type: 'chunk'; tag: number; direction: Direction; payload: Uint8Array }
+  /** Both numbers count from the beginning of the stream, and never fall. */
+  | { type: 'chunkCredit'; tag: number; direction: Direction; chunks: number; bytes: number }
+  /** An empty code: the stream is complete. */
+  | { type: 'chunkEnd'; tag: number; direction: Direction; code: string; reason: string }
+  | { type: 'endRequests' }
+  | { type: 'cancelRequest'; tag: number }
   /** No code: the peer gave none that we know. */
   | { type: 'error'; code?: ErrorCode; limit?: string; max?: number; value?: number }
   | { type: 'disconnect' }
+
+/** What a writer is given for a message. */
+export type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>, 'type'>
+
+/** The same for what goes the way of a request's channel, which its record does not name. */
+export type SaidInChannel<Type extends Message['type']> = Said<Type> & { readonly channel: number }
 
 /**
  * Where a session writes what is to be sent. Each call adds to the frame that is being built; `false` says that it is full and
@@ -60,6 +95,18 @@ export interface Writer {
   extend(seq: number): boolean
   status(value: unknown): boolean
   goaway(code: string, reason: string): boolean
+  /** A tag is larger than those before it in its channel. */
+  request(request: Said<'request'>): boolean
+  response(response: SaidInChannel<'response'>): boolean
+  refusal(refusal: SaidInChannel<'refusal'>): boolean
+  message(message: Said<'message'>): boolean
+  chunk(chunk: SaidInChannel<'chunk'>): boolean
+  chunkCredit(credit: SaidInChannel<'chunkCredit'>): boolean
+  chunkEnd(end: SaidInChannel<'chunkEnd'>): boolean
+  /** Behind the last byte of every request; no request follows. */
+  endRequests(): boolean
+  /** Leaves behind the last byte of the request. */
+  cancelRequest(request: Said<'cancelRequest'>): void
 }
 
 /** Who the other end is, as its introduction said. */

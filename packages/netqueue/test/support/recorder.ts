@@ -1,4 +1,4 @@
-import type { Outcome, Writer } from '../../src/protocol/protocol.ts'
+import type { Outcome, Said, SaidInChannel, Writer } from '../../src/protocol/protocol.ts'
 
 /** What one call of a writer would have put on the wire: its name, then its arguments. */
 export type Written = [kind: string, ...values: unknown[]]
@@ -67,6 +67,42 @@ export class Recorder implements Writer {
 
   goaway(code: string): boolean {
     return this.#write('goaway', code)
+  }
+
+  request(request: Said<'request'>): boolean {
+    return this.#write('request', request)
+  }
+
+  response(response: SaidInChannel<'response'>): boolean {
+    return this.#write('response', response)
+  }
+
+  refusal(refusal: SaidInChannel<'refusal'>): boolean {
+    return this.#write('refusal', refusal)
+  }
+
+  message(message: Said<'message'>): boolean {
+    return this.#write('message', message)
+  }
+
+  chunk(chunk: SaidInChannel<'chunk'>): boolean {
+    return this.#write('chunk', chunk)
+  }
+
+  chunkCredit(credit: SaidInChannel<'chunkCredit'>): boolean {
+    return this.#write('chunkCredit', credit)
+  }
+
+  chunkEnd(end: SaidInChannel<'chunkEnd'>): boolean {
+    return this.#write('chunkEnd', end)
+  }
+
+  endRequests(): boolean {
+    return this.#write('endRequests')
+  }
+
+  cancelRequest({ tag }: Said<'cancelRequest'>): void {
+    this.written.push(['cancelRequest', tag])
   }
 
   #write(...written: Written): boolean {

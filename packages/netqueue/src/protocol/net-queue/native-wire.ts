@@ -10,7 +10,7 @@ import type { Welcome } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
 export const NATIVE = 'netqueue/1'
-export const nativeSupports: Supports = { credit: true, settle: true, result: true }
+export const nativeSupports: Supports = { credit: true, settle: true, result: true, request: true }
 
 /** netqueue/1 between two of us: every frame is a batch of records. */
 export class NativeWire implements Wire {

@@ -8,7 +8,7 @@ import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { unexpected } from './native-wire.ts'
 
 export const ORIGINAL = 'net-queue'
-export const originalSupports: Supports = { credit: false, settle: false, result: false }
+export const originalSupports: Supports = { credit: false, settle: false, result: false, request: false }
 
 const NEWLINE = 0x0a
 /** Items that one ENQUEUE may hold; more would cost far more memory than the frame itself. */
@@ -192,4 +192,29 @@ class OriginalWriter implements Writer {
   goaway(): boolean {
     return true
   }
+  request(): boolean {
+    return true
+  }
+  response(): boolean {
+    return true
+  }
+  refusal(): boolean {
+    return true
+  }
+  message(): boolean {
+    return true
+  }
+  chunk(): boolean {
+    return true
+  }
+  chunkCredit(): boolean {
+    return true
+  }
+  chunkEnd(): boolean {
+    return true
+  }
+  endRequests(): boolean {
+    return true
+  }
+  cancelRequest(): void {}
 }

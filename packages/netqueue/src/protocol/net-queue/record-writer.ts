@@ -189,6 +189,42 @@ export class RecordWriter implements Writer {
     return this.#failure([Kind.GOAWAY], undefined, [], code, reason)
   }
 
+  request(): boolean {
+    throw new TypeError('Expected no request: none are written yet')
+  }
+
+  response(): boolean {
+    throw new TypeError('Expected no response: none are written yet')
+  }
+
+  refusal(): boolean {
+    throw new TypeError('Expected no refusal: none are written yet')
+  }
+
+  message(): boolean {
+    throw new TypeError('Expected no message: none are written yet')
+  }
+
+  chunk(): boolean {
+    throw new TypeError('Expected no chunk: none are written yet')
+  }
+
+  chunkCredit(): boolean {
+    throw new TypeError('Expected no credit for chunks: none is written yet')
+  }
+
+  chunkEnd(): boolean {
+    throw new TypeError('Expected no end of a stream: none is written yet')
+  }
+
+  endRequests(): boolean {
+    throw new TypeError('Expected no end of requests: none is written yet')
+  }
+
+  cancelRequest(): void {
+    throw new TypeError('Expected no cancelled request: none is written yet')
+  }
+
   #failure(kind: [number], seq: number | undefined, marks: number[], code: string, reason: string): boolean {
     if (!this.#fits(MAX_CODE_BYTES + MAX_REASON_BYTES + RECORD_OVERHEAD_BYTES)) return false
     this.#begin(kind[0])
