@@ -93,7 +93,12 @@ export class TickLoop implements AsyncIterableIterator<Tick, undefined> {
 
   #next(beats: Beats): Promise<Result> {
     const { env, signal, waiting } = this.#init
-    const pending = new Pending<Result>({ env, signal, timedOut: () => undefined, withdrawn: () => this.#leave() })
+    const pending = new Pending<Result>({
+      env,
+      wait: { signal },
+      timedOut: () => undefined,
+      withdrawn: () => this.#leave(),
+    })
     this.#waiting = pending
     waiting.add(this)
     // Not at once: a body that never waits and takes longer than a period would keep the process from everything else.
