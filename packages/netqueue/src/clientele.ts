@@ -76,11 +76,11 @@ export class Clientele<Item> {
   /** Why a client cannot have an item, if so: its protocol cannot carry it, or it takes none of that size. */
   objection(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): NetQueueError | undefined {
     const peer = client instanceof ConnectedClient ? client.link.peer : undefined
-    if (peer !== undefined && entry.payload.byteLength > peer.maxItemBytes) {
-      const message = `Client ${client.id} takes items of at most ${peer.maxItemBytes} bytes (its maxItemBytes), got ${entry.payload.byteLength}`
+    if (peer !== undefined && entry.payload.length > peer.maxItemBytes) {
+      const message = `Client ${client.id} takes items of at most ${peer.maxItemBytes} bytes (its maxItemBytes), got ${entry.payload.length}`
       return new NetQueueError('ITEM_TOO_LARGE', message, {
         limit: 'maxItemBytes',
-        value: entry.payload.byteLength,
+        value: entry.payload.length,
         delivered: 'no',
       })
     }

@@ -285,7 +285,7 @@ export class Server<Item = unknown, Result = unknown>
   map(source: Source<Item>, options: MapOptions = {}): AsyncIterableIterator<Result | MapOutcome<Item, Result>> {
     const decode = (payload: Uint8Array | undefined): { result: Result; bytes: number } => ({
       result: this.#decode(payload),
-      bytes: payload?.byteLength ?? 0,
+      bytes: payload?.length ?? 0,
     })
     return mapThrough(
       source,

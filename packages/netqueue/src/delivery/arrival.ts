@@ -95,9 +95,9 @@ export class Fresh extends Arrival {
       const payload = this.#message.payloads.next()
       const seq = this.#next
       this.#next += 1
-      this.#bytes -= payload.byteLength
+      this.#bytes -= payload.length
       if (this.#cancelled?.has(seq) !== true) return this.#delivery(seq, payload)
-      this.source.skipped(payload.byteLength)
+      this.source.skipped(payload.length)
     }
   }
 
@@ -108,7 +108,7 @@ export class Fresh extends Arrival {
       seq,
       attempt,
       wantsResult,
-      bytes: payload.byteLength,
+      bytes: payload.length,
       payload,
     })
     this.source.begun(delivery)

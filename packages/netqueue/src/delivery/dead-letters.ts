@@ -68,7 +68,7 @@ export class DeadLetters<T> {
     const gone: Entry[] = []
     this.#lastId += 1
     this.#letters.set(this.#lastId, entry)
-    this.#bytes += entry.payload.byteLength
+    this.#bytes += entry.payload.length
     for (const [key, oldest] of this.#letters) {
       if (this.#letters.size <= MAX_DEAD_LETTERS && this.#bytes <= MAX_DEAD_LETTER_BYTES) break
       this.#forget(key, oldest)
@@ -78,7 +78,7 @@ export class DeadLetters<T> {
   }
 
   #forget(key: number, { payload }: Entry): void {
-    if (this.#letters.delete(key)) this.#bytes -= payload.byteLength
+    if (this.#letters.delete(key)) this.#bytes -= payload.length
   }
 
   #find(id: number | undefined): [id: number, entry: Entry][] {

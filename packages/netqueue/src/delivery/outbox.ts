@@ -90,7 +90,7 @@ export class Outbox {
   /** Whether this peer's protocol can carry the item. */
   carries({ item, payload, result }: Entry): boolean {
     const wire = this.#wire
-    if (wire === undefined || payload.byteLength > wire.peer.maxItemBytes) return false
+    if (wire === undefined || payload.length > wire.peer.maxItemBytes) return false
     return (result === undefined || wire.peer.supports.result) && wire.carry(item, payload) !== undefined
   }
 
@@ -99,7 +99,7 @@ export class Outbox {
     entry.state = 'queued'
     this.#queued.push(entry)
     this.#queuedCount += 1
-    this.#queuedBytes += entry.payload.byteLength
+    this.#queuedBytes += entry.payload.length
     if (entry.result !== undefined) this.#queuedRequests += 1
     if (this.#isFlushDue) this.#init.flush()
     this.#init.wake()
@@ -110,7 +110,7 @@ export class Outbox {
     if (entry.state === 'queued') {
       entry.state = 'gone'
       this.#queuedCount -= 1
-      this.#queuedBytes -= entry.payload.byteLength
+      this.#queuedBytes -= entry.payload.length
     } else if (entry.state === 'sent') {
       this.#cancels.push(entry.seq)
       this.#init.wake()
@@ -215,13 +215,13 @@ export class Outbox {
     const seq = this.#seq + 1
     if (!writer.item(seq, payload, entry.attempt, entry.result !== undefined)) return false
     this.#seq = seq
-    this.#bytes += payload.byteLength
+    this.#bytes += payload.length
     entry.seq = seq
     entry.state = 'sent'
     this.#unsettled.push(seq, entry)
-    this.#unsettledBytes += entry.payload.byteLength
+    this.#unsettledBytes += entry.payload.length
     this.#queuedCount -= 1
-    this.#queuedBytes -= entry.payload.byteLength
+    this.#queuedBytes -= entry.payload.length
     return true
   }
 
@@ -237,7 +237,7 @@ export class Outbox {
   }
 
   #left(entry: Entry): void {
-    this.#unsettledBytes -= entry.payload.byteLength
+    this.#unsettledBytes -= entry.payload.length
     entry.state = 'waiting'
   }
 

@@ -134,7 +134,7 @@ function* numbers(outcome: Outcome | undefined, first: number, length: number) {
 }
 
 function bytesOf(answer: Answer): number {
-  if (answer.kind === 'result') return answer.value?.byteLength ?? 0
+  if (answer.kind === 'result') return answer.value?.length ?? 0
   return answer.kind === 'extend' ? 0 : answer.reason.length
 }
 

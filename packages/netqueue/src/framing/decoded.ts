@@ -55,7 +55,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   async return(): Promise<Result> {
-    if (this.#at < this.#chunk.byteLength) this.#init.unread(this.#chunk.slice(this.#at))
+    if (this.#at < this.#chunk.length) this.#init.unread(this.#chunk.slice(this.#at))
     this.#chunk = NOTHING
     await this.#chunks.return?.()
     return DONE
@@ -103,7 +103,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   #cut(): Bytes | undefined {
     if (this.#headerBytes < HEADER_BYTES && !this.#readHeader()) return undefined
     const missing = this.#length - this.#filled
-    const here = Math.min(missing, this.#chunk.byteLength - this.#at)
+    const here = Math.min(missing, this.#chunk.length - this.#at)
     const piece = this.#chunk.subarray(this.#at, this.#at + here)
     this.#at += here
     if (here === missing) return this.#whole(piece)
@@ -112,7 +112,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   #readHeader(): boolean {
-    while (this.#headerBytes < HEADER_BYTES && this.#at < this.#chunk.byteLength) {
+    while (this.#headerBytes < HEADER_BYTES && this.#at < this.#chunk.length) {
       this.#length = this.#length * 0x100 + (this.#chunk[this.#at] as number)
       this.#at += 1
       this.#headerBytes += 1
@@ -125,13 +125,13 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   /** What comes first stays where it is, as most frames come in two pieces at most. */
   #keep(piece: Uint8Array): void {
     if (this.#filled > 0) return this.#collect(piece)
-    this.#frame = piece.byteLength * MAX_PINNED_FACTOR > piece.buffer.byteLength ? piece : piece.slice()
-    this.#filled = piece.byteLength
+    this.#frame = piece.length * MAX_PINNED_FACTOR > piece.buffer.byteLength ? piece : piece.slice()
+    this.#filled = piece.length
   }
 
   #collect(piece: Uint8Array): void {
-    const filled = this.#filled + piece.byteLength
-    if (filled > this.#frame.byteLength) {
+    const filled = this.#filled + piece.length
+    if (filled > this.#frame.length) {
       const grown = new Uint8Array(Math.min(this.#length, filled * 2))
       grown.set(this.#frame.subarray(0, this.#filled))
       this.#frame = grown
@@ -150,7 +150,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   #joined(last: Uint8Array): Bytes {
-    if (this.#frame.byteLength < this.#length) return new Uint8ArrayList(this.#frame.subarray(0, this.#filled), last)
+    if (this.#frame.length < this.#length) return new Uint8ArrayList(this.#frame.subarray(0, this.#filled), last)
     this.#frame.set(last, this.#filled)
     return this.#frame
   }

@@ -39,7 +39,7 @@ export function msgpack<T = unknown>(): Codec<T> {
       let bytes = Number.POSITIVE_INFINITY // of what it does not take, too
       try {
         const encoded = encoder.encode(value)
-        bytes = encoded.byteLength
+        bytes = encoded.length
         return encoded
       } finally {
         if (bytes > MAX_KEPT_BYTES) encoder = make()
@@ -47,7 +47,7 @@ export function msgpack<T = unknown>(): Codec<T> {
     },
     decode: (bytes) => {
       checkClaims(bytes, MAX_DEPTH)
-      return decode(bytes, { maxArrayLength: bytes.byteLength }) as T
+      return decode(bytes, { maxArrayLength: bytes.length }) as T
     },
   }
 }
@@ -130,11 +130,11 @@ export function codecFrom<T>(option: string, shape: Shape<T> | undefined): Codec
 /** Encodes within a limit. Rejects with `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
 export function encodeWithin<T>(codec: Codec<T>, value: T, maxItemBytes: number): Uint8Array {
   const payload = encoded(codec, value)
-  if (payload.byteLength <= maxItemBytes) return payload
-  const message = `Expected an item of at most ${maxItemBytes} bytes (maxItemBytes), got ${payload.byteLength}`
+  if (payload.length <= maxItemBytes) return payload
+  const message = `Expected an item of at most ${maxItemBytes} bytes (maxItemBytes), got ${payload.length}`
   throw new NetQueueError('ITEM_TOO_LARGE', message, {
     limit: 'maxItemBytes',
-    value: payload.byteLength,
+    value: payload.length,
     delivered: 'no',
   })
 }

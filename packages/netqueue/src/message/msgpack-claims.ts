@@ -7,13 +7,13 @@ const MAX_UNCHECKED_BYTES = 1_024
  * Every value has a byte at least: where the claims of all containers together stay below the bytes, so does what they take.
  */
 export function checkClaims(data: Uint8Array, maxDepth: number): void {
-  if (data.byteLength <= MAX_UNCHECKED_BYTES) return
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  if (data.length <= MAX_UNCHECKED_BYTES) return
+  const view = new DataView(data.buffer, data.byteOffset, data.length)
   /** Values that each open container still lacks. */
   const open: number[] = []
   let due = 1
   for (let at = 0; due > 0;) {
-    if (due > data.byteLength - at) throw new RangeError(`Expected ${due} more values in ${data.byteLength - at} bytes`)
+    if (due > data.length - at) throw new RangeError(`Expected ${due} more values in ${data.length - at} bytes`)
     const type = view.getUint8(at)
     const values = valuesIn(type, view, at)
     at += lengthOf(type, view, at)

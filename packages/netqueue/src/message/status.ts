@@ -10,7 +10,7 @@ const encoder = new TextEncoder()
 export function statusFrom(status: unknown): unknown {
   if (status === undefined) return undefined
   const text = jsonOf(status)
-  const bytes = encoder.encode(text).byteLength
+  const bytes = encoder.encode(text).length
   if (bytes <= MAX_STATUS_BYTES) return JSON.parse(text)
   throw new RangeError(`Expected \`status\` to have at most ${MAX_STATUS_BYTES} bytes as JSON, got ${bytes}`)
 }

@@ -20,8 +20,8 @@ const NOTHING = new Uint8Array(0)
  */
 export function apart(piece: Uint8Array): Uint8Array {
   const { byteLength } = piece.buffer
-  const isRest = piece.byteOffset + piece.byteLength === byteLength
-  return isRest && piece.byteLength * 2 > byteLength ? piece : piece.slice()
+  const isRest = piece.byteOffset + piece.length === byteLength
+  return isRest && piece.length * 2 > byteLength ? piece : piece.slice()
 }
 
 /** Copies pieces out of what they came in, short ones into memory that they share. */
@@ -30,16 +30,16 @@ export class Shelf {
   #at = 0
 
   copy(piece: Uint8Array): Uint8Array {
-    const { byteLength } = piece
-    if (byteLength > MAX_SHARED_BYTES) return apart(piece)
+    const { length } = piece
+    if (length > MAX_SHARED_BYTES) return apart(piece)
     // Memory that somebody transferred to another thread has no length, and is not written to again.
-    if (byteLength > this.#shared.byteLength - this.#at) {
+    if (length > this.#shared.length - this.#at) {
       this.#shared = new Uint8Array(SHARED_BYTES)
       this.#at = 0
     }
-    const copy = this.#shared.subarray(this.#at, this.#at + byteLength)
+    const copy = this.#shared.subarray(this.#at, this.#at + length)
     copy.set(piece)
-    this.#at += byteLength
+    this.#at += length
     return copy
   }
 }
@@ -51,8 +51,8 @@ export function listed(payloads: readonly Uint8Array[]): Payloads {
   let index = 0
   return {
     count: payloads.length,
-    bytes: payloads.reduce((total, { byteLength }) => total + byteLength, 0),
-    lastBytes: payloads.at(-1)?.byteLength ?? 0,
+    bytes: payloads.reduce((total, { length }) => total + length, 0),
+    lastBytes: payloads.at(-1)?.length ?? 0,
     next: () => {
       index += 1
       return copies[index - 1] as Uint8Array

@@ -48,13 +48,13 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   push(piece: Bytes): void {
-    if (this.#over || piece.byteLength === 0) return
+    if (this.#over || piece.length === 0) return
     if (this.#reader !== undefined) {
       this.#takeReader()?.resolve({ done: false, value: piece })
       return
     }
     this.#pieces.push(piece)
-    this.#bytes += piece.byteLength
+    this.#bytes += piece.length
   }
 
   /** Puts back what was read beyond what its reader wanted: the next one gets it first, even behind the end. */
@@ -62,7 +62,7 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     const later: Bytes[] = []
     while (this.#pieces.size > 0) later.push(this.#pieces.shift() as Bytes)
     for (const each of [piece, ...later]) this.#pieces.push(each)
-    this.#bytes += piece.byteLength
+    this.#bytes += piece.length
   }
 
   /** Nothing more will come; what waits can still be read. */
@@ -111,7 +111,7 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
 
   #shift(): Bytes {
     const piece = this.#pieces.shift() as Bytes
-    this.#bytes -= piece.byteLength
+    this.#bytes -= piece.length
     this.#onRead()
     return piece
   }

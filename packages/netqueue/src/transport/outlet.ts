@@ -74,7 +74,7 @@ export class Outlet {
   async #pump(iterator: AnyIterator): Promise<void> {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
       if (this.#failed) return
-      const taken = next.value.byteLength === 0 ? undefined : this.#writer.write(next.value)
+      const taken = next.value.length === 0 ? undefined : this.#writer.write(next.value)
       if (taken !== undefined) await taken
     }
     if (!this.#failed) await this.#writer.end()

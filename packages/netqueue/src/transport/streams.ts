@@ -106,7 +106,7 @@ class StreamDuplex implements ByteDuplex {
 
   #write(bytes: Bytes): Promise<void> | undefined {
     if (bytes instanceof Uint8Array) this.#writable.write(bytes, this.#onWritten)
-    else if (bytes.byteLength <= MAX_JOINED_BYTES) this.#writable.write(bytes.subarray(), this.#onWritten)
+    else if (bytes.length <= MAX_JOINED_BYTES) this.#writable.write(bytes.subarray(), this.#onWritten)
     else this.#writeAll(bytes)
     // Not the answer of write(): it only tells whether the stream's own buffer has room, and 'drain' never comes when the stream dies.
     return this.#writable.writableLength === 0 ? undefined : new Promise((resolve) => (this.#written = resolve))

@@ -24,7 +24,7 @@ export function frameData(frame: Uint8Array): Uint8Array {
 
 /** A frame without its length, which the framing puts in front. */
 export function frameOf(type: number, data: Uint8Array = new Uint8Array(0)): Uint8Array {
-  const frame = new Uint8Array(TYPE_BYTES + data.byteLength)
+  const frame = new Uint8Array(TYPE_BYTES + data.length)
   frame[1] = type
   frame.set(data, TYPE_BYTES)
   return frame

@@ -85,7 +85,7 @@ export class OriginalWire implements Wire {
 
   carry(item: unknown): Uint8Array | undefined {
     const payload = typeof item === 'string' ? encodeText(item) : item
-    if (!(payload instanceof Uint8Array) || payload.byteLength > MAX_ITEM_BYTES || payload.includes(NEWLINE))
+    if (!(payload instanceof Uint8Array) || payload.length > MAX_ITEM_BYTES || payload.includes(NEWLINE))
       return undefined
     return typeof item === 'string' || isText(payload) ? payload : undefined
   }
@@ -98,9 +98,9 @@ export class OriginalWire implements Wire {
   #enqueue(data: Uint8Array, take: (message: Message) => void): void {
     decodeText(data, 'an ENQUEUE')
     const payloads: Uint8Array[] = []
-    for (let from = 0; from <= data.byteLength;) {
+    for (let from = 0; from <= data.length;) {
       const end = data.indexOf(NEWLINE, from)
-      const to = end === -1 ? data.byteLength : end
+      const to = end === -1 ? data.length : end
       if (to - from > this.peer.maxItemBytes) throw itemTooLarge(to - from, this.peer.maxItemBytes)
       payloads.push(data.subarray(from, to))
       from = to + 1

@@ -31,7 +31,7 @@ export class RecordPayloads implements Payloads {
     const end = this.#at + length
     this.#at = end
     if (length > MAX_SHARED_BYTES) return apart(this.#data.subarray(end - length, end))
-    if (end > this.#sharedFrom + this.#shared.byteLength) this.#share(end - length)
+    if (end > this.#sharedFrom + this.#shared.length) this.#share(end - length)
     return this.#shared.subarray(end - length - this.#sharedFrom, end - this.#sharedFrom)
   }
 

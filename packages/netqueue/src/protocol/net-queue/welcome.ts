@@ -39,9 +39,9 @@ export function encodeWelcome(introduction: Introduction, limits: Limits, yourId
       ...fromServer,
     }),
   )
-  if (data.byteLength <= MAX_WELCOME_BYTES) return data
-  const message = `Expected tags, status and codec names to make an introduction of at most ${MAX_WELCOME_BYTES} bytes, got ${data.byteLength}`
-  throw new NetQueueError('ENCODE_FAILED', message, { value: data.byteLength })
+  if (data.length <= MAX_WELCOME_BYTES) return data
+  const message = `Expected tags, status and codec names to make an introduction of at most ${MAX_WELCOME_BYTES} bytes, got ${data.length}`
+  throw new NetQueueError('ENCODE_FAILED', message, { value: data.length })
 }
 
 /** Throws `BAD_MESSAGE`; keys that we do not know are left alone. */
@@ -73,7 +73,7 @@ function record(value: unknown, what: string): Record<string, unknown> {
 }
 
 function name(value: unknown, field: string): string {
-  if (typeof value === 'string' && encodeText(value).byteLength <= MAX_ID_BYTES && !hasControl(value)) return value
+  if (typeof value === 'string' && encodeText(value).length <= MAX_ID_BYTES && !hasControl(value)) return value
   throw badMessage(`a WELCOME whose ${field} is no name of at most ${MAX_ID_BYTES} bytes without control characters`)
 }
 
