@@ -28,7 +28,23 @@ export { manualTicks } from './ticks/manual-ticks.ts'
 export type { ManualTicks } from './ticks/manual-ticks.ts'
 export type { Tick, TickOptions } from './ticks/tick-loop.ts'
 export { bytes, json, msgpack, text } from './message/codec.ts'
-export type { Codec, Shape } from './message/codec.ts'
+export type { Codec, Shape, ValueLimits } from './message/codec.ts'
+export { type } from './message/definition.ts'
+export type { MessageDefinition, MessageDefinitions, MessageEntry, MessagePart } from './message/definition.ts'
+export type { Headers } from './message/headers.ts'
+export { defineMessages } from './message/messages.ts'
+export type {
+  Body,
+  BodyInput,
+  MessageName,
+  Messages,
+  Payload,
+  PayloadInput,
+  Reply,
+  ReplyInput,
+  RequestName,
+} from './message/messages.ts'
+export type { MessageIds, MessagesOptions } from './message/registry.ts'
 export { Queue } from './queue/queue.ts'
 export type { WaitOptions } from './queue/pending.ts'
 export { NetQueueError, RemoteError } from './errors/errors.ts'

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 import { lengthPrefix } from '../src/framing/framing.ts'
-import { connect, listen, text } from '../src/index.ts'
-import type { Codec, NetQueueError, Server } from '../src/index.ts'
+import { connect, defineMessages, listen, msgpack, text, type } from '../src/index.ts'
+import type { Codec, MessageDefinitions, NetQueueError, Server } from '../src/index.ts'
+import { ownMessages } from '../src/message/registry.ts'
+import type { Announcement, OwnMessages } from '../src/message/registry.ts'
 import { limitsFrom } from '../src/options/limits.ts'
 import { ByteReader, ByteWriter } from '../src/protocol/net-queue/bytes.ts'
 import { decodeError, encodeError } from '../src/protocol/net-queue/error-frame.ts'
@@ -206,7 +208,8 @@ function meaning(decoded: FrameVector['decoded']): unknown {
       unsettled: maxUnsettled,
     } = limits as unknown as Record<string, number>
     const yourId = (you as { id: string } | undefined)?.id
-    return { item, result, status, tags, maxFrameBytes, maxItemBytes, maxUnsettled, yourId }
+    const announcement = announcementOf(value)
+    return { item, result, status, tags, maxFrameBytes, maxItemBytes, maxUnsettled, announcement, yourId }
   }
   if (type === 'error') return { type, ...value }
   if (type === 'disconn') return { type }
@@ -248,7 +251,32 @@ function encode({ decoded }: FrameVector): Uint8Array {
 
 function introductionOf(value: Record<string, unknown>): Parameters<typeof encodeWelcome>[0] {
   const { id = '', item = '', result = '', tags = [], status, session = '' } = value as Record<string, never>
-  return { id, item, result, tags, status, nonce: bytesOf(session) }
+  return { id, item, result, tags, status, messages: messagesSaid(value), nonce: bytesOf(session) }
+}
+
+type Rows = Record<string, [id: number, isRequest?: 0 | 1, codec?: string]>
+
+function announcementOf({ messages = {}, adapt = false }: Record<string, unknown>): Announcement {
+  const rows = Object.entries(messages as Rows)
+  return {
+    messages: new Map(
+      rows.map(([name, [id, isRequest = 0, codec = 'msgpack']]) => [name, { id, isRequest: isRequest === 1, codec }]),
+    ),
+    adapts: adapt === true,
+  }
+}
+
+/** The messages of whoever announces them like that. */
+function messagesSaid({ messages = {}, adapt = false }: Record<string, unknown>): OwnMessages {
+  const payload = type<unknown>()
+  const definitions = Object.entries(messages as Rows).map(([name, [id, isRequest = 0, codec = 'msgpack']]) => [
+    name,
+    { id, payload, ...(isRequest === 1 && { reply: payload }), codec: { ...msgpack(), name: codec } },
+  ])
+  return ownMessages({
+    messages: defineMessages(Object.fromEntries(definitions) as MessageDefinitions),
+    messageIds: adapt === true ? 'adapt' : 'enforce',
+  })
 }
 
 const isFragment = ({ decoded }: FrameVector): boolean =>

@@ -7,6 +7,7 @@ import type { PeerEnd } from '../protocol/protocol.ts'
 const REFUSALS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
   'CODEC_MISMATCH',
   'ID_IN_USE',
+  'MESSAGES_MISMATCH',
   'VERSION_MISMATCH',
 ])
 

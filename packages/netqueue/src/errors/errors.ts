@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'ITEM_TOO_LARGE'
   | 'ITERATOR_BUSY'
   | 'LISTEN_FAILED'
+  | 'MESSAGES_MISMATCH'
   | 'NO_RESULT'
   | 'PROTOCOL_MISMATCH'
   | 'QUEUE_CLOSED'

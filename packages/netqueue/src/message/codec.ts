@@ -1,6 +1,8 @@
 import { decode, Encoder } from '@msgpack/msgpack'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { checkJson, parseJson } from './json-claims.ts'
 import { checkClaims } from './msgpack-claims.ts'
 
 /**
@@ -24,13 +26,28 @@ export interface Codec<T> {
  */
 export type Shape<T> = Codec<T> | StandardSchemaV1<unknown, T>
 
-const MAX_DEPTH = 64
+/** What a codec takes of a value, in either direction. Whoever gives more finds out where the value is, not at the other end. */
+export interface ValueLimits {
+  /** Levels of arrays and objects. @default 64 */
+  maxDepth?: number
+  /** Values, keys of objects included: each takes many times its bytes. @default 100_000 */
+  maxNodes?: number
+}
+
+const valueLimits = ({ maxDepth = 64, maxNodes = 100_000 }: ValueLimits): Required<ValueLimits> => {
+  checkInteger('maxDepth', maxDepth, 1, 1_000) // deeper ones overflow the stack of whoever walks through them
+  checkInteger('maxNodes', maxNodes, 1)
+  return { maxDepth, maxNodes }
+}
+
 /** Longest item after which the encoder's buffer, which is as long, is kept. */
 const MAX_KEPT_BYTES = 65_536
 
 /** Most values of JavaScript, compactly: plain objects, arrays, strings, numbers, bytes, dates, `null`. `undefined` travels as `null`. The default. */
-export function msgpack<T = unknown>(): Codec<T> {
-  const make = (): Encoder => new Encoder({ maxDepth: MAX_DEPTH, ignoreUndefined: true })
+export function msgpack<T = unknown>(limits: ValueLimits = {}): Codec<T> {
+  const { maxDepth, maxNodes } = valueLimits(limits)
+  // It counts what is inside the last level as a level too.
+  const make = (): Encoder => new Encoder({ maxDepth: maxDepth + 1, ignoreUndefined: true })
   // Kept, as making one for each item costs three times as much as encoding it; not with the buffer of a long item.
   let encoder = make()
   return {
@@ -40,13 +57,14 @@ export function msgpack<T = unknown>(): Codec<T> {
       try {
         const encoded = encoder.encode(value)
         bytes = encoded.length
+        if (bytes > maxNodes) checkClaims(encoded, maxDepth, maxNodes)
         return encoded
       } finally {
         if (bytes > MAX_KEPT_BYTES) encoder = make()
       }
     },
     decode: (bytes) => {
-      checkClaims(bytes, MAX_DEPTH)
+      checkClaims(bytes, maxDepth, maxNodes)
       return decode(bytes, { maxArrayLength: bytes.length }) as T
     },
   }
@@ -55,16 +73,22 @@ export function msgpack<T = unknown>(): Codec<T> {
 const toBytes = new TextEncoder()
 const toText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** JSON text. */
-export function json<T = unknown>(): Codec<T> {
+/** JSON text. An object with a key `__proto__` is refused, as msgpack refuses it. */
+export function json<T = unknown>(limits: ValueLimits = {}): Codec<T> {
+  const { maxDepth, maxNodes } = valueLimits(limits)
   return {
     name: 'json',
     encode: (value) => {
       const text: string | undefined = JSON.stringify(value)
       if (text === undefined) throw new TypeError(`JSON has no word for ${typeof value}`)
-      return toBytes.encode(text)
+      const bytes = toBytes.encode(text)
+      checkJson(bytes, maxDepth, maxNodes)
+      return bytes
     },
-    decode: (bytes) => JSON.parse(toText.decode(bytes)) as T,
+    decode: (bytes) => {
+      checkJson(bytes, maxDepth, maxNodes)
+      return parseJson(toText.decode(bytes)) as T
+    },
   }
 }
 
@@ -87,27 +111,61 @@ export function bytes(): Codec<Uint8Array> {
 
 /** What travels in an introduction as the name of a codec. */
 const NAME = /^[\w.:/+-]{1,128}$/
+export const isCodecName = (name: string): boolean => NAME.test(name)
 
 const isCodec = <T>(shape: Shape<T>): shape is Codec<T> =>
-  'encode' in shape && 'decode' in shape && 'name' in shape && NAME.test(shape.name)
+  'encode' in shape && 'decode' in shape && 'name' in shape && isCodecName(shape.name)
+
+/** What a schema makes of a value; throws for one that it refuses. */
+function checkBy<T>(schema: StandardSchemaV1<unknown, T>, value: unknown): T {
+  const outcome = schema['~standard'].validate(value)
+  if (outcome instanceof Promise) {
+    outcome.catch(() => {}) // it may reject, for what a peer sent, and nobody waits for it
+    throw new TypeError('Expected the schema to validate synchronously, got a promise')
+  }
+  if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(issueText).join('; '))
+  return outcome.value
+}
 
 function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
   const inner = msgpack()
-  const check = (value: unknown): T => {
-    const outcome = schema['~standard'].validate(value)
-    if (outcome instanceof Promise) {
-      outcome.catch(() => {}) // it may reject, for what a peer sent, and nobody waits for it
-      throw new TypeError('Expected the schema to validate synchronously, got a promise')
-    }
-    if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(issueText).join('; '))
-    return outcome.value
-  }
+  const check = (value: unknown): T => checkBy(schema, value)
   return {
     name: inner.name,
     check,
     encode: (value) => inner.encode(check(value)),
     decode: (encoded) => check(inner.decode(encoded)),
   }
+}
+
+const NOTHING = new Uint8Array(0)
+/** Codecs that make at least one byte of every value. */
+const NEVER_EMPTY: ReadonlySet<string> = new Set(['msgpack', 'json'])
+
+/**
+ * A codec for the payloads of messages: what the schema takes travels as it was given, and the receiver's schema makes of it what arrives.
+ * Where the codec allows it, no bytes at all are `undefined`, which neither msgpack nor JSON has.
+ */
+export function payloadCodec(codec: Codec<unknown>, schema: StandardSchemaV1 | undefined): Codec<unknown> {
+  const { name } = codec
+  const hasNothing = NEVER_EMPTY.has(name)
+  const check = (value: unknown): unknown => (schema === undefined ? value : checkBy(schema, value))
+  return {
+    name,
+    encode: (value) => {
+      check(value)
+      return value === undefined && hasNothing ? NOTHING : codec.encode(value)
+    },
+    decode: (encoded) => check(encoded.length === 0 && hasNothing ? undefined : codec.decode(encoded)),
+  }
+}
+
+/** Throws a `TypeError` for what is no codec, such as a Standard Schema. */
+export function checkCodec(option: string, codec: Codec<unknown>): void {
+  if (Object(codec) === codec && isCodec(codec)) return
+  throw new TypeError(
+    `Expected \`${option}\` to be a codec with name, encode and decode, got \`${JSON.stringify(codec)}\``,
+  )
 }
 
 function issueText({ path = [], message }: StandardSchemaV1.Issue): string {
@@ -127,7 +185,7 @@ export function codecFrom<T>(option: string, shape: Shape<T> | undefined): Codec
   throw new TypeError(`${rule}, got \`${JSON.stringify(shape)}\``)
 }
 
-/** Encodes within a limit. Rejects with `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
+/** Encodes within a limit. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
 export function encodeWithin<T>(codec: Codec<T>, value: T, maxItemBytes: number): Uint8Array {
   const payload = encoded(codec, value)
   if (payload.length <= maxItemBytes) return payload

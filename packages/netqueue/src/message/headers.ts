@@ -1,2 +1,66 @@
+import { isPlain, utf8Bytes } from './names.ts'
+
 /** Names and values that travel beside a payload; `null`: the name has no value. */
 export type Headers = Readonly<Record<string, string | null>>
+
+/** Most pairs of one message. */
+export const MAX_HEADERS = 64
+/** The longest headers of one message, in bytes: names, values, and what says how many and how long they are. */
+export const MAX_HEADER_BYTES = 8_192
+
+const NAME = /^[a-z0-9._-]{1,64}$/
+
+/** What is wrong with a pair, without a word of it, for it may be a peer's; `undefined` where nothing is. */
+export function headerFault(name: string, value: string | null): string | undefined {
+  if (!NAME.test(name)) return 'a name of anything but 1 to 64 of a-z, 0-9, ".", "_" and "-"'
+  if (value !== null && !isPlain(value)) return 'a value with control characters'
+  return undefined
+}
+
+/** The headers of pairs; whatever a peer chose for a name is a name here and nothing else. Of a name that comes twice, the last value. */
+export function headersOf(pairs: Iterable<readonly [name: string, value: string | null]>): Headers {
+  const headers = Object.create(null) as Record<string, string | null>
+  for (const [name, value] of pairs) headers[name] = value
+  return Object.freeze(headers)
+}
+
+/**
+ * What a user gave as headers, as a copy, so that it stays what it was when it was checked; `undefined` where there are none. Throws a
+ * `TypeError` for what is neither text nor `null`, and a `RangeError` for what breaks a limit.
+ */
+export function headersFrom(given: Headers | undefined): Headers | undefined {
+  if (given === undefined) return undefined
+  if (typeof given !== 'object' || given === null || Symbol.iterator in given)
+    throw new TypeError(`Expected \`headers\` to be an object of strings and null, got \`${JSON.stringify(given)}\``)
+  const pairs = Object.entries(given)
+  if (pairs.length === 0) return undefined
+  if (pairs.length > MAX_HEADERS)
+    throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADERS} pairs, got ${pairs.length}`)
+  for (const [name, value] of pairs) checkPair(name, value)
+  const headers = headersOf(pairs)
+  const bytes = headerBytes(headers)
+  if (bytes <= MAX_HEADER_BYTES) return headers
+  throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADER_BYTES} bytes, got ${bytes}`)
+}
+
+function checkPair(name: string, value: unknown): void {
+  if (value !== null && typeof value !== 'string')
+    throw new TypeError(
+      `Expected \`headers\` to hold strings and null, got ${typeof value} for ${JSON.stringify(name)}`,
+    )
+  const fault = headerFault(name, value)
+  if (fault !== undefined) throw new RangeError(`Expected no \`headers\` with ${fault}, got ${JSON.stringify(name)}`)
+}
+
+/** What headers take on the wire: a count, then for each the name, whether it has a value, and the value. */
+export function headerBytes(headers: Headers | undefined): number {
+  if (headers === undefined) return 0
+  const pairs = Object.entries(headers)
+  return pairs.reduce((sum, [name, value]) => sum + textBytes(name) + 1 + (value === null ? 0 : textBytes(value)), 1)
+}
+
+/** Of a text behind its length, a varint; no headers within the limit have one of 16,384 bytes. */
+function textBytes(text: string): number {
+  const bytes = utf8Bytes(text)
+  return bytes + (bytes < 128 ? 1 : 2)
+}

@@ -1,27 +1,30 @@
-/** Items up to this length are not looked through: what they can claim without having it is a few megabytes at most. */
-const MAX_UNCHECKED_BYTES = 1_024
-
 /**
- * Throws for msgpack that claims more values than its bytes can hold, or nests deeper than `maxDepth`. The decoder makes room for
- * an array when it reads its length, so that 60 nested ones that claim 2^25 values each, 300 bytes, would take all memory there is.
- * Every value has a byte at least: where the claims of all containers together stay below the bytes, so does what they take.
+ * Throws for msgpack that claims more values than its bytes can hold, or than `maxNodes`, or has one inside more than `maxDepth` arrays
+ * and maps. The decoder makes room for an array when it reads its length, so that 60 nested ones that claim 2^25 values each, 300 bytes,
+ * would take all memory there is. Every value has a byte at least: where the claims of all containers together stay below the bytes, so
+ * does what they take.
  */
-export function checkClaims(data: Uint8Array, maxDepth: number): void {
-  if (data.length <= MAX_UNCHECKED_BYTES) return
+export function checkClaims(data: Uint8Array, maxDepth: number, maxNodes: number): void {
+  // Too short to break either limit, and what so few containers can claim is little.
+  const { length } = data
+  if (length <= Math.min(maxDepth, maxNodes)) return
   const view = new DataView(data.buffer, data.byteOffset, data.length)
-  /** Values that each open container still lacks. */
+  /** Values that each open container still lacks; one whose last value is open itself lacks none. */
   const open: number[] = []
   let due = 1
+  let nodes = 0
   for (let at = 0; due > 0;) {
-    if (due > data.length - at) throw new RangeError(`Expected ${due} more values in ${data.length - at} bytes`)
+    if (due > length - at) throw new RangeError(`Expected ${due} more values in ${length - at} bytes`)
     const type = view.getUint8(at)
     const values = valuesIn(type, view, at)
     at += lengthOf(type, view, at)
     due += values - 1
+    nodes += values
+    if (nodes > maxNodes) throw new RangeError(`Expected at most ${maxNodes} values and keys (maxNodes)`)
     if (open.length > 0) (open[open.length - 1] as number)--
-    while (open.at(-1) === 0) open.pop()
-    if (values > 0 && open.push(values) > maxDepth)
-      throw new RangeError(`Expected at most ${maxDepth} levels of nesting`)
+    if (values === 0) while (open.at(-1) === 0) open.pop()
+    else if (open.push(values) > maxDepth)
+      throw new RangeError(`Expected at most ${maxDepth} levels of arrays and objects (maxDepth)`)
   }
 }
 

@@ -4,7 +4,10 @@ import { checkInteger, checkMs } from '../errors/check.ts'
 export interface Limits {
   /** Longest frame taken once a peer has introduced itself. @default 1_048_576 (large items travel in pieces, so nothing needs more) */
   maxFrameBytes: number
-  /** Longest frame taken before that. @default 8_192 (the introduction is far shorter, and whoever sends more is no peer) */
+  /**
+   * Longest frame taken before that, and longest introduction sent: for hundreds of messages with long names, set it on both sides.
+   * @default 8_192 (the usual introduction is far shorter, and whoever sends more is no peer)
+   */
   maxHelloBytes: number
   /** Longest encoded item or result, in either direction. @default 1_048_576 */
   maxItemBytes: number

@@ -1,6 +1,7 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, Framing } from '../framing/framing.ts'
 import type { Headers } from '../message/headers.ts'
+import type { OwnMessages, Registry } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
@@ -120,6 +121,8 @@ export interface Peer {
   /** What it takes: the smaller of its limits and ours holds. */
   readonly maxItemBytes: number
   readonly maxUnsettled: number
+  /** Which messages both sides have, and by which ids; none where the protocol has no messages. */
+  readonly registry?: Registry
 }
 
 /** One connection's way of reading and writing, once both ends have introduced themselves. */
@@ -157,6 +160,8 @@ export interface Introduction {
   tags: readonly string[]
   /** `undefined`: none. */
   status: unknown
+  /** What it sends and asks beside items. @default nothing */
+  messages?: OwnMessages
   nonce: Uint8Array
 }
 

@@ -13,6 +13,7 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'HANDSHAKE_TIMEOUT',
   'ID_IN_USE',
   'ITEM_TOO_LARGE',
+  'MESSAGES_MISMATCH',
   'UNEXPECTED_FRAME',
   'UNKNOWN_TYPE',
   'VERSION_MISMATCH',

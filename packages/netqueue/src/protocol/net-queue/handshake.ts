@@ -1,4 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
+import { mismatch, ownMessages, Registry } from '../../message/registry.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
 import { decodeError, encodeError } from './error-frame.ts'
@@ -7,10 +8,13 @@ import { decodeHello, encodeHello, isHello } from './hello.ts'
 import { NativeWire, unexpected } from './native-wire.ts'
 import { OriginalWire, statusFrame } from './original-wire.ts'
 import { decodeWelcome, encodeWelcome } from './welcome.ts'
-import type { Welcome } from './welcome.ts'
+import type { Agreement, Welcome } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
 const isOriginalType = (type: number): boolean => type >= FrameType.CONN && type <= FrameType.ENQUEUE
+
+/** What a side has that says nothing of messages. */
+const NO_MESSAGES = ownMessages({})
 
 /** How a peer may end the introduction at any time, once it has begun. */
 function endOf(frame: Uint8Array): HandshakeStep | undefined {
@@ -25,13 +29,23 @@ function welcomeOf(frame: Uint8Array, from: 'client' | 'server'): Welcome {
   return decodeWelcome(frameData(frame), from)
 }
 
-/** `CODEC_MISMATCH` where the two sides would not read each other's items. */
+/** `CODEC_MISMATCH` where the two sides would not read each other's items, `MESSAGES_MISMATCH` where they would not their messages. */
 function disagreement(introduction: Introduction, welcome: Welcome): NetQueueError | undefined {
+  const { messages = NO_MESSAGES } = introduction
+  return codecMismatch(introduction, welcome) ?? mismatch(messages, welcome.announcement)
+}
+
+function codecMismatch(introduction: Introduction, welcome: Welcome): NetQueueError | undefined {
   const option = (['item', 'result'] as const).find((name) => introduction[name] !== welcome[name])
   if (option === undefined) return undefined
   const [ours, theirs] = [introduction[option], welcome[option]]
   const message = `Expected the peer's codec for \`${option}\` to be ${JSON.stringify(ours)}, got ${JSON.stringify(theirs)}`
   return new NetQueueError('CODEC_MISMATCH', message, { limit: option, value: theirs })
+}
+
+/** Of two sides that do not disagree. */
+function agreement({ messages = NO_MESSAGES }: Introduction, welcome: Welcome): Agreement {
+  return { ...welcome, registry: new Registry(messages, welcome.announcement) }
 }
 
 const helloFrame = (introduction: Introduction): Uint8Array => frameOf(FrameType.CONN, encodeHello(introduction))
@@ -93,7 +107,10 @@ export class ClientHandshake implements Handshake {
     const refusal = disagreement(this.#introduction, welcome)
     if (refusal !== undefined) return { send: [], refusal }
     this.#init.identify(welcome.yourId ?? this.#introduction.id)
-    return { send: [], wire: new NativeWire(welcome, serverId, this.#init.limits, this.#workspace) }
+    return {
+      send: [],
+      wire: new NativeWire(agreement(this.#introduction, welcome), serverId, this.#init.limits, this.#workspace),
+    }
   }
 }
 
@@ -140,14 +157,14 @@ export class ServerHandshake implements Handshake {
     return { send: [helloFrame(introduction)] }
   }
 
-  /** A client whose codecs differ gets our WELCOME all the same, so that both sides can name both. */
+  /** A client whose codecs or messages differ gets our WELCOME all the same, so that both sides can name both. */
   #agree(frame: Uint8Array, { introduction, wanted }: { introduction: Introduction; wanted: string }): HandshakeStep {
     const welcome = welcomeOf(frame, 'client')
     const refusal = disagreement(introduction, welcome)
     const id = this.#init.identify(wanted)
     const send = [welcomeFrame(introduction, this.#init.limits, id)]
     if (refusal !== undefined) return { send, refusal }
-    return { send, wire: new NativeWire(welcome, id, this.#init.limits, this.#workspace) }
+    return { send, wire: new NativeWire(agreement(introduction, welcome), id, this.#init.limits, this.#workspace) }
   }
 }
 

@@ -1,4 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
+import { isPlain } from '../../message/names.ts'
 import type { Introduction } from '../protocol.ts'
 import { badMessage, decodeText, encodeText } from './bytes.ts'
 
@@ -19,10 +20,6 @@ const FIXED_BYTES = MAGIC.length + 4 + NONCE_BYTES + 1
 /** Longest id of a peer, in bytes of UTF-8. */
 export const MAX_ID_BYTES = 128
 
-/** Whether a text holds what would move a cursor or end a line where people read it. */
-// oxlint-disable-next-line no-control-regex
-export const hasControl = (text: string): boolean => /[\u0000-\u001f\u007f-\u009f]/.test(text)
-
 /** Whether the data of a CONN is a HELLO of ours rather than an original's nothing. */
 export function isHello(data: Uint8Array): boolean {
   return data.length >= MAGIC.length && MAGIC.every((byte, index) => data[index] === byte)
@@ -31,7 +28,7 @@ export function isHello(data: Uint8Array): boolean {
 /** Throws a `RangeError` for an id that no peer would take. */
 export function checkId(id: string): void {
   const bytes = encodeText(id).length
-  if (bytes <= MAX_ID_BYTES && !hasControl(id)) return
+  if (bytes <= MAX_ID_BYTES && isPlain(id)) return
   const rule = `at most ${MAX_ID_BYTES} bytes of UTF-8 without control characters`
   throw new RangeError(`Expected \`id\` to have ${rule}, got ${JSON.stringify(id)} (${bytes} bytes)`)
 }
@@ -59,7 +56,7 @@ export function decodeHello(data: Uint8Array): Hello {
     throw badMessage(`a HELLO with an id of ${idBytes} bytes`, idBytes)
   const nonce = data.slice(MAGIC.length + 4, FIXED_BYTES - 1)
   const id = decodeText(data.subarray(FIXED_BYTES, FIXED_BYTES + idBytes), 'an id')
-  if (hasControl(id)) throw badMessage('an id with control characters')
+  if (!isPlain(id)) throw badMessage('an id with control characters')
   return { minVersion, maxVersion, nonce, id }
 }
 

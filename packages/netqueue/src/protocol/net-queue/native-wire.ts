@@ -6,7 +6,7 @@ import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
-import type { Welcome } from './welcome.ts'
+import type { Agreement } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
 export const NATIVE = 'netqueue/1'
@@ -20,12 +20,12 @@ export class NativeWire implements Wire {
   readonly #reader: RecordReader
   readonly #writer: RecordWriter
 
-  constructor(welcome: Welcome, id: string, limits: Limits, workspace: Workspace) {
+  constructor(welcome: Agreement, id: string, limits: Limits, workspace: Workspace) {
     this.#workspace = workspace
-    const { tags, status } = welcome
+    const { tags, status, registry } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
-    this.peer = { id, tags, status, protocol: NATIVE, supports: nativeSupports, maxItemBytes, maxUnsettled }
+    this.peer = { id, tags, status, protocol: NATIVE, supports: nativeSupports, maxItemBytes, maxUnsettled, registry }
     this.#reader = new RecordReader({
       maxItemBytes: limits.maxItemBytes,
       sentRecords: () => this.#writer.sentRecords,

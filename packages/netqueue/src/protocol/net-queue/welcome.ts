@@ -1,10 +1,13 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import { limitDefaults, MIN_FRAME_BYTES } from '../../options/limits.ts'
+import type { Announcement, OwnMessages, Registry } from '../../message/registry.ts'
+import { isPlain } from '../../message/names.ts'
+import { MIN_FRAME_BYTES } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Introduction } from '../protocol.ts'
 import { badMessage, decodeJson, encodeText } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
-import { hasControl, MAX_ID_BYTES, VERSION } from './hello.ts'
+import { MAX_ID_BYTES, VERSION } from './hello.ts'
+import { decodeMessages, encodeMessages } from './welcome-messages.ts'
 
 /** The terms that each side announces when both have said hello. */
 export interface Welcome {
@@ -15,16 +18,23 @@ export interface Welcome {
   maxFrameBytes: number
   maxItemBytes: number
   maxUnsettled: number
+  /** What the sender calls its messages. */
+  announcement: Announcement
   /** Server: the id that the client has from now on. */
   yourId: string | undefined
 }
 
-/** The longest WELCOME, which every peer takes. */
-const MAX_WELCOME_BYTES = limitDefaults.maxHelloBytes - TYPE_BYTES
+/** The other side's terms, and what both made of their messages. */
+export interface Agreement extends Welcome {
+  registry: Registry
+}
 
-/** `yourId` is what a server tells its client. Throws `ENCODE_FAILED` for tags, status or names that do not fit. */
+/**
+ * `yourId` is what a server tells its client. Throws `ENCODE_FAILED` for an introduction longer than what this side takes itself: it cannot
+ * know what the other one does.
+ */
 export function encodeWelcome(introduction: Introduction, limits: Limits, yourId: string | undefined): Uint8Array {
-  const { id, item, result, tags, status, nonce } = introduction
+  const { id, item, result, tags, status, messages, nonce } = introduction
   const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
   const fromServer = yourId === undefined ? {} : { session: hex(nonce), you: { id: yourId } }
   const data = encodeText(
@@ -36,12 +46,27 @@ export function encodeWelcome(introduction: Introduction, limits: Limits, yourId
       limits: { frameBytes, itemBytes, unsettled },
       tags: yourId === undefined ? tags : undefined,
       status,
+      ...announced(messages),
       ...fromServer,
     }),
   )
-  if (data.length <= MAX_WELCOME_BYTES) return data
-  const message = `Expected tags, status and codec names to make an introduction of at most ${MAX_WELCOME_BYTES} bytes, got ${data.length}`
-  throw new NetQueueError('ENCODE_FAILED', message, { value: data.length })
+  const value = data.length + TYPE_BYTES
+  if (value <= limits.maxHelloBytes) return data
+  const rule = `Expected messages, tags, status and codec names to make an introduction of at most ${limits.maxHelloBytes} bytes`
+  throw new NetQueueError('ENCODE_FAILED', `${rule} (maxHelloBytes, of both sides), got ${value}`, {
+    limit: 'maxHelloBytes',
+    value,
+  })
+}
+
+/** Throws {@link encodeWelcome}'s error for what a server could say to no client, before one comes. */
+export function checkWelcome(introduction: Introduction, limits: Limits): void {
+  encodeWelcome(introduction, limits, 'x'.repeat(MAX_ID_BYTES))
+}
+
+function announced(own: OwnMessages | undefined): object {
+  if (own === undefined || own.table.size === 0) return {}
+  return { messages: encodeMessages(own.table), ...(own.ids === 'adapt' && { adapt: true }) }
 }
 
 /** Throws `BAD_MESSAGE`; keys that we do not know are left alone. */
@@ -58,6 +83,7 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
     maxFrameBytes: count(limits['frameBytes'], 'frameBytes', MIN_FRAME_BYTES),
     maxItemBytes: count(limits['itemBytes'], 'itemBytes', 1),
     maxUnsettled: count(limits['unsettled'], 'unsettled', 1),
+    announcement: { messages: decodeMessages(fields['messages']), adapts: flag(fields['adapt'], 'adapt') },
     yourId: from === 'server' ? yourIdOf(fields) : undefined,
   }
 }
@@ -73,13 +99,18 @@ function record(value: unknown, what: string): Record<string, unknown> {
 }
 
 function name(value: unknown, field: string): string {
-  if (typeof value === 'string' && encodeText(value).length <= MAX_ID_BYTES && !hasControl(value)) return value
+  if (typeof value === 'string' && encodeText(value).length <= MAX_ID_BYTES && isPlain(value)) return value
   throw badMessage(`a WELCOME whose ${field} is no name of at most ${MAX_ID_BYTES} bytes without control characters`)
 }
 
 function count(value: unknown, field: string, min: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= min) return value as number
   throw badMessage(`a WELCOME whose ${field} is no integer from ${min}`, value)
+}
+
+function flag(value: unknown, field: string): boolean {
+  if (value === undefined || typeof value === 'boolean') return value === true
+  throw badMessage(`a WELCOME whose ${field} is neither true nor false`)
 }
 
 function list(value: unknown): string[] {

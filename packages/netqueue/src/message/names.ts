@@ -1,0 +1,19 @@
+/** The longest name of a message or a codec, in bytes of UTF-8. */
+export const MAX_NAME_BYTES = 128
+
+// Of a surrogate pair, half of which arrives as another character, so that two names would become one.
+// oxlint-disable-next-line no-control-regex
+const UNFIT = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
+
+const encoder = new TextEncoder()
+
+/** Whether a text arrives as it is, and does not move a cursor or end a line where people read it. */
+export const isPlain = (text: string): boolean => !UNFIT.test(text)
+
+export const utf8Bytes = (text: string): number => encoder.encode(text).length
+
+/** Whether a value can be the name of a message: 1 to 128 bytes of UTF-8 without control characters. */
+export function isName(value: unknown): value is string {
+  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_BYTES) return false
+  return isPlain(value) && utf8Bytes(value) <= MAX_NAME_BYTES
+}

@@ -1,0 +1,141 @@
+import { checkOneOf } from '../errors/check.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { decodeWith, encodeWithin } from './codec.ts'
+import type { MessageEntry, MessagePart } from './definition.ts'
+import { MessageTable } from './messages.ts'
+import type { Messages } from './messages.ts'
+
+/**
+ * Whose ids hold where both sides have a message by different ones. 'adapt': those of a peer that enforces its own; where neither does, each
+ * keeps its own, and the other translates. 'enforce': one's own; a peer that enforces others is refused.
+ */
+export type MessageIds = 'adapt' | 'enforce'
+
+export interface MessagesOptions<M extends Messages = Messages> {
+  /**
+   * What is sent and asked beside items: what {@link defineMessages} made, for both sides the same or of different ages. Of messages that
+   * both have, kind and codec must agree (`MESSAGES_MISMATCH`). @default none
+   */
+  messages?: M
+  /** Whether this side takes over the ids of messages from the other or insists on its own (`MESSAGES_MISMATCH`). @default 'adapt' */
+  messageIds?: MessageIds
+}
+
+/** What a side announces of a message. */
+export interface Announced {
+  readonly id: number
+  readonly isRequest: boolean
+  /** The name of its codec. */
+  readonly codec: string
+}
+
+/** What a side announces of its messages. */
+export interface Announcement {
+  readonly messages: ReadonlyMap<string, Announced>
+  /** Whether it takes over the other side's ids. */
+  readonly adapts: boolean
+}
+
+/** The messages of one side, and whose ids it wants. */
+export interface OwnMessages {
+  readonly table: MessageTable
+  readonly ids: MessageIds
+}
+
+const NO_MESSAGES = new MessageTable([])
+
+/** Fills in the defaults; throws a `TypeError` for what are no messages. */
+export function ownMessages({ messages = NO_MESSAGES, messageIds = 'adapt' }: MessagesOptions): OwnMessages {
+  checkOneOf('messageIds', messageIds, ['adapt', 'enforce'])
+  if (messages instanceof MessageTable) return { table: messages, ids: messageIds }
+  throw new TypeError(`Expected \`messages\` to be made by defineMessages(), got \`${typeof messages}\``)
+}
+
+/** The messages of one connection: what each side calls them, and how they travel. */
+export class Registry {
+  readonly #table: MessageTable
+  /** What we call those that the peer has too. */
+  readonly #ids: ReadonlyMap<string, { readonly id: number }>
+  /** What the peer calls its own. */
+  readonly #names: ReadonlyMap<number, { readonly name: string }>
+
+  /** Of two sides that do not differ ({@link mismatch}). */
+  constructor({ table, ids }: OwnMessages, { messages: theirs, adapts }: Announcement) {
+    this.#table = table
+    const common = [...table].filter(({ name }) => theirs.has(name))
+    // What most connections have: nothing is kept for them.
+    const isSame = common.length === theirs.size && common.length === table.size && !common.some(hasOtherId(theirs))
+    if (isSame) {
+      this.#ids = table.byName
+      this.#names = table.byId
+      return
+    }
+    const entryOf = ids === 'adapt' && !adapts ? ({ name }: MessageEntry) => theirs.get(name) as Announced : same
+    this.#ids = new Map(common.map((entry) => [entry.name, entryOf(entry)]))
+    this.#names =
+      adapts && ids === 'enforce'
+        ? new Map(common.map((entry) => [entry.id, entry]))
+        : new Map(Array.from(theirs, ([name, { id }]) => [id, { name }]))
+  }
+
+  /** A message of ours. Throws a `TypeError` for a name that we have not defined. */
+  entry(name: string): MessageEntry {
+    const entry = this.#table.byName.get(name)
+    if (entry !== undefined) return entry
+    throw new TypeError(`Expected the name of one of this side's \`messages\`, got ${JSON.stringify(name)}`)
+  }
+
+  /** The id by which we call a message. Throws as {@link entry} does, and `UNSUPPORTED` where the peer has no such message. */
+  idOf(name: string): number {
+    this.entry(name)
+    const known = this.#ids.get(name)
+    if (known !== undefined) return known.id
+    throw new NetQueueError('UNSUPPORTED', `The peer has no message ${JSON.stringify(name)}`, { delivered: 'no' })
+  }
+
+  /** The name of what the peer calls by this id, which we may not have defined; `undefined` for an id that it has not announced. */
+  nameOf(id: number): string | undefined {
+    return this.#names.get(id)?.name
+  }
+
+  /** Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`, and as {@link entry} does. */
+  encode(name: string, part: MessagePart, value: unknown, maxItemBytes: number = Number.POSITIVE_INFINITY): Uint8Array {
+    return encodeWithin(this.entry(name).parts[part], value, maxItemBytes)
+  }
+
+  /** Throws `DECODE_FAILED`, and as {@link entry} does. */
+  decode(name: string, part: MessagePart, bytes: Uint8Array): unknown {
+    return decodeWith(this.entry(name).parts[part], bytes)
+  }
+}
+
+const same = (entry: MessageEntry): MessageEntry => entry
+const hasOtherId =
+  (theirs: ReadonlyMap<string, Announced>) =>
+  ({ name, id }: MessageEntry): boolean =>
+    theirs.get(name)?.id !== id
+
+/** Most differences that a text lists; the error has all of them. */
+const MAX_LISTED = 64
+
+/** `MESSAGES_MISMATCH` where the two sides would not understand each other; its `value` lists why. */
+export function mismatch({ table, ids }: OwnMessages, theirs: Announcement): NetQueueError | undefined {
+  const bothEnforce = ids === 'enforce' && !theirs.adapts
+  const value = [...table].flatMap((entry) => differences(entry, theirs.messages.get(entry.name), bothEnforce))
+  if (value.length === 0) return undefined
+  const more = value.length > MAX_LISTED ? `; and ${value.length - MAX_LISTED} more` : ''
+  const message = `The two sides define messages differently: ${value.slice(0, MAX_LISTED).join('; ')}${more}`
+  return new NetQueueError('MESSAGES_MISMATCH', message, { limit: 'messages', value })
+}
+
+function differences(ours: MessageEntry, theirs: Announced | undefined, bothEnforce: boolean): string[] {
+  if (theirs === undefined) return []
+  const found: string[] = []
+  const name = JSON.stringify(ours.name)
+  if (ours.isRequest !== theirs.isRequest)
+    found.push(`${name} has ${ours.isRequest ? 'a reply here, none' : 'no reply here, one'} there`)
+  if (ours.codec !== theirs.codec)
+    found.push(`${name} has the codec ${JSON.stringify(ours.codec)} here, ${JSON.stringify(theirs.codec)} there`)
+  if (bothEnforce && ours.id !== theirs.id) found.push(`${name} has the id ${ours.id} here, ${theirs.id} there`)
+  return found
+}
