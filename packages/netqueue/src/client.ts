@@ -152,6 +152,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       introduction: () => ({
         id,
         tags,
+        isPaced: prefetch === 'auto',
         status: statusFrom(options.status),
         item: codec.name,
         result: this.#codec.name,

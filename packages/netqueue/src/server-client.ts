@@ -90,6 +90,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
     return this.link.serviceTime
   }
 
+  get isPaced(): boolean {
+    return this.link.peer?.isPaced === true
+  }
+
   get isOpen(): boolean {
     return this.isConnected && !this.isDraining
   }

@@ -201,7 +201,7 @@ function meaning(decoded: FrameVector['decoded']): unknown {
     return { minVersion, maxVersion, nonce, id }
   }
   if (type === 'welcome') {
-    const { item, result, status, tags = [], limits, you } = value as Record<string, never>
+    const { item, result, status, tags = [], paced: isPaced = false, limits, you } = value as Record<string, never>
     const {
       frameBytes: maxFrameBytes,
       itemBytes: maxItemBytes,
@@ -209,7 +209,7 @@ function meaning(decoded: FrameVector['decoded']): unknown {
     } = limits as unknown as Record<string, number>
     const yourId = (you as { id: string } | undefined)?.id
     const announcement = announcementOf(value)
-    return { item, result, status, tags, maxFrameBytes, maxItemBytes, maxUnsettled, announcement, yourId }
+    return { item, result, status, tags, isPaced, maxFrameBytes, maxItemBytes, maxUnsettled, announcement, yourId }
   }
   if (type === 'error') return { type, ...value }
   if (type === 'disconn') return { type }
@@ -250,8 +250,16 @@ function encode({ decoded }: FrameVector): Uint8Array {
 }
 
 function introductionOf(value: Record<string, unknown>): Parameters<typeof encodeWelcome>[0] {
-  const { id = '', item = '', result = '', tags = [], status, session = '' } = value as Record<string, never>
-  return { id, item, result, tags, status, messages: messagesSaid(value), nonce: bytesOf(session) }
+  const {
+    id = '',
+    item = '',
+    result = '',
+    tags = [],
+    status,
+    paced = false,
+    session = '',
+  } = value as Record<string, never>
+  return { id, item, result, tags, status, isPaced: paced, messages: messagesSaid(value), nonce: bytesOf(session) }
 }
 
 type Rows = Record<string, [id: number, isRequest?: 0 | 1, codec?: string]>

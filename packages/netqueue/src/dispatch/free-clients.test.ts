@@ -47,6 +47,12 @@ describe('the free clients', () => {
     expect(order.join('')).toBe(`01${'0'.repeat(9)}${'1'.repeat(9)}00`)
   })
 
+  test('get them in a row from the first one where they choose their windows by how quick they are', () => {
+    const { free, workers } = poolOf(80, [0, 0])
+    for (const worker of workers) worker.isPaced = true
+    expect(handOut(free, 22).join('')).toBe(`${'0'.repeat(10)}${'1'.repeat(10)}00`)
+  })
+
   test('pass over those that do not accept', () => {
     const { free, workers } = pool(0, 1, 2)
     for (const worker of workers.slice(0, 2)) worker.canCarry = () => false

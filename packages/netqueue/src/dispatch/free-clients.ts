@@ -12,6 +12,8 @@ export interface Candidate<C> {
   readonly inFlight: number
   /** Whether it is to get items at all: an original may have said that it is not ready. */
   readonly isReady: boolean
+  /** Whether it holds no more than it works on in moments, so that items may come to it in a row. */
+  readonly isPaced: boolean
   readonly isOpen: boolean
   /** Whether its protocol can carry the item. */
   carries(entry: Entry): boolean
@@ -95,13 +97,17 @@ export class FreeClients<C> {
 
 /** A client with a deep window gets items in a row, up to this part of it. */
 const PARTS = 64
+/** A client that paces itself holds some 2 ms of work: this part of it is too little to be worth a frame for each client and item. */
+const PACED_PARTS = 8
 
 /**
- * The items that a client has in flight, rounded down to 1/64 of its window. Where thousands of quick items are under way, one more or less says
- * nothing of who is free, and a frame for each client and item would cost far more than the items.
+ * The items that a client has in flight, rounded down to a part of its window. Where thousands of quick items are under way, one more or less says
+ * nothing of who is free, and a frame for each client and item would cost far more than the items. A deep window says nothing of quick items
+ * where a user has set it: such a client comes behind all that have nothing to do.
  */
-function levelOf({ inFlight, credit }: Candidate<unknown>): number {
-  const grain = Math.floor((inFlight + credit) / PARTS)
-  if (grain <= 1 || inFlight === 0) return inFlight
-  return Math.max(1, inFlight - (inFlight % grain)) // one that has nothing to do comes before all others
+function levelOf({ inFlight, credit, isPaced }: Candidate<unknown>): number {
+  const grain = Math.floor((inFlight + credit) / (isPaced ? PACED_PARTS : PARTS))
+  if (grain <= 1) return inFlight
+  const level = inFlight - (inFlight % grain)
+  return isPaced ? level : Math.max(Math.min(1, inFlight), level)
 }

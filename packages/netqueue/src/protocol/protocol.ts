@@ -115,6 +115,8 @@ export interface Peer {
   readonly id: string
   readonly tags: readonly string[]
   readonly status: unknown
+  /** It holds no more items than it works on in moments, however many it takes. */
+  readonly isPaced: boolean
   /** The protocol spoken with it, by name. */
   readonly protocol: string
   readonly supports: Supports
@@ -160,6 +162,8 @@ export interface Introduction {
   tags: readonly string[]
   /** `undefined`: none. */
   status: unknown
+  /** A client that chooses its prefetch by how quick its work is. @default false */
+  isPaced?: boolean
   /** What it sends and asks beside items. @default nothing */
   messages?: OwnMessages
   nonce: Uint8Array

@@ -10,6 +10,7 @@ export class Worker implements Candidate<Worker> {
   capacity: number
   isReady = true
   isOpen = true
+  isPaced = false
   /** How often it was looked at. */
   visits = 0
   canCarry: (entry: Entry) => boolean = () => true

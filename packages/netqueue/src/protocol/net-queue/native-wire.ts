@@ -22,10 +22,20 @@ export class NativeWire implements Wire {
 
   constructor(welcome: Agreement, id: string, limits: Limits, workspace: Workspace) {
     this.#workspace = workspace
-    const { tags, status, registry } = welcome
+    const { tags, status, isPaced, registry } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
-    this.peer = { id, tags, status, protocol: NATIVE, supports: nativeSupports, maxItemBytes, maxUnsettled, registry }
+    this.peer = {
+      id,
+      tags,
+      status,
+      isPaced,
+      protocol: NATIVE,
+      supports: nativeSupports,
+      maxItemBytes,
+      maxUnsettled,
+      registry,
+    }
     this.#reader = new RecordReader({
       maxItemBytes: limits.maxItemBytes,
       sentRecords: () => this.#writer.sentRecords,

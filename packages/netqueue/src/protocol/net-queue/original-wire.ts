@@ -36,6 +36,7 @@ export class OriginalWire implements Wire {
       id,
       tags: [],
       status: undefined,
+      isPaced: false,
       protocol: ORIGINAL,
       supports: originalSupports,
       maxItemBytes,

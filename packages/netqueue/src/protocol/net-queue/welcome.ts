@@ -15,6 +15,8 @@ export interface Welcome {
   result: string
   tags: string[]
   status: unknown
+  /** Client: it holds no more items than it works on in moments, however many it takes. */
+  isPaced: boolean
   maxFrameBytes: number
   maxItemBytes: number
   maxUnsettled: number
@@ -34,7 +36,7 @@ export interface Agreement extends Welcome {
  * know what the other one does.
  */
 export function encodeWelcome(introduction: Introduction, limits: Limits, yourId: string | undefined): Uint8Array {
-  const { id, item, result, tags, status, messages, nonce } = introduction
+  const { id, item, result, tags, status, isPaced, messages, nonce } = introduction
   const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
   const fromServer = yourId === undefined ? {} : { session: hex(nonce), you: { id: yourId } }
   const data = encodeText(
@@ -45,6 +47,7 @@ export function encodeWelcome(introduction: Introduction, limits: Limits, yourId
       result,
       limits: { frameBytes, itemBytes, unsettled },
       tags: yourId === undefined ? tags : undefined,
+      paced: isPaced || undefined,
       status,
       ...announced(messages),
       ...fromServer,
@@ -80,6 +83,7 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
     result: name(fields['result'], 'result'),
     tags: list(fields['tags']),
     status: fields['status'],
+    isPaced: flag(fields['paced'], 'paced'),
     maxFrameBytes: count(limits['frameBytes'], 'frameBytes', MIN_FRAME_BYTES),
     maxItemBytes: count(limits['itemBytes'], 'itemBytes', 1),
     maxUnsettled: count(limits['unsettled'], 'unsettled', 1),
