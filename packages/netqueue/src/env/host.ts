@@ -36,12 +36,15 @@ const afterPoll: (callback: () => void) => void =
     ? (callback) => void setImmediate(callback)
     : (callback) => void setTimeout(callback, 0)
 
+const RESOLVED: Promise<void> = Promise.resolve()
+
 /** The machine that this process runs on. */
 export const host: Env = {
   now: () => performance.now(),
   setTimer: (callback: () => void, ms: number, { background = false }: TimerOptions = {}) =>
     new HostTimer(callback, ms, background),
-  afterTurn: (callback: () => void) => queueMicrotask(() => afterMicrotasks(callback)),
+  // Not by queueMicrotask(), which makes an async resource for each call.
+  afterTurn: (callback: () => void) => void RESOLVED.then(() => afterMicrotasks(callback)),
   afterPoll,
   random: Math.random,
   randomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
