@@ -4,15 +4,18 @@ import { describe, expect, test } from 'vitest'
 import { lengthPrefix } from '../src/framing/framing.ts'
 import { connect, defineMessages, listen, msgpack, text, type } from '../src/index.ts'
 import type { Codec, MessageDefinitions, NetQueueError, Server } from '../src/index.ts'
+import { headersOf } from '../src/message/headers.ts'
+import type { Headers } from '../src/message/headers.ts'
 import { ownMessages } from '../src/message/registry.ts'
 import type { Announcement, OwnMessages } from '../src/message/registry.ts'
 import { limitsFrom } from '../src/options/limits.ts'
+import { CUT_BYTES } from '../src/protocol/net-queue/batch.ts'
 import { ByteReader, ByteWriter } from '../src/protocol/net-queue/bytes.ts'
 import { decodeError, encodeError } from '../src/protocol/net-queue/error-frame.ts'
 import { frameData, frameOf, FrameType } from '../src/protocol/net-queue/frame-types.ts'
 import { decodeHello, encodeHello } from '../src/protocol/net-queue/hello.ts'
 import { RecordReader } from '../src/protocol/net-queue/record-reader.ts'
-import { CUT_BYTES, RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
+import { RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
 import { decodeWelcome, encodeWelcome } from '../src/protocol/net-queue/welcome.ts'
 import type { ErrorNotice, Outcome, Writer } from '../src/protocol/protocol.ts'
 import { plain } from './support/plain.ts'
@@ -140,13 +143,42 @@ function messagesOf(record: RecordFields): unknown[] {
         { type: kind, seq: fields['seq'], value: fields['undefined'] === true ? undefined : bytesOf(fields['value']) },
       ]
     case 'cancel':
-      return [{ type: kind, seq: fields['id'] }]
+      return [
+        fields['target'] === 'request'
+          ? { type: 'cancelRequest', tag: fields['id'] }
+          : { type: kind, seq: fields['id'] },
+      ]
+    case 'request': {
+      const { tag, channel, type: name, deadlineMs, stream: hasBody } = fields
+      return [{ type: kind, tag, channel, name, deadlineMs, hasBody, ...contentOf(fields) }]
+    }
+    case 'response': {
+      const { tag, stream: hasStream, code, reason } = fields
+      if (code === undefined) return [{ type: kind, tag, hasStream, ...contentOf(fields) }]
+      return [{ type: 'refusal', tag, headers: contentOf(fields).headers, code, reason }]
+    }
+    case 'message':
+      return [{ type: kind, name: fields['type'], ...contentOf(fields) }]
+    case 'chunk': {
+      const { tag, direction, bytes } = fields
+      return [{ type: kind, tag, direction, payload: bytesOf(bytes) }]
+    }
     default:
       return [{ type: kind, ...fields }]
   }
 }
 
-/** Says a record to a writer. */
+function contentOf({ headers, payload = '' }: Record<string, unknown>): {
+  headers: Headers | undefined
+  payload: Uint8Array
+} {
+  return {
+    headers: headers === undefined ? undefined : headersOf(headers as [string, string | null][]),
+    payload: bytesOf(payload),
+  }
+}
+
+/** Says a record to a writer. Those that name no channel are in channel 0. */
 function write(writer: Writer, record: RecordFields): void {
   const [first] = messagesOf(record) as Plain[]
   const of = <T extends Plain['type']>(_type: T): Extract<Plain, { type: T }> => first as Extract<Plain, { type: T }>
@@ -168,6 +200,15 @@ function write(writer: Writer, record: RecordFields): void {
     ping: () => writer.ping(of('ping').token),
     pong: () => writer.pong(of('pong').token),
     goaway: () => writer.goaway(of('goaway').code, of('goaway').reason),
+    request: () => writer.request(of('request')),
+    response: () => writer.response({ ...of('response'), channel: 0 }),
+    refusal: () => writer.refusal({ ...of('refusal'), channel: 0 }),
+    message: () => writer.message(of('message')),
+    chunk: () => writer.chunk({ ...of('chunk'), channel: 0 }),
+    chunkCredit: () => writer.chunkCredit({ ...of('chunkCredit'), channel: 0 }),
+    chunkEnd: () => writer.chunkEnd({ ...of('chunkEnd'), channel: 0 }),
+    endRequests: () => writer.endRequests(),
+    cancelRequest: () => writer.cancelRequest(of('cancelRequest')),
   }
   said[first?.type ?? '']?.()
 }
@@ -306,11 +347,13 @@ describe('frames', () => {
     const reader = new RecordReader(unlimited)
     for (const vector of now.filter(isFragment)) {
       const [bytes] = await unframed(vector.hex)
-      const types = readBatch(bytes as Uint8Array, reader).map(({ type }) => type)
+      const messages = readBatch(bytes as Uint8Array, reader)
       const expected = (vector.decoded.records as RecordFields[]).flatMap(({ kind, last }) =>
         kind === 'fragment' ? (last === true ? ['whole'] : []) : [kind],
       )
-      expect(types.map((type) => (type === 'items' || type === 'result' ? 'whole' : type))).toEqual(expected)
+      const isLong = ({ type, ...message }: Plain): boolean =>
+        type === 'items' || type === 'result' || ('payload' in message && message.payload.byteLength > 1_000)
+      expect(messages.map((message) => (isLong(message) ? 'whole' : message.type))).toEqual(expected)
     }
   })
 

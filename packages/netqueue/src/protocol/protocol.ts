@@ -76,8 +76,14 @@ export type Said<Type extends Message['type']> = Omit<Extract<Message, { type: T
 export type SaidInChannel<Type extends Message['type']> = Said<Type> & { readonly channel: number }
 
 /**
- * Where a session writes what is to be sent. Each call adds to the frame that is being built; `false` says that it is full and
- * nothing was taken: the same call is due again in the next frame. Control messages always fit and go first.
+ * Where a session writes what is to be sent. Each call adds to the frame that is being built; `false` says that there is no room
+ * and nothing was taken: the same call is due again in the next frame. Control messages always fit and go first.
+ *
+ * Items, messages and each channel are lanes that share a frame, in whatever order the session asks: `false` is about the lane of
+ * the call, and others may still have room. A lane that was refused keeps its place for one frame: the next one has room for what
+ * was refused, before all who came later. What is too long for a frame is taken at once, and leaves in pieces over several: until
+ * its last piece is out, its lane takes nothing more, and the others have their share of each frame. Payloads must not change until
+ * they have left.
  */
 export interface Writer {
   credit(limit: number, byteLimit: number, received: number): void

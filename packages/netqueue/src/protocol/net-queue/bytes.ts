@@ -56,11 +56,16 @@ export class ByteReader {
   }
 
   get left(): number {
-    return this.#data.byteLength - this.#at
+    return this.#data.length - this.#at
+  }
+
+  /** A second reader at the same place: what it reads is not read here. */
+  ahead(): ByteReader {
+    return new ByteReader(this.#data, this.#at)
   }
 
   u8(): number {
-    if (this.#at >= this.#data.byteLength) throw badMessage('a record that ends too early')
+    if (this.#at >= this.#data.length) throw badMessage('a record that ends too early')
     return this.#data[this.#at++] as number
   }
 
@@ -110,7 +115,7 @@ export class ByteReader {
 
   rest(): Uint8Array {
     const rest = this.#data.subarray(this.#at)
-    this.#at = this.#data.byteLength
+    this.#at = this.#data.length
     return rest
   }
 }
@@ -133,7 +138,7 @@ export class ByteWriter {
   }
 
   get left(): number {
-    return this.#buffer.byteLength - this.#at - this.#referredBytes
+    return this.#buffer.length - this.#at - this.#referredBytes
   }
 
   restart(): void {
@@ -165,13 +170,13 @@ export class ByteWriter {
 
   /** Short data is copied; long data stays where it is, and must not change until the frame has left. */
   raw(data: Uint8Array): void {
-    if (data.byteLength >= REFERRED_BYTES) return this.#refer(data)
+    if (data.length >= REFERRED_BYTES) return this.#refer(data)
     this.#buffer.set(data, this.#at)
-    this.#at += data.byteLength
+    this.#at += data.length
   }
 
   bytes(data: Uint8Array): void {
-    this.varint(data.byteLength)
+    this.varint(data.length)
     this.raw(data)
   }
 
@@ -183,7 +188,7 @@ export class ByteWriter {
 
   #refer(data: Uint8Array): void {
     this.#referred.push({ at: this.#at, data })
-    this.#referredBytes += data.byteLength
+    this.#referredBytes += data.length
   }
 
   #around(fields: Uint8Array): Uint8ArrayList {
@@ -194,7 +199,7 @@ export class ByteWriter {
       parts.append(data)
       from = at
     }
-    if (from < fields.byteLength) parts.append(fields.subarray(from))
+    if (from < fields.length) parts.append(fields.subarray(from))
     this.restart() // and let go of what others own
     return parts
   }

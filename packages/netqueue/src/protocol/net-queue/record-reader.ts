@@ -1,23 +1,12 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../protocol.ts'
 import { Shelf } from '../payloads.ts'
 import { RecordPayloads } from './record-payloads.ts'
-import { Assembly, unknownKind } from './assembly.ts'
-import { badMessage, ByteReader, decodeJson, decodeText, itemTooLarge } from './bytes.ts'
-import {
-  CancelTarget,
-  isControl,
-  isInItemLane,
-  isOrdered,
-  ItemsFlag,
-  Kind,
-  MAX_CODE_BYTES,
-  MAX_REASON_BYTES,
-  OUTCOMES,
-  RECORD_OVERHEAD_BYTES,
-  ResultKind,
-} from './record-kinds.ts'
+import { Assemblies } from './assemblies.ts'
+import { badMessage, ByteReader, decodeJson, itemTooLarge } from './bytes.ts'
+import { readFailure, readNumber } from './record-fields.ts'
+import { CancelTarget, isControl, isOrdered, ItemsFlag, Kind, OUTCOMES, ResultKind } from './record-kinds.ts'
+import { RequestReader } from './request-reader.ts'
 
 type Take = (message: Message) => void
 
@@ -27,18 +16,18 @@ export interface RecordReaderInit {
   sentRecords: () => number
 }
 
-/** Turns the records of BATCH frames into messages; keeps at most one unfinished record, of at most `maxItemBytes` and a little. */
+/** Turns the records of BATCH frames into messages; keeps at most four unfinished records, each of at most `maxItemBytes` and a little. */
 export class RecordReader {
   readonly #init: RecordReaderInit
-  readonly #assembly: Assembly
-  readonly #results = new Shelf()
+  readonly #assemblies: Assemblies
+  readonly #kept = new Shelf()
+  readonly #requests: RequestReader
   #ordered = 0
 
   constructor(init: RecordReaderInit) {
     this.#init = init
-    this.#assembly = new Assembly(init.maxItemBytes + RECORD_OVERHEAD_BYTES, (bytes) =>
-      itemTooLarge(bytes, init.maxItemBytes),
-    )
+    this.#assemblies = new Assemblies(init.maxItemBytes)
+    this.#requests = new RequestReader(init.maxItemBytes, this.#kept)
   }
 
   /** How many ordered records were taken, items aside: what CREDIT acknowledges. */
@@ -55,13 +44,12 @@ export class RecordReader {
   #next(reader: ByteReader, take: Take): void {
     const kind = reader.u8()
     if (kind === Kind.FRAGMENT) return this.#fragment(reader, take)
-    if (!isControl(kind) && !isInItemLane(kind)) throw unknownKind(kind)
-    if (this.#assembly.isOpen && isInItemLane(kind)) throw badMessage('a record inside another one of its lane')
+    if (!isControl(kind)) this.#assemblies.check(kind, reader)
     this.#record(kind, reader, take)
   }
 
   #fragment(reader: ByteReader, take: Take): void {
-    const whole = this.#assembly.take(reader)
+    const whole = this.#assemblies.take(reader)
     if (whole === undefined) return
     const record = new ByteReader(whole)
     const messages: Message[] = []
@@ -85,11 +73,11 @@ export class RecordReader {
       case Kind.RESULT:
         return this.#result(reader)
       case Kind.REJECT:
-        return { type: 'reject', seq: number(reader), ...failure(reader) }
+        return { type: 'reject', seq: readNumber(reader), ...readFailure(reader) }
       case Kind.CANCEL:
         return cancel(reader)
       case Kind.EXTEND:
-        return { type: 'extend', seq: number(reader) }
+        return { type: 'extend', seq: readNumber(reader) }
       case Kind.RECLAIM:
         return { type: 'reclaim' }
       case Kind.RELEASED:
@@ -100,16 +88,18 @@ export class RecordReader {
         return { type: 'ping', token: reader.varint() }
       case Kind.PONG:
         return { type: 'pong', token: reader.varint() }
+      case Kind.GOAWAY:
+        return { type: 'goaway', ...readFailure(reader) }
       default:
-        return { type: 'goaway', ...failure(reader) }
+        return this.#requests.read(kind, reader)
     }
   }
 
   #items(reader: ByteReader): Message {
     const flags = reader.u8()
     if ((flags & ~ItemsFlag.WANTS_RESULT) !== 0) throw badMessage('ITEMS with flags that have no meaning', flags)
-    const attempt = number(reader)
-    const first = number(reader)
+    const attempt = readNumber(reader)
+    const first = readNumber(reader)
     const count = reader.u16()
     if (count === 0 || count > reader.left) throw badMessage(`ITEMS that hold no ${count} items`, count)
     checkLast(first, count)
@@ -144,26 +134,19 @@ export class RecordReader {
   }
 
   #result(reader: ByteReader): Message {
-    const seq = number(reader)
+    const seq = readNumber(reader)
     const kind = reader.u8()
-    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#results.copy(this.#payload(reader)) }
+    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#kept.copy(this.#payload(reader)) }
     if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
-    if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...failure(reader) }
+    if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...readFailure(reader) }
     throw badMessage('a RESULT of a kind that has no meaning', kind)
   }
 
   #payload(reader: ByteReader): Uint8Array {
     const payload = reader.bytes()
-    if (payload.byteLength > this.#init.maxItemBytes) throw itemTooLarge(payload.byteLength, this.#init.maxItemBytes)
+    if (payload.length > this.#init.maxItemBytes) throw itemTooLarge(payload.length, this.#init.maxItemBytes)
     return payload
   }
-}
-
-/** A sequence number or an attempt, which count from 1. */
-function number(reader: ByteReader): number {
-  const value = reader.varint()
-  if (value > 0) return value
-  throw badMessage('a number of 0 where numbers start at 1')
 }
 
 function checkLast(first: number, length: number): void {
@@ -176,15 +159,15 @@ function settles(reader: ByteReader, take: Take): void {
   const count = reader.varint()
   if (count === 0 || count > reader.left / 2) throw badMessage(`a SETTLE that holds no ${count} ranges`, count)
   for (let index = 0; index < count; index += 1) {
-    const first = number(reader)
-    const length = number(reader)
+    const first = readNumber(reader)
+    const length = readNumber(reader)
     checkLast(first, length)
     take({ type: 'settle', outcome, first, length })
   }
 }
 
 function released(reader: ByteReader): Message {
-  const first = number(reader)
+  const first = readNumber(reader)
   const last = reader.varint()
   const bytes = reader.varint()
   if (last < first - 1 || (last < first && bytes > 0)) throw badMessage('a RELEASED that runs backwards', last)
@@ -193,26 +176,14 @@ function released(reader: ByteReader): Message {
 
 function cancel(reader: ByteReader): Message {
   const target = reader.u8()
-  const id = number(reader)
+  const id = readNumber(reader)
   if (target === CancelTarget.ITEM) return { type: 'cancel', seq: id }
-  if (target !== CancelTarget.REQUEST) throw badMessage('a CANCEL of a target that has no meaning', target)
-  throw new NetQueueError('UNKNOWN_TYPE', 'The peer cancelled a request, and requests are not known here', {
-    value: target,
-  })
-}
-
-function failure(reader: ByteReader): { code: string; reason: string } {
-  return { code: text(reader, 'code', MAX_CODE_BYTES), reason: text(reader, 'reason', MAX_REASON_BYTES) }
-}
-
-function text(reader: ByteReader, what: string, maxBytes: number): string {
-  const data = reader.bytes()
-  if (data.byteLength <= maxBytes) return decodeText(data, `a ${what}`)
-  throw badMessage(`a ${what} of ${data.byteLength} bytes; at most ${maxBytes} are allowed`, data.byteLength)
+  if (target === CancelTarget.REQUEST) return { type: 'cancelRequest', tag: id }
+  throw badMessage('a CANCEL of a target that has no meaning', target)
 }
 
 function status(reader: ByteReader): unknown {
   const data = reader.bytes()
-  if (data.byteLength <= MAX_STATUS_BYTES) return decodeJson(data, 'a status')
-  throw badMessage(`a status of ${data.byteLength} bytes; at most ${MAX_STATUS_BYTES} are allowed`, data.byteLength)
+  if (data.length <= MAX_STATUS_BYTES) return decodeJson(data, 'a status')
+  throw badMessage(`a status of ${data.length} bytes; at most ${MAX_STATUS_BYTES} are allowed`, data.length)
 }

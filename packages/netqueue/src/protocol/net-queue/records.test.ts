@@ -4,9 +4,11 @@ import { NetQueueError } from '../../errors/errors.ts'
 import { plain } from '../../../test/support/plain.ts'
 import type { Plain } from '../../../test/support/plain.ts'
 import type { Outcome, Writer } from '../protocol.ts'
+import { CUT_BYTES } from './batch.ts'
 import { ByteWriter } from './bytes.ts'
+import { MAX_WHOLE_BYTES } from './record-kinds.ts'
 import { RecordReader } from './record-reader.ts'
-import { CUT_BYTES, MAX_WHOLE_BYTES, RecordWriter } from './record-writer.ts'
+import { RecordWriter } from './record-writer.ts'
 
 const MAX_ITEM_BYTES = 1_048_576
 /** As it leaves: with the 4 bytes of its length. */

@@ -2,7 +2,7 @@ import type { Bytes } from '../../transport/transport.ts'
 import { ByteWriter } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { Kind } from './record-kinds.ts'
-import { CUT_BYTES } from './record-writer.ts'
+import { CUT_BYTES } from './batch.ts'
 
 /** One byte more than a frame of ours: nothing that was read is ever the rest of this memory, and would be kept as it is. */
 const JOINED_BYTES = CUT_BYTES + 1
