@@ -1,0 +1,84 @@
+import { LinkedList, unlink } from '../queue/linked-list.ts'
+import type { Call } from './call.ts'
+import { tooManyWaiting } from './failures.ts'
+import { laneOf } from './lanes.ts'
+import type { Side } from './side.ts'
+
+/** The places for our requests at one peer: those that have one are written, the others wait in line for one. */
+export class Admission {
+  readonly #side: Side
+  readonly #line: LinkedList<Call> = new LinkedList()
+  /** Those with a place that the peer has not. */
+  readonly #queued: Set<Call> = new Set()
+  #waiting = 0
+  #taken = 0
+  /** Of the payloads of those with a place. */
+  #bytes = 0
+
+  constructor(side: Side) {
+    this.#side = side
+  }
+
+  /** Requests that are not written. */
+  get unsent(): number {
+    return this.#waiting + this.#queued.size
+  }
+
+  /** Throws `QUEUE_FULL` where too many wait. */
+  enter(call: Call): void {
+    if (this.#line.first === undefined && this.#hasRoom) return this.#queue(call)
+    const { maxWaiting } = this.#side.limits
+    if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
+    call.state = 'waiting'
+    this.#waiting += 1
+    this.#line.push(call)
+  }
+
+  sent(call: Call): void {
+    this.#queued.delete(call)
+    call.state = 'sent'
+  }
+
+  /** The request is over, wherever it was: another may take its place. */
+  leave(call: Call): void {
+    this.#remove(call)
+    for (let next = this.#line.first; next !== undefined && this.#hasRoom; next = this.#line.first) {
+      unlink(next)
+      this.#waiting -= 1
+      this.#queue(next)
+    }
+  }
+
+  /** Takes out all that are not written. */
+  takeAll(): Call[] {
+    const all = [...this.#line, ...this.#queued]
+    for (const call of all) this.#remove(call)
+    return all
+  }
+
+  get #hasRoom(): boolean {
+    const { maxRequests, maxRequestBytes } = this.#side.limits
+    return this.#taken < maxRequests && this.#bytes < maxRequestBytes
+  }
+
+  #queue(call: Call): void {
+    call.state = 'queued'
+    this.#queued.add(call)
+    this.#taken += 1
+    this.#bytes += call.bytes
+    this.#side.lanes.post(laneOf(call.init.channel), call, call.bytes)
+  }
+
+  #remove(call: Call): void {
+    const hadPlace = call.state !== 'waiting'
+    unlink(call)
+    call.state = 'over'
+    this.#queued.delete(call)
+    if (!hadPlace) {
+      this.#waiting -= 1
+      return
+    }
+    this.#taken -= 1
+    this.#bytes -= call.bytes
+  }
+}

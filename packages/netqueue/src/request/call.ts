@@ -1,0 +1,175 @@
+import { failureOf } from '../delivery/failure.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import type { Headers } from '../message/headers.ts'
+import type { Linked } from '../queue/linked-list.ts'
+import { checkSize } from './failures.ts'
+import type { Guard } from './guard.ts'
+import { Inflow } from './inflow.ts'
+import type { ExchangeWriter, Mail } from './mail.ts'
+import { Outflow } from './outflow.ts'
+import type { Chunks } from './outflow.ts'
+import type { Side } from './side.ts'
+
+/** Whoever waits for the answer of a call. */
+export interface Asker {
+  /** One value. */
+  answered(payload: Uint8Array, headers: Headers): void
+  /** Chunks, which come one by one. */
+  streamed(replies: Inflow, headers: Headers): void
+  failed(error: unknown): void
+}
+
+export interface CallInit {
+  name: string
+  /** Its id, as we call it. */
+  id: number
+  channel: number
+  headers: Headers | undefined
+  payload: Uint8Array
+  /** Milliseconds; `Infinity`: none. */
+  timeout: number
+  signal: AbortSignal | undefined
+  body: Chunks | undefined
+}
+
+/** Who makes calls, and hears of them. */
+export interface CallOwner {
+  readonly side: Side
+  /** The tag of the next one that is written. */
+  readonly nextTag: number
+  sent(call: Call): void
+  /** The source of the body failed. */
+  bodyFailed(call: Call, error: unknown): void
+  /** The end of the body was written. */
+  bodyEnded(call: Call): void
+  /** Nobody reads the reply any more. */
+  left(call: Call): void
+}
+
+/** A request of ours, from the call that made it until its answer has come, streams included. */
+export class Call implements Mail {
+  before: Linked = this
+  after: Linked = this
+  readonly init: CallInit
+  /**
+   * `waiting`: in line, as too many are open. `queued`: waits to be written. `abandoned`: it was sent, and nobody waits for the
+   * answer any more; the peer still has it.
+   */
+  state: 'new' | 'waiting' | 'queued' | 'sent' | 'abandoned' | 'over' = 'new'
+  tag = 0
+  /** Whether the response has come, be it one that a stream follows. */
+  isAnswered = false
+  guard: Guard | undefined
+  readonly body: Outflow | undefined
+  /** Where the chunks of the reply go; made for them, or for whoever asks for them beforehand. */
+  replies: Inflow | undefined
+  readonly #owner: CallOwner
+  readonly #asker: Asker
+  #deadline = Number.POSITIVE_INFINITY
+
+  constructor(owner: CallOwner, asker: Asker, init: CallInit) {
+    this.#owner = owner
+    this.#asker = asker
+    this.init = init
+    if (init.body !== undefined) this.body = this.#outflow(init.body)
+  }
+
+  get bytes(): number {
+    return this.init.payload.byteLength
+  }
+
+  /** Whether somebody waits for the answer. */
+  get isLive(): boolean {
+    return this.state !== 'abandoned' && this.state !== 'over'
+  }
+
+  /** Its time begins. */
+  begin(): void {
+    this.#deadline = this.#owner.side.env.now() + this.init.timeout
+  }
+
+  write(writer: ExchangeWriter): boolean {
+    const { id, channel, headers, payload } = this.init
+    const tag = this.#owner.nextTag
+    const hasBody = this.body !== undefined
+    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload }
+    if (!writer.request(request)) return false
+    this.tag = tag
+    this.#owner.sent(this)
+    this.body?.start(tag)
+    this.replies?.open(tag)
+    return true
+  }
+
+  answered(payload: Uint8Array, headers: Headers): void {
+    this.#asker.answered(payload, headers)
+  }
+
+  /** A reply is announced that comes as chunks. */
+  streamed(headers: Headers): void {
+    if (this.replies === undefined) {
+      this.replies = this.inflow()
+      this.replies.open(this.tag)
+    }
+    if (this.isLive) this.#asker.streamed(this.replies, headers)
+  }
+
+  failed(error: unknown): void {
+    this.replies?.abort(error)
+    this.#asker.failed(error)
+  }
+
+  /** The peer is gone: what came of a stream can still be read. */
+  lost(error: NetQueueError): void {
+    this.replies?.end(error)
+    this.#asker.failed(error)
+  }
+
+  /** The answer is complete: nobody reads more of the body. */
+  stopBody(): void {
+    if (this.body === undefined) return
+    void this.body.cease()
+    this.body.finish({ code: 'STOPPED', reason: '' })
+  }
+
+  /** The chunks of the reply; `begin` is called when the first one is asked for. */
+  inflow(begin?: () => void): Inflow {
+    const { lanes, limits, vocabulary } = this.#owner.side
+    return new Inflow({
+      lanes,
+      limits,
+      channel: this.init.channel,
+      direction: 'reply',
+      decode: (bytes) => vocabulary.decode(this.init.name, 'reply', bytes),
+      begin,
+      left: () => this.#owner.left(this),
+    })
+  }
+
+  #outflow(source: Chunks): Outflow {
+    const { lanes, exposeErrors } = this.#owner.side
+    return new Outflow({
+      lanes,
+      channel: this.init.channel,
+      direction: 'body',
+      source,
+      encode: (value) => this.#encode(value),
+      describe: (error) => failureOf(error, { fallback: 'ABORTED', exposeErrors }),
+      failed: (error) => this.#owner.bodyFailed(this, error),
+      ended: () => this.#owner.bodyEnded(this),
+    })
+  }
+
+  #encode(value: unknown): Uint8Array {
+    const { vocabulary, maxItemBytes } = this.#owner.side
+    const bytes = vocabulary.encode(this.init.name, 'body', value)
+    checkSize(bytes.byteLength, maxItemBytes)
+    return bytes
+  }
+
+  /** What is left of its time. */
+  get #deadlineMs(): number | undefined {
+    if (this.#deadline === Number.POSITIVE_INFINITY) return undefined
+    return Math.max(0, Math.ceil(this.#deadline - this.#owner.side.env.now()))
+  }
+}

@@ -1,0 +1,42 @@
+import { LinkedList, unlink } from '../queue/linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
+import type { Slot } from './slot.ts'
+
+/** A request that was not begun. */
+export interface Unbegun extends Linked {
+  /** Its place at its handler. */
+  readonly slot: Slot
+  begin(): void
+}
+
+/** The requests of one channel that were not begun, in order: each begins when those before it have begun and its handler has a place. */
+export class Channel {
+  /** The highest tag that came. */
+  lastTag = 0
+  readonly #line: LinkedList<Unbegun> = new LinkedList()
+  #isAdvancing = false
+
+  add(request: Unbegun): void {
+    this.#line.push(request)
+    this.advance()
+  }
+
+  /** Begins what can be begun; the first one may have left. A loop, as a request may be over as soon as it begins. */
+  advance(): void {
+    if (this.#isAdvancing) return
+    this.#isAdvancing = true
+    for (let head = this.#line.first; head !== undefined; head = this.#line.first) {
+      this.#ask(head)
+      if (this.#line.first === head) break
+    }
+    this.#isAdvancing = false
+  }
+
+  #ask(head: Unbegun): void {
+    head.slot.enter(() => {
+      unlink(head)
+      head.begin()
+      this.advance()
+    })
+  }
+}

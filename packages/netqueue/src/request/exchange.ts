@@ -1,0 +1,223 @@
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import type { Headers } from '../message/headers.ts'
+import type { Peer } from '../protocol/protocol.ts'
+import { badMessage, lost, unsupported } from './failures.ts'
+import type { Handlers } from './handlers.ts'
+import { Lanes } from './lanes.ts'
+import type { RequestLimits } from './limits.ts'
+import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
+import { Posts } from './posts.ts'
+import type { SendOptions } from './posts.ts'
+import { NO_HEADERS } from './reply.ts'
+import type { Reply } from './reply.ts'
+import { Requester } from './requester.ts'
+import type { RequestOptions } from './requester.ts'
+import { Responder } from './responder.ts'
+import type { Side } from './side.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+export interface ExchangeInit<From = unknown> {
+  env: Env
+  limits: RequestLimits & {
+    /** Calls that may wait at once. */
+    maxWaiting: number
+    /** Longest payload, with its headers, that this side takes. */
+    maxItemBytes: number
+  }
+  vocabulary: Vocabulary
+  handlers: Handlers
+  subscriptions: Subscriptions<From>
+  /** Who the peer is, for handlers and subscribers. */
+  from: () => From
+  /** Whether the texts of errors of handlers on this side travel; their codes always do. */
+  exposeErrors: boolean
+  /** There is something to write. */
+  wake: () => void
+  /** There is a frame's worth to write. */
+  flush: () => void
+  warn: (error: NetQueueError) => void
+  /** Something is over: {@link Exchange.isIdle} may have changed. */
+  changed: () => void
+}
+
+/** What an exchange has to know of its peer. */
+export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes'>
+
+/**
+ * Requests in both directions with their streams, and one-way messages, on one connection. A synchronous machine: it is told what
+ * the peer says, and writes when it is asked to.
+ */
+export class Exchange<From = unknown> {
+  readonly #init: ExchangeInit<From>
+  readonly #lanes: Lanes
+  readonly #requester: Requester
+  readonly #responder: Responder
+  readonly #posts: Posts
+  #peer: ExchangePeer | undefined
+  #error: NetQueueError | undefined
+
+  constructor(init: ExchangeInit<From>) {
+    const { wake, flush, handlers, from } = init
+    this.#init = init
+    this.#lanes = new Lanes({ wake, flush })
+    const side = this.#side()
+    this.#requester = new Requester(side, wake)
+    this.#responder = new Responder({ side, handlers, from })
+    this.#posts = new Posts(side)
+  }
+
+  /** Whether no request of either side is open, and nothing waits to be written. */
+  get isIdle(): boolean {
+    return this.#requester.size === 0 && this.#responder.size === 0 && this.#posts.size === 0 && this.#lanes.isEmpty
+  }
+
+  /** Requests of this side whose answers somebody waits for. */
+  get asking(): number {
+    return this.#requester.size
+  }
+
+  /** Requests of the peer whose handlers are at work, or whose answers are not written. */
+  get serving(): number {
+    return this.#responder.size
+  }
+
+  /** Whether the peer has said that it sends no more requests. */
+  get hasPeerEnded(): boolean {
+    return this.#responder.hasPeerEnded
+  }
+
+  /** Both sides know each other. */
+  opened(peer: ExchangePeer): void {
+    this.#peer = peer
+  }
+
+  /** Throws a coded error for what the peer must not send; the connection then ends with it. */
+  take(message: ExchangeMessage): void {
+    switch (message.type) {
+      case 'request':
+        return this.#responder.request(message)
+      case 'response':
+        return this.#requester.response(message)
+      case 'refusal':
+        return this.#requester.refusal(message)
+      case 'message':
+        return this.#message(message)
+      case 'cancelRequest':
+        return this.#responder.cancel(message.tag)
+      case 'endRequests':
+        return this.#responder.endRequests()
+      default:
+        return this.#stream(message)
+    }
+  }
+
+  /** Writes until all is written or the frame is full; tells whether all is. */
+  fill(writer: ExchangeWriter): boolean {
+    this.#requester.fillControl(writer)
+    return this.#lanes.fill(writer)
+  }
+
+  /** The last call. No error: both sides had said goodbye. */
+  closed(error: NetQueueError | undefined): void {
+    const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
+    this.#error = reason
+    this.#requester.close(reason)
+    this.#responder.close(reason)
+    this.#posts.close(reason)
+  }
+
+  /**
+   * Asks the peer, and resolves with what its handler says. `timeout` → `TIMEOUT` (by default `requestTimeoutMs`), `signal` → its
+   * reason, or `ABORTED` when the request had been sent: then the handler's signal fires. `delivered` tells whether it may have been
+   * begun. A handler that throws, or nobody who handles it: `RemoteError`. Also rejects with `QUEUE_FULL`, `ITEM_TOO_LARGE`,
+   * `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`.
+   */
+  request(name: string, payload: unknown, options?: RequestOptions): Promise<Reply> {
+    return this.#requester.request(name, payload, options)
+  }
+
+  /**
+   * Asks the peer, and gives what its handler streams, as fast as it is read; the request is sent when the first chunk is asked for.
+   * A reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels
+   * the request. Errors as with {@link request}, from the loop.
+   */
+  stream(name: string, payload: unknown, options?: RequestOptions): AsyncIterableIterator<unknown, undefined> {
+    return this.#requester.stream(name, payload, options)
+  }
+
+  /**
+   * Sends a message that has no answer. Resolves when it waits for nothing but its turn to be written; whoever is ahead of the
+   * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason.
+   */
+  send(name: string, payload: unknown, options?: SendOptions): Promise<void> {
+    return this.#posts.send(name, payload, options)
+  }
+
+  /** {@link send}, of bytes that are encoded already. */
+  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
+    return this.#posts.sendEncoded(name, payload, options)
+  }
+
+  /** {@link sendEncoded} where that takes no waiting; tells whether it did. */
+  trySendEncoded(name: string, payload: Uint8Array, headers?: Headers): boolean {
+    return this.#posts.trySendEncoded(name, payload, headers)
+  }
+
+  /** No more requests of this side: those that were made finish. Resolves when they have, and the peer was told. */
+  endRequests(): Promise<void> {
+    return this.#requester.endRequests()
+  }
+
+  /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
+  drain(): void {
+    this.#responder.drain()
+  }
+
+  /** Fires the signals of the handlers at work; what they answer is still sent. */
+  revoke(reason: NetQueueError): void {
+    this.#responder.revoke(reason)
+  }
+
+  #side(): Side {
+    const { env, limits, vocabulary, exposeErrors, warn, changed } = this.#init
+    const peer = (): ExchangePeer | undefined => this.#peer
+    return {
+      env,
+      limits,
+      vocabulary,
+      exposeErrors,
+      warn,
+      changed,
+      lanes: this.#lanes,
+      get maxItemBytes() {
+        return Math.min(limits.maxItemBytes, peer()?.maxItemBytes ?? limits.maxItemBytes)
+      },
+      checkOpen: () => this.#checkOpen(),
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#error !== undefined) throw lost(this.#error, 'no')
+    if (this.#peer?.supports.request !== true) throw unsupported(this.#peer?.protocol ?? '')
+  }
+
+  #message({ name: id, headers = NO_HEADERS, payload }: Extract<ExchangeMessage, { type: 'message' }>): void {
+    const { vocabulary, subscriptions, from } = this.#init
+    const name = vocabulary.nameOf(id)
+    if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
+    const decode = (): unknown => vocabulary.decode(name, 'payload', payload)
+    subscriptions.deliver({ name, headers, from: from(), bytes: payload.byteLength, decode })
+  }
+
+  /** The streams of our requests are at the requester, those of the peer's at the responder. */
+  #stream(message: Extract<ExchangeMessage, { type: 'chunk' | 'chunkCredit' | 'chunkEnd' }>): void {
+    const { tag, direction } = message
+    const sender = direction === 'body' ? this.#responder : this.#requester
+    if (message.type === 'chunk') return sender.chunk(tag, message.payload)
+    if (message.type === 'chunkEnd') return sender.chunkEnd(tag, message)
+    const receiver = direction === 'body' ? this.#requester : this.#responder
+    receiver.chunkCredit(tag, message.chunks, message.bytes)
+  }
+}

@@ -1,0 +1,27 @@
+import type { Env, Timer } from '../env/env.ts'
+import { onAbort } from '../queue/on-abort.ts'
+
+export interface GuardInit {
+  env: Env
+  /** Milliseconds; `Infinity`: none. */
+  timeout: number
+  signal?: AbortSignal | undefined
+  timedOut: () => void
+  aborted: (reason: unknown) => void
+}
+
+/** The time and the signal of one request, until it is over: a promise may settle long before its streams do. */
+export class Guard {
+  readonly #timer: Timer | undefined
+  readonly #callOff: (() => void) | undefined
+
+  constructor({ env, timeout, signal, timedOut, aborted }: GuardInit) {
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => aborted(signal.reason))
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(timedOut, timeout)
+  }
+
+  end(): void {
+    this.#timer?.cancel()
+    this.#callOff?.()
+  }
+}

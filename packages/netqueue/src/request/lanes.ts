@@ -1,0 +1,98 @@
+import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
+import type { ExchangeWriter, Mail } from './mail.ts'
+
+/** The lane of one-way messages; behind it each channel has its own. Source: docs/protocol.md §7.1. */
+export const MESSAGE_LANE = 2
+const FIRST_CHANNEL_LANE = 3
+
+export const laneOf = (channel: number): number => FIRST_CHANNEL_LANE + channel
+
+/** So much does not wait for the end of the turn: the peer can begin while this side still works. */
+const FLUSHED_RECORDS = 64
+const FLUSHED_BYTES = 49_152
+
+export interface LanesInit {
+  /** There is something to write. */
+  wake: () => void
+  /** There is a frame's worth to write. */
+  flush: () => void
+}
+
+class Lane implements Linked {
+  before: Linked = this
+  after: Linked = this
+  readonly mails: LinkedList<Mail> = new LinkedList()
+}
+
+/** What waits to be written, in order within a lane. Lanes take turns, record by record, so that none waits for another to run empty. */
+export class Lanes {
+  readonly #init: LanesInit
+  readonly #lanes: Map<number, Lane> = new Map()
+  /** Those with mail, the one whose turn is next first. */
+  readonly #due: LinkedList<Lane> = new LinkedList()
+  #records = 0
+  #bytes = 0
+
+  constructor(init: LanesInit) {
+    this.#init = init
+  }
+
+  get isEmpty(): boolean {
+    for (const lane of this.#due) if (lane.mails.first !== undefined) return false
+    return true
+  }
+
+  /** Puts mail to the end of its lane. `bytes` are those that it adds to what waits. */
+  post(number: number, mail: Mail, bytes = 0): void {
+    const lane = this.#lane(number)
+    lane.mails.push(mail)
+    if (!isLinked(lane)) this.#due.push(lane)
+    this.added(bytes)
+  }
+
+  /** Mail that is in its lane already has more to say. */
+  added(bytes: number): void {
+    this.#records += 1
+    this.#bytes += bytes
+    if (this.#records >= FLUSHED_RECORDS || this.#bytes >= FLUSHED_BYTES) this.#flush()
+    this.#init.wake()
+  }
+
+  /** Writes until all is written or nothing more fits; tells whether all is. */
+  fill(writer: ExchangeWriter): boolean {
+    this.#records = 0
+    this.#bytes = 0
+    // Not only the frame may be full: a lane that has a long record under way takes no other, while other lanes do.
+    const stalled: Lane[] = []
+    for (let lane = this.#due.shift(); lane !== undefined; lane = this.#due.shift()) {
+      if (!writeNext(lane, writer)) stalled.push(lane)
+      else if (lane.mails.first !== undefined && !isLinked(lane)) this.#due.push(lane)
+    }
+    for (const lane of stalled) if (!isLinked(lane)) this.#due.push(lane)
+    return stalled.length === 0
+  }
+
+  #lane(number: number): Lane {
+    const lane = this.#lanes.get(number) ?? new Lane()
+    this.#lanes.set(number, lane)
+    return lane
+  }
+
+  #flush(): void {
+    this.#records = 0
+    this.#bytes = 0
+    this.#init.flush()
+  }
+}
+
+/** Writes the oldest record of a lane; what was called off meanwhile has left it. */
+function writeNext(lane: Lane, writer: ExchangeWriter): boolean {
+  const mail = lane.mails.first
+  if (mail === undefined) return true
+  // Out first: mail that has more to say puts itself to the end again.
+  unlink(mail)
+  if (mail.write(writer)) return true
+  lane.mails.unshift(mail)
+  return false
+}

@@ -1,0 +1,169 @@
+import { Turns } from '../delivery/turns.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import { headerBytes, headersFrom } from '../message/headers.ts'
+import type { Headers } from '../message/headers.ts'
+import { LinkedList, unlink } from '../queue/linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
+import { checkWait } from '../queue/pending.ts'
+import type { PendingInit, WaitOptions } from '../queue/pending.ts'
+import { Waiter } from '../queue/waiter.ts'
+import { checkSize, lost, tooManyWaiting, unsent } from './failures.ts'
+import { MESSAGE_LANE } from './lanes.ts'
+import type { ExchangeWriter, Mail } from './mail.ts'
+import type { Side } from './side.ts'
+
+export interface SendOptions extends WaitOptions {
+  /** What goes beside the payload. */
+  headers?: Headers | undefined
+}
+
+/** A message on its way out. */
+class Post implements Mail {
+  before: Linked = this
+  after: Linked = this
+  readonly bytes: number
+  readonly #id: number
+  readonly #headers: Headers | undefined
+  readonly #payload: Uint8Array
+  readonly #written: (post: Post) => void
+
+  constructor(id: number, headers: Headers | undefined, payload: Uint8Array, written: (post: Post) => void) {
+    this.#id = id
+    this.#headers = headers
+    this.#payload = payload
+    this.#written = written
+    this.bytes = payload.byteLength + headerBytes(headers)
+  }
+
+  write(writer: ExchangeWriter): boolean {
+    if (!writer.message({ name: this.#id, headers: this.#headers, payload: this.#payload })) return false
+    this.#written(this)
+    return true
+  }
+}
+
+/** A `send` that waits for room. */
+class Sender extends Waiter<void> {
+  readonly post: Post
+
+  constructor(post: Post, init: PendingInit) {
+    super(init)
+    this.post = post
+  }
+}
+
+/** Our one-way messages to one peer. So many may wait to be written; whoever is ahead of that waits. */
+export class Posts {
+  readonly #side: Side
+  readonly #turns: Turns
+  readonly #line: LinkedList<Sender> = new LinkedList()
+  #waiting = 0
+  #unsent = 0
+  #bytes = 0
+
+  constructor(side: Side) {
+    this.#side = side
+    this.#turns = new Turns(side.env)
+  }
+
+  /** Messages that are not written, those of calls that wait included. */
+  get size(): number {
+    return this.#unsent + this.#waiting
+  }
+
+  /** Resolves when the message waits for nothing but its turn to be written. */
+  send(name: string, payload: unknown, options?: SendOptions): Promise<void> {
+    try {
+      this.#side.checkOpen()
+      return this.#send(name, this.#side.vocabulary.encode(name, 'payload', payload), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same for bytes that are encoded already. */
+  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
+    try {
+      return this.#send(name, payload, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Sends if that takes no waiting; tells whether it did. */
+  trySendEncoded(name: string, payload: Uint8Array, headers?: Headers): boolean {
+    const post = this.#post(name, payload, headers)
+    if (!this.#hasRoom) return false
+    this.#enter(post)
+    return true
+  }
+
+  close(error: NetQueueError): void {
+    const reason = lost(error, 'no')
+    for (const sender of this.#line) {
+      unlink(sender)
+      sender.reject(reason)
+    }
+    this.#waiting = 0
+    this.#unsent = 0
+  }
+
+  #send(name: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
+    checkWait(options)
+    const post = this.#post(name, payload, options.headers)
+    if (!this.#hasRoom) return this.#wait(post, options)
+    this.#enter(post)
+    return this.#turns.next()
+  }
+
+  #post(name: string, payload: Uint8Array, headers: Headers | undefined): Post {
+    const { vocabulary, maxItemBytes } = this.#side
+    this.#side.checkOpen()
+    const post = new Post(vocabulary.idOf(name), headersFrom(headers), payload, (written) => this.#written(written))
+    checkSize(post.bytes, maxItemBytes)
+    return post
+  }
+
+  /** Where there is room nobody waits. */
+  get #hasRoom(): boolean {
+    const { maxUnsentMessages, maxUnsentBytes } = this.#side.limits
+    return this.#unsent < maxUnsentMessages && this.#bytes < maxUnsentBytes
+  }
+
+  #enter(post: Post): void {
+    this.#unsent += 1
+    this.#bytes += post.bytes
+    this.#side.lanes.post(MESSAGE_LANE, post, post.bytes)
+  }
+
+  #wait(post: Post, options: WaitOptions): Promise<void> {
+    const { maxWaiting } = this.#side.limits
+    if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
+    this.#waiting += 1
+    const sender = new Sender(post, {
+      env: this.#side.env,
+      wait: options,
+      timedOut: () => unsent(options.timeout),
+      withdrawn: () => this.#leave(sender),
+    })
+    this.#line.push(sender)
+    return sender.promise
+  }
+
+  #leave(sender: Sender): void {
+    unlink(sender)
+    this.#waiting -= 1
+    this.#side.changed()
+  }
+
+  #written(post: Post): void {
+    this.#unsent -= 1
+    this.#bytes -= post.bytes
+    for (let sender = this.#line.first; sender !== undefined && this.#hasRoom; sender = this.#line.first) {
+      this.#leave(sender)
+      this.#enter(sender.post)
+      sender.resolve()
+    }
+    this.#side.changed()
+  }
+}

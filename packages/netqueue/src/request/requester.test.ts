@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'vitest'
+
+import { Pair, watch } from '../../test/support/exchanges.ts'
+import { RemoteError } from '../errors/errors.ts'
+
+const failing = (code: string, more: object = {}) => expect.objectContaining({ code, ...more }) as Error
+
+describe('a request', () => {
+  test('resolves with what the handler returns, and with the headers that it sets', async () => {
+    const pair = new Pair()
+    pair.there.handlers.add('ask', ({ a, b }: { a: number; b: number }, context) => {
+      context.setHeaders({ unit: 'apples', exact: null })
+      return a + b
+    })
+    const reply = pair.here.exchange.request('ask', { a: 1, b: 2 })
+    await pair.settle()
+    expect(await reply).toEqual({ value: 3, headers: { unit: 'apples', exact: null }, stream: undefined })
+    expect([pair.here.exchange.isIdle, pair.there.exchange.isIdle, pair.clock.timers]).toEqual([true, true, 0])
+  })
+
+  test('tells its handler what came with it, who asks, and until when', async () => {
+    const pair = new Pair()
+    pair.clock.advance(1_000)
+    const seen: unknown[] = []
+    pair.there.handlers.add('ask', async (_, { name, headers, from, channel, deadline, hasBody, body }) => {
+      seen.push({ name, lang: headers['lang'], from, channel, deadline, hasBody, body: await body.next() })
+    })
+    void pair.here.exchange.request('ask', 1, { headers: { lang: 'en' }, channel: 7, timeout: 500 })
+    await pair.settle()
+    expect(seen).toEqual([
+      {
+        name: 'ask',
+        lang: 'en',
+        from: 'here',
+        channel: 7,
+        deadline: 1_500,
+        hasBody: false,
+        body: { done: true, value: undefined },
+      },
+    ])
+  })
+
+  test('is answered in any order, and the other way round at the same time', async () => {
+    const pair = new Pair()
+    const answers: (() => void)[] = []
+    const later = (payload: unknown): Promise<unknown> => new Promise((resolve) => answers.push(() => resolve(payload)))
+    for (const { handlers } of [pair.here, pair.there]) handlers.add('ask', later)
+    const order: string[] = []
+    const ask = (end: 'here' | 'there', payload: number): void =>
+      void pair[end].exchange.request('ask', payload).then(({ value }) => order.push(`${end} ${String(value)}`))
+    for (const payload of [1, 2]) for (const end of ['here', 'there'] as const) ask(end, payload)
+    await pair.settle()
+    for (const answer of answers.splice(0).toReversed()) {
+      answer()
+      await pair.settle()
+    }
+    expect(order.toSorted()).toEqual(['here 1', 'here 2', 'there 1', 'there 2'])
+    expect(order.indexOf('here 2')).toBeLessThan(order.indexOf('here 1'))
+  })
+
+  test('has a tag from 1 that grows with each that is written', async () => {
+    const pair = new Pair()
+    for (const channel of [3, 0, 3]) void pair.here.exchange.request('ask', 1, { channel }).catch(() => {})
+    await pair.settle()
+    const tags = pair.here.sent.flatMap((message) => (message.type === 'request' ? [message.tag] : []))
+    expect(tags).toEqual([1, 2, 3])
+  })
+})
+
+describe('what is thrown at the other end arrives as RemoteError:', () => {
+  test('with the code of the error, or HANDLER_FAILED; never with its text', async () => {
+    const pair = new Pair()
+    pair.there.handlers.add('ask', (code) => {
+      throw Object.assign(new Error('secret'), code === null ? {} : { code })
+    })
+    const replies = ['E_MINE', null, 'no code at all'].map((code) => watch(pair.here.exchange.request('ask', code)))
+    await pair.settle()
+    for (const [index, remoteCode] of ['E_MINE', 'HANDLER_FAILED', 'HANDLER_FAILED'].entries()) {
+      const error = await replies[index]?.promise.catch((caught: unknown) => caught)
+      expect(error).toBeInstanceOf(RemoteError)
+      expect(error).toMatchObject({ code: 'REMOTE_ERROR', remoteCode })
+      expect(JSON.stringify([error, (error as Error).message])).not.toContain('secret')
+    }
+    expect(pair.there.warnings.map(({ code, cause }) => [code, (cause as Error).message])).toEqual(
+      Array.from({ length: 3 }, () => ['HANDLER_FAILED', 'secret']),
+    )
+  })
+
+  test('with its text where the other end exposes it', async () => {
+    const pair = new Pair({ there: { exposeErrors: true } })
+    pair.there.handlers.add('ask', async () => {
+      throw new Error('told')
+    })
+    const { promise } = watch(pair.here.exchange.request('ask', 1))
+    await pair.settle()
+    await expect(promise).rejects.toMatchObject({ remoteCode: 'HANDLER_FAILED', reason: 'told' })
+  })
+
+  test('UNKNOWN_REQUEST where nobody handles it, or nobody does any more', async () => {
+    const pair = new Pair()
+    const stop = pair.there.handlers.add('ask', () => 1)
+    stop()
+    stop()
+    const { promise } = watch(pair.here.exchange.request('ask', 1))
+    await pair.settle()
+    await expect(promise).rejects.toMatchObject({ remoteCode: 'UNKNOWN_REQUEST' })
+  })
+
+  test('DECODE_FAILED for a payload, ENCODE_FAILED and ITEM_TOO_LARGE for an answer that the codec refuses', async () => {
+    const pair = new Pair({ there: { maxItemBytes: 100 } })
+    pair.there.handlers.add('ask', (payload) => (payload === 1 ? 'unfit' : 'x'.repeat(100)))
+    const wrong = new TextEncoder().encode('{')
+    const replies = [wrong, 1, 2].map((payload) => watch(pair.here.exchange.request('ask', payload)))
+    await pair.settle()
+    expect(
+      await Promise.all(replies.map(({ promise }) => promise.catch((error: RemoteError) => error.remoteCode))),
+    ).toEqual(['DECODE_FAILED', 'ENCODE_FAILED', 'ITEM_TOO_LARGE'])
+    expect(pair.there.warnings.map(({ code }) => code)).toEqual(['DECODE_FAILED', 'ENCODE_FAILED', 'ITEM_TOO_LARGE'])
+  })
+
+  test('an answer that this side cannot decode: DECODE_FAILED', async () => {
+    const pair = new Pair()
+    pair.there.handlers.add('ask', () => new TextEncoder().encode('{'))
+    const { promise } = watch(pair.here.exchange.request('ask', 1))
+    await pair.settle()
+    await expect(promise).rejects.toMatchObject({ code: 'DECODE_FAILED' })
+  })
+
+  test('a handler that returns what throws when it is looked at has failed', async () => {
+    const pair = new Pair()
+    const trap = new Proxy(
+      {},
+      {
+        get: (_, key) => {
+          if (key === 'then') return undefined
+          throw new Error('do not look')
+        },
+      },
+    )
+    pair.there.handlers.add('ask', (kind) => (kind === 'now' ? trap : Promise.resolve([trap]).then(([value]) => value)))
+    const replies = ['now', 'later'].map((kind) => watch(pair.here.exchange.request('ask', kind)))
+    await pair.settle()
+    for (const { promise } of replies) await expect(promise).rejects.toMatchObject({ remoteCode: 'HANDLER_FAILED' })
+  })
+})
+
+describe('a request ends in time:', () => {
+  test('TIMEOUT after 30 s, or requestTimeoutMs, or its own timeout; the handler’s signal fires then', async () => {
+    for (const [limits, options, ms] of [
+      [{}, {}, 30_000],
+      [{ requestTimeoutMs: 70 }, {}, 70],
+      [{}, { timeout: 50 }, 50],
+    ] as const) {
+      const pair = new Pair({ here: limits })
+      let signal: AbortSignal | undefined
+      pair.there.handlers.add('ask', (_, context) => {
+        signal = context.signal
+        return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal?.reason)))
+      })
+      const { promise, outcome } = watch(pair.here.exchange.request('ask', 1, options))
+      await pair.settle()
+      await pair.pass(ms - 1)
+      expect([outcome(), signal?.aborted]).toEqual(['waits', false])
+      await pair.pass(1)
+      await expect(promise).rejects.toEqual(failing('TIMEOUT', { delivered: 'maybe', limit: 'timeout', value: ms }))
+      expect(signal?.reason).toMatchObject({ code: expect.stringMatching(/TIMEOUT|CANCELLED/) })
+      expect([pair.here.exchange.isIdle, pair.there.exchange.isIdle, pair.clock.timers]).toEqual([true, true, 0])
+      expect(pair.there.warnings).toEqual([])
+    }
+  })
+
+  test('TIMEOUT with delivered no, when it was not written', async () => {
+    const pair = new Pair()
+    pair.here.isStuck = true
+    const { promise } = watch(pair.here.exchange.request('ask', 1, { timeout: 50 }))
+    await pair.pass(50)
+    await expect(promise).rejects.toEqual(failing('TIMEOUT', { delivered: 'no' }))
+    pair.here.isStuck = false
+    await pair.settle()
+    expect(pair.here.said()).toEqual([])
+  })
+
+  test('the responder stops by itself when the time is up, and says TIMEOUT', async () => {
+    const pair = new Pair()
+    let reason: unknown
+    pair.there.handlers.add('ask', (_, { signal }) => {
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reason = signal.reason
+          reject(new Error('stopped'))
+        })
+      })
+    })
+    pair.there.exchange.take({
+      type: 'request',
+      tag: 1,
+      channel: 0,
+      name: 16,
+      deadlineMs: 40,
+      headers: undefined,
+      hasBody: false,
+      payload: new TextEncoder().encode('1'),
+    })
+    await pair.pass(39)
+    expect(reason).toBe(undefined)
+    await pair.pass(1)
+    expect(reason).toMatchObject({ code: 'TIMEOUT' })
+    expect(pair.there.exchange.isIdle).toBe(true)
+    expect(pair.there.sent.at(-1)).toMatchObject({ type: 'refusal', tag: 1, code: 'TIMEOUT' })
+  })
+
+  test('deadlineMs is what is left when the request is written', async () => {
+    const pair = new Pair()
+    pair.here.isStuck = true
+    watch(pair.here.exchange.request('ask', 1, { timeout: 50 }))
+    watch(pair.here.exchange.request('ask', 1, { timeout: Number.POSITIVE_INFINITY }))
+    await pair.pass(20)
+    pair.here.isStuck = false
+    await pair.settle()
+    expect(pair.here.sent).toEqual([
+      expect.objectContaining({ type: 'request', deadlineMs: 30 }),
+      expect.objectContaining({ type: 'request', deadlineMs: undefined }),
+    ])
+    pair.cut()
+  })
+})

@@ -1,0 +1,291 @@
+import { checkInteger, checkIterable } from '../errors/check.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import { headerBytes, headersFrom } from '../message/headers.ts'
+import type { Headers } from '../message/headers.ts'
+import { checkWait } from '../queue/pending.ts'
+import type { WaitOptions } from '../queue/pending.ts'
+import { Admission } from './admission.ts'
+import { Call } from './call.ts'
+import type { Asker, CallOwner } from './call.ts'
+import { Cancels } from './cancels.ts'
+import { EndOfRequests } from './end-of-requests.ts'
+import { abortedWhenSent, badMessage, checkSize, lost, remoteError, requestsEnded, timedOut } from './failures.ts'
+import { Guard } from './guard.ts'
+import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
+import type { Chunks } from './outflow.ts'
+import { NO_HEADERS } from './reply.ts'
+import type { Reply } from './reply.ts'
+import type { Side } from './side.ts'
+
+export interface RequestOptions extends WaitOptions {
+  /** What goes beside the payload. */
+  headers?: Headers | undefined
+  /** 0 to 255: requests of one channel begin in order, and do not wait for those of another. @default 0 */
+  channel?: number | undefined
+  /** A stream that goes along with the request, as fast as the handler reads it. */
+  body?: Chunks | undefined
+}
+
+const MAX_CHANNEL = 255
+
+/** Our requests to one peer. */
+export class Requester implements CallOwner {
+  readonly side: Side
+  readonly #admission: Admission
+  /** Those that the peer has, the abandoned ones too, by tag. */
+  readonly #open: Map<number, Call> = new Map()
+  readonly #cancels: Cancels
+  #live = 0
+  #lastTag = 0
+  #end: EndOfRequests | undefined
+
+  constructor(side: Side, wake: () => void) {
+    this.side = side
+    this.#admission = new Admission(side)
+    this.#cancels = new Cancels({ env: side.env, wake, isOpen: (tag) => this.#open.has(tag) })
+  }
+
+  /** Requests whose answer somebody waits for. */
+  get size(): number {
+    return this.#live
+  }
+
+  get nextTag(): number {
+    return this.#lastTag + 1
+  }
+
+  request(name: string, payload: unknown, options: RequestOptions = {}): Promise<Reply> {
+    const { requestTimeoutMs } = this.side.limits
+    return new Promise((resolve, reject) => {
+      const decode = (bytes: Uint8Array): unknown => this.side.vocabulary.decode(name, 'reply', bytes)
+      this.#begin(this.#call(name, payload, options, requestTimeoutMs, askerOf(decode, resolve, reject)))
+    })
+  }
+
+  /** Begins when the first chunk is asked for. A reply that is one value is a stream of one. */
+  stream(name: string, payload: unknown, options: RequestOptions = {}): AsyncIterableIterator<unknown, undefined> {
+    const asker: Asker = { answered: (bytes) => call.replies?.only(bytes), streamed: () => {}, failed: () => {} }
+    const call = this.#call(name, payload, options, Number.POSITIVE_INFINITY, asker)
+    call.replies = call.inflow(() => this.#begin(call))
+    return call.replies
+  }
+
+  response({ tag, headers = NO_HEADERS, hasStream, payload }: Extract<ExchangeMessage, { type: 'response' }>): void {
+    const call = this.#unanswered(tag, 'a response')
+    if (call === undefined) return
+    if (hasStream) return call.streamed(headers)
+    const { isLive } = call
+    this.#finish(call)
+    if (isLive) call.answered(payload, headers)
+  }
+
+  refusal({ tag, code, reason }: Extract<ExchangeMessage, { type: 'refusal' }>): void {
+    const call = this.#unanswered(tag, 'a refusal')
+    if (call === undefined) return
+    const { isLive } = call
+    this.#finish(call)
+    if (isLive) call.failed(remoteError({ code, reason }))
+  }
+
+  chunk(tag: number, payload: Uint8Array): void {
+    this.#streaming(tag, 'a chunk')?.replies?.push(payload)
+  }
+
+  chunkEnd(tag: number, end: { code: string; reason: string }): void {
+    const call = this.#streaming(tag, 'the end of a stream')
+    if (call === undefined) return
+    this.#finish(call)
+    call.replies?.end(end.code === '' ? undefined : remoteError(end))
+  }
+
+  chunkCredit(tag: number, chunks: number, bytes: number): void {
+    const call = this.#find(tag, 'credit for a stream')
+    if (call !== undefined && call.body === undefined)
+      throw badMessage(`credit for a stream of request ${tag}, which has none`, tag)
+    call?.body?.granted(chunks, bytes)
+  }
+
+  fillControl(writer: ExchangeWriter): void {
+    this.#cancels.fill(writer)
+  }
+
+  /** No more requests: tells the peer behind the last one. Resolves when all are over. */
+  endRequests(): Promise<void> {
+    this.#end ??= new EndOfRequests(this.side.lanes)
+    this.#endIfDue()
+    return this.#end.done
+  }
+
+  close(error: NetQueueError): void {
+    const [unsent, sent] = [lost(error, 'no'), lost(error, 'maybe')]
+    for (const call of this.#admission.takeAll()) this.#lose(call, unsent)
+    for (const call of this.#open.values()) if (call.isLive) this.#lose(call, sent)
+    this.#open.clear()
+    this.#cancels.close()
+    this.#end?.resolve()
+  }
+
+  /** @internal */
+  sent(call: Call): void {
+    this.#lastTag = call.tag
+    this.#open.set(call.tag, call)
+    this.#admission.sent(call)
+    this.#endIfDue()
+  }
+
+  /** @internal Whoever made the request is told at once; the handler is, by the end of the stream, and then that nobody waits. */
+  bodyFailed(call: Call, error: unknown): void {
+    if (call.state !== 'sent') return
+    call.state = 'abandoned'
+    this.#unlive(call)
+    call.failed(error)
+  }
+
+  /** @internal */
+  bodyEnded(call: Call): void {
+    if (call.state === 'abandoned') this.#cancels.add(call.tag)
+  }
+
+  /** @internal */
+  left(call: Call): void {
+    this.#withdraw(call)
+  }
+
+  #call(name: string, value: unknown, options: RequestOptions, defaultTimeout: number, asker: Asker): Call {
+    const { vocabulary, maxItemBytes } = this.side
+    const { channel = 0, timeout = defaultTimeout, signal, body } = options
+    this.#checkOpen()
+    checkWait(options)
+    checkInteger('channel', channel, 0, MAX_CHANNEL)
+    if (body !== undefined) checkBody(body)
+    const headers = headersFrom(options.headers)
+    const id = vocabulary.idOf(name)
+    const payload = vocabulary.encode(name, 'payload', value)
+    checkSize(payload.byteLength + headerBytes(headers), maxItemBytes)
+    return new Call(this, asker, { name, id, channel, headers, payload, timeout, signal, body })
+  }
+
+  #begin(call: Call): void {
+    try {
+      this.#checkOpen()
+      call.init.signal?.throwIfAborted()
+      this.#admission.enter(call)
+    } catch (error) {
+      void call.body?.cease()
+      throw error
+    }
+    this.#live += 1
+    this.#watch(call)
+  }
+
+  #watch(call: Call): void {
+    const { timeout, signal, name } = call.init
+    call.begin()
+    call.guard = new Guard({
+      env: this.side.env,
+      timeout,
+      signal,
+      timedOut: () => this.#giveUp(call, timedOut(name, timeout, call.state === 'sent' ? 'maybe' : 'no')),
+      aborted: (reason) => this.#giveUp(call, call.state === 'sent' ? abortedWhenSent(name, reason) : reason),
+    })
+  }
+
+  #giveUp(call: Call, error: unknown): void {
+    this.#withdraw(call)
+    call.failed(error)
+  }
+
+  /**
+   * Nobody waits for the answer any more. What the peer has not is taken out without a word; what it has counts as open until it says
+   * that it is over, as its handler may still be at work.
+   */
+  #withdraw(call: Call): void {
+    if (!call.isLive) return
+    if (call.state === 'sent') {
+      call.state = 'abandoned'
+      this.#cancels.add(call.tag)
+    } else if (call.state !== 'new') this.#admission.leave(call)
+    this.#unlive(call)
+    void call.body?.cease()
+  }
+
+  /** The peer has answered. */
+  #finish(call: Call): void {
+    const { isLive } = call
+    this.#open.delete(call.tag)
+    this.#admission.leave(call)
+    if (!isLive) return
+    this.#unlive(call)
+    call.stopBody()
+  }
+
+  #lose(call: Call, error: NetQueueError): void {
+    call.state = 'over'
+    this.#unlive(call)
+    call.lost(error)
+    void call.body?.cease()
+  }
+
+  #unlive(call: Call): void {
+    const wasBegun = call.guard !== undefined
+    call.guard?.end()
+    if (!wasBegun) {
+      call.state = 'over'
+      return
+    }
+    this.#live -= 1
+    this.#endIfDue()
+    this.side.changed()
+  }
+
+  #endIfDue(): void {
+    this.#end?.check({ isUnsent: this.#admission.unsent > 0, isLive: this.#live > 0 })
+  }
+
+  #find(tag: number, what: string): Call | undefined {
+    if (tag < 1 || tag > this.#lastTag) throw badMessage(`${what} for request ${tag}, which was not sent`, tag)
+    return this.#open.get(tag)
+  }
+
+  #unanswered(tag: number, what: string): Call | undefined {
+    const call = this.#find(tag, what)
+    if (call?.isAnswered === true) throw badMessage(`${what} for request ${tag}, which it has answered`, tag)
+    if (call !== undefined) call.isAnswered = true
+    return call
+  }
+
+  #streaming(tag: number, what: string): Call | undefined {
+    const call = this.#find(tag, what)
+    if (call?.isAnswered === false) throw badMessage(`${what} for request ${tag}, which it has not answered`, tag)
+    return call
+  }
+
+  #checkOpen(): void {
+    this.side.checkOpen()
+    if (this.#end !== undefined) throw requestsEnded()
+  }
+}
+
+function askerOf(
+  decode: (bytes: Uint8Array) => unknown,
+  resolve: (reply: Reply) => void,
+  reject: (error: unknown) => void,
+): Asker {
+  return {
+    answered: (bytes, headers) => {
+      try {
+        resolve({ value: decode(bytes), headers, stream: undefined })
+      } catch (error) {
+        reject(error)
+      }
+    },
+    streamed: (stream, headers) => resolve({ value: undefined, headers, stream }),
+    failed: reject,
+  }
+}
+
+function checkBody(body: unknown): void {
+  checkIterable('body', body)
+  if (typeof body === 'string' || ArrayBuffer.isView(body))
+    throw new TypeError('Expected `body` to be an iterable of chunks, got one chunk: put it into a list')
+}

@@ -1,0 +1,187 @@
+import type { NetQueueError } from '../errors/errors.ts'
+import type { Linked } from '../queue/linked-list.ts'
+import { Bucket } from './bucket.ts'
+import { Channel } from './channel.ts'
+import { badMessage, cancelled, rateExceeded, remoteError } from './failures.ts'
+import type { Handlers } from './handlers.ts'
+import { laneOf } from './lanes.ts'
+import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
+import { Served } from './served.ts'
+import type { Side } from './side.ts'
+
+/** How fast the buckets fill up again. Source: what HTTP/2 servers allow since "rapid reset" (CVE-2023-44487). */
+const PER_SECOND = 33
+
+export interface ResponderInit {
+  side: Side
+  handlers: Handlers
+  from: () => unknown
+}
+
+/** The answer to one request too many, of which nothing else is kept. */
+class Refusal implements Mail {
+  before: Linked = this
+  after: Linked = this
+  readonly #tag: number
+  readonly #channel: number
+  readonly #written: () => void
+
+  constructor({ tag, channel }: RequestMessage, written: () => void) {
+    this.#tag = tag
+    this.#channel = channel
+    this.#written = written
+  }
+
+  write(writer: ExchangeWriter): boolean {
+    const to = { tag: this.#tag, channel: this.#channel }
+    if (!writer.refusal({ ...to, headers: undefined, code: 'TOO_MANY_REQUESTS', reason: '' })) return false
+    this.#written()
+    return true
+  }
+}
+
+/** The requests of one peer, as many as may be open at once. One that was cancelled is open until its handler is done with it. */
+export class Responder {
+  readonly #init: ResponderInit
+  readonly #open: Map<number, Served> = new Map()
+  readonly #channels: Map<number, Channel> = new Map()
+  readonly #cancels: Bucket
+  readonly #refusals: Bucket
+  /** Refusals that wait to be written. */
+  #refused = 0
+  #bytes = 0
+  #lastTag = 0
+  #hasPeerEnded = false
+  #isDraining = false
+
+  constructor(init: ResponderInit) {
+    const { env, limits } = init.side
+    this.#init = init
+    this.#cancels = new Bucket({ env, burst: limits.maxCancels, perSecond: PER_SECOND })
+    this.#refusals = new Bucket({ env, burst: limits.maxRefusals, perSecond: PER_SECOND })
+  }
+
+  /** Requests that are open. */
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** Whether the peer has said that it sends no more requests. */
+  get hasPeerEnded(): boolean {
+    return this.#hasPeerEnded
+  }
+
+  request(message: RequestMessage): void {
+    const { maxRequests, maxRequestBytes } = this.#init.side.limits
+    const name = this.#check(message)
+    if (this.#open.size >= maxRequests || this.#bytes >= maxRequestBytes) return this.#refuse(message)
+    this.#serve(message, name)
+  }
+
+  /** Throws for a peer that cancels faster than we take: it has us begin what nobody wants. */
+  cancel(tag: number): void {
+    const { maxCancels } = this.#init.side.limits
+    const served = this.#find(tag, 'a CANCEL')
+    if (!this.#cancels.take()) throw rateExceeded('requests cancelled', 'maxCancels', maxCancels)
+    served?.cancel(cancelled())
+  }
+
+  chunk(tag: number, payload: Uint8Array): void {
+    this.#find(tag, 'a chunk', { hasBody: true })?.push(payload)
+  }
+
+  chunkEnd(tag: number, end: { code: string; reason: string }): void {
+    const served = this.#find(tag, 'the end of a stream', { hasBody: true })
+    served?.endBody(end.code === '' ? undefined : remoteError(end))
+  }
+
+  chunkCredit(tag: number, chunks: number, bytes: number): void {
+    this.#find(tag, 'credit for a stream')?.granted(chunks, bytes)
+  }
+
+  /** The peer sends no more requests. */
+  endRequests(): void {
+    if (this.#hasPeerEnded) throw badMessage('a second end of requests')
+    this.#hasPeerEnded = true
+    this.#init.side.changed()
+  }
+
+  /** Begins nothing new: requests that come from now on are refused with `CLOSED`. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  /** Fires the signals of all handlers; their answers are still sent. */
+  revoke(reason: NetQueueError): void {
+    for (const served of this.#open.values()) served.revoke(reason)
+  }
+
+  /** The peer is gone. */
+  close(reason: NetQueueError): void {
+    for (const served of this.#open.values()) served.close(reason)
+    this.#open.clear()
+  }
+
+  /** What the request asks for, by name. */
+  #check({ tag, channel, name }: RequestMessage): string {
+    if (this.#hasPeerEnded) throw badMessage('a request behind the end of its requests', tag)
+    const known = this.#channel(channel)
+    if (tag <= known.lastTag || this.#open.has(tag)) throw badMessage(`a request with tag ${tag}, which is taken`, tag)
+    known.lastTag = tag
+    this.#lastTag = Math.max(this.#lastTag, tag)
+    const text = this.#init.side.vocabulary.nameOf(name)
+    if (text === undefined) throw badMessage(`a request with id ${name}, which it has not announced`, name)
+    return text
+  }
+
+  #serve(message: RequestMessage, name: string): void {
+    const { side, handlers, from } = this.#init
+    const registration = handlers.get(name)
+    const isDraining = this.#isDraining
+    const isKnown = (): boolean => registration !== undefined && handlers.get(name) === registration
+    const channel = this.#channel(message.channel)
+    const served = new Served({
+      side,
+      message,
+      name,
+      from: from(),
+      registration,
+      objection: () => (isDraining ? 'CLOSED' : isKnown() ? undefined : 'UNKNOWN_REQUEST'),
+      withdrawn: () => channel.advance(),
+      over: (over) => this.#over(over),
+    })
+    this.#open.set(served.tag, served)
+    this.#bytes += served.bytes
+    channel.add(served)
+  }
+
+  /** Answers without keeping anything. Throws for a peer that goes on and on. */
+  #refuse(message: RequestMessage): void {
+    const { lanes, limits } = this.#init.side
+    // Not only a rate: a peer that reads nothing would have them pile up slowly.
+    if (this.#refused >= limits.maxRefusals || !this.#refusals.take())
+      throw rateExceeded('requests refused', 'maxRefusals', limits.maxRefusals)
+    this.#refused += 1
+    lanes.post(laneOf(message.channel), new Refusal(message, () => (this.#refused -= 1)))
+  }
+
+  /** An open request; `undefined` for one that is over. Throws for one that never was. */
+  #find(tag: number, what: string, { hasBody = false } = {}): Served | undefined {
+    if (tag < 1 || tag > this.#lastTag) throw badMessage(`${what} for request ${tag}, which it has not sent`, tag)
+    const served = this.#open.get(tag)
+    if (hasBody && served?.hasBody === false) throw badMessage(`${what} for request ${tag}, which has no stream`, tag)
+    return served
+  }
+
+  #channel(number: number): Channel {
+    const channel = this.#channels.get(number) ?? new Channel()
+    this.#channels.set(number, channel)
+    return channel
+  }
+
+  #over(served: Served): void {
+    if (!this.#open.delete(served.tag)) return
+    this.#bytes -= served.bytes
+    this.#init.side.changed()
+  }
+}

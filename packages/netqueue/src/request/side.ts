@@ -1,0 +1,25 @@
+import type { Env } from '../env/env.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import type { Lanes } from './lanes.ts'
+import type { RequestLimits } from './limits.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/** What the parts of one exchange share. */
+export interface Side {
+  readonly env: Env
+  readonly limits: RequestLimits & {
+    /** Calls that may wait at once. */
+    readonly maxWaiting: number
+  }
+  readonly lanes: Lanes
+  readonly vocabulary: Vocabulary
+  /** Longest payload, with its headers, that both sides take. */
+  readonly maxItemBytes: number
+  /** Whether the texts of errors on this side travel; their codes always do. */
+  readonly exposeErrors: boolean
+  /** Throws where nothing can be sent: the connection is over, or its protocol has no requests. */
+  checkOpen(): void
+  warn(error: NetQueueError): void
+  /** Something is over: whoever waits until all is may look. */
+  changed(): void
+}

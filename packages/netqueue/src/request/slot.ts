@@ -1,0 +1,77 @@
+import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
+import type { Linked } from '../queue/linked-list.ts'
+
+/** So many may do something at once, whoever they are; the others wait in line. */
+export class Slots {
+  readonly #size: number
+  readonly #line: LinkedList<Slot> = new LinkedList()
+  #taken = 0
+  #isServing = false
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  /** @internal */
+  enter(slot: Slot): boolean {
+    // While the line is served there may be a place and a line.
+    if (this.#taken >= this.#size || this.#line.first !== undefined) {
+      this.#line.push(slot)
+      return false
+    }
+    this.#taken += 1
+    return true
+  }
+
+  /** @internal */
+  leave(): void {
+    this.#taken -= 1
+    // Whoever begins may be done at once: a loop, as calls within calls would overflow the stack.
+    if (this.#isServing) return
+    this.#isServing = true
+    while (this.#taken < this.#size) {
+      const next = this.#line.shift()
+      if (next === undefined) break
+      this.#taken += 1
+      next.begin()
+    }
+    this.#isServing = false
+  }
+}
+
+/** One place among {@link Slots}: held while there is work to do, and left while it waits for somebody else. */
+export class Slot implements Linked {
+  before: Linked = this
+  after: Linked = this
+  readonly #slots: Slots
+  #isHeld = false
+  #resume: (() => void) | undefined
+
+  constructor(slots: Slots) {
+    this.#slots = slots
+  }
+
+  /** Calls back when the place is there, which may be at once. A second call takes the place of one that waits. */
+  enter(resume: () => void): void {
+    if (this.#isHeld) return resume()
+    this.#resume = resume
+    if (!isLinked(this) && this.#slots.enter(this)) this.begin()
+  }
+
+  /** Gives the place up, or the wait for it. */
+  leave(): void {
+    this.#resume = undefined
+    unlink(this)
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#slots.leave()
+  }
+
+  /** @internal */
+  begin(): void {
+    const resume = this.#resume
+    this.#isHeld = true
+    this.#resume = undefined
+    resume?.()
+  }
+}

@@ -1,0 +1,124 @@
+import { checkFunction, checkString } from '../errors/check.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import type { Listener } from '../events/emitter.ts'
+import type { Headers } from '../message/headers.ts'
+import type { RequestLimits } from './limits.ts'
+import { Subscription } from './subscription.ts'
+import type { ReceivedMessage, SubscribeOptions } from './subscription.ts'
+
+export interface SubscriptionsInit {
+  limits: Pick<RequestLimits, 'maxUnreadMessages' | 'maxUnreadBytes'>
+  warn: (error: NetQueueError) => void
+}
+
+/** A message as it came. */
+export interface Arrived<From> {
+  readonly name: string
+  readonly headers: Headers
+  readonly from: From
+  readonly bytes: number
+  /** Throws `DECODE_FAILED`. */
+  decode(): unknown
+}
+
+/** Whoever wants the messages of one name. */
+interface Taker<From> {
+  push(message: ReceivedMessage<From>, bytes: number): void
+}
+
+/** Who wants which one-way messages, at one client or server: all its connections bring theirs here. */
+export class Subscriptions<From = unknown> {
+  readonly #init: SubscriptionsInit
+  /** The lists are not changed but replaced, so that those who come by a message do not get it. */
+  readonly #takers: Map<string, readonly Taker<From>[]> = new Map()
+  readonly #loops: Set<Subscription<From>> = new Set()
+  #isClosed = false
+  #unheard = 0
+
+  constructor(init: SubscriptionsInit) {
+    this.#init = init
+  }
+
+  /** Messages that came when nobody wanted them. */
+  get unheard(): number {
+    return this.#unheard
+  }
+
+  /** The messages of one name from now on. */
+  subscribe(name: string, options: SubscribeOptions = {}): Subscription<From> {
+    checkString('name', name)
+    const loop: Subscription<From> = new Subscription<From>({
+      ...options,
+      limits: this.#init.limits,
+      dropping: () => this.#init.warn(dropping(name)),
+      over: () => {
+        this.#loops.delete(loop)
+        this.#remove(name, loop)
+      },
+    })
+    this.#loops.add(loop)
+    this.#add(name, loop)
+    if (this.#isClosed) loop.end()
+    return loop
+  }
+
+  /** Returns the function that takes the listener away. A listener that throws disturbs nobody: its error goes to the host. */
+  on(name: string, listener: Listener<ReceivedMessage<From>>): () => void {
+    checkString('name', name)
+    checkFunction('listener', listener)
+    // Its own object: whoever added the same function once more keeps it when this one is taken away.
+    const taker = { push: (message: ReceivedMessage<From>) => call(listener, message) }
+    this.#add(name, taker)
+    return () => this.#remove(name, taker)
+  }
+
+  /** Gives a message to all who want it: decoded once, and for nobody not at all. One that cannot be decoded is dropped. */
+  deliver(arrived: Arrived<From>): void {
+    const takers = this.#takers.get(arrived.name)
+    if (takers === undefined) {
+      this.#unheard += 1
+      return
+    }
+    const message = this.#decoded(arrived)
+    if (message !== undefined) for (const taker of takers) taker.push(message, arrived.bytes)
+  }
+
+  /** No more messages come: loops end when what waits was read. */
+  close(): void {
+    this.#isClosed = true
+    for (const loop of this.#loops) loop.end()
+  }
+
+  #decoded(arrived: Arrived<From>): ReceivedMessage<From> | undefined {
+    const { name, headers, from } = arrived
+    try {
+      return { name, headers, from, payload: arrived.decode() }
+    } catch (error) {
+      this.#init.warn(error as NetQueueError)
+      return undefined
+    }
+  }
+
+  #add(name: string, taker: Taker<From>): void {
+    this.#takers.set(name, [...(this.#takers.get(name) ?? []), taker])
+  }
+
+  #remove(name: string, taker: Taker<From>): void {
+    const left = this.#takers.get(name)?.filter((other) => other !== taker) ?? []
+    if (left.length > 0) this.#takers.set(name, left)
+    else this.#takers.delete(name)
+  }
+}
+
+function call<From>(listener: Listener<ReceivedMessage<From>>, message: ReceivedMessage<From>): void {
+  try {
+    listener(message)
+  } catch (error) {
+    void Promise.reject(error)
+  }
+}
+
+function dropping(name: string): NetQueueError {
+  const message = `A loop over ${JSON.stringify(name)} messages is behind, and loses some (maxUnreadMessages, maxUnreadBytes)`
+  return new NetQueueError('MESSAGE_DROPPED', message, { limit: 'maxUnreadMessages', value: name })
+}

@@ -1,0 +1,14 @@
+/** What of a message is encoded: what is sent, what answers it, or one chunk of the stream that goes along with a request. A chunk of a streamed reply is a `reply`. */
+export type Part = 'payload' | 'reply' | 'body'
+
+/** The names of one connection: what each side calls a message, and how it is encoded. */
+export interface Vocabulary {
+  /** The id by which we call a message. Throws for a name that we have not defined. */
+  idOf(name: string): number
+  /** The name of what the peer calls by this id; `undefined` for an id that it has not announced. */
+  nameOf(id: number): string | undefined
+  /** Throws `ENCODE_FAILED`. */
+  encode(name: string, part: Part, value: unknown): Uint8Array
+  /** Throws `DECODE_FAILED`. Asked only for names that we have defined. */
+  decode(name: string, part: Part, bytes: Uint8Array): unknown
+}
