@@ -169,7 +169,8 @@ export class Call implements Mail {
 
   /** What is left of its time. */
   get #deadlineMs(): number | undefined {
-    if (this.#deadline === Number.POSITIVE_INFINITY) return undefined
-    return Math.max(0, Math.ceil(this.#deadline - this.#owner.side.env.now()))
+    const left = Math.ceil(this.#deadline - this.#owner.side.env.now())
+    // Beyond the numbers that travel it makes no difference.
+    return left > Number.MAX_SAFE_INTEGER ? undefined : Math.max(0, left)
   }
 }

@@ -14,6 +14,8 @@ export class Channel {
   /** The highest tag that came. */
   lastTag = 0
   readonly #line: LinkedList<Unbegun> = new LinkedList()
+  /** The first in line, when it has asked for its place. */
+  #asking: Unbegun | undefined
   #isAdvancing = false
 
   add(request: Unbegun): void {
@@ -26,14 +28,16 @@ export class Channel {
     if (this.#isAdvancing) return
     this.#isAdvancing = true
     for (let head = this.#line.first; head !== undefined; head = this.#line.first) {
-      this.#ask(head)
+      if (head !== this.#asking) this.#ask(head)
       if (this.#line.first === head) break
     }
     this.#isAdvancing = false
   }
 
   #ask(head: Unbegun): void {
+    this.#asking = head
     head.slot.enter(() => {
+      this.#asking = undefined
       unlink(head)
       head.begin()
       this.advance()

@@ -1,5 +1,6 @@
 import { headerBytes, headersFrom } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
+import { answered } from './failures.ts'
 import type { RequestContext } from './handlers.ts'
 import { Inflow } from './inflow.ts'
 import type { Interest } from './interest.ts'
@@ -76,9 +77,9 @@ export class Context implements RequestContext {
     this.#isAnnounced = true
   }
 
-  /** @internal The body can be read no more. */
-  closeBody(reason: Error): void {
-    this.#body?.abort(reason)
+  /** @internal The body can be read no more: for that reason, or because the request has been answered. */
+  closeBody(reason?: Error): void {
+    this.#body?.abort(reason ?? answered())
   }
 
   #inflow(): Inflow {
@@ -89,7 +90,7 @@ export class Context implements RequestContext {
       channel: this.channel,
       direction: 'body',
       decode: (bytes) => side.vocabulary.decode(this.name, 'body', bytes),
-      waits: () => slot.leave(),
+      waits: () => slot.pause(),
       goesOn: (resume) => slot.enter(resume),
     })
   }

@@ -53,6 +53,7 @@ describe('endRequests', () => {
     expect(ended.outcome()).toBe('waits')
     pair.cut()
     await ended.promise
+    await pair.there.exchange.endRequests()
   })
 
   test('does not wait for requests that were given up before they were sent, nor for handlers of those that were cancelled', async () => {
@@ -120,6 +121,16 @@ describe('a lost connection', () => {
     await pair.settle()
     expect([seen, isLeft, pair.there.exchange.serving]).toEqual([['first', 'CONNECTION_LOST'], true, 0])
     expect([pair.there.warnings, pair.clock.timers, pair.there.exchange.isIdle]).toEqual([[], 0, true])
+  })
+
+  test('keeps nothing of what was to be written', async () => {
+    const pair = new Pair()
+    pair.here.isStuck = true
+    await pair.here.exchange.send('news', 1)
+    watch(pair.here.exchange.request('ask', 1))
+    pair.cut()
+    pair.here.isStuck = false
+    expect([pair.here.frame(), pair.here.exchange.isIdle]).toEqual([undefined, true])
   })
 
   test('a goodbye is CLOSED', async () => {

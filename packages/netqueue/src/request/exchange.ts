@@ -52,40 +52,39 @@ export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes'>
 export class Exchange<From = unknown> {
   readonly #init: ExchangeInit<From>
   readonly #lanes: Lanes
-  readonly #requester: Requester
-  readonly #responder: Responder
-  readonly #posts: Posts
+  readonly #side: Side
+  // Made when they are used: a server with many connections may use one of them, and of few.
+  #requests: Requester | undefined
+  #answers: Responder | undefined
+  #messages: Posts | undefined
   #peer: ExchangePeer | undefined
   #error: NetQueueError | undefined
 
   constructor(init: ExchangeInit<From>) {
-    const { wake, flush, handlers, from } = init
+    const { wake, flush } = init
     this.#init = init
     this.#lanes = new Lanes({ wake, flush })
-    const side = this.#side()
-    this.#requester = new Requester(side, wake)
-    this.#responder = new Responder({ side, handlers, from })
-    this.#posts = new Posts(side)
+    this.#side = this.#makeSide()
   }
 
   /** Whether no request of either side is open, and nothing waits to be written. */
   get isIdle(): boolean {
-    return this.#requester.size === 0 && this.#responder.size === 0 && this.#posts.size === 0 && this.#lanes.isEmpty
+    return this.asking === 0 && this.serving === 0 && (this.#messages?.size ?? 0) === 0 && this.#lanes.isEmpty
   }
 
   /** Requests of this side whose answers somebody waits for. */
   get asking(): number {
-    return this.#requester.size
+    return this.#requests?.size ?? 0
   }
 
   /** Requests of the peer whose handlers are at work, or whose answers are not written. */
   get serving(): number {
-    return this.#responder.size
+    return this.#answers?.size ?? 0
   }
 
   /** Whether the peer has said that it sends no more requests. */
   get hasPeerEnded(): boolean {
-    return this.#responder.hasPeerEnded
+    return this.#answers?.hasPeerEnded ?? false
   }
 
   /** Both sides know each other. */
@@ -115,7 +114,7 @@ export class Exchange<From = unknown> {
 
   /** Writes until all is written or the frame is full; tells whether all is. */
   fill(writer: ExchangeWriter): boolean {
-    this.#requester.fillControl(writer)
+    this.#requests?.fillControl(writer)
     return this.#lanes.fill(writer)
   }
 
@@ -123,9 +122,10 @@ export class Exchange<From = unknown> {
   closed(error: NetQueueError | undefined): void {
     const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
     this.#error = reason
-    this.#requester.close(reason)
-    this.#responder.close(reason)
-    this.#posts.close(reason)
+    this.#requests?.close(reason)
+    this.#answers?.close(reason)
+    this.#messages?.close(reason)
+    this.#lanes.close()
   }
 
   /**
@@ -167,7 +167,7 @@ export class Exchange<From = unknown> {
 
   /** No more requests of this side: those that were made finish. Resolves when they have, and the peer was told. */
   endRequests(): Promise<void> {
-    return this.#requester.endRequests()
+    return this.#error === undefined ? this.#requester.endRequests() : Promise.resolve()
   }
 
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
@@ -177,10 +177,26 @@ export class Exchange<From = unknown> {
 
   /** Fires the signals of the handlers at work; what they answer is still sent. */
   revoke(reason: NetQueueError): void {
-    this.#responder.revoke(reason)
+    this.#answers?.revoke(reason)
   }
 
-  #side(): Side {
+  get #requester(): Requester {
+    this.#requests ??= new Requester(this.#side, this.#init.wake)
+    return this.#requests
+  }
+
+  get #responder(): Responder {
+    const { handlers, from } = this.#init
+    this.#answers ??= new Responder({ side: this.#side, handlers, from })
+    return this.#answers
+  }
+
+  get #posts(): Posts {
+    this.#messages ??= new Posts(this.#side)
+    return this.#messages
+  }
+
+  #makeSide(): Side {
     const { env, limits, vocabulary, exposeErrors, warn, changed } = this.#init
     const peer = (): ExchangePeer | undefined => this.#peer
     return {

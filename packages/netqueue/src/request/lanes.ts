@@ -30,7 +30,7 @@ export class Lanes {
   readonly #init: LanesInit
   readonly #lanes: Map<number, Lane> = new Map()
   /** Those with mail, the one whose turn is next first. */
-  readonly #due: LinkedList<Lane> = new LinkedList()
+  #due: LinkedList<Lane> = new LinkedList()
   #records = 0
   #bytes = 0
 
@@ -71,6 +71,12 @@ export class Lanes {
     }
     for (const lane of stalled) if (!isLinked(lane)) this.#due.push(lane)
     return stalled.length === 0
+  }
+
+  /** Nothing will be written any more, and nothing that waits is kept. */
+  close(): void {
+    this.#lanes.clear()
+    this.#due = new LinkedList()
   }
 
   #lane(number: number): Lane {

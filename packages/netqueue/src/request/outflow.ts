@@ -8,7 +8,7 @@ import { laneOf } from './lanes.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
 
 /** What a stream is made of. */
-export type Chunks = AsyncIterable<unknown> | Iterable<unknown>
+export type Chunks<Chunk = unknown> = AsyncIterable<Chunk> | Iterable<Chunk>
 
 /** Chunks that were taken from the source and wait to be written: two frames' worth, whatever the peer grants. */
 const MAX_UNWRITTEN = 256

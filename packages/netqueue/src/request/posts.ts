@@ -99,7 +99,7 @@ export class Posts {
   }
 
   close(error: NetQueueError): void {
-    const reason = lost(error, 'no')
+    const reason = this.#waiting > 0 ? lost(error, 'no') : error
     for (const sender of this.#line) {
       unlink(sender)
       sender.reject(reason)

@@ -17,13 +17,13 @@ import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
 import type { Side } from './side.ts'
 
-export interface RequestOptions extends WaitOptions {
+export interface RequestOptions<Chunk = unknown> extends WaitOptions {
   /** What goes beside the payload. */
   headers?: Headers | undefined
   /** 0 to 255: requests of one channel begin in order, and do not wait for those of another. @default 0 */
   channel?: number | undefined
   /** A stream that goes along with the request, as fast as the handler reads it. */
-  body?: Chunks | undefined
+  body?: Chunks<Chunk> | undefined
 }
 
 const MAX_CHANNEL = 255
@@ -117,9 +117,11 @@ export class Requester implements CallOwner {
   }
 
   close(error: NetQueueError): void {
-    const [unsent, sent] = [lost(error, 'no'), lost(error, 'maybe')]
-    for (const call of this.#admission.takeAll()) this.#lose(call, unsent)
-    for (const call of this.#open.values()) if (call.isLive) this.#lose(call, sent)
+    this.#loseAll(this.#admission.takeAll(), () => lost(error, 'no'))
+    this.#loseAll(
+      [...this.#open.values()].filter(({ isLive }) => isLive),
+      () => lost(error, 'maybe'),
+    )
     this.#open.clear()
     this.#cancels.close()
     this.#end?.resolve()
@@ -219,11 +221,15 @@ export class Requester implements CallOwner {
     call.stopBody()
   }
 
-  #lose(call: Call, error: NetQueueError): void {
-    call.state = 'over'
-    this.#unlive(call)
-    call.lost(error)
-    void call.body?.cease()
+  #loseAll(calls: readonly Call[], makeError: () => NetQueueError): void {
+    if (calls.length === 0) return
+    const error = makeError()
+    for (const call of calls) {
+      call.state = 'over'
+      this.#unlive(call)
+      call.lost(error)
+      void call.body?.cease()
+    }
   }
 
   #unlive(call: Call): void {

@@ -5,7 +5,7 @@ import { unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { Unbegun } from './channel.ts'
 import { Context } from './context.ts'
-import { answered, checkSize, timeIsUp } from './failures.ts'
+import { checkSize, timeIsUp } from './failures.ts'
 import { isAsyncIterable, isThenable } from './handler-result.ts'
 import type { Registration } from './handlers.ts'
 import { Interest } from './interest.ts'
@@ -180,7 +180,7 @@ export class Served implements Unbegun, Mail {
   /** The handler is done. The answer goes to its lane first: whoever takes the place may answer at once. */
   #answered(answer: Uint8Array | Failure): void {
     if (this.#state === 'running') this.#post(answer)
-    this.#context.closeBody(answered())
+    this.#context.closeBody()
     this.slot.leave()
   }
 
@@ -194,7 +194,7 @@ export class Served implements Unbegun, Mail {
     stream.granted(this.#granted.chunks, this.#granted.bytes)
     this.#context.announced()
     // Until the requester has room for the first chunk.
-    this.slot.leave()
+    this.slot.pause()
     this.#post(NOTHING)
   }
 
@@ -276,10 +276,10 @@ export class Served implements Unbegun, Mail {
       encode: (value) => this.#encode(value),
       describe: (error) => this.#describe(error),
       begin: (resume) => this.slot.enter(resume),
-      pause: () => this.slot.leave(),
+      pause: () => this.slot.pause(),
       failed: (error) => this.#warn(error),
       ended: () => {
-        this.#context.closeBody(answered())
+        this.#context.closeBody()
         this.slot.leave()
         this.#end()
       },

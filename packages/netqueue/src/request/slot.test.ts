@@ -42,13 +42,27 @@ describe('slots', () => {
     expect(entered.join('')).toBe('ac')
   })
 
-  test('call back the newest of two who wait by the same slot', () => {
+  test('call back all who wait by the same slot', () => {
     const { slots, entered, enter } = crowd(1, 'ab')
     enter('a')
     enter('b')
     slots['b']?.enter(() => entered.push('B'))
     slots['a']?.leave()
-    expect(entered.join('')).toBe('aB')
+    expect(entered.join('')).toBe('abB')
+  })
+
+  test('are given up for now without giving up the wait for them', () => {
+    const { slots, entered, enter } = crowd(1, 'ab')
+    enter('a')
+    enter('b')
+    slots['b']?.pause()
+    slots['a']?.pause()
+    slots['a']?.pause()
+    expect(entered.join('')).toBe('ab')
+    enter('a')
+    slots['a']?.pause()
+    slots['b']?.leave()
+    expect(entered.join('')).toBe('aba')
   })
 
   test('serve a line of 100,000 who leave at once, without a stack that grows', () => {

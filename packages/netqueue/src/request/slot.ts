@@ -45,33 +45,39 @@ export class Slot implements Linked {
   after: Linked = this
   readonly #slots: Slots
   #isHeld = false
-  #resume: (() => void) | undefined
+  #waiting: (() => void)[] | undefined
 
   constructor(slots: Slots) {
     this.#slots = slots
   }
 
-  /** Calls back when the place is there, which may be at once. A second call takes the place of one that waits. */
+  /** Calls back when the place is there, which may be at once. */
   enter(resume: () => void): void {
     if (this.#isHeld) return resume()
-    this.#resume = resume
+    this.#waiting ??= []
+    this.#waiting.push(resume)
     if (!isLinked(this) && this.#slots.enter(this)) this.begin()
   }
 
-  /** Gives the place up, or the wait for it. */
-  leave(): void {
-    this.#resume = undefined
-    unlink(this)
+  /** Gives the place up for now, if it is there. Who waits for it goes on waiting. */
+  pause(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
     this.#slots.leave()
   }
 
+  /** Gives the place up for good, or the wait for it. */
+  leave(): void {
+    this.#waiting = undefined
+    unlink(this)
+    this.pause()
+  }
+
   /** @internal */
   begin(): void {
-    const resume = this.#resume
+    const waiting = this.#waiting
     this.#isHeld = true
-    this.#resume = undefined
-    resume?.()
+    this.#waiting = undefined
+    for (const resume of waiting ?? []) resume()
   }
 }

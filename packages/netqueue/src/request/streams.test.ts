@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { Pair, watch } from '../../test/support/exchanges.ts'
 import { RemoteError } from '../errors/errors.ts'
+import type { RequestContext } from './handlers.ts'
 
 /** Counts what was taken of it, and knows whether it was left. */
 class Source implements AsyncIterable<unknown> {
@@ -39,7 +40,7 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<{ chunks: unknow
 }
 
 const never = (): Promise<never> => new Promise(() => {})
-const done = (value: unknown) => ({ done: true, value }) as const
+const done = <Done extends boolean>(value: unknown, isDone: Done) => ({ done: isDone, value })
 
 const upTo = (end: number): number[] => Array.from({ length: end }, (_, index) => index)
 
@@ -215,7 +216,9 @@ describe('a reply that is streamed', () => {
     const pair = new Pair()
     const controller = new AbortController()
     let isLeft = false
-    const body = { [Symbol.asyncIterator]: () => ({ next: never, return: async () => done((isLeft = true)) }) }
+    const body = {
+      [Symbol.asyncIterator]: () => ({ next: never, return: async () => done((isLeft = true), true as const) }),
+    }
     const stream = pair.here.exchange.stream('ask', 1, { signal: controller.signal, body })
     controller.abort(new Error('enough'))
     await expect(stream.next()).rejects.toThrow('enough')
@@ -440,7 +443,78 @@ describe('a body', () => {
   })
 })
 
+/** A handler with one place, which somebody else holds; beside it, the reader of a body and the stream of the same request. */
+async function crowded(): Promise<{
+  pair: Pair
+  read: () => Promise<unknown>
+  stream: AsyncIterator<unknown>
+  free: () => void
+}> {
+  const pair = new Pair()
+  let read: (() => Promise<unknown>) | undefined
+  let free: (() => void) | undefined
+  const handler = (kind: string, { body }: RequestContext): unknown => {
+    if (kind === 'hold') return new Promise<void>((resolve) => (free = resolve))
+    read = () => body.next()
+    return new Source(5)
+  }
+  pair.there.handlers.add('ask', handler, { concurrency: 1 })
+  const both = pair.here.exchange.request('ask', 'both', { body: ['chunk'] })
+  watch(pair.here.exchange.request('ask', 'hold', { channel: 1 }))
+  await pair.settle()
+  const stream = (await both).stream as AsyncIterator<unknown>
+  return { pair, read: () => (read as () => Promise<unknown>)(), stream, free: () => free?.() }
+}
+
 describe('P8: a handler with one place', () => {
+  test('forgets neither of two that wait for it: the stream, when the body has nothing yet', async () => {
+    const { pair, read, stream, free } = await crowded()
+    const first = watch(stream.next())
+    await pair.settle()
+    const chunk = watch(read())
+    await pair.settle()
+    expect([first.outcome(), chunk.outcome()]).toEqual(['waits', 'waits'])
+    free()
+    await pair.settle()
+    expect(await Promise.all([first.promise, chunk.promise])).toEqual([done(0, false), done('chunk', false)])
+    pair.cut()
+  })
+
+  test('forgets neither of two that wait for it: the body, when the stream has no room', async () => {
+    const { pair, read, free } = await crowded()
+    const chunk = watch(read())
+    await pair.settle()
+    pair.there.exchange.take({ type: 'chunkCredit', tag: 1, direction: 'reply', chunks: 0, bytes: 0 })
+    expect(chunk.outcome()).toBe('waits')
+    free()
+    await pair.settle()
+    expect(await chunk.promise).toEqual(done('chunk', false))
+    pair.cut()
+  })
+
+  test('reads a body beside the reply that it streams, whichever of them has to wait', async () => {
+    const pair = new Pair({ here: { maxStreamChunks: 2 }, there: { maxStreamChunks: 1 } })
+    const seen: unknown[] = []
+    pair.there.handlers.add(
+      'ask',
+      async (_, { body }) => {
+        void readAll(body).then(({ chunks }) => seen.push(chunks.length))
+        return new Source(20)
+      },
+      { concurrency: 1 },
+    )
+    const streams = [1, 2, 3].map((n) => pair.here.exchange.stream('ask', n, { body: new Source(40), channel: n }))
+    const firsts = streams.map((stream) => stream.next())
+    await pair.settle()
+    await Promise.all(firsts)
+    await pair.settle()
+    const rest = streams.map((stream) => readAll({ [Symbol.asyncIterator]: () => stream }))
+    await pair.settle()
+    expect((await Promise.all(rest)).map(({ chunks }) => chunks.length)).toEqual([19, 19, 19])
+    expect(seen).toEqual([40, 40, 40])
+    expectNothingLeft(pair)
+  })
+
   test('serves others while a reader of its stream stalls', async () => {
     const pair = new Pair({ here: { maxStreamChunks: 2 } })
     pair.there.handlers.add('ask', () => new Source(100), { concurrency: 1 })
