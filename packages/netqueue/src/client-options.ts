@@ -5,14 +5,20 @@ import { checkInteger, checkMs, checkString, checkStrings } from './errors/check
 import type { NetQueueError } from './errors/errors.ts'
 import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
+import type { Messages } from './message/messages.ts'
+import { ownMessages } from './message/registry.ts'
+import type { MessagesOptions } from './message/registry.ts'
 import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import type { Logger } from './options/logger.ts'
 import type { Protocol } from './protocol/protocol.ts'
+import { requestLimitsFrom } from './request/limits.ts'
+import type { RequestLimits } from './request/limits.ts'
 import type { DialOptions, Transport } from './transport/index.ts'
 
-export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
+export interface ClientOptions<In, Out, M extends Messages = Messages>
+  extends RedeliveryOptions, DialOptions, MessagesOptions<M> {
   /** What the server sends: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<In>
   /** What this client puts, and what its handlers return. @default msgpack */
@@ -36,14 +42,14 @@ export interface ClientOptions<In, Out> extends RedeliveryOptions, DialOptions {
   protocol?: Protocol
   /** With a duplex: whether closing the client ends it. @default true */
   closeDuplex?: boolean
-  limits?: Partial<Limits>
+  limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
   logger?: Logger
   env?: Env
 }
 
 /** Throws for options that no client can have, before anything is connected with them. */
-export function checkOptions<In, Out>(options: ClientOptions<In, Out>): void {
+export function checkOptions<In, Out, M extends Messages>(options: ClientOptions<In, Out, M>): void {
   const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 0 } = options
   checkString('id', id)
   checkStrings('tags', tags)
@@ -53,8 +59,13 @@ export function checkOptions<In, Out>(options: ClientOptions<In, Out>): void {
   statusFrom(options.status)
   codecFrom('item', options.item)
   codecFrom('result', options.result)
+  ownMessages(options)
+  requestLimitsFrom(options.limits)
   void new Retry(options)
 }
+
+/** Names of a client's events, which its messages cannot have. */
+export const CLIENT_EVENTS: readonly (keyof ClientEvents)[] = ['disconnect', 'status', 'goaway', 'warning']
 
 export interface ClientEvents {
   /** The connection is over; no error where both sides said goodbye. `client.closed` tells what was left undone. */

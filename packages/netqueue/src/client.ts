@@ -1,9 +1,9 @@
 import type { Sink, Source } from 'it-stream-types'
 import { Attempt } from './attempt.ts'
-import { checkOptions } from './client-options.ts'
+import { checkOptions, CLIENT_EVENTS } from './client-options.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { Connection } from './connection/connection.ts'
-import { Consumer } from './delivery/consumer.ts'
+import type { Conversation } from './conversation.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
@@ -11,15 +11,16 @@ import { Line } from './delivery/line.ts'
 import { Link } from './delivery/link.ts'
 import type { LinkOwner } from './delivery/link.ts'
 import { Redelivery } from './delivery/redelivery.ts'
+import type { Sender } from './delivery/delivery.ts'
 import { Drain } from './drain.ts'
+import { Endpoint } from './endpoint.ts'
 import { host } from './env/host.ts'
 import { checkMs } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
-import type { Listener } from './events/emitter.ts'
-import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
 import { codecFrom, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
+import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
@@ -27,8 +28,10 @@ import type { Logger } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
-import type { ManualTicks } from './ticks/manual-ticks.ts'
-import type { Tick, TickOptions } from './ticks/tick-loop.ts'
+import type { SendOptions } from './request/posts.ts'
+import type { Reply as Answer } from './request/reply.ts'
+import type { RequestOptions } from './request/requester.ts'
+import { Talk } from './talk.ts'
 import { Ticks } from './ticks/ticks.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
 import type { ByteDuplex, Transport } from './transport/index.ts'
@@ -38,22 +41,22 @@ import type { ByteDuplex, Transport } from './transport/index.ts'
  * Rejects with `CONNECT_FAILED`, with the reason for which the server refused (`CODEC_MISMATCH`, `ID_IN_USE` …), or with the
  * signal's reason.
  */
-export async function connect<In = unknown, Out = unknown>(
+export async function connect<In = unknown, Out = unknown, M extends Messages = Messages>(
   address: string | ByteDuplex,
-  options: ClientOptions<In, Out> = {},
-): Promise<Client<In, Out>> {
+  options: ClientOptions<In, Out, M> = {},
+): Promise<Client<In, Out, M>> {
   const { env = host, connectTimeoutMs = 10_000, signal, transports = defaultTransports } = options
   checkOptions(options)
   checkWait({ signal })
   const transport = isDuplex(address) ? undefined : chooseTransport(address, transports)
   const name = isDuplex(address) ? (address.remoteAddress ?? 'the duplex') : address
-  const attempt = new Attempt<Client<In, Out>>({ env, name, connectTimeoutMs, signal })
+  const attempt = new Attempt<Client<In, Out, M>>({ env, name, connectTimeoutMs, signal })
   return attempt.run(async () => {
     const duplex = isDuplex(address)
       ? address
       : await (transport as Transport).connect(address, { ...options, signal: attempt.signal })
     try {
-      return new Client<In, Out>(duplex, options, attempt)
+      return new Client<In, Out, M>(duplex, options, attempt)
     } catch (error) {
       if (duplex !== address) duplex.abort?.(error as Error)
       throw error
@@ -61,18 +64,23 @@ export async function connect<In = unknown, Out = unknown>(
   })
 }
 
-/** One connection to a server: takes items from it, by {@link Consumer}, and puts items to it. */
-export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> implements AsyncDisposable {
+/** One connection to a server: takes items from it, by {@link Consumer}, puts items to it, and talks with it. */
+export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
+  extends Endpoint<In, Out, Sender, ClientEvents, M>
+  implements AsyncDisposable
+{
   /** Resolves when the client's life ended, however it ended; never rejects. */
   readonly closed: Promise<Closed<Out>>
   readonly #maxItemBytes: number
   readonly #codec: Codec<Out>
   readonly #logger: Logger
-  readonly #events: Emitter<ClientEvents> = new Emitter((error) => this.#warn(error))
+  readonly #events: Emitter<ClientEvents>
   readonly #ticks: Ticks
   readonly #inbox: Inbox
   readonly #line: Line
   readonly #link: Link
+  readonly #talk: Talk
+  readonly #conversation: Conversation
   readonly #connection: Connection
   readonly #redelivery: Redelivery<Out>
   readonly #drain: Drain
@@ -88,7 +96,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
   #resolveEnded!: (closed: Closed<Out>) => void
 
   /** @internal Use {@link connect}. */
-  constructor(duplex: ByteDuplex, options: ClientOptions<In, Out>, attempt: Attempt<Client<In, Out>>) {
+  constructor(duplex: ByteDuplex, options: ClientOptions<In, Out, M>, attempt: Attempt<Client<In, Out, M>>) {
     const { env = host, prefetch = 'auto', id = '', tags = [], protocol = native(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
@@ -103,8 +111,13 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       countReaders: true,
       warn,
     })
-    super(inbox)
-    this.#ticks = new Ticks(env)
+    const events = new Emitter<ClientEvents>(warn)
+    const ticks = new Ticks(env)
+    const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn })
+    super({ inbox, talk, events, ticks })
+    this.#events = events
+    this.#ticks = ticks
+    this.#talk = talk
     this.#id = id
     this.#inbox = inbox
     this.#logger = logger
@@ -145,6 +158,12 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
       },
       flush: () => this.#connection.flush(),
     })
+    this.#conversation = talk.converse(this.#link, {
+      wake: () => this.#connection.wake(),
+      flush: () => this.#connection.flush(),
+      warn,
+      changed: () => this.#drain.check(),
+    })
     this.#drain = new Drain(env, () => this.#isDone)
     this.#connection = new Connection(duplex, {
       role: 'client',
@@ -156,12 +175,13 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
         status: statusFrom(options.status),
         item: codec.name,
         result: this.#codec.name,
+        messages: talk.own,
         nonce: env.randomBytes(16),
       }),
       limits,
       env,
-      session: () => this.#link,
-      declined: (error) => this.#link.closed(error),
+      session: () => this.#conversation,
+      declined: (error) => this.#conversation.closed(error),
       identify: (given) => (this.#id = given),
       closeDuplex: options.closeDuplex,
     })
@@ -187,28 +207,6 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
   /** Items of this client that the server's side refused, or tried `maxAttempts` times. */
   get deadLetters(): DeadLetters<Out> {
     return this.#redelivery.deadLetters
-  }
-
-  /** Listens to news; returns the function that stops it. */
-  on<K extends keyof ClientEvents>(type: K, listener: Listener<ClientEvents[K]>): () => void {
-    return this.#events.on(type, listener)
-  }
-
-  /**
-   * The same news, for a loop: from this call on, until the client is closed and what waits was read. At most `capacity` wait for a
-   * slow loop; then each that comes drops the oldest, `dropped` counts them, and a warning tells (`EVENTS_DROPPED`).
-   */
-  events<K extends keyof ClientEvents>(type: K, options?: EventStreamOptions): EventStream<ClientEvents[K]> {
-    return this.#events.stream(type, options)
-  }
-
-  /**
-   * Ticks for a loop, so many per second (above 0, up to 1,000), or as {@link manualTicks} says. The n-th is due n periods after the
-   * loop began. They never pile up: a body that takes longer gets one tick next, which says how many were `missed`. Ends when the
-   * client begins to close, or is lost.
-   */
-  ticks(hz: number | ManualTicks, options?: TickOptions): AsyncIterableIterator<Tick, undefined> {
-    return this.#ticks.loop(hz, options)
   }
 
   /**
@@ -240,6 +238,66 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
   /** The sink of an it-pipe duplex: {@link putAll}. */
   get sink(): Sink<Source<Out>, Promise<void>> {
     return (source) => this.putAll(source)
+  }
+
+  /**
+   * Asks the server, and resolves with what its handler returns. `timeout` (30 s unless set) → `TIMEOUT`, `signal` → its reason, or `ABORTED` when the
+   * request had been sent: then the handler's signal fires. A handler that throws, or nobody who handles it: `RemoteError` with a code.
+   * A lost connection: `CONNECTION_LOST`. `delivered` tells whether it may have been begun. Also rejects with `QUEUE_FULL`,
+   * `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `REPLY_STREAMED`, `CLOSED`.
+   */
+  async request<N extends RequestName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    options?: RequestOptions<BodyInput<M, N>>,
+  ): Promise<Reply<M, N>> {
+    this.#checkOpen()
+    return await this.#conversation.request(name, payload, options)
+  }
+
+  /** As {@link request}, with all that the answer has: the value, its headers, or a stream. */
+  async call<N extends RequestName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    options?: RequestOptions<BodyInput<M, N>>,
+  ): Promise<Answer<Reply<M, N>>> {
+    this.#checkOpen()
+    return await this.#conversation.exchange.request(name, payload, options)
+  }
+
+  /**
+   * Asks the server, and gives what its handler streams, as fast as it is read; the request is sent when the first chunk is asked for. A
+   * reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels the
+   * request. Errors as with {@link request}, from the loop; arguments that are wrong throw at once.
+   */
+  stream<N extends RequestName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    options?: RequestOptions<BodyInput<M, N>>,
+  ): AsyncIterableIterator<Reply<M, N>, undefined> {
+    this.#checkOpen()
+    return this.#conversation.exchange.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
+  }
+
+  /**
+   * Sends the server a message that has no answer: resolves when it waits for nothing but its turn to be written. Whoever is ahead of the
+   * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. A message is not repeated: what must arrive is an item or a request.
+   */
+  async send<N extends MessageName<M>>(name: N, payload: PayloadInput<M, N>, options?: SendOptions): Promise<void> {
+    this.#checkOpen()
+    await this.#conversation.exchange.send(name, payload, options)
+  }
+
+  /** {@link send}, of a payload that is encoded already. */
+  async sendEncoded(name: MessageName<M>, payload: Uint8Array, options?: SendOptions): Promise<void> {
+    this.#checkOpen()
+    await this.#conversation.exchange.sendEncoded(name, payload, options)
+  }
+
+  /** No more requests of this side: the server is told behind the last one. Resolves when those that were made are answered; items, messages, and what the server asks go on. */
+  async endRequests(): Promise<void> {
+    this.#checkOpen()
+    await this.#conversation.exchange.endRequests()
   }
 
   /**
@@ -288,16 +346,24 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
     this.#inbox.close(closedError())
     this.#inbox.handBack()
     this.#link.goaway('CLOSED', reason)
-    await this.#drain.run(timeout, () => intake.revoke(closedError()))
-    this.#isOutlived = intake.handedOut > 0
+    this.#conversation.drain()
+    await this.#drain.run(timeout, () => this.#revoke(closedError()))
+    this.#isOutlived = intake.handedOut > 0 || this.#conversation.serving > 0
     intake.handBack(closedError())
     this.#connection.end()
   }
 
-  /** Nothing is left to be handed back, to be sent, or to be acknowledged. */
+  /** Time is up: the signals of all handlers at work fire. */
+  #revoke(reason: NetQueueError): void {
+    this.#link.intake.revoke(reason)
+    this.#conversation.revoke(reason)
+  }
+
+  /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
   get #isDone(): boolean {
     const { intake, outbox } = this.#link
-    return intake.handedOut === 0 && this.#line.size === 0 && outbox.isAcknowledged
+    const isSettled = intake.handedOut === 0 && this.#line.size === 0 && outbox.isAcknowledged
+    return isSettled && this.#conversation.isQuiet
   }
 
   #wake(): void {
@@ -329,7 +395,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
     if (this.#state !== 'connected') throw this.#error ?? closedError()
   }
 
-  #owner(attempt: Attempt<Client<In, Out>>): LinkOwner {
+  #owner(attempt: Attempt<Client<In, Out, M>>): LinkOwner {
     return {
       opened: (link) => {
         this.#serverStatus = link.peer?.status
@@ -374,6 +440,7 @@ export class Client<In = unknown, Out = unknown> extends Consumer<In, Out> imple
     const end = reason.code === 'CLOSED' ? {} : { error: reason }
     this.#events.emit('disconnect', end)
     this.#events.close()
+    this.#talk.close()
     this.#resolveEnded({ ...end, undone: undone.map(({ item }) => item as Out) })
   }
 

@@ -1,7 +1,9 @@
 import { Connection } from './connection/connection.ts'
+import type { Conversation } from './conversation.ts'
 import type { Entry } from './delivery/entry.ts'
 import { Link } from './delivery/link.ts'
 import type { LinkInit, LinkOwner } from './delivery/link.ts'
+import type { Answerers } from './dispatch/answerers.ts'
 import { serverClosed } from './dispatch/backlog.ts'
 import type { Backlog } from './dispatch/backlog.ts'
 import { NetQueueError } from './errors/errors.ts'
@@ -11,6 +13,7 @@ import type { Introduction, Protocol } from './protocol/protocol.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
 import type { ServerEvents } from './server-options.ts'
+import type { Talk } from './talk.ts'
 import type { ByteDuplex } from './transport/index.ts'
 
 export interface ClienteleInit<Item> {
@@ -19,7 +22,9 @@ export interface ClienteleInit<Item> {
   introduction: () => Introduction
   /** What all links share. */
   link: Omit<LinkInit, 'owner' | 'wake' | 'wakeLater' | 'flush'>
+  talk: Talk
   backlog: Backlog<Item, ServerClient>
+  answerers: Answerers<ConnectedClient>
   events: Emitter<ServerEvents<Item>>
   ready: ((client: ServerClient) => boolean) | undefined
   logger: Logger
@@ -40,7 +45,7 @@ export class Clientele<Item> {
   readonly #connections: Set<Connection> = new Set()
   readonly #ids: Set<string> = new Set()
   /** Those of the connections, and those whose items are still worked on here. */
-  readonly #links: Set<Link> = new Set()
+  readonly #conversations: Set<Conversation> = new Set()
   #goaway: string | undefined
 
   constructor(init: ClienteleInit<Item>) {
@@ -54,8 +59,19 @@ export class Clientele<Item> {
 
   /** Whether something that a client put is in hand here. */
   get isWorking(): boolean {
-    for (const { intake } of this.#links) if (intake.handedOut > 0) return true
+    for (const { link } of this.#conversations) if (link.intake.handedOut > 0) return true
     return false
+  }
+
+  /** Whether no request is open in either direction. */
+  get isQuiet(): boolean {
+    for (const { conversation } of this.#clients.values()) if (!conversation.isQuiet) return false
+    return true
+  }
+
+  /** The clients that are connected and have introduced themselves. */
+  get connected(): Iterable<ConnectedClient> {
+    return this.#clients.values()
   }
 
   /** Resolves when all connections of this moment are gone. */
@@ -98,17 +114,25 @@ export class Clientele<Item> {
   drain(code: string): void {
     this.#goaway = code
     const introduced = new Set<Connection>()
-    for (const { settles, link, connection } of this.#clients.values()) {
-      introduced.add(connection)
-      if (settles) link.goaway(code)
-      else connection.end()
+    for (const client of this.#clients.values()) {
+      introduced.add(client.connection)
+      this.#sendAway(client, code)
     }
     for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(serverClosed())
   }
 
+  #sendAway({ settles, link, conversation, connection }: ConnectedClient, code: string): void {
+    conversation.drain()
+    if (settles) link.goaway(code)
+    else connection.end()
+  }
+
   /** Time is up: the signals of what is in hand fire, and all connections end. */
   close(): void {
-    for (const { intake } of this.#links) intake.revoke(serverClosed())
+    for (const conversation of this.#conversations) {
+      conversation.link.intake.revoke(serverClosed())
+      conversation.revoke(serverClosed())
+    }
     for (const connection of this.#connections) connection.end()
   }
 
@@ -131,7 +155,7 @@ export class Clientele<Item> {
       introduction,
       limits: shared.limits,
       env: shared.env,
-      session: () => this.#link(acceptance, connection, duplex.remoteAddress),
+      session: () => this.#converse(acceptance, connection, duplex.remoteAddress),
       declined: (error) => this.#declined(error, acceptance),
       identify: (wanted) => this.#identify(wanted),
       closeDuplex,
@@ -143,24 +167,38 @@ export class Clientele<Item> {
     })
   }
 
-  /** Whoever has introduced itself gets a link; it outlives the connection where something of it is in hand here. */
-  #link({ resolve }: Acceptance, connection: Connection, address: string | undefined): Link {
+  /** Whoever has introduced itself is talked to; the link outlives the connection where something of it is in hand here. */
+  #converse({ resolve }: Acceptance, connection: Connection, address: string | undefined): Conversation {
+    const wake = (): void => {
+      connection.wake()
+      this.#worked(conversation, connection)
+    }
+    const flush = (): void => connection.flush()
     const link = new Link({
       ...this.#init.link,
-      owner: this.#owner((opened) => resolve(this.#join(opened, connection, address))),
-      wake: () => {
-        connection.wake()
-        this.#worked(link, connection)
-      },
+      owner: this.#owner(() => resolve(this.#join(conversation, connection, address))),
+      wake,
       wakeLater: () => {
         connection.wakeLater()
-        this.#worked(link, connection)
+        this.#worked(conversation, connection)
       },
-      flush: () => connection.flush(),
+      flush,
     })
-    this.#links.add(link)
-    void connection.done.then(() => this.#worked(link, connection))
-    return link
+    const conversation: Conversation = this.#init.talk.converse(link, {
+      wake: () => connection.wake(),
+      flush,
+      warn: (error) => this.#init.warn(error, this.#clients.get(link)),
+      changed: () => this.#talked(link),
+    })
+    this.#conversations.add(conversation)
+    void connection.done.then(() => this.#worked(conversation, connection))
+    return conversation
+  }
+
+  /** A request is over, or a message was written. */
+  #talked(link: Link): void {
+    this.#with(link, (client) => this.#init.answerers.changed(client))
+    if (this.#goaway !== undefined) this.#init.changed()
   }
 
   #declined(error: NetQueueError | undefined, { reject }: Acceptance): void {
@@ -170,14 +208,14 @@ export class Clientele<Item> {
   }
 
   /** Something of a client's was settled here, or it is gone. */
-  #worked(link: Link, connection: Connection): void {
+  #worked(conversation: Conversation, connection: Connection): void {
     if (this.#connections.has(connection)) return
-    if (link.intake.handedOut === 0) this.#links.delete(link)
+    if (conversation.link.intake.handedOut === 0) this.#conversations.delete(conversation)
     this.#init.changed()
   }
 
-  #owner(opened: (link: Link) => void): LinkOwner {
-    const { backlog, warn, events } = this.#init
+  #owner(opened: () => void): LinkOwner {
+    const { backlog, answerers, warn, events } = this.#init
     return {
       opened,
       changed: (link) => this.#with(link, (client) => backlog.dispatcher.changed(client)),
@@ -193,6 +231,7 @@ export class Clientele<Item> {
           client.isDraining = true
           client.reason = reason
           backlog.dispatcher.changed(client)
+          answerers.changed(client)
         }),
       closed: (link, error, entries) => {
         const client = this.#clients.get(link)
@@ -207,27 +246,30 @@ export class Clientele<Item> {
     if (client !== undefined) act(client)
   }
 
-  #join(link: Link, connection: Connection, address: string | undefined): ServerClient {
-    const { ready, logger, backlog, events } = this.#init
-    const client = new ConnectedClient({ link, connection, address, ready })
+  #join(conversation: Conversation, connection: Connection, address: string | undefined): ServerClient {
+    const { ready, logger, backlog, answerers, events } = this.#init
+    const { link } = conversation
+    const client = new ConnectedClient({ conversation, connection, address, ready })
     this.#clients.set(link, client)
     this.#ids.add(client.id)
     link.from = client
     logger.debug({ client: client.id, address, protocol: client.protocol }, 'connected')
     if (client.settles) link.ping()
-    if (this.#goaway !== undefined) link.goaway(this.#goaway)
+    if (this.#goaway !== undefined) this.#sendAway(client, this.#goaway)
     backlog.dispatcher.join(client)
+    answerers.join(client)
     events.emit('connect', { client })
     return client
   }
 
   #leave(client: ConnectedClient, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void {
-    const { logger, backlog, events } = this.#init
+    const { logger, backlog, answerers, events } = this.#init
     const unsettled = entries.sent.length + entries.queued.length
     client.isConnected = false
     this.#clients.delete(client.link)
     this.#ids.delete(client.id)
     backlog.dispatcher.leave(client)
+    answerers.leave(client)
     backlog.lost(client.id, entries)
     logger.debug({ client: client.id, unsettled, code: error?.code }, 'disconnected')
     const { reason } = client

@@ -4,13 +4,25 @@ export type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client
 export { listen } from './server.ts'
 export type { Server } from './server.ts'
 export type {
+  BroadcastOptions,
+  BroadcastOutcome,
   PutOptions,
   ServerCloseOptions,
   ServerEvents,
   ServerOptions,
+  ServerRequestOptions,
+  ServerSendOptions,
   SubmitOptions,
   Undone,
 } from './server-options.ts'
+export type { HandlerOf, MessageStream } from './endpoint.ts'
+export type { HandleOptions, RequestContext } from './request/handlers.ts'
+export { requestLimitDefaults } from './request/limits.ts'
+export type { RequestLimits } from './request/limits.ts'
+export type { SendOptions } from './request/posts.ts'
+export type { Reply as Answer } from './request/reply.ts'
+export type { RequestOptions } from './request/requester.ts'
+export type { ReceivedMessage, SubscribeOptions } from './request/subscription.ts'
 export type { AcceptOptions } from './clientele.ts'
 export type { ServerClient } from './server-client.ts'
 export type { MapOptions, MapOutcome } from './map.ts'

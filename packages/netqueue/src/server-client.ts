@@ -1,6 +1,8 @@
 import type { Connection } from './connection/connection.ts'
 import type { Entry } from './delivery/entry.ts'
+import type { Conversation } from './conversation.ts'
 import type { Link } from './delivery/link.ts'
+import type { Answerer } from './dispatch/answerers.ts'
 import type { Candidate } from './dispatch/free-clients.ts'
 
 /** A client as its server sees it. */
@@ -29,7 +31,7 @@ export interface ServerClient {
 }
 
 export interface ConnectedClientInit {
-  link: Link
+  conversation: Conversation
   connection: Connection
   address: string | undefined
   /** Whether an original may get items. */
@@ -37,7 +39,8 @@ export interface ConnectedClientInit {
 }
 
 /** The server's end of one connection, as its users and as its dispatcher see it. */
-export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
+export class ConnectedClient implements ServerClient, Candidate<ServerClient>, Answerer {
+  readonly conversation: Conversation
   readonly link: Link
   readonly connection: Connection
   readonly address: string | undefined
@@ -48,9 +51,13 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
   isDraining = false
   /** Why it leaves, in its own words. */
   reason = ''
+  /** It took no message in the time that a broadcast gives: the next ones pass over it until it has room. */
+  isBehind = false
   readonly #ready: ((client: ServerClient) => boolean) | undefined
 
-  constructor({ link, connection, address, ready }: ConnectedClientInit) {
+  constructor({ conversation, connection, address, ready }: ConnectedClientInit) {
+    const { link } = conversation
+    this.conversation = conversation
     this.link = link
     this.connection = connection
     this.address = address
@@ -90,6 +97,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
     return this.link.serviceTime
   }
 
+  get asking(): number {
+    return this.conversation.asking
+  }
+
   get isPaced(): boolean {
     return this.link.peer?.isPaced === true
   }
@@ -106,6 +117,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient> {
   /** Only an original is asked: it has no credit to say so with. */
   get isReady(): boolean {
     return this.#ready === undefined || this.settles || this.#ready(this)
+  }
+
+  knows(name: string): boolean {
+    return this.link.peer?.registry?.has(name) === true
   }
 
   carries(entry: Entry): boolean {

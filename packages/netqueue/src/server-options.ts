@@ -3,13 +3,20 @@ import type { ChooseDispatch, DispatchPolicy } from './dispatch/policies.ts'
 import type { Env } from './env/env.ts'
 import type { NetQueueError } from './errors/errors.ts'
 import type { Shape } from './message/codec.ts'
+import type { Headers } from './message/headers.ts'
+import type { Messages } from './message/messages.ts'
+import type { MessagesOptions } from './message/registry.ts'
 import type { Limits } from './options/limits.ts'
 import type { Logger } from './options/logger.ts'
 import type { WaitOptions } from './queue/pending.ts'
+import type { RequestLimits } from './request/limits.ts'
+import type { SendOptions } from './request/posts.ts'
+import type { RequestOptions } from './request/requester.ts'
 import type { ServerClient } from './server-client.ts'
 import type { Transport } from './transport/index.ts'
 
-export interface ServerOptions<Item, Result> extends RedeliveryOptions {
+export interface ServerOptions<Item, Result, M extends Messages = Messages>
+  extends RedeliveryOptions, MessagesOptions<M> {
   /** What this server puts: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<Item>
   /** What clients put, and what their handlers return. @default msgpack */
@@ -28,11 +35,20 @@ export interface ServerOptions<Item, Result> extends RedeliveryOptions {
   insecure?: boolean
   /** Whether the texts of errors of handlers on this side travel to clients; their codes always do. @default false */
   exposeErrors?: boolean
-  limits?: Partial<Limits>
+  limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
   logger?: Logger
   env?: Env
 }
+
+/** Names of a server's events, which its messages cannot have. */
+export const SERVER_EVENTS: readonly (keyof ServerEvents<unknown>)[] = [
+  'connect',
+  'disconnect',
+  'status',
+  'deadLetter',
+  'warning',
+]
 
 export interface ServerEvents<Item> {
   connect: { client: ServerClient }
@@ -56,6 +72,36 @@ export interface PutOptions extends WaitOptions {
 export interface SubmitOptions extends WaitOptions {
   /** The one client that may do it. @default whoever is free */
   to?: ServerClient | undefined
+}
+
+export interface ServerRequestOptions<Chunk = unknown> extends RequestOptions<Chunk> {
+  /** The one client that is asked. @default the one with the fewest open requests, of those that know the name */
+  to?: ServerClient | undefined
+}
+
+export interface ServerSendOptions extends SendOptions {
+  /** One client, or several: each gets the message. */
+  to: ServerClient | readonly ServerClient[]
+}
+
+export interface BroadcastOptions {
+  /** Those who do not get the message. @default nobody */
+  except?: readonly ServerClient[] | undefined
+  /** What goes beside the payload. @default nothing */
+  headers?: Headers | undefined
+  /**
+   * Milliseconds that a client may take to make room, before it misses the message. It is passed over from then on as long as it has none, so that one
+   * that stalls is waited for once. @default 1_000
+   */
+  timeout?: number | undefined
+}
+
+/** What became of a broadcast. */
+export interface BroadcastOutcome {
+  /** Clients that have it, or whose connections do. */
+  sent: number
+  /** Those that had no room in time, or were lost meanwhile. */
+  missed: ServerClient[]
 }
 
 export interface ServerCloseOptions {

@@ -1,44 +1,52 @@
 import type { Sink, Source } from 'it-stream-types'
 import { Clientele, randomName } from './clientele.ts'
 import type { AcceptOptions } from './clientele.ts'
-import { Consumer } from './delivery/consumer.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
+import { Answerers } from './dispatch/answerers.ts'
 import { Backlog, clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { SubmitInit } from './dispatch/backlog.ts'
 import { leastBusy } from './dispatch/policies.ts'
+import { Addressing } from './addressing.ts'
 import { Drain } from './drain.ts'
+import { Endpoint } from './endpoint.ts'
 import { host } from './env/host.ts'
 import { checkFunction, checkInteger, checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
-import type { Listener as EventListener } from './events/emitter.ts'
-import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
 import { mapThrough } from './map.ts'
 import type { MapOptions, MapOutcome } from './map.ts'
 import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
+import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
 import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
+import { checkWelcome } from './protocol/net-queue/welcome.ts'
+import type { Introduction } from './protocol/protocol.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { giveToEach, isSeveral } from './recipients.ts'
-import type { ServerClient } from './server-client.ts'
+import type { Reply as Answer } from './request/reply.ts'
+import type { ConnectedClient, ServerClient } from './server-client.ts'
+import { SERVER_EVENTS } from './server-options.ts'
 import type {
+  BroadcastOptions,
+  BroadcastOutcome,
   PutOptions,
   ServerCloseOptions,
   ServerEvents,
   ServerOptions,
+  ServerRequestOptions,
+  ServerSendOptions,
   SubmitOptions,
   Undone,
 } from './server-options.ts'
-import type { ManualTicks } from './ticks/manual-ticks.ts'
-import type { Tick, TickOptions } from './ticks/tick-loop.ts'
+import { Talk } from './talk.ts'
 import { Ticks } from './ticks/ticks.ts'
 import { chooseTransport, defaultTransports } from './transport/index.ts'
 import type { ByteDuplex, Listener } from './transport/index.ts'
@@ -48,11 +56,11 @@ import type { ByteDuplex, Listener } from './transport/index.ts'
  * Without an address the server takes only what {@link Server.accept} gives it. Rejects with `LISTEN_FAILED`, and with
  * `INSECURE_LISTEN` for addresses off loopback, unless `insecure` is set.
  */
-export async function listen<Item = unknown, Result = unknown>(
+export async function listen<Item = unknown, Result = unknown, M extends Messages = Messages>(
   address?: string,
-  options: ServerOptions<Item, Result> = {},
-): Promise<Server<Item, Result>> {
-  if (address === undefined) return new Server<Item, Result>(options)
+  options: ServerOptions<Item, Result, M> = {},
+): Promise<Server<Item, Result, M>> {
+  if (address === undefined) return new Server<Item, Result, M>(options)
   const { transports = defaultTransports, insecure = false } = options
   const transport = chooseTransport(address, transports)
   if (transport.exposed(address) && !insecure) {
@@ -61,16 +69,16 @@ export async function listen<Item = unknown, Result = unknown>(
   }
   const listener = await transport.listen(address)
   try {
-    return new Server<Item, Result>(options, listener)
+    return new Server<Item, Result, M>(options, listener)
   } catch (error) {
     await listener.close()
     throw error
   }
 }
 
-/** Hands items to whichever client is free, and takes what clients put, by {@link Consumer}. */
-export class Server<Item = unknown, Result = unknown>
-  extends Consumer<Result, unknown, ServerClient>
+/** Hands items to whichever client is free, takes what clients put, by {@link Consumer}, and talks with them. */
+export class Server<Item = unknown, Result = unknown, M extends Messages = Messages>
+  extends Endpoint<Result, unknown, ServerClient, ServerEvents<Item>, M>
   implements AsyncDisposable
 {
   /** This server's name, as its clients know it. */
@@ -87,6 +95,8 @@ export class Server<Item = unknown, Result = unknown>
   readonly #inbox: Inbox
   readonly #backlog: Backlog<Item, ServerClient>
   readonly #clientele: Clientele<Item>
+  readonly #talk: Talk
+  readonly #addressing: Addressing
   readonly #drain: Drain
   readonly #listener: Listener | undefined
   readonly #decode = (payload: Uint8Array | undefined): Result =>
@@ -99,7 +109,7 @@ export class Server<Item = unknown, Result = unknown>
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
-  constructor(options: ServerOptions<Item, Result>, listener?: Listener) {
+  constructor(options: ServerOptions<Item, Result, M>, listener?: Listener) {
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
@@ -110,9 +120,13 @@ export class Server<Item = unknown, Result = unknown>
       this.#events.emit('warning', { error, ...(client !== undefined && { client }) })
     }
     const inbox = new Inbox({ env, prefetch, maxBytes: limits.maxInboxBytes, countReaders: false, warn })
-    super(inbox)
-    this.#events = new Emitter(warn)
-    this.#ticks = new Ticks(env)
+    const events = new Emitter<ServerEvents<Item>>(warn)
+    const ticks = new Ticks(env)
+    const talk = new Talk({ env, options, limits, events: SERVER_EVENTS, warn })
+    super({ inbox, talk, events, ticks })
+    this.#events = events
+    this.#ticks = ticks
+    this.#talk = talk
     this.id = options.id ?? `server-${randomName(env.randomBytes(6))}`
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#limits = limits
@@ -130,16 +144,20 @@ export class Server<Item = unknown, Result = unknown>
       buried: (item) => this.#events.emit('deadLetter', { item }),
       warn,
     })
+    const introduction = (): Introduction => ({
+      id: this.id,
+      tags: [],
+      status: this.#status,
+      item: this.#codec.name,
+      result: this.#resultCodec.name,
+      messages: talk.own,
+      nonce: env.randomBytes(16),
+    })
+    checkWelcome(introduction(), limits)
+    const answerers = new Answerers<ConnectedClient>({ env, ...talk.limits })
     this.#clientele = new Clientele<Item>({
       protocol: native(),
-      introduction: () => ({
-        id: this.id,
-        tags: [],
-        status: this.#status,
-        item: this.#codec.name,
-        result: this.#resultCodec.name,
-        nonce: env.randomBytes(16),
-      }),
+      introduction,
       link: {
         env,
         limits,
@@ -151,13 +169,16 @@ export class Server<Item = unknown, Result = unknown>
         keepsReceived: true,
         oldestWaiting: () => Number.POSITIVE_INFINITY,
       },
+      talk,
       backlog: this.#backlog,
-      events: this.#events,
+      answerers,
+      events,
       ready: options.ready,
       logger,
       changed: () => this.#drain.check(),
       warn,
     })
+    this.#addressing = new Addressing({ env, connected: () => this.#clientele.connected, answerers, ...talk.limits })
     this.#drain = new Drain(env, () => this.#clientele.isDone)
     this.address = listener?.address
     this.#listener = listener
@@ -181,31 +202,6 @@ export class Server<Item = unknown, Result = unknown>
   /** Items that were refused, or tried `maxAttempts` times. */
   get deadLetters(): DeadLetters<Item> {
     return this.#backlog.redelivery.deadLetters
-  }
-
-  /** Listens to news; returns the function that stops it. */
-  on<K extends keyof ServerEvents<Item>>(type: K, listener: EventListener<ServerEvents<Item>[K]>): () => void {
-    return this.#events.on(type, listener)
-  }
-
-  /**
-   * The same news, for a loop: from this call on, until the server is closed and what waits was read. At most `capacity` wait for a
-   * slow loop; then each that comes drops the oldest, `dropped` counts them, and a warning tells (`EVENTS_DROPPED`).
-   */
-  events<K extends keyof ServerEvents<Item>>(
-    type: K,
-    options?: EventStreamOptions,
-  ): EventStream<ServerEvents<Item>[K]> {
-    return this.#events.stream(type, options)
-  }
-
-  /**
-   * Ticks for a loop, so many per second (above 0, up to 1,000), or as {@link manualTicks} says. The n-th is due n periods after the
-   * loop began. They never pile up: a body that takes longer gets one tick next, which says how many were `missed`. Ends when
-   * {@link close} is called.
-   */
-  ticks(hz: number | ManualTicks, options?: TickOptions): AsyncIterableIterator<Tick, undefined> {
-    return this.#ticks.loop(hz, options)
   }
 
   /**
@@ -300,6 +296,88 @@ export class Server<Item = unknown, Result = unknown>
   }
 
   /**
+   * Asks a client, and resolves with what its handler returns: the one given by `to`, or the one with the fewest open requests of those that know
+   * the name; where there is none, the call waits for one. `timeout` (30 s unless set), `signal`, errors and `delivered` as with
+   * {@link Client.request}; a client that is lost: `CONNECTION_LOST`. A request is not repeated: what must be done is an item.
+   */
+  async request<N extends RequestName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    { to, ...options }: ServerRequestOptions<BodyInput<M, N>> = {},
+  ): Promise<Reply<M, N>> {
+    this.#checkOpen()
+    return await this.#addressing.request(name, payload, to, options)
+  }
+
+  /** As {@link request}, with all that the answer has: the value, its headers, or a stream. */
+  async call<N extends RequestName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    { to, ...options }: ServerRequestOptions<BodyInput<M, N>> = {},
+  ): Promise<Answer<Reply<M, N>>> {
+    this.#checkOpen()
+    return await this.#addressing.call(name, payload, to, options)
+  }
+
+  /** Asks a client, and gives what its handler streams, as fast as it is read; see {@link Client.stream}. */
+  stream<N extends RequestName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    { to, ...options }: ServerRequestOptions<BodyInput<M, N>> = {},
+  ): AsyncIterableIterator<Reply<M, N>, undefined> {
+    this.#checkOpen()
+    return this.#addressing.stream(name, payload, to, options) as AsyncIterableIterator<Reply<M, N>, undefined>
+  }
+
+  /**
+   * Sends a message that has no answer to one client or several: resolves when it waits for nothing but its turn to be written. Whoever is
+   * ahead of a connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. Of several, each is sent to, and the first failure rejects.
+   */
+  async send<N extends MessageName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    { to, ...options }: ServerSendOptions,
+  ): Promise<void> {
+    this.#checkOpen()
+    await this.#addressing.send(name, this.#talk.encode(name, payload), to, options)
+  }
+
+  /** {@link send}, of a payload that is encoded already. */
+  async sendEncoded(name: MessageName<M>, payload: Uint8Array, { to, ...options }: ServerSendOptions): Promise<void> {
+    this.#checkOpen()
+    await this.#addressing.send(name, payload, to, options)
+  }
+
+  /**
+   * Sends a message to all clients that know its name, encoded once. Each has `timeout` to make room; one that has none misses the message, and
+   * is not waited for again until it has. What is told then is who missed it: nobody else waits for a client that stalls.
+   */
+  async broadcast<N extends MessageName<M>>(
+    name: N,
+    payload: PayloadInput<M, N>,
+    options: BroadcastOptions = {},
+  ): Promise<BroadcastOutcome> {
+    this.#checkOpen()
+    return this.#addressing.broadcast(name, this.#talk.encode(name, payload), options)
+  }
+
+  /** {@link broadcast}, of a payload that is encoded already. */
+  async broadcastEncoded(
+    name: MessageName<M>,
+    payload: Uint8Array,
+    options: BroadcastOptions = {},
+  ): Promise<BroadcastOutcome> {
+    this.#checkOpen()
+    return this.#addressing.broadcast(name, payload, options)
+  }
+
+  /** No more requests to this client, which is told behind the last one. Resolves when those that were made are answered. */
+  async endRequests(to: ServerClient): Promise<void> {
+    this.#checkOpen()
+    await this.#addressing.endRequests(to)
+  }
+
+  /**
    * Tells all clients, and those that come, something about this server: any value that JSON carries. Throws `CLOSED`, and a
    * `TypeError` for what JSON does not carry.
    */
@@ -340,6 +418,7 @@ export class Server<Item = unknown, Result = unknown>
     this.#ticks.end()
     await this.#listener?.close()
     this.#backlog.close()
+    this.#addressing.close()
     this.#clientele.drain(code)
     await this.#drain.run(timeout, () => this.#clientele.close())
     this.#isOutlived = this.#clientele.isWorking
@@ -347,6 +426,7 @@ export class Server<Item = unknown, Result = unknown>
     this.#inbox.close(serverClosed())
     this.#state = 'closed'
     this.#events.close()
+    this.#talk.close()
     const undone = { undone: [...this.#backlog.undone] }
     this.#resolveClosed(undone)
     return undone

@@ -201,8 +201,12 @@ export class Link implements Session {
 
   take(message: Message): void {
     this.#handle(message)
-    // A peer that drains waits to hear that what it said has arrived; items tell of themselves.
-    if (this.#isPeerDraining && RECORDS.has(message.type)) this.intake.acknowledge()
+    if (this.#isPeerDraining && RECORDS.has(message.type)) this.acknowledge()
+  }
+
+  /** A peer that drains waits to hear that what it said has arrived; items tell of themselves. */
+  acknowledge(): void {
+    if (this.#isPeerDraining) this.intake.acknowledge()
   }
 
   #handle(message: Message): void {

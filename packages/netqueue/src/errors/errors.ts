@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'QUEUE_FULL'
   | 'RATE_EXCEEDED'
   | 'REMOTE_ERROR'
+  | 'REPLY_STREAMED'
   | 'RESULT_UNCLAIMED'
   | 'STALE_SETTLE'
   | 'TIMEOUT'

@@ -85,6 +85,11 @@ export class Registry {
     throw new TypeError(`Expected the name of one of this side's \`messages\`, got ${JSON.stringify(name)}`)
   }
 
+  /** Whether both sides have a message of this name. */
+  has(name: string): boolean {
+    return this.#ids.has(name)
+  }
+
   /** The id by which we call a message. Throws as {@link entry} does, and `UNSUPPORTED` where the peer has no such message. */
   idOf(name: string): number {
     this.entry(name)

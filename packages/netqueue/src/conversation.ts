@@ -1,0 +1,113 @@
+import type { Session } from './connection/connection.ts'
+import type { Sender } from './delivery/delivery.ts'
+import type { Link } from './delivery/link.ts'
+import { NetQueueError } from './errors/errors.ts'
+import type { Message, Peer, Wire, Writer } from './protocol/protocol.ts'
+import { Exchange } from './request/exchange.ts'
+import type { ExchangeInit } from './request/exchange.ts'
+import { unsupported } from './request/failures.ts'
+import type { RequestOptions } from './request/requester.ts'
+
+export interface ConversationInit extends Omit<ExchangeInit<Sender>, 'vocabulary' | 'from'> {
+  link: Link
+}
+
+/** All that is said on one connection: items on its link; requests and messages on its exchange, which is made when somebody has one. */
+export class Conversation implements Session {
+  readonly link: Link
+  readonly #init: ConversationInit
+  #peer: Peer | undefined
+  #exchange: Exchange<Sender> | undefined
+  #isDraining = false
+  #end: { error: NetQueueError | undefined } | undefined
+
+  constructor(init: ConversationInit) {
+    this.#init = init
+    this.link = init.link
+  }
+
+  /** Throws `UNSUPPORTED` where the peer's protocol has none. */
+  get exchange(): Exchange<Sender> {
+    this.#exchange ??= this.#begin()
+    return this.#exchange
+  }
+
+  /** Requests of this side that the peer has not answered. */
+  get asking(): number {
+    return this.#exchange?.asking ?? 0
+  }
+
+  /** Requests of the peer that are not answered. */
+  get serving(): number {
+    return this.#exchange?.serving ?? 0
+  }
+
+  /** Whether no request is open, and no message waits to be written. */
+  get isQuiet(): boolean {
+    return this.#exchange?.isIdle ?? true
+  }
+
+  opened(wire: Wire): void {
+    this.#peer = wire.peer
+    this.link.opened(wire)
+  }
+
+  take(message: Message): void {
+    switch (message.type) {
+      case 'request':
+      case 'response':
+      case 'refusal':
+      case 'message':
+      case 'chunk':
+      case 'chunkCredit':
+      case 'chunkEnd':
+      case 'endRequests':
+      case 'cancelRequest':
+        this.exchange.take(message)
+        return this.link.acknowledge()
+      default:
+        return this.link.take(message)
+    }
+  }
+
+  fill(writer: Writer): void {
+    this.link.fill(writer)
+    this.#exchange?.fill(writer)
+  }
+
+  closed(error: NetQueueError | undefined): void {
+    this.#end = { error }
+    this.link.closed(error)
+    this.#exchange?.closed(error)
+  }
+
+  /** What the peer's handler returns. A reply that is streamed is none: `REPLY_STREAMED`, and the request is cancelled. */
+  async request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
+    const { value, stream } = await this.exchange.request(name, payload, options)
+    if (stream === undefined) return value
+    await stream.return?.()
+    const message = `The reply to ${JSON.stringify(name)} is a stream: ask for it with stream() or call()`
+    throw new NetQueueError('REPLY_STREAMED', message, { value: name, delivered: 'maybe' })
+  }
+
+  /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
+  drain(): void {
+    this.#isDraining = true
+    this.#exchange?.drain()
+  }
+
+  /** Fires the signals of handlers at work. */
+  revoke(reason: NetQueueError): void {
+    this.#exchange?.revoke(reason)
+  }
+
+  #begin(): Exchange<Sender> {
+    const { registry } = this.#peer ?? {}
+    if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '')
+    const exchange = new Exchange<Sender>({ ...this.#init, vocabulary: registry, from: () => this.link.from })
+    exchange.opened(this.#peer)
+    if (this.#isDraining) exchange.drain()
+    if (this.#end !== undefined) exchange.closed(this.#end.error)
+    return exchange
+  }
+}

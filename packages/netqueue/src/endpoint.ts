@@ -1,0 +1,95 @@
+import { Consumer } from './delivery/consumer.ts'
+import type { Sender } from './delivery/delivery.ts'
+import type { Inbox } from './delivery/inbox.ts'
+import type { Emitter, Listener } from './events/emitter.ts'
+import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
+import type { Body, MessageName, Messages, Payload, ReplyInput, RequestName } from './message/messages.ts'
+import type { HandleOptions, RequestContext } from './request/handlers.ts'
+import type { ReceivedMessage, SubscribeOptions } from './request/subscription.ts'
+import type { Talk } from './talk.ts'
+import type { ManualTicks } from './ticks/manual-ticks.ts'
+import type { Tick, TickOptions } from './ticks/tick-loop.ts'
+import type { Ticks } from './ticks/ticks.ts'
+
+/** Messages of one name, for one loop. What waits is bounded: a loop that is behind loses messages, and can see how many. */
+export interface MessageStream<From, P> extends AsyncIterableIterator<ReceivedMessage<From, P>, undefined> {
+  /** Messages that were lost so far because too many waited already. */
+  readonly dropped: number
+}
+
+/** Where nothing is known of the messages, every text would be the name of one, and no event could be misspelt. */
+type KnownName<M extends Messages> = string extends MessageName<M> ? never : MessageName<M>
+
+/** Answers requests of one name; see {@link Endpoint.handle}. */
+export type HandlerOf<M extends Messages, N extends RequestName<M>, From> = (
+  payload: Payload<M, N>,
+  context: RequestContext<From, Body<M, N>>,
+) => ReplyInput<M, N> | PromiseLike<ReplyInput<M, N>> | AsyncIterable<ReplyInput<M, N>>
+
+export interface EndpointInit<Events extends object> {
+  inbox: Inbox
+  talk: Talk
+  events: Emitter<Events>
+  ticks: Ticks
+}
+
+/** What a client and a server have in common: they take items, answer requests, hear messages and events, and have ticks. */
+export abstract class Endpoint<
+  T,
+  Result,
+  From extends Sender,
+  Events extends object,
+  M extends Messages,
+> extends Consumer<T, Result, From> {
+  readonly #talk: Talk
+  readonly #events: Emitter<Events>
+  readonly #ticks: Ticks
+
+  protected constructor({ inbox, talk, events, ticks }: EndpointInit<Events>) {
+    super(inbox)
+    this.#talk = talk
+    this.#events = events
+    this.#ticks = ticks
+  }
+
+  /**
+   * Answers requests of one name, from whomever: what the handler returns is the reply; an async iterable, such as an async generator makes,
+   * is streamed, as fast as the requester reads. What it throws is a `RemoteError` there, with the error's `code` or `HANDLER_FAILED`. Returns
+   * the function that takes the handler away. Throws a `TypeError` for a name without a reply, and where there is a handler already.
+   */
+  handle<N extends RequestName<M>>(name: N, handler: HandlerOf<M, N, From>, options?: HandleOptions): () => void {
+    return this.#talk.handle(name, handler, options)
+  }
+
+  /**
+   * Messages of one name from now on, from whomever. Each loop has its own buffer and loses messages where it is behind
+   * (`MESSAGE_DROPPED`, a warning); it ends when this side is closed, after what waits was read. Throws a `TypeError` for a name that is none.
+   */
+  messages<N extends MessageName<M>>(name: N, options?: SubscribeOptions): MessageStream<From, Payload<M, N>> {
+    return this.#talk.subscribe(name, options) as unknown as MessageStream<From, Payload<M, N>>
+  }
+
+  /** Listens to an event, or to the messages of one name; returns the function that stops it. A listener that throws disturbs nobody: its error goes to the host. */
+  on<K extends keyof Events>(type: K, listener: Listener<Events[K]>): () => void
+  on<N extends KnownName<M>>(name: N, listener: Listener<ReceivedMessage<From, Payload<M, N>>>): () => void
+  on(type: string, listener: Listener<never>): () => void {
+    if (this.#talk.defines(type)) return this.#talk.on(type, listener as Listener<ReceivedMessage<Sender>>)
+    return this.#events.on(type as keyof Events, listener as Listener<Events[keyof Events]>)
+  }
+
+  /**
+   * Events of one type from now on, for a loop of its own. So many wait while its body runs; then the oldest is dropped for each that
+   * comes (`EVENTS_DROPPED`, a warning). The loop ends when this side is closed, after what waits was read.
+   */
+  events<K extends keyof Events>(type: K, options?: EventStreamOptions): EventStream<Events[K]> {
+    return this.#events.stream(type, options)
+  }
+
+  /**
+   * Ticks, so many a second (from above 0 to 1,000), or those of {@link manualTicks}: the n-th is due n periods after the loop began, whatever
+   * each body took. What was missed meanwhile is told by the next one, and never piles up. Ends when closing begins.
+   */
+  ticks(hz: number | ManualTicks, options?: TickOptions): AsyncIterableIterator<Tick, undefined> {
+    return this.#ticks.loop(hz, options)
+  }
+}

@@ -1,0 +1,105 @@
+import type { Sender } from './delivery/delivery.ts'
+import type { Link } from './delivery/link.ts'
+import type { Env } from './env/env.ts'
+import type { NetQueueError } from './errors/errors.ts'
+import type { Listener } from './events/emitter.ts'
+import { Conversation } from './conversation.ts'
+import type { ConversationInit } from './conversation.ts'
+import { encodeWithin } from './message/codec.ts'
+import type { MessageEntry } from './message/definition.ts'
+import { ownMessages } from './message/registry.ts'
+import type { MessagesOptions, OwnMessages } from './message/registry.ts'
+import type { Limits } from './options/limits.ts'
+import { Handlers } from './request/handlers.ts'
+import type { HandleOptions, RequestHandler } from './request/handlers.ts'
+import { requestLimitsFrom } from './request/limits.ts'
+import type { RequestLimits } from './request/limits.ts'
+import type { ReceivedMessage, SubscribeOptions, Subscription } from './request/subscription.ts'
+import { Subscriptions } from './request/subscriptions.ts'
+
+export interface TalkOptions extends MessagesOptions {
+  limits?: Partial<Limits & RequestLimits> | undefined
+  exposeErrors?: boolean | undefined
+}
+
+export interface TalkInit {
+  env: Env
+  options: TalkOptions
+  /** Those that were filled in. */
+  limits: Limits
+  /** Names of events, which no message can have: both are listened to by `on`. */
+  events: readonly string[]
+  warn: (error: NetQueueError) => void
+}
+
+/** What one client or server sends, asks and answers beside items, whoever it talks to. */
+export class Talk {
+  readonly own: OwnMessages
+  readonly limits: Limits & RequestLimits
+  readonly #init: TalkInit
+  readonly #handlers: Handlers = new Handlers()
+  readonly #subscriptions: Subscriptions<Sender>
+
+  /** Throws for options that no side can have. */
+  constructor(init: TalkInit) {
+    const { options, limits, events, warn } = init
+    this.#init = init
+    this.own = ownMessages(options)
+    this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
+    this.#subscriptions = new Subscriptions({ limits: this.limits, warn })
+    const taken = events.find((name) => this.own.table.byName.has(name))
+    if (taken !== undefined)
+      throw new TypeError(`Expected \`messages\` to have other names than events, got ${JSON.stringify(taken)}`)
+  }
+
+  /** Whether this side has defined a message of this name. */
+  defines(name: string): boolean {
+    return this.own.table.byName.has(name)
+  }
+
+  /** The bytes of a message's payload, as all peers that know it take them. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`. */
+  encode(name: string, payload: unknown): Uint8Array {
+    return encodeWithin(this.#entry(name, { isRequest: false }).parts.payload, payload, this.limits.maxItemBytes)
+  }
+
+  /** Begins to talk to a peer. */
+  converse(link: Link, ports: Pick<ConversationInit, 'wake' | 'flush' | 'warn' | 'changed'>): Conversation {
+    const { env, options } = this.#init
+    return new Conversation({
+      ...ports,
+      link,
+      env,
+      limits: this.limits,
+      handlers: this.#handlers,
+      subscriptions: this.#subscriptions,
+      exposeErrors: options.exposeErrors ?? false,
+    })
+  }
+
+  handle(name: string, handler: RequestHandler<never>, options?: HandleOptions): () => void {
+    this.#entry(name, { isRequest: true })
+    return this.#handlers.add(name, handler, options)
+  }
+
+  subscribe(name: string, options?: SubscribeOptions): Subscription<Sender> {
+    this.#entry(name, { isRequest: false })
+    return this.#subscriptions.subscribe(name, options)
+  }
+
+  on(name: string, listener: Listener<ReceivedMessage<Sender>>): () => void {
+    this.#entry(name, { isRequest: false })
+    return this.#subscriptions.on(name, listener)
+  }
+
+  /** Loops over messages end when what waits was read. */
+  close(): void {
+    this.#subscriptions.close()
+  }
+
+  #entry(name: string, { isRequest }: { isRequest: boolean }): MessageEntry {
+    const entry = this.own.table.byName.get(name)
+    if (entry?.isRequest === isRequest) return entry
+    const kind = isRequest ? 'with a reply' : 'without a reply'
+    throw new TypeError(`Expected the name of one of this side's \`messages\`, ${kind}, got ${JSON.stringify(name)}`)
+  }
+}
