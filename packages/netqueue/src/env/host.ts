@@ -44,7 +44,7 @@ export const host: Env = {
   setTimer: (callback: () => void, ms: number, { background = false }: TimerOptions = {}) =>
     new HostTimer(callback, ms, background),
   // Not by queueMicrotask(), which makes an async resource for each call.
-  afterTurn: (callback: () => void) => void RESOLVED.then(() => afterMicrotasks(callback)),
+  afterTurn: (run: () => void) => void RESOLVED.then(() => afterMicrotasks(run)),
   afterPoll,
   random: Math.random,
   randomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
