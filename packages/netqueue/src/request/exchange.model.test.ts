@@ -25,6 +25,8 @@ interface Plan {
 }
 
 const NEVER = 1_000_000
+/** A payload that leaves in pieces. */
+const LONG = -1
 const time = (max: number): fc.Arbitrary<number> => fc.integer({ min: 0, max })
 
 const plan: fc.Arbitrary<Plan> = fc.record({
@@ -40,6 +42,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   filler: fc.oneof(
     { weight: 4, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.integer({ min: 0, max: 2_000 }) },
+    { weight: 1, arbitrary: fc.constant(LONG) },
   ),
 })
 
@@ -83,7 +86,7 @@ class Fate {
 interface Terms {
   /** Requests that may be open at once. */
   limit: number
-  frameBytes: number
+  frameBytes: number | 'netqueue/1'
   /** Calls of the handler that may be at work at once. */
   concurrency: number
 }
@@ -95,10 +98,12 @@ class World {
   readonly order: Fate[] = []
   mostServing = 0
   readonly #limit: number
+  readonly #longest: number
   readonly #isCrowded: boolean
   #now = 0
 
   constructor(plans: Plan[], { limit, frameBytes, concurrency }: Terms) {
+    this.#longest = frameBytes === 'netqueue/1' ? 130_000 : 2_500
     const limits = { maxRequests: limit, maxStreamChunks: 4, maxWaiting: 300 }
     this.pair = new Pair({ frameBytes, here: limits, there: limits })
     this.#limit = limit
@@ -139,7 +144,7 @@ class World {
       signal: controller.signal,
       ...(kind === 'body' && { body: fate.numbers(chunks, (n) => (fate.bodySent = n)) }),
     }
-    const payload = { id: fate.id, filler: 'x'.repeat(filler) }
+    const payload = { id: fate.id, filler: 'x'.repeat(filler === LONG ? this.#longest : filler) }
     const { exchange } = this.pair.here
     this.order.push(fate)
     try {
@@ -190,10 +195,28 @@ class World {
     })
   }
 
-  check(cutAt: number): void {
+  /** Every place is free again, at both ends: as many requests as may be open can be. */
+  async #checkPlaces(): Promise<void> {
+    let begun = 0
+    let end: (() => void) | undefined
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    this.pair.there.handlers.add('other', () => {
+      begun += 1
+      return ended
+    })
+    const all = Array.from({ length: this.#limit }, () => this.pair.here.exchange.request('other', 1))
+    await this.pair.settle()
+    assert.equal(begun, this.#limit, 'places were lost')
+    end?.()
+    await this.pair.settle()
+    await Promise.all(all)
+  }
+
+  async check(cutAt: number): Promise<void> {
     for (const fate of this.fates) this.#checkFate(fate, cutAt)
     this.#checkOrder()
     assert(this.mostServing <= this.#limit, `${this.mostServing} were open of ${this.#limit}`)
+    if (cutAt === NEVER) await this.#checkPlaces()
     const { here, there, clock } = this.pair
     assert.deepEqual([here.error, there.error], [undefined, undefined])
     assert.deepEqual([here.exchange.isIdle, there.exchange.isIdle], [true, true])
@@ -277,14 +300,14 @@ test('256 requests at once, answered, failed, streamed, cancelled, timed out and
       fc.array(plan, { minLength: 1, maxLength: 256, size: 'max' }),
       fc.record({
         limit: fc.constantFrom(1, 3, 20, 256),
-        frameBytes: fc.constantFrom(64, 500, 61_440),
+        frameBytes: fc.constantFrom<Terms['frameBytes']>(64, 500, 61_440, 'netqueue/1'),
         concurrency: fc.constantFrom(1, 3, NEVER),
       }),
       fc.oneof({ weight: 3, arbitrary: fc.constant(NEVER) }, { weight: 1, arbitrary: time(60) }),
       async (plans, options, cutAt) => {
         const world = new World(plans, options)
         await world.run(cutAt)
-        world.check(cutAt)
+        await world.check(cutAt)
       },
     ),
     { numRuns: 200, interruptAfterTimeLimit: 5_000 },

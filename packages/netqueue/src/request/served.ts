@@ -201,8 +201,8 @@ export class Served implements Unbegun, Mail {
   /** The reply has been announced. */
   #begun(): true {
     this.#state = 'streaming'
-    if (this.#isWanted) this.#stream?.start(this.tag)
-    else void this.#stop()
+    if (!this.#isWanted) void this.#stop()
+    this.#stream?.start(this.tag)
     return true
   }
 

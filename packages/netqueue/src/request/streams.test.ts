@@ -227,6 +227,26 @@ describe('a reply that is streamed', () => {
     expectNothingLeft(pair)
   })
 
+  test('that is cancelled before it was announced is announced and ended, and leaves its place', async () => {
+    const pair = new Pair({ here: { maxRequests: 1 } })
+    const source = new Source(3)
+    pair.there.handlers.add('ask', () => source)
+    pair.there.handlers.add('other', () => 'free')
+    const controller = new AbortController()
+    watch(pair.here.exchange.request('ask', 1, { signal: controller.signal }))
+    pair.there.isStuck = true
+    await pair.settle()
+    controller.abort()
+    await pair.settle()
+    pair.there.isStuck = false
+    const next = pair.here.exchange.request('other', 1)
+    await pair.settle()
+    expect((await next).value).toBe('free')
+    expect(pair.there.said()).toEqual(['response', 'chunkEnd', 'response'])
+    expect(source.taken).toBe(0)
+    expectNothingLeft(pair)
+  })
+
   test('that nobody reads and whose request was left unread is cancelled by return()', async () => {
     const pair = new Pair()
     const source = new Source(3)

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+
 import { NetQueueError } from '../../src/errors/errors.ts'
 import { Exchange } from '../../src/request/exchange.ts'
 import type { ExchangeInit } from '../../src/request/exchange.ts'
@@ -9,6 +11,7 @@ import { Subscriptions } from '../../src/request/subscriptions.ts'
 import type { Vocabulary } from '../../src/request/vocabulary.ts'
 import { turn } from './handles.ts'
 import { Clock } from './nodes.ts'
+import { newReader, newWriter } from './records.ts'
 
 /** Values as JSON, and `undefined` as nothing; both ends call everything by the same ids. */
 class Names implements Vocabulary {
@@ -52,8 +55,30 @@ interface Long {
   left: number
 }
 
-/** One direction of a connection: cuts what an exchange writes into frames of so many bytes, long records into pieces by lane. */
-class Direction implements ExchangeWriter {
+/** One direction of a connection. */
+interface Direction {
+  /** The messages whose last byte is in the next frame; `undefined` for no frame. */
+  frame(fill: (writer: ExchangeWriter) => void): ExchangeMessage[] | undefined
+}
+
+/** One direction as netqueue/1 has it. */
+class Records implements Direction {
+  readonly #writer = newWriter()
+  readonly #reader = newReader()
+
+  frame(fill: (writer: ExchangeWriter) => void): ExchangeMessage[] | undefined {
+    const frame = this.#writer.build(fill)
+    if (frame === undefined) return undefined
+    const messages: ExchangeMessage[] = []
+    // A copy, without the two bytes of the type: the writer writes the next frame where this one is.
+    const records = frame.subarray().slice(2)
+    this.#reader.read(records, (message) => messages.push(message as ExchangeMessage))
+    return messages
+  }
+}
+
+/** One direction with frames of any size: cuts what an exchange writes into frames of so many bytes, long records into pieces by lane. */
+class Frames implements Direction, ExchangeWriter {
   readonly #frameBytes: number
   readonly #long: Map<number, Long> = new Map()
   readonly #cancels: Set<number> = new Set()
@@ -64,7 +89,6 @@ class Direction implements ExchangeWriter {
     this.#frameBytes = frameBytes
   }
 
-  /** The messages whose last byte is in the next frame; `undefined` for no frame. */
   frame(fill: (writer: ExchangeWriter) => void): ExchangeMessage[] | undefined {
     this.#messages = []
     this.#left = this.#frameBytes
@@ -114,6 +138,7 @@ class Direction implements ExchangeWriter {
   }
 
   #write(lane: number, message: ExchangeMessage, payloadBytes: number): boolean {
+    if ('tag' in message) assert(message.tag >= 1, `Expected the tag of a ${message.type}, got ${message.tag}`)
     const bytes = payloadBytes + RECORD_BYTES
     if (this.#long.has(lane)) return false
     if (bytes <= this.#left) {
@@ -148,8 +173,8 @@ export interface EndOptions extends Partial<RequestLimits> {
 }
 
 export interface PairOptions {
-  /** Longest frame. @default 61_440 */
-  frameBytes?: number
+  /** Longest frame, or frames of netqueue/1. @default 61_440 */
+  frameBytes?: number | 'netqueue/1'
   names?: readonly string[]
   here?: EndOptions
   there?: EndOptions
@@ -181,7 +206,7 @@ export class End {
   ) {
     this.handlers = name === 'there' ? handlers : new Handlers()
     const { maxWaiting = 1_000, maxItemBytes = 1_048_576, exposeErrors = false, supports = true, ...limits } = own
-    this.#out = new Direction(frameBytes)
+    this.#out = frameBytes === 'netqueue/1' ? new Records() : new Frames(frameBytes)
     const all = { ...requestLimitDefaults, maxWaiting, maxItemBytes, ...limits }
     const warn = (error: NetQueueError): void => void this.warnings.push(error)
     this.subscriptions = new Subscriptions<string>({ limits: all, warn })
