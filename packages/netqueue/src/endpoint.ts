@@ -24,7 +24,10 @@ type KnownName<M extends Messages> = string extends MessageName<M> ? never : Mes
 export type HandlerOf<M extends Messages, N extends RequestName<M>, From> = (
   payload: Payload<M, N>,
   context: RequestContext<From, Body<M, N>>,
-) => ReplyInput<M, N> | PromiseLike<ReplyInput<M, N>> | AsyncIterable<ReplyInput<M, N>>
+) => Answered<ReplyInput<M, N>> | PromiseLike<Answered<ReplyInput<M, N>>>
+
+/** One reply, or a stream of them. */
+type Answered<R> = R | AsyncIterable<R>
 
 export interface EndpointInit<Events extends object> {
   inbox: Inbox

@@ -343,7 +343,11 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /** {@link send}, of a payload that is encoded already. */
-  async sendEncoded(name: MessageName<M>, payload: Uint8Array, { to, ...options }: ServerSendOptions): Promise<void> {
+  async sendEncoded<N extends MessageName<M>>(
+    name: N,
+    payload: Uint8Array,
+    { to, ...options }: ServerSendOptions,
+  ): Promise<void> {
     this.#checkOpen()
     await this.#addressing.send(name, payload, to, options)
   }
@@ -362,8 +366,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /** {@link broadcast}, of a payload that is encoded already. */
-  async broadcastEncoded(
-    name: MessageName<M>,
+  async broadcastEncoded<N extends MessageName<M>>(
+    name: N,
     payload: Uint8Array,
     options: BroadcastOptions = {},
   ): Promise<BroadcastOutcome> {
