@@ -289,7 +289,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /** {@link send}, of a payload that is encoded already. */
-  async sendEncoded<N extends MessageName<M>>(name: N, payload: Uint8Array, options?: SendOptions): Promise<void> {
+  async sendEncoded(name: MessageName<M>, payload: Uint8Array, options?: SendOptions): Promise<void> {
     this.#checkOpen()
     await this.#conversation.exchange.sendEncoded(name, payload, options)
   }

@@ -343,6 +343,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /** {@link send}, of a payload that is encoded already. */
+  // With names of its own type, as {@link send}: otherwise a server with messages would be no `Server` to a function that takes any.
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   async sendEncoded<N extends MessageName<M>>(
     name: N,
     payload: Uint8Array,
@@ -366,6 +368,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /** {@link broadcast}, of a payload that is encoded already. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   async broadcastEncoded<N extends MessageName<M>>(
     name: N,
     payload: Uint8Array,

@@ -70,7 +70,7 @@ test('a stream gives replies', async () => {
 })
 
 test('a body has chunks of its type; one that was not defined has any', () => {
-  void client.request('log:upload', { name: 'a' }, { body: chunks })
+  expectTypeOf(client.request('log:upload', { name: 'a' }, { body: chunks })).resolves.toEqualTypeOf<number>()
   void client.call('log:upload', { name: 'a' }, { body: [new Uint8Array(1)] })
   void server.stream('log:upload', { name: 'a' }, { body: chunks })
   void client.request('math:add', { a: 1, b: 2 }, { body: ['anything', 2] })
@@ -162,7 +162,7 @@ test('where nothing is known of messages, names are texts and payloads unknown',
 
 test('what must not compile does not', async () => {
   // @ts-expect-error nobody defined that
-  void client.request('math:mul', { a: 1, b: 2 })
+  expectTypeOf(client.request('math:mul', { a: 1, b: 2 }))
   // @ts-expect-error a message has no answer
   void client.request('news:flash', 'hello')
   // @ts-expect-error a message has no answer
