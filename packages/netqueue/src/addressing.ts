@@ -4,6 +4,7 @@ import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
 import type { Headers } from './message/headers.ts'
+import type { WaitOptions } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
 import type { Exchange } from './request/exchange.ts'
 import type { SendOptions } from './request/posts.ts'
@@ -11,7 +12,7 @@ import type { Reply } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
-import type { BroadcastOptions, BroadcastOutcome } from './server-options.ts'
+import type { BroadcastOptions, BroadcastOutcome, ServerRequestOptions } from './server-options.ts'
 
 export interface AddressingInit {
   env: Env
@@ -23,6 +24,7 @@ export interface AddressingInit {
 }
 
 type Stream = AsyncIterableIterator<unknown, undefined>
+type Ask<R> = (client: ConnectedClient, options: RequestOptions) => Promise<R>
 
 /** Milliseconds that a broadcast gives a client to make room. */
 const BROADCAST_MS = 1_000
@@ -35,15 +37,16 @@ export class Addressing {
     this.#init = init
   }
 
-  request(name: string, payload: unknown, to: ServerClient | undefined, options: RequestOptions): Promise<unknown> {
-    return this.#ask(name, to, options, ({ conversation }, rest) => conversation.request(name, payload, rest))
+  request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
+    return this.#ask(name, options, ({ conversation }, rest) => conversation.request(name, payload, rest))
   }
 
-  call(name: string, payload: unknown, to: ServerClient | undefined, options: RequestOptions): Promise<Reply> {
-    return this.#ask(name, to, options, ({ conversation }, rest) => conversation.exchange.request(name, payload, rest))
+  call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {
+    return this.#ask(name, options, ({ conversation }, rest) => conversation.exchange.request(name, payload, rest))
   }
 
-  stream(name: string, payload: unknown, to: ServerClient | undefined, options: RequestOptions): Stream {
+  stream(name: string, payload: unknown, options: ServerRequestOptions): Stream {
+    const { to } = options
     const begin = (client: ConnectedClient): Stream => client.conversation.exchange.stream(name, payload, options)
     const chosen = to === undefined ? this.#init.answerers.choose(name, options) : connectedOf(to)
     return chosen instanceof ConnectedClient ? begin(chosen) : later(chosen.then(begin))
@@ -85,21 +88,37 @@ export class Addressing {
     this.#init.answerers.close(serverClosed())
   }
 
-  /** Chooses who is asked, and asks: the time that the choice takes is part of the request's. */
-  async #ask<R>(
-    name: string,
-    to: ServerClient | undefined,
-    options: RequestOptions,
-    ask: (client: ConnectedClient, options: RequestOptions) => Promise<R>,
-  ): Promise<R> {
+  /** Chooses who is asked, and asks. The options are handed on as they are: to copy them would cost more than all the rest. */
+  #ask<R>(name: string, options: ServerRequestOptions, ask: Ask<R>): Promise<R> {
+    const { to } = options
     if (to !== undefined) return ask(connectedOf(to), options)
+    const { env, answerers } = this.#init
+    const began = env.now()
+    const chosen = answerers.choose(name, options.timeout === undefined ? this.#patience(options) : options)
+    if (!(chosen instanceof ConnectedClient)) return this.#askLater(chosen, options, began, ask)
+    const answer = ask(chosen, options)
+    answerers.changed(chosen)
+    return answer
+  }
+
+  /** The time that the choice takes is part of the request's. */
+  async #askLater<R>(
+    chosen: Promise<ConnectedClient>,
+    options: ServerRequestOptions,
+    began: number,
+    ask: Ask<R>,
+  ): Promise<R> {
+    const client = await chosen
     const { env, answerers, requestTimeoutMs } = this.#init
     const { timeout = requestTimeoutMs } = options
-    const began = env.now()
-    const client = await answerers.choose(name, { ...options, timeout })
     const answer = ask(client, { ...options, timeout: Math.max(1, timeout - (env.now() - began)) })
     answerers.changed(client)
     return answer
+  }
+
+  /** A call without a time of its own waits for a client as long as for an answer. */
+  #patience({ signal }: ServerRequestOptions): WaitOptions {
+    return { signal, timeout: this.#init.requestTimeoutMs }
   }
 }
 

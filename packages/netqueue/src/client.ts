@@ -26,6 +26,7 @@ import { limitsFrom } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
 import type { Logger } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
+import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import type { SendOptions } from './request/posts.ts'
@@ -246,23 +247,27 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
    * A lost connection: `CONNECTION_LOST`. `delivered` tells whether it may have been begun. Also rejects with `QUEUE_FULL`,
    * `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `REPLY_STREAMED`, `CLOSED`.
    */
-  async request<N extends RequestName<M>>(
+  request<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
     options?: RequestOptions<BodyInput<M, N>>,
   ): Promise<Reply<M, N>> {
-    this.#checkOpen()
-    return await this.#conversation.request(name, payload, options)
+    return promised(() => {
+      this.#checkOpen()
+      return this.#conversation.request(name, payload, options)
+    })
   }
 
   /** As {@link request}, with all that the answer has: the value, its headers, or a stream. */
-  async call<N extends RequestName<M>>(
+  call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
     options?: RequestOptions<BodyInput<M, N>>,
   ): Promise<Answer<Reply<M, N>>> {
-    this.#checkOpen()
-    return await this.#conversation.exchange.request(name, payload, options)
+    return promised(() => {
+      this.#checkOpen()
+      return this.#conversation.exchange.request(name, payload, options)
+    })
   }
 
   /**

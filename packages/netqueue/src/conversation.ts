@@ -6,6 +6,7 @@ import type { Message, Peer, Wire, Writer } from './protocol/protocol.ts'
 import { Exchange } from './request/exchange.ts'
 import type { ExchangeInit } from './request/exchange.ts'
 import { unsupported } from './request/failures.ts'
+import type { Reply } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
 
 export interface ConversationInit extends Omit<ExchangeInit<Sender>, 'vocabulary' | 'from'> {
@@ -82,12 +83,8 @@ export class Conversation implements Session {
   }
 
   /** What the peer's handler returns. A reply that is streamed is none: `REPLY_STREAMED`, and the request is cancelled. */
-  async request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    const { value, stream } = await this.exchange.request(name, payload, options)
-    if (stream === undefined) return value
-    await stream.return?.()
-    const message = `The reply to ${JSON.stringify(name)} is a stream: ask for it with stream() or call()`
-    throw new NetQueueError('REPLY_STREAMED', message, { value: name, delivered: 'maybe' })
+  request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
+    return this.exchange.request(name, payload, options).then(valueOf)
   }
 
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
@@ -111,3 +108,11 @@ export class Conversation implements Session {
     return exchange
   }
 }
+
+async function refuse(stream: AsyncIterableIterator<unknown>): Promise<never> {
+  await stream.return?.()
+  const message = 'The reply is a stream: ask for it with stream() or call()'
+  throw new NetQueueError('REPLY_STREAMED', message, { delivered: 'maybe' })
+}
+
+const valueOf = ({ value, stream }: Reply): unknown => (stream === undefined ? value : refuse(stream))

@@ -28,6 +28,7 @@ import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWelcome } from './protocol/net-queue/welcome.ts'
 import type { Introduction } from './protocol/protocol.ts'
+import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { giveToEach, isSeveral } from './recipients.ts'
@@ -300,33 +301,37 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    * the name; where there is none, the call waits for one. `timeout` (30 s unless set), `signal`, errors and `delivered` as with
    * {@link Client.request}; a client that is lost: `CONNECTION_LOST`. A request is not repeated: what must be done is an item.
    */
-  async request<N extends RequestName<M>>(
+  request<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
-    { to, ...options }: ServerRequestOptions<BodyInput<M, N>> = {},
+    options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): Promise<Reply<M, N>> {
-    this.#checkOpen()
-    return await this.#addressing.request(name, payload, to, options)
+    return promised(() => {
+      this.#checkOpen()
+      return this.#addressing.request(name, payload, options)
+    })
   }
 
   /** As {@link request}, with all that the answer has: the value, its headers, or a stream. */
-  async call<N extends RequestName<M>>(
+  call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
-    { to, ...options }: ServerRequestOptions<BodyInput<M, N>> = {},
+    options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): Promise<Answer<Reply<M, N>>> {
-    this.#checkOpen()
-    return await this.#addressing.call(name, payload, to, options)
+    return promised(() => {
+      this.#checkOpen()
+      return this.#addressing.call(name, payload, options)
+    })
   }
 
   /** Asks a client, and gives what its handler streams, as fast as it is read; see {@link Client.stream}. */
   stream<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
-    { to, ...options }: ServerRequestOptions<BodyInput<M, N>> = {},
+    options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): AsyncIterableIterator<Reply<M, N>, undefined> {
     this.#checkOpen()
-    return this.#addressing.stream(name, payload, to, options) as AsyncIterableIterator<Reply<M, N>, undefined>
+    return this.#addressing.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
   }
 
   /**

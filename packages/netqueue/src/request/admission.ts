@@ -1,5 +1,5 @@
 import { LinkedList, unlink } from '../queue/linked-list.ts'
-import type { Call } from './call.ts'
+import { Call } from './call.ts'
 import { tooManyWaiting } from './failures.ts'
 import { laneOf } from './lanes.ts'
 import type { Side } from './side.ts'
@@ -9,7 +9,7 @@ export class Admission {
   readonly #side: Side
   readonly #line: LinkedList<Call> = new LinkedList()
   /** Those with a place that the peer has not. */
-  readonly #queued: Set<Call> = new Set()
+  #queued = 0
   #waiting = 0
   #taken = 0
   /** Of the payloads of those with a place. */
@@ -21,7 +21,7 @@ export class Admission {
 
   /** Requests that are not written. */
   get unsent(): number {
-    return this.#waiting + this.#queued.size
+    return this.#waiting + this.#queued
   }
 
   /** Throws `QUEUE_FULL` where too many wait. */
@@ -35,7 +35,7 @@ export class Admission {
   }
 
   sent(call: Call): void {
-    this.#queued.delete(call)
+    this.#queued -= 1
     call.state = 'sent'
   }
 
@@ -51,7 +51,8 @@ export class Admission {
 
   /** Takes out all that are not written. */
   takeAll(): Call[] {
-    const all = [...this.#line, ...this.#queued]
+    const queued = [...this.#side.lanes].filter((mail) => mail instanceof Call)
+    const all = [...this.#line, ...queued]
     for (const call of all) this.#remove(call)
     return all
   }
@@ -63,7 +64,7 @@ export class Admission {
 
   #queue(call: Call): void {
     call.state = 'queued'
-    this.#queued.add(call)
+    this.#queued += 1
     this.#taken += 1
     this.#bytes += call.bytes
     this.#side.lanes.post(laneOf(call.init.channel), call, call.bytes)
@@ -71,9 +72,9 @@ export class Admission {
 
   #remove(call: Call): void {
     const hadPlace = call.state !== 'waiting'
+    if (call.state === 'queued') this.#queued -= 1
     unlink(call)
     call.state = 'over'
-    this.#queued.delete(call)
     if (!hadPlace) {
       this.#waiting -= 1
       return

@@ -75,7 +75,7 @@ export class Call implements Mail {
   }
 
   get bytes(): number {
-    return this.init.payload.byteLength
+    return this.init.payload.length
   }
 
   /** Whether somebody waits for the answer. */
@@ -84,8 +84,8 @@ export class Call implements Mail {
   }
 
   /** Its time begins. */
-  begin(): void {
-    this.#deadline = this.#owner.side.env.now() + this.init.timeout
+  begin(now: number): void {
+    this.#deadline = now + this.init.timeout
   }
 
   write(writer: ExchangeWriter): boolean {
@@ -163,7 +163,7 @@ export class Call implements Mail {
   #encode(value: unknown): Uint8Array {
     const { vocabulary, maxItemBytes } = this.#owner.side
     const bytes = vocabulary.encode(this.init.name, 'body', value)
-    checkSize(bytes.byteLength, maxItemBytes)
+    checkSize(bytes.length, maxItemBytes)
     return bytes
   }
 

@@ -1,5 +1,6 @@
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
+import { Unsettled } from '../delivery/unsettled.ts'
 import type { Slot } from './slot.ts'
 
 /** A request that was not begun. */
@@ -9,10 +10,12 @@ export interface Unbegun extends Linked {
   begin(): void
 }
 
-/** The requests of one channel that were not begun, in order: each begins when those before it have begun and its handler has a place. */
-export class Channel {
+/** The requests of one channel, in order: each begins when those before it have begun and its handler has a place. */
+export class Channel<R extends Unbegun = Unbegun> {
   /** The highest tag that came. */
   lastTag = 0
+  /** All that are not over, by tag. Not a `Map`: of one that is used as a queue, each table that it outgrew keeps the next one, and all in it, from being collected. */
+  readonly open: Unsettled<R> = new Unsettled()
   readonly #line: LinkedList<Unbegun> = new LinkedList()
   /** The first in line, when it has asked for its place. */
   #asking: Unbegun | undefined

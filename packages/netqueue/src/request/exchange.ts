@@ -3,6 +3,7 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { Headers } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
 import { badMessage, lost, unsupported } from './failures.ts'
+import { Deadlines } from '../queue/deadlines.ts'
 import type { Handlers } from './handlers.ts'
 import { Lanes } from './lanes.ts'
 import type { RequestLimits } from './limits.ts'
@@ -201,6 +202,7 @@ export class Exchange<From = unknown> {
     const peer = (): ExchangePeer | undefined => this.#peer
     return {
       env,
+      deadlines: new Deadlines(env),
       limits,
       vocabulary,
       exposeErrors,
@@ -224,7 +226,7 @@ export class Exchange<From = unknown> {
     const name = vocabulary.nameOf(id)
     if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
     const decode = (): unknown => vocabulary.decode(name, 'payload', payload)
-    subscriptions.deliver({ name, headers, from: from(), bytes: payload.byteLength, decode })
+    subscriptions.deliver({ name, headers, from: from(), bytes: payload.length, decode })
   }
 
   /** The streams of our requests are at the requester, those of the peer's at the responder. */

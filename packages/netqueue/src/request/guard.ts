@@ -1,10 +1,13 @@
-import type { Env, Timer } from '../env/env.ts'
+import type { Timer } from '../env/env.ts'
+import type { Deadlines } from '../queue/deadlines.ts'
 import { onAbort } from '../queue/on-abort.ts'
 
 export interface GuardInit {
-  env: Env
+  deadlines: Deadlines
   /** Milliseconds; `Infinity`: none. */
   timeout: number
+  /** When it begins. */
+  now: number
   signal?: AbortSignal | undefined
   timedOut: () => void
   aborted: (reason: unknown) => void
@@ -15,9 +18,9 @@ export class Guard {
   readonly #timer: Timer | undefined
   readonly #callOff: (() => void) | undefined
 
-  constructor({ env, timeout, signal, timedOut, aborted }: GuardInit) {
+  constructor({ deadlines, timeout, now, signal, timedOut, aborted }: GuardInit) {
     if (signal !== undefined) this.#callOff = onAbort(signal, () => aborted(signal.reason))
-    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(timedOut, timeout)
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = deadlines.set(timedOut, timeout, now)
   }
 
   end(): void {

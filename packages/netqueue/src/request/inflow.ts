@@ -97,7 +97,7 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
   push(payload: Uint8Array): void {
     this.#check()
     this.#received += 1
-    this.#receivedBytes += payload.byteLength
+    this.#receivedBytes += payload.length
     if (this.#state !== 'open') return
     this.#chunks.push(payload)
     this.#awaken()
@@ -189,7 +189,7 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
   #shift(): Promise<Result> {
     const payload = this.#chunks.shift() as Uint8Array
     this.#read += 1
-    this.#readBytes += payload.byteLength
+    this.#readBytes += payload.length
     this.#grant()
     try {
       return Promise.resolve({ done: false, value: this.#init.decode(payload) })

@@ -1,8 +1,10 @@
 import type { Env, Timer } from '../env/env.ts'
+import type { Deadlines } from '../queue/deadlines.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 
 export interface InterestInit {
   env: Env
+  deadlines: Deadlines
   /** Milliseconds for which the requester waits; `undefined`: for ever. */
   deadlineMs: number | undefined
   timedOut: (deadlineMs: number) => void
@@ -16,10 +18,11 @@ export class Interest {
   #controller: AbortController | undefined
   #reason: NetQueueError | undefined
 
-  constructor({ env, deadlineMs, timedOut }: InterestInit) {
+  constructor({ env, deadlines, deadlineMs, timedOut }: InterestInit) {
     if (deadlineMs === undefined) return
-    this.deadline = env.now() + deadlineMs
-    this.#timer = env.setTimer(() => timedOut(deadlineMs), deadlineMs)
+    const now = env.now()
+    this.deadline = now + deadlineMs
+    this.#timer = deadlines.set(() => timedOut(deadlineMs), deadlineMs, now)
   }
 
   /** Why nobody waits any more; `undefined` while somebody does. */

@@ -39,8 +39,7 @@ export class Lanes {
   }
 
   get isEmpty(): boolean {
-    for (const lane of this.#due) if (lane.mails.first !== undefined) return false
-    return true
+    return this[Symbol.iterator]().next().done === true
   }
 
   /** Puts mail to the end of its lane. `bytes` are those that it adds to what waits. */
@@ -79,8 +78,15 @@ export class Lanes {
     this.#due = new LinkedList()
   }
 
+  /** What waits. */
+  *[Symbol.iterator](): Generator<Mail> {
+    for (const { mails } of this.#due) yield* mails
+  }
+
   #lane(number: number): Lane {
-    const lane = this.#lanes.get(number) ?? new Lane()
+    const known = this.#lanes.get(number)
+    if (known !== undefined) return known
+    const lane = new Lane()
     this.#lanes.set(number, lane)
     return lane
   }

@@ -25,7 +25,7 @@ export interface RequestLimits {
   maxCancels: number
   /** Requests of a peer that may be refused as too many at once; after that, 33 in a second. Beyond it: `RATE_EXCEEDED`. @default 1_000 */
   maxRefusals: number
-  /** For a request that names no `timeout`. @default 30_000 */
+  /** For a request that names no `timeout`. Times of requests are never cut short, and may be 1/64 longer, as many share a timer. @default 30_000 */
   requestTimeoutMs: number
 }
 

@@ -100,7 +100,7 @@ export class Outflow implements Mail {
 
   #written(payload: Uint8Array): true {
     this.#chunks.shift()
-    this.#unwrittenBytes -= payload.byteLength
+    this.#unwrittenBytes -= payload.length
     if (this.#chunks.size > 0 || this.#end !== undefined) this.#init.lanes.post(laneOf(this.#init.channel), this)
     this.#pull()
     return true
@@ -148,9 +148,9 @@ export class Outflow implements Mail {
   #add(payload: Uint8Array): void {
     this.#chunks.push(payload)
     this.#taken += 1
-    this.#takenBytes += payload.byteLength
-    this.#unwrittenBytes += payload.byteLength
-    this.#post(payload.byteLength)
+    this.#takenBytes += payload.length
+    this.#unwrittenBytes += payload.length
+    this.#post(payload.length)
   }
 
   #broke(error: unknown): void {

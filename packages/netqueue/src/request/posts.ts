@@ -32,7 +32,7 @@ class Post implements Mail {
     this.#headers = headers
     this.#payload = payload
     this.#written = written
-    this.bytes = payload.byteLength + headerBytes(headers)
+    this.bytes = payload.length + headerBytes(headers)
   }
 
   write(writer: ExchangeWriter): boolean {

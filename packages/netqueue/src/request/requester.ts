@@ -1,5 +1,6 @@
 import { checkInteger, checkIterable } from '../errors/check.ts'
 import type { NetQueueError } from '../errors/errors.ts'
+import { Unsettled } from '../delivery/unsettled.ts'
 import { headerBytes, headersFrom } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
 import { checkWait } from '../queue/pending.ts'
@@ -33,7 +34,7 @@ export class Requester implements CallOwner {
   readonly side: Side
   readonly #admission: Admission
   /** Those that the peer has, the abandoned ones too, by tag. */
-  readonly #open: Map<number, Call> = new Map()
+  readonly #open: Unsettled<Call> = new Unsettled()
   readonly #cancels: Cancels
   #live = 0
   #lastTag = 0
@@ -42,7 +43,7 @@ export class Requester implements CallOwner {
   constructor(side: Side, wake: () => void) {
     this.side = side
     this.#admission = new Admission(side)
-    this.#cancels = new Cancels({ env: side.env, wake, isOpen: (tag) => this.#open.has(tag) })
+    this.#cancels = new Cancels({ env: side.env, wake, isOpen: (tag) => this.#open.get(tag) !== undefined })
   }
 
   /** Requests whose answer somebody waits for. */
@@ -119,10 +120,9 @@ export class Requester implements CallOwner {
   close(error: NetQueueError): void {
     this.#loseAll(this.#admission.takeAll(), () => lost(error, 'no'))
     this.#loseAll(
-      [...this.#open.values()].filter(({ isLive }) => isLive),
+      this.#open.takeAll().filter(({ isLive }) => isLive),
       () => lost(error, 'maybe'),
     )
-    this.#open.clear()
     this.#cancels.close()
     this.#end?.resolve()
   }
@@ -130,7 +130,7 @@ export class Requester implements CallOwner {
   /** @internal */
   sent(call: Call): void {
     this.#lastTag = call.tag
-    this.#open.set(call.tag, call)
+    this.#open.push(call.tag, call)
     this.#admission.sent(call)
     this.#endIfDue()
   }
@@ -163,7 +163,7 @@ export class Requester implements CallOwner {
     const headers = headersFrom(options.headers)
     const id = vocabulary.idOf(name)
     const payload = vocabulary.encode(name, 'payload', value)
-    checkSize(payload.byteLength + headerBytes(headers), maxItemBytes)
+    checkSize(payload.length + headerBytes(headers), maxItemBytes)
     return new Call(this, asker, { name, id, channel, headers, payload, timeout, signal, body })
   }
 
@@ -182,9 +182,11 @@ export class Requester implements CallOwner {
 
   #watch(call: Call): void {
     const { timeout, signal, name } = call.init
-    call.begin()
+    const now = this.side.env.now()
+    call.begin(now)
     call.guard = new Guard({
-      env: this.side.env,
+      deadlines: this.side.deadlines,
+      now,
       timeout,
       signal,
       timedOut: () => this.#giveUp(call, timedOut(name, timeout, call.state === 'sent' ? 'maybe' : 'no')),
@@ -214,7 +216,7 @@ export class Requester implements CallOwner {
   /** The peer has answered. */
   #finish(call: Call): void {
     const { isLive } = call
-    this.#open.delete(call.tag)
+    this.#open.take(call.tag)
     this.#admission.leave(call)
     if (!isLive) return
     this.#unlive(call)

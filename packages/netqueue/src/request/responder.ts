@@ -7,6 +7,7 @@ import type { Handlers } from './handlers.ts'
 import { laneOf } from './lanes.ts'
 import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
 import { Served } from './served.ts'
+import type { ServedOwner } from './served.ts'
 import type { Side } from './side.ts'
 
 /** How fast the buckets fill up again. Source: what HTTP/2 servers allow since "rapid reset" (CVE-2023-44487). */
@@ -41,10 +42,11 @@ class Refusal implements Mail {
 }
 
 /** The requests of one peer, as many as may be open at once. One that was cancelled is open until its handler is done with it. */
-export class Responder {
+export class Responder implements ServedOwner {
   readonly #init: ResponderInit
-  readonly #open: Map<number, Served> = new Map()
-  readonly #channels: Map<number, Channel> = new Map()
+  readonly #channels: Map<number, Channel<Served>> = new Map()
+  /** Requests that are open. */
+  #size = 0
   readonly #cancels: Bucket
   readonly #refusals: Bucket
   /** Refusals that wait to be written. */
@@ -63,7 +65,7 @@ export class Responder {
 
   /** Requests that are open. */
   get size(): number {
-    return this.#open.size
+    return this.#size
   }
 
   /** Whether the peer has said that it sends no more requests. */
@@ -74,7 +76,7 @@ export class Responder {
   request(message: RequestMessage): void {
     const { maxRequests, maxRequestBytes } = this.#init.side.limits
     const name = this.#check(message)
-    if (this.#open.size >= maxRequests || this.#bytes >= maxRequestBytes) return this.#refuse(message)
+    if (this.#size >= maxRequests || this.#bytes >= maxRequestBytes) return this.#refuse(message)
     this.#serve(message, name)
   }
 
@@ -113,20 +115,32 @@ export class Responder {
 
   /** Fires the signals of all handlers; their answers are still sent. */
   revoke(reason: NetQueueError): void {
-    for (const served of this.#open.values()) served.revoke(reason)
+    for (const { open } of this.#channels.values()) for (const served of open) served.revoke(reason)
   }
 
   /** The peer is gone. */
   close(reason: NetQueueError): void {
-    for (const served of this.#open.values()) served.close(reason)
-    this.#open.clear()
+    for (const { open } of this.#channels.values()) for (const served of open.takeAll()) served.close(reason)
+    this.#size = 0
+  }
+
+  /** @internal A handler that was taken away before its turn came answers nothing. */
+  objectionTo({ isLate, name, registration }: Served): string | undefined {
+    if (isLate) return 'CLOSED'
+    return registration === undefined || this.#init.handlers.get(name) !== registration ? 'UNKNOWN_REQUEST' : undefined
+  }
+
+  /** @internal */
+  withdrawn({ channel }: Served): void {
+    this.#channel(channel).advance()
   }
 
   /** What the request asks for, by name. */
   #check({ tag, channel, name }: RequestMessage): string {
     if (this.#hasPeerEnded) throw badMessage('a request behind the end of its requests', tag)
     const known = this.#channel(channel)
-    if (tag <= known.lastTag || this.#open.has(tag)) throw badMessage(`a request with tag ${tag}, which is taken`, tag)
+    if (tag <= known.lastTag || this.#open(tag) !== undefined)
+      throw badMessage(`a request with tag ${tag}, which is taken`, tag)
     known.lastTag = tag
     this.#lastTag = Math.max(this.#lastTag, tag)
     const text = this.#init.side.vocabulary.nameOf(name)
@@ -136,21 +150,12 @@ export class Responder {
 
   #serve(message: RequestMessage, name: string): void {
     const { side, handlers, from } = this.#init
-    const registration = handlers.get(name)
-    const isDraining = this.#isDraining
-    const isKnown = (): boolean => registration !== undefined && handlers.get(name) === registration
     const channel = this.#channel(message.channel)
-    const served = new Served({
-      side,
-      message,
-      name,
-      from: from(),
-      registration,
-      objection: () => (isDraining ? 'CLOSED' : isKnown() ? undefined : 'UNKNOWN_REQUEST'),
-      withdrawn: () => channel.advance(),
-      over: (over) => this.#over(over),
-    })
-    this.#open.set(served.tag, served)
+    const registration = handlers.get(name)
+    const isLate = this.#isDraining
+    const served = new Served({ side, message, name, from: from(), registration, isLate, owner: this })
+    channel.open.push(served.tag, served)
+    this.#size += 1
     this.#bytes += served.bytes
     channel.add(served)
   }
@@ -168,19 +173,31 @@ export class Responder {
   /** An open request; `undefined` for one that is over. Throws for one that never was. */
   #find(tag: number, what: string, { hasBody = false } = {}): Served | undefined {
     if (tag < 1 || tag > this.#lastTag) throw badMessage(`${what} for request ${tag}, which it has not sent`, tag)
-    const served = this.#open.get(tag)
+    const served = this.#open(tag)
     if (hasBody && served?.hasBody === false) throw badMessage(`${what} for request ${tag}, which has no stream`, tag)
     return served
   }
 
-  #channel(number: number): Channel {
-    const channel = this.#channels.get(number) ?? new Channel()
+  #open(tag: number): Served | undefined {
+    for (const { open } of this.#channels.values()) {
+      const served = open.get(tag)
+      if (served !== undefined) return served
+    }
+    return undefined
+  }
+
+  #channel(number: number): Channel<Served> {
+    const known = this.#channels.get(number)
+    if (known !== undefined) return known
+    const channel = new Channel<Served>()
     this.#channels.set(number, channel)
     return channel
   }
 
-  #over(served: Served): void {
-    if (!this.#open.delete(served.tag)) return
+  /** @internal */
+  over(served: Served): void {
+    if (this.#channel(served.channel).open.take(served.tag) === undefined) return
+    this.#size -= 1
     this.#bytes -= served.bytes
     this.#init.side.changed()
   }

@@ -22,12 +22,19 @@ export interface ServedInit {
   from: unknown
   /** `undefined` for what nobody handles. */
   registration: Registration | undefined
-  /** The code with which it is refused when its turn comes; `undefined` where its handler is to be called. */
-  objection: () => string | undefined
+  /** It came when nothing new is begun any more. */
+  isLate: boolean
+  owner: ServedOwner
+}
+
+/** Who has requests of a peer, and hears of them. */
+export interface ServedOwner {
+  /** The code with which a request is refused when its turn comes; `undefined` where its handler is to be called. */
+  objectionTo(served: Served): string | undefined
   /** It was not begun, and will not be: those behind it may go on. */
-  withdrawn: () => void
+  withdrawn(served: Served): void
   /** It leaves nothing behind. */
-  over: (served: Served) => void
+  over(served: Served): void
 }
 
 const NOTHING = new Uint8Array(0)
@@ -56,15 +63,32 @@ export class Served implements Unbegun, Mail {
     this.slot = new Slot(registration?.slots ?? NOBODY)
     this.#interest = new Interest({
       env: side.env,
+      deadlines: side.deadlines,
       deadlineMs: message.deadlineMs,
       timedOut: (deadlineMs) => this.cancel(timeIsUp(deadlineMs)),
     })
     this.#context = new Context({ side, message, name, from, interest: this.#interest, slot: this.slot })
   }
 
+  get name(): string {
+    return this.#init.name
+  }
+
+  get channel(): number {
+    return this.#init.message.channel
+  }
+
+  get isLate(): boolean {
+    return this.#init.isLate
+  }
+
+  get registration(): Registration | undefined {
+    return this.#init.registration
+  }
+
   /** Of the payload. */
   get bytes(): number {
-    return this.#init.message.payload.byteLength
+    return this.#init.message.payload.length
   }
 
   get hasBody(): boolean {
@@ -83,7 +107,7 @@ export class Served implements Unbegun, Mail {
   /** Calls the handler. */
   begin(): void {
     this.#state = 'running'
-    const objection = this.#init.objection()
+    const objection = this.#init.owner.objectionTo(this)
     if (objection !== undefined) return this.#answered({ code: objection, reason: '' })
     try {
       this.#call(this.#init.side.vocabulary.decode(this.#init.name, 'payload', this.#init.message.payload))
@@ -218,7 +242,7 @@ export class Served implements Unbegun, Mail {
     this.#init.side.lanes.post(
       laneOf(this.#init.message.channel),
       this,
-      answer instanceof Uint8Array ? answer.byteLength : 0,
+      answer instanceof Uint8Array ? answer.length : 0,
     )
   }
 
@@ -226,13 +250,13 @@ export class Served implements Unbegun, Mail {
     unlink(this)
     this.slot.leave()
     this.#post(this.#cancelled)
-    this.#init.withdrawn()
+    this.#init.owner.withdrawn(this)
   }
 
   #end(): true {
     this.#state = 'over'
     this.#interest.end()
-    this.#init.over(this)
+    this.#init.owner.over(this)
     return true
   }
 
@@ -263,7 +287,7 @@ export class Served implements Unbegun, Mail {
   #encode(value: unknown): Uint8Array {
     const { vocabulary, maxItemBytes } = this.#init.side
     const payload = vocabulary.encode(this.#init.name, 'reply', value)
-    checkSize(payload.byteLength + this.#context.replyHeaderBytes, maxItemBytes)
+    checkSize(payload.length + this.#context.replyHeaderBytes, maxItemBytes)
     return payload
   }
 

@@ -1,5 +1,6 @@
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
+import type { Deadlines } from '../queue/deadlines.ts'
 import type { Lanes } from './lanes.ts'
 import type { RequestLimits } from './limits.ts'
 import type { Vocabulary } from './vocabulary.ts'
@@ -7,6 +8,8 @@ import type { Vocabulary } from './vocabulary.ts'
 /** What the parts of one exchange share. */
 export interface Side {
   readonly env: Env
+  /** For the time of each request. */
+  readonly deadlines: Deadlines
   readonly limits: RequestLimits & {
     /** Calls that may wait at once. */
     readonly maxWaiting: number

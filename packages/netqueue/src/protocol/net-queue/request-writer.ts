@@ -16,8 +16,8 @@ import {
 
 /** Each writes one record into a batch, or leaves it all where there is no room now. */
 
-export function request(batch: Batch, { tag, channel, name, deadlineMs, ...said }: Said<'request'>): boolean {
-  const { headers, hasBody, payload } = said
+export function request(batch: Batch, said: Said<'request'>): boolean {
+  const { tag, channel, name, deadlineMs, headers, hasBody, payload } = said
   const head = (out: ByteWriter): void => {
     out.varint(tag)
     out.varint(channel)
