@@ -14,6 +14,7 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'ID_IN_USE',
   'ITEM_TOO_LARGE',
   'MESSAGES_MISMATCH',
+  'RATE_EXCEEDED',
   'UNEXPECTED_FRAME',
   'UNKNOWN_TYPE',
   'VERSION_MISMATCH',
