@@ -3,11 +3,12 @@ import type { AddressInfo } from 'node:net'
 
 import { describe, expect, test } from 'vitest'
 
-import { connect, json, listen, memory, memoryPair, text } from '../src/index.ts'
+import { connect, defineMessages, json, listen, memory, memoryPair, text, type } from '../src/index.ts'
 import type { ClientOptions, NetQueueError } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
+import { frame, FRAME, hello, RawPeer, welcome } from './support/raw-peer.ts'
 
 describe('P11: connect() rejects', () => {
   test('with CONNECT_FAILED and the system’s error where nobody listens', async () => {
@@ -317,6 +318,25 @@ describe('a client', () => {
       ['warn', { client: 'me', code: 'RESULT_UNCLAIMED' }, expect.any(String)],
       ['debug', { client: 'me', code: 'CLOSED' }, 'disconnected'],
     ])
+  })
+
+  test('hears what came along with the introduction, once connect() has resolved', async () => {
+    const messages = defineMessages({ 'world:state': { payload: type<number>() } })
+    const { peer, duplex } = RawPeer.inMemory()
+    const greeting = { session: 'a', you: { id: 'me' }, messages: { 'world:state': [16] } }
+    peer.send(
+      frame(FRAME.CONN, hello('server')),
+      frame(FRAME.WELCOME, welcome('server', greeting)),
+      frame(FRAME.BATCH, Buffer.of(22, 16, 0, 1, 7)),
+    )
+    const client = await connect(duplex, { item: text(), result: text(), messages })
+    const heard: unknown[] = []
+    client.on('world:state', ({ payload }) => heard.push(payload))
+    await rest()
+    expect(heard).toEqual([7])
+    peer.send(frame(FRAME.DISCONN))
+    peer.end()
+    await client.closed
   })
 
   test('meets only servers of its own memory transport', async () => {

@@ -165,8 +165,10 @@ export class Connection {
 
   async #takeAll(frames: AsyncIterable<Bytes>): Promise<void> {
     for await (const frame of frames) {
+      const wasOpen = this.#wire !== undefined
       this.#take(frame)
       if (this.#goodbye || this.#finished) break
+      if (!wasOpen && this.#wire !== undefined) await this.#introduced()
     }
     if (this.#ending === 'no' && !this.#goodbye)
       throw new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye')
@@ -192,6 +194,11 @@ export class Connection {
     this.#wire = wire
     this.#session = this.#init.session()
     this.#session.opened(wire)
+  }
+
+  /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */
+  #introduced(): Promise<void> {
+    return new Promise((resolve) => this.#init.env.afterTurn(resolve))
   }
 
   #message(message: Message): void {
