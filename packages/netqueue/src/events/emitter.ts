@@ -1,6 +1,9 @@
 import { NetQueueError } from '../errors/errors.ts'
-import { EventBuffer } from './event-stream.ts'
+import { LossyStream } from '../queue/lossy-stream.ts'
 import type { EventStream, EventStreamOptions } from './event-stream.ts'
+
+/** Events that wait for a loop, unless it says otherwise. */
+const CAPACITY = 1_024
 
 /** Called with what happened. */
 export type Listener<E> = (event: E) => void
@@ -30,15 +33,18 @@ export class Emitter<Events extends object> {
 
   /** The events of one type from now on, until the loop is left, its signal fires, or no more come. */
   stream<K extends keyof Events>(type: K, options: EventStreamOptions = {}): EventStream<Events[K]> {
-    const stream = new EventBuffer<Events[K]>({
-      ...options,
-      overflowed: (capacity) => this.#warn(dropping(String(type), capacity)),
+    const { capacity = CAPACITY, signal } = options
+    const stream = new LossyStream<Events[K]>({
+      capacity,
+      drop: 'oldest',
+      signal,
+      behind: () => this.#warn(dropping(String(type), capacity)),
       over: () => {
         this.#streams.delete(stream)
         stop()
       },
     })
-    const stop = this.on(type, stream.push)
+    const stop = this.on(type, (event) => stream.push(event))
     this.#streams.add(stream)
     stream.begin()
     if (this.#isClosed) stream.end()

@@ -2,13 +2,15 @@ import { checkFunction, checkString } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Listener } from '../events/emitter.ts'
 import type { Headers } from '../message/headers.ts'
+import { LossyStream } from '../queue/lossy-stream.ts'
+import { checkWait } from '../queue/pending.ts'
 import type { RequestLimits } from './limits.ts'
-import { Subscription } from './subscription.ts'
-import type { ReceivedMessage, SubscribeOptions } from './subscription.ts'
+import type { ReceivedMessage, SubscribeOptions, Subscription } from './subscription.ts'
 
-export interface SubscriptionsInit {
+export interface SubscriptionsInit<From> {
   limits: Pick<RequestLimits, 'maxUnreadMessages' | 'maxUnreadBytes'>
-  warn: (error: NetQueueError) => void
+  /** Something that `from` sent is wrong, or nobody's in particular. */
+  warn: (error: NetQueueError, from?: From) => void
 }
 
 /** A message as it came. */
@@ -28,14 +30,14 @@ interface Taker<From> {
 
 /** Who wants which one-way messages, at one client or server: all its connections bring theirs here. */
 export class Subscriptions<From = unknown> {
-  readonly #init: SubscriptionsInit
+  readonly #init: SubscriptionsInit<From>
   /** The lists are not changed but replaced, so that those who come by a message do not get it. */
   readonly #takers: Map<string, readonly Taker<From>[]> = new Map()
   readonly #loops: Set<Subscription<From>> = new Set()
   #isClosed = false
   #unheard = 0
 
-  constructor(init: SubscriptionsInit) {
+  constructor(init: SubscriptionsInit<From>) {
     this.#init = init
   }
 
@@ -47,10 +49,15 @@ export class Subscriptions<From = unknown> {
   /** The messages of one name from now on. */
   subscribe(name: string, options: SubscribeOptions = {}): Subscription<From> {
     checkString('name', name)
-    const loop: Subscription<From> = new Subscription<From>({
-      ...options,
-      limits: this.#init.limits,
-      dropping: () => this.#init.warn(dropping(name)),
+    const { limits, warn } = this.#init
+    const { capacity = limits.maxUnreadMessages, drop = 'newest', signal } = options
+    checkWait({ signal })
+    const loop: Subscription<From> = new LossyStream<ReceivedMessage<From>>({
+      capacity,
+      maxBytes: limits.maxUnreadBytes,
+      drop,
+      signal,
+      behind: () => warn(dropping(name)),
       over: () => {
         this.#loops.delete(loop)
         this.#remove(name, loop)
@@ -58,6 +65,7 @@ export class Subscriptions<From = unknown> {
     })
     this.#loops.add(loop)
     this.#add(name, loop)
+    loop.begin()
     if (this.#isClosed) loop.end()
     return loop
   }
@@ -94,7 +102,7 @@ export class Subscriptions<From = unknown> {
     try {
       return { name, headers, from, payload: arrived.decode() }
     } catch (error) {
-      this.#init.warn(error as NetQueueError)
+      this.#init.warn(error as NetQueueError, from)
       return undefined
     }
   }
