@@ -132,11 +132,13 @@ export class Outflow implements Mail {
     }
   }
 
-  #take({ done, value }: IteratorResult<unknown>): void {
+  #take(result: IteratorResult<unknown>): void {
     this.#isPulling = false
     if (this.#state !== 'open') return
-    if (done === true) return this.finish({ code: '', reason: '' })
     try {
+      // Here, for a source can give what is no result, or one that throws when it is looked at.
+      const { done, value } = result
+      if (done === true) return this.finish({ code: '', reason: '' })
       this.#add(this.#init.encode(value))
     } catch (error) {
       void this.#close()

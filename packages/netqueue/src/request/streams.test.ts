@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
 
 import { Pair, watch } from '../../test/support/exchanges.ts'
@@ -168,6 +169,27 @@ describe('a reply that is streamed', () => {
       { chunks: [], end: 'remote UNKNOWN_REQUEST' },
     ])
     expect(pair.there.warnings.map(({ code }) => code)).toEqual(['HANDLER_FAILED', 'HANDLER_FAILED'])
+    expectNothingLeft(pair)
+  })
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['what throws when it is looked at', Object.defineProperty({}, 'done', { get: () => assert.fail('looked at') })],
+  ])('whose source gives %s and no result has failed, and is left', async (_, result) => {
+    const pair = new Pair()
+    let isLeft = false
+    const leave = async (): Promise<{ done: true; value: undefined }> => {
+      isLeft = true
+      return { done: true, value: undefined }
+    }
+    pair.there.handlers.add('ask', () => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => result, return: leave }),
+    }))
+    const chunks = readAll(pair.here.exchange.stream('ask', 1))
+    await pair.settle()
+    expect(await chunks).toEqual({ chunks: [], end: expect.stringMatching(/^remote /) as string })
+    expect(isLeft).toBe(true)
     expectNothingLeft(pair)
   })
 
