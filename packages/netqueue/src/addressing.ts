@@ -4,7 +4,9 @@ import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
 import type { Headers } from './message/headers.ts'
-import type { WaitOptions } from './queue/pending.ts'
+import { begun, LateStream } from './late-stream.ts'
+import type { Stream } from './late-stream.ts'
+import { checkWait } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
 import type { Exchange } from './request/exchange.ts'
 import type { SendOptions } from './request/posts.ts'
@@ -23,8 +25,7 @@ export interface AddressingInit {
   requestTimeoutMs: number
 }
 
-type Stream = AsyncIterableIterator<unknown, undefined>
-type Ask<R> = (client: ConnectedClient, options: RequestOptions) => Promise<R>
+type Ask<R> = (client: ConnectedClient, options: RequestOptions) => R
 
 /** Milliseconds that a broadcast gives a client to make room. */
 const BROADCAST_MS = 1_000
@@ -46,10 +47,13 @@ export class Addressing {
   }
 
   stream(name: string, payload: unknown, options: ServerRequestOptions): Stream {
-    const { to } = options
-    const begin = (client: ConnectedClient): Stream => client.conversation.exchange.stream(name, payload, options)
-    const chosen = to === undefined ? this.#init.answerers.choose(name, options) : connectedOf(to)
-    return chosen instanceof ConnectedClient ? begin(chosen) : later(chosen.then(begin))
+    const { to, signal } = options
+    const begin: Ask<Stream> = ({ conversation }, rest) => conversation.exchange.stream(name, payload, rest)
+    if (to !== undefined) return begin(connectedOf(to), options)
+    checkWait(options)
+    return new LateStream(signal, (search) =>
+      this.#choose(name, { ...options, signal: search }, (client, rest) => begun(begin(client, { ...rest, signal }))),
+    )
   }
 
   /** Sends a payload that is encoded already. */
@@ -80,7 +84,10 @@ export class Addressing {
   }
 
   async endRequests(to: ServerClient): Promise<void> {
-    await exchangeOf(to).endRequests()
+    const client = connectedOf(to)
+    const { exchange } = client.conversation
+    this.#init.answerers.leave(client)
+    await exchange.endRequests()
   }
 
   /** Nobody is asked any more. */
@@ -88,37 +95,30 @@ export class Addressing {
     this.#init.answerers.close(serverClosed())
   }
 
-  /** Chooses who is asked, and asks. The options are handed on as they are: to copy them would cost more than all the rest. */
-  #ask<R>(name: string, options: ServerRequestOptions, ask: Ask<R>): Promise<R> {
+  #ask<R>(name: string, options: ServerRequestOptions, ask: Ask<Promise<R>>): Promise<R> {
     const { to } = options
     if (to !== undefined) return ask(connectedOf(to), options)
-    const { env, answerers } = this.#init
-    const began = env.now()
-    const chosen = answerers.choose(name, options.timeout === undefined ? this.#patience(options) : options)
-    if (!(chosen instanceof ConnectedClient)) return this.#askLater(chosen, options, began, ask)
-    const answer = ask(chosen, options)
-    answerers.changed(chosen)
-    return answer
+    return this.#choose(name, options, ask, this.#init.requestTimeoutMs) as Promise<R>
   }
 
-  /** The time that the choice takes is part of the request's. */
-  async #askLater<R>(
-    chosen: Promise<ConnectedClient>,
-    options: ServerRequestOptions,
-    began: number,
+  /** Has whoever is free asked. The time that it takes to find somebody is part of the request's. */
+  #choose<R>(
+    name: string,
+    options: RequestOptions,
     ask: Ask<R>,
-  ): Promise<R> {
-    const client = await chosen
-    const { env, answerers, requestTimeoutMs } = this.#init
-    const { timeout = requestTimeoutMs } = options
-    const answer = ask(client, { ...options, timeout: Math.max(1, timeout - (env.now() - began)) })
-    answerers.changed(client)
+    defaultTimeout: number = Number.POSITIVE_INFINITY,
+  ): R | Promise<Awaited<R>> {
+    const { env, answerers } = this.#init
+    const { timeout = defaultTimeout, signal } = options
+    const began = env.now()
+    let isLate = false
+    const answer = answerers.choose(name, { timeout, signal }, (client) => {
+      // Handed on as they are where that will do: to copy them would cost more than all the rest.
+      const rest = isLate ? { ...options, timeout: Math.max(1, timeout - (env.now() - began)) } : options
+      return ask(client, rest)
+    })
+    isLate = true
     return answer
-  }
-
-  /** A call without a time of its own waits for a client as long as for an answer. */
-  #patience({ signal }: ServerRequestOptions): WaitOptions {
-    return { signal, timeout: this.#init.requestTimeoutMs }
   }
 }
 
@@ -156,17 +156,5 @@ async function takesLate(
   } catch {
     client.isBehind = true
     return false
-  }
-}
-
-/** A stream that is there when somebody has been found to give it. */
-function later(stream: Promise<Stream>): Stream {
-  stream.catch(() => {}) // whoever asks for the first chunk hears of it
-  return {
-    next: async () => (await stream).next(),
-    return: async () => (await stream).return?.() ?? { done: true, value: undefined },
-    [Symbol.asyncIterator]() {
-      return this
-    },
   }
 }

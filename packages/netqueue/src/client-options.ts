@@ -6,7 +6,6 @@ import type { NetQueueError } from './errors/errors.ts'
 import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
-import { ownMessages } from './message/registry.ts'
 import type { MessagesOptions } from './message/registry.ts'
 import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
@@ -15,6 +14,7 @@ import type { Logger } from './options/logger.ts'
 import type { Protocol } from './protocol/protocol.ts'
 import { requestLimitsFrom } from './request/limits.ts'
 import type { RequestLimits } from './request/limits.ts'
+import { messagesBeside } from './talk.ts'
 import type { DialOptions, Transport } from './transport/index.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
@@ -59,7 +59,7 @@ export function checkOptions<In, Out, M extends Messages>(options: ClientOptions
   statusFrom(options.status)
   codecFrom('item', options.item)
   codecFrom('result', options.result)
-  ownMessages(options)
+  messagesBeside(CLIENT_EVENTS, options)
   requestLimitsFrom(options.limits)
   void new Retry(options)
 }

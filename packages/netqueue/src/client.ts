@@ -3,7 +3,7 @@ import { Attempt } from './attempt.ts'
 import { checkOptions, CLIENT_EVENTS } from './client-options.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { Connection } from './connection/connection.ts'
-import type { Conversation } from './conversation.ts'
+import { Conversation } from './conversation.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
@@ -142,16 +142,18 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     })
     const codec = codecFrom('item', options.item)
     this.#link = new Link({
-      env,
-      limits,
-      inbox,
-      codec,
-      resultCodec: this.#codec,
-      exposeErrors,
-      retry: this.#redelivery.retry,
-      keepsReceived: false,
+      shared: {
+        env,
+        limits,
+        inbox,
+        codec,
+        resultCodec: this.#codec,
+        exposeErrors,
+        retry: this.#redelivery.retry,
+        keepsReceived: false,
+        oldestWaiting: () => this.#line.oldestOrdinal,
+      },
       owner: this.#owner(attempt),
-      oldestWaiting: () => this.#line.oldestOrdinal,
       wake: () => this.#wake(),
       wakeLater: () => {
         this.#connection.wakeLater()
@@ -159,7 +161,10 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
       },
       flush: () => this.#connection.flush(),
     })
-    this.#conversation = talk.converse(this.#link, {
+    this.#conversation = new Conversation({
+      link: this.#link,
+      shared: talk.shared,
+      opened: () => this.#opened(attempt),
       wake: () => this.#connection.wake(),
       flush: () => this.#connection.flush(),
       warn,
@@ -253,7 +258,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     options?: RequestOptions<BodyInput<M, N>>,
   ): Promise<Reply<M, N>> {
     return promised(() => {
-      this.#checkOpen()
+      this.#checkRequest(name)
       return this.#conversation.request(name, payload, options)
     })
   }
@@ -265,7 +270,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     options?: RequestOptions<BodyInput<M, N>>,
   ): Promise<Answer<Reply<M, N>>> {
     return promised(() => {
-      this.#checkOpen()
+      this.#checkRequest(name)
       return this.#conversation.exchange.request(name, payload, options)
     })
   }
@@ -280,7 +285,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     payload: PayloadInput<M, N>,
     options?: RequestOptions<BodyInput<M, N>>,
   ): AsyncIterableIterator<Reply<M, N>, undefined> {
-    this.#checkOpen()
+    this.#checkRequest(name)
     return this.#conversation.exchange.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
   }
 
@@ -289,13 +294,13 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
    * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. A message is not repeated: what must arrive is an item or a request.
    */
   async send<N extends MessageName<M>>(name: N, payload: PayloadInput<M, N>, options?: SendOptions): Promise<void> {
-    this.#checkOpen()
+    this.#checkMessage(name)
     await this.#conversation.exchange.send(name, payload, options)
   }
 
   /** {@link send}, of a payload that is encoded already. */
   async sendEncoded(name: MessageName<M>, payload: Uint8Array, options?: SendOptions): Promise<void> {
-    this.#checkOpen()
+    this.#checkMessage(name)
     await this.#conversation.exchange.sendEncoded(name, payload, options)
   }
 
@@ -400,14 +405,25 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     if (this.#state !== 'connected') throw this.#error ?? closedError()
   }
 
+  #opened(attempt: Attempt<Client<In, Out, M>>): void {
+    this.#serverStatus = this.#link.peer?.status
+    this.#logger.debug({ client: this.#id, server: this.#link.id }, 'connected')
+    this.#link.ping()
+    attempt.opened(this)
+  }
+
+  #checkRequest(name: string): void {
+    this.#checkOpen()
+    this.#talk.checkRequest(name)
+  }
+
+  #checkMessage(name: string): void {
+    this.#checkOpen()
+    this.#talk.checkMessage(name)
+  }
+
   #owner(attempt: Attempt<Client<In, Out, M>>): LinkOwner {
     return {
-      opened: (link) => {
-        this.#serverStatus = link.peer?.status
-        this.#logger.debug({ client: this.#id, server: link.id }, 'connected')
-        link.ping()
-        attempt.opened(this)
-      },
       changed: () => {
         this.#line.advance()
         this.#drain.check()

@@ -1,8 +1,8 @@
 import { Connection } from './connection/connection.ts'
-import type { Conversation } from './conversation.ts'
+import { Conversation } from './conversation.ts'
 import type { Entry } from './delivery/entry.ts'
 import { Link } from './delivery/link.ts'
-import type { LinkInit, LinkOwner } from './delivery/link.ts'
+import type { LinkOwner, SharedByLinks } from './delivery/link.ts'
 import type { Answerers } from './dispatch/answerers.ts'
 import { serverClosed } from './dispatch/backlog.ts'
 import type { Backlog } from './dispatch/backlog.ts'
@@ -21,7 +21,7 @@ export interface ClienteleInit<Item> {
   /** What the server says of itself to the next one who connects. */
   introduction: () => Introduction
   /** What all links share. */
-  link: Omit<LinkInit, 'owner' | 'wake' | 'wakeLater' | 'flush'>
+  link: SharedByLinks
   talk: Talk
   backlog: Backlog<Item, ServerClient>
   answerers: Answerers<ConnectedClient>
@@ -46,10 +46,13 @@ export class Clientele<Item> {
   readonly #ids: Set<string> = new Set()
   /** Those of the connections, and those whose items are still worked on here. */
   readonly #conversations: Set<Conversation> = new Set()
+  /** For all links: each costs a server as little as can be. */
+  readonly #owner: LinkOwner
   #goaway: string | undefined
 
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
+    this.#owner = this.#ownLinks()
   }
 
   /** Whether nobody is connected, introduced or not, and nothing is in hand here. */
@@ -175,8 +178,8 @@ export class Clientele<Item> {
     }
     const flush = (): void => connection.flush()
     const link = new Link({
-      ...this.#init.link,
-      owner: this.#owner(() => resolve(this.#join(conversation, connection, address))),
+      shared: this.#init.link,
+      owner: this.#owner,
       wake,
       wakeLater: () => {
         connection.wakeLater()
@@ -184,7 +187,10 @@ export class Clientele<Item> {
       },
       flush,
     })
-    const conversation: Conversation = this.#init.talk.converse(link, {
+    const conversation: Conversation = new Conversation({
+      link,
+      shared: this.#init.talk.shared,
+      opened: () => resolve(this.#join(conversation, connection, address)),
       wake: () => connection.wake(),
       flush,
       warn: (error) => this.#init.warn(error, this.#clients.get(link)),
@@ -214,10 +220,9 @@ export class Clientele<Item> {
     this.#init.changed()
   }
 
-  #owner(opened: () => void): LinkOwner {
+  #ownLinks(): LinkOwner {
     const { backlog, answerers, warn, events } = this.#init
     return {
-      opened,
       changed: (link) => this.#with(link, (client) => backlog.dispatcher.changed(client)),
       settled: (link, entry, settlement) => backlog.settled(entry, link.id, settlement),
       status: (link, status) =>

@@ -9,8 +9,17 @@ import { unsupported } from './request/failures.ts'
 import type { Reply } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
 
-export interface ConversationInit extends Omit<ExchangeInit<Sender>, 'vocabulary' | 'from'> {
+/** What the conversations of one client or server share. */
+export type SharedByConversations = Pick<
+  ExchangeInit<Sender>,
+  'env' | 'limits' | 'handlers' | 'subscriptions' | 'exposeErrors'
+>
+
+export interface ConversationInit extends Pick<ExchangeInit<Sender>, 'wake' | 'flush' | 'warn' | 'changed'> {
   link: Link
+  shared: SharedByConversations
+  /** Both sides know each other. */
+  opened: () => void
 }
 
 /** All that is said on one connection: items on its link; requests and messages on its exchange, which is made when somebody has one. */
@@ -33,9 +42,9 @@ export class Conversation implements Session {
     return this.#exchange
   }
 
-  /** Requests of this side that the peer has not answered. */
-  get asking(): number {
-    return this.#exchange?.asking ?? 0
+  /** Requests of this side that the peer has, or that wait for it; also those whose answers nobody waits for any more. */
+  get requests(): number {
+    return this.#exchange?.requests ?? 0
   }
 
   /** Requests of the peer that are not answered. */
@@ -51,6 +60,7 @@ export class Conversation implements Session {
   opened(wire: Wire): void {
     this.#peer = wire.peer
     this.link.opened(wire)
+    this.#init.opened()
   }
 
   take(message: Message): void {
@@ -101,7 +111,9 @@ export class Conversation implements Session {
   #begin(): Exchange<Sender> {
     const { registry } = this.#peer ?? {}
     if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '')
-    const exchange = new Exchange<Sender>({ ...this.#init, vocabulary: registry, from: () => this.link.from })
+    const { shared, wake, flush, warn, changed } = this.#init
+    const from = (): Sender => this.link.from
+    const exchange = new Exchange<Sender>({ ...shared, vocabulary: registry, from, wake, flush, warn, changed })
     exchange.opened(this.#peer)
     if (this.#isDraining) exchange.drain()
     if (this.#end !== undefined) exchange.closed(this.#end.error)

@@ -97,8 +97,8 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     return this.link.serviceTime
   }
 
-  get asking(): number {
-    return this.conversation.asking
+  get requests(): number {
+    return this.conversation.requests
   }
 
   get isPaced(): boolean {

@@ -123,7 +123,13 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const inbox = new Inbox({ env, prefetch, maxBytes: limits.maxInboxBytes, countReaders: false, warn })
     const events = new Emitter<ServerEvents<Item>>(warn)
     const ticks = new Ticks(env)
-    const talk = new Talk({ env, options, limits, events: SERVER_EVENTS, warn })
+    const talk = new Talk({
+      env,
+      options,
+      limits,
+      events: SERVER_EVENTS,
+      warn: (error, from) => warn(error, from as ServerClient | undefined),
+    })
     super({ inbox, talk, events, ticks })
     this.#events = events
     this.#ticks = ticks
@@ -307,7 +313,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): Promise<Reply<M, N>> {
     return promised(() => {
-      this.#checkOpen()
+      this.#checkRequest(name)
       return this.#addressing.request(name, payload, options)
     })
   }
@@ -319,18 +325,21 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): Promise<Answer<Reply<M, N>>> {
     return promised(() => {
-      this.#checkOpen()
+      this.#checkRequest(name)
       return this.#addressing.call(name, payload, options)
     })
   }
 
-  /** Asks a client, and gives what its handler streams, as fast as it is read; see {@link Client.stream}. */
+  /**
+   * Asks a client, and gives what its handler streams, as fast as it is read; see {@link Client.stream}. Without `to`, whoever is free is looked for
+   * when the first chunk is asked for, and what is wrong with the arguments comes from the loop.
+   */
   stream<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): AsyncIterableIterator<Reply<M, N>, undefined> {
-    this.#checkOpen()
+    this.#checkRequest(name)
     return this.#addressing.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
   }
 
@@ -355,7 +364,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: Uint8Array,
     { to, ...options }: ServerSendOptions,
   ): Promise<void> {
-    this.#checkOpen()
+    this.#checkMessage(name)
     await this.#addressing.send(name, payload, to, options)
   }
 
@@ -379,7 +388,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: Uint8Array,
     options: BroadcastOptions = {},
   ): Promise<BroadcastOutcome> {
-    this.#checkOpen()
+    this.#checkMessage(name)
     return this.#addressing.broadcast(name, payload, options)
   }
 
@@ -472,6 +481,16 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     entry.target = client
     const objection = this.#clientele.objection(client, entry, { wantsResult })
     if (objection !== undefined) throw objection
+  }
+
+  #checkRequest(name: string): void {
+    this.#checkOpen()
+    this.#talk.checkRequest(name)
+  }
+
+  #checkMessage(name: string): void {
+    this.#checkOpen()
+    this.#talk.checkMessage(name)
   }
 
   #checkOpen(): void {

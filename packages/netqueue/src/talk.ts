@@ -1,10 +1,8 @@
 import type { Sender } from './delivery/delivery.ts'
-import type { Link } from './delivery/link.ts'
 import type { Env } from './env/env.ts'
 import type { NetQueueError } from './errors/errors.ts'
 import type { Listener } from './events/emitter.ts'
-import { Conversation } from './conversation.ts'
-import type { ConversationInit } from './conversation.ts'
+import type { SharedByConversations } from './conversation.ts'
 import { encodeWithin } from './message/codec.ts'
 import type { MessageEntry } from './message/definition.ts'
 import { ownMessages } from './message/registry.ts'
@@ -29,27 +27,39 @@ export interface TalkInit {
   limits: Limits
   /** Names of events, which no message can have: both are listened to by `on`. */
   events: readonly string[]
-  warn: (error: NetQueueError) => void
+  /** Something that `from` sent is wrong, or nobody's in particular. */
+  warn: (error: NetQueueError, from?: Sender) => void
+}
+
+/** The messages of a side that has events. Throws a `TypeError` for what are none, and for a name that both would have: `on` listens to either. */
+export function messagesBeside(events: readonly string[], options: MessagesOptions): OwnMessages {
+  const own = ownMessages(options)
+  const taken = events.find((name) => own.table.byName.has(name))
+  if (taken === undefined) return own
+  throw new TypeError(`Expected \`messages\` to have other names than events, got ${JSON.stringify(taken)}`)
 }
 
 /** What one client or server sends, asks and answers beside items, whoever it talks to. */
 export class Talk {
   readonly own: OwnMessages
   readonly limits: Limits & RequestLimits
-  readonly #init: TalkInit
+  readonly #shared: SharedByConversations
   readonly #handlers: Handlers = new Handlers()
   readonly #subscriptions: Subscriptions<Sender>
 
   /** Throws for options that no side can have. */
-  constructor(init: TalkInit) {
-    const { options, limits, events, warn } = init
-    this.#init = init
-    this.own = ownMessages(options)
+  constructor({ env, options, limits, events, warn }: TalkInit) {
+    const { exposeErrors = false } = options
+    this.own = messagesBeside(events, options)
     this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
     this.#subscriptions = new Subscriptions({ limits: this.limits, warn })
-    const taken = events.find((name) => this.own.table.byName.has(name))
-    if (taken !== undefined)
-      throw new TypeError(`Expected \`messages\` to have other names than events, got ${JSON.stringify(taken)}`)
+    this.#shared = {
+      env,
+      limits: this.limits,
+      handlers: this.#handlers,
+      subscriptions: this.#subscriptions,
+      exposeErrors,
+    }
   }
 
   /** Whether this side has defined a message of this name. */
@@ -57,23 +67,24 @@ export class Talk {
     return this.own.table.byName.has(name)
   }
 
+  /** Throws a `TypeError` for what is not the name of one of this side's requests. */
+  checkRequest(name: string): void {
+    this.#entry(name, { isRequest: true })
+  }
+
+  /** Throws a `TypeError` for what is not the name of one of this side's messages without a reply. */
+  checkMessage(name: string): void {
+    this.#entry(name, { isRequest: false })
+  }
+
   /** The bytes of a message's payload, as all peers that know it take them. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`. */
   encode(name: string, payload: unknown): Uint8Array {
     return encodeWithin(this.#entry(name, { isRequest: false }).parts.payload, payload, this.limits.maxItemBytes)
   }
 
-  /** Begins to talk to a peer. */
-  converse(link: Link, ports: Pick<ConversationInit, 'wake' | 'flush' | 'warn' | 'changed'>): Conversation {
-    const { env, options } = this.#init
-    return new Conversation({
-      ...ports,
-      link,
-      env,
-      limits: this.limits,
-      handlers: this.#handlers,
-      subscriptions: this.#subscriptions,
-      exposeErrors: options.exposeErrors ?? false,
-    })
+  /** What all its conversations share. */
+  get shared(): SharedByConversations {
+    return this.#shared
   }
 
   handle(name: string, handler: RequestHandler<never>, options?: HandleOptions): () => void {

@@ -22,20 +22,21 @@ beforeEach(() => {
   const warn = ({ code, value }: NetQueueError): void => void told.push([code, value])
   const inbox = new Inbox({ env, prefetch: 1, countReaders: true, maxBytes: 1_000_000, warn })
   link = new Link({
-    env,
-    inbox,
-    limits: limitDefaults,
-    codec: json(),
-    resultCodec: json(),
-    exposeErrors: false,
-    retry: new Retry({}),
-    keepsReceived: false,
-    oldestWaiting: () => Number.POSITIVE_INFINITY,
+    shared: {
+      env,
+      inbox,
+      limits: limitDefaults,
+      codec: json(),
+      resultCodec: json(),
+      exposeErrors: false,
+      retry: new Retry({}),
+      keepsReceived: false,
+      oldestWaiting: () => Number.POSITIVE_INFINITY,
+    },
     wake: () => {},
     wakeLater: () => {},
     flush: () => {},
     owner: {
-      opened: () => told.push('opened'),
       changed: () => {},
       settled: (_link, { item }, { type }) => told.push([type, item]),
       status: (_link, value) => told.push(['status', value]),

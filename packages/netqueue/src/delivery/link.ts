@@ -19,7 +19,6 @@ export type Settlement =
 
 /** Whoever has a link: told what the peer does with our items, and asked nothing. */
 export interface LinkOwner {
-  opened(link: Link): void
   /** Credit or load of the link changed. */
   changed(link: Link): void
   settled(link: Link, entry: Entry, settlement: Settlement): void
@@ -31,10 +30,10 @@ export interface LinkOwner {
   warn(error: NetQueueError, link: Link): void
 }
 
-export interface LinkInit {
+/** What the links of one client or server share. */
+export interface SharedByLinks {
   env: Env
   limits: Limits
-  owner: LinkOwner
   inbox: Inbox
   /** For what the peer sends; its results are `codec` on the other side. */
   codec: Codec<unknown>
@@ -46,6 +45,11 @@ export interface LinkInit {
   keepsReceived: boolean
   /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
   oldestWaiting: () => number
+}
+
+export interface LinkInit {
+  shared: SharedByLinks
+  owner: LinkOwner
   wake: () => void
   /** There is something to write that nobody waits for. */
   wakeLater: () => void
@@ -96,7 +100,8 @@ export class Link implements Session {
   #serviceTime: number | undefined
 
   constructor(init: LinkInit) {
-    const { limits, inbox, codec, resultCodec, exposeErrors, retry, owner, wake, wakeLater, flush } = init
+    const { shared, owner, wake, wakeLater, flush } = init
+    const { limits, inbox, codec, resultCodec, exposeErrors, retry } = shared
     this.#init = init
     this.outbox = new Outbox({
       maxUnsettled: limits.maxUnsettled,
@@ -156,7 +161,7 @@ export class Link implements Session {
   assign(entry: Entry): void {
     entry.holder = this
     this.outbox.assign(entry)
-    this.#sample ??= { entry, startedAt: this.#init.env.now() }
+    this.#sample ??= { entry, startedAt: this.#init.shared.env.now() }
   }
 
   /** There may be something to write. */
@@ -186,7 +191,7 @@ export class Link implements Session {
   /** Measures the time to the peer and back. */
   ping(): void {
     if (this.#ping !== undefined) return
-    this.#ping = { token: Math.floor(this.#init.env.random() * 2 ** 32), sentAt: undefined }
+    this.#ping = { token: Math.floor(this.#init.shared.env.random() * 2 ** 32), sentAt: undefined }
     this.#init.wake()
   }
 
@@ -196,7 +201,6 @@ export class Link implements Session {
     this.from = { id }
     this.outbox.open(wire)
     this.intake.open({ isCredited: supports.credit, isTyped: wire.typed, maxItemBytes: wire.peer.maxItemBytes })
-    this.#init.owner.opened(this)
   }
 
   take(message: Message): void {
@@ -259,15 +263,15 @@ export class Link implements Session {
     if (this.#status !== undefined && writer.status(this.#status.value)) this.#status = undefined
     // Behind what was assigned, and before what is handed back: nobody hands that to us again.
     if (this.outbox.fill(writer) && !this.#fillGoaway(writer)) return
-    this.intake.fill(writer, Math.min(this.outbox.oldestOrdinal, this.#init.oldestWaiting()))
+    this.intake.fill(writer, Math.min(this.outbox.oldestOrdinal, this.#init.shared.oldestWaiting()))
   }
 
   closed(error: NetQueueError | undefined): void {
     const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
     // A peer that takes no settles has forgotten what it sent.
-    const isOurs = this.#init.keepsReceived || this.#wire?.peer.supports.settle === false
+    const isOurs = this.#init.shared.keepsReceived || this.#wire?.peer.supports.settle === false
     this.intake.close(reason, { keep: isOurs })
-    this.#init.inbox.remove(this.intake)
+    this.#init.shared.inbox.remove(this.intake)
     this.#init.owner.closed(this, error, this.outbox.takeAll())
   }
 
@@ -291,7 +295,7 @@ export class Link implements Session {
   #stale(count: number): void {
     this.#staleCount += count
     if (this.#staleCount > count) return
-    this.#init.env.afterTurn(() => {
+    this.#init.shared.env.afterTurn(() => {
       const error = staleSettle(this.#staleCount, this.id)
       this.#staleCount = 0
       this.#init.owner.warn(error, this)
@@ -300,7 +304,7 @@ export class Link implements Session {
 
   #settled(entry: Entry, settlement: Settlement): void {
     if (this.#sample?.entry === entry) {
-      this.#serviceTime = smooth(this.#serviceTime, this.#init.env.now() - this.#sample.startedAt)
+      this.#serviceTime = smooth(this.#serviceTime, this.#init.shared.env.now() - this.#sample.startedAt)
       this.#sample = undefined
     }
     this.#init.owner.settled(this, entry, settlement)
@@ -308,7 +312,7 @@ export class Link implements Session {
 
   #measured(token: number): void {
     if (this.#ping?.token !== token || this.#ping.sentAt === undefined) return
-    const rtt = this.#init.env.now() - this.#ping.sentAt
+    const rtt = this.#init.shared.env.now() - this.#ping.sentAt
     this.#rtt = smooth(this.#rtt, rtt)
     this.#fastestRtt = Math.min(rtt, this.#fastestRtt ?? rtt)
     this.#ping = undefined
@@ -316,7 +320,7 @@ export class Link implements Session {
 
   #fillPing(writer: Writer): void {
     if (this.#ping === undefined || this.#ping.sentAt !== undefined) return
-    this.#ping.sentAt = this.#init.env.now()
+    this.#ping.sentAt = this.#init.shared.env.now()
     writer.ping(this.#ping.token)
   }
 

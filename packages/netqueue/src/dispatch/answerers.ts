@@ -2,7 +2,7 @@ import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { checkWait } from '../queue/pending.ts'
-import type { WaitOptions } from '../queue/pending.ts'
+import type { PendingInit, WaitOptions } from '../queue/pending.ts'
 import { Waiter } from '../queue/waiter.ts'
 import { tooManyWaiting } from '../request/failures.ts'
 import { FreeClients } from './free-clients.ts'
@@ -11,8 +11,8 @@ import type { Candidate } from './free-clients.ts'
 /** A client that can be asked. */
 export interface Answerer {
   readonly isOpen: boolean
-  /** Requests of ours that it has not answered. */
-  readonly asking: number
+  /** Requests of ours that it has, and those that wait for it; also those whose answers nobody waits for any more. */
+  readonly requests: number
   /** Whether it has a message of this name. */
   knows(name: string): boolean
 }
@@ -25,13 +25,56 @@ export interface AnswerersInit {
   maxWaiting: number
 }
 
-/** A request that waits for somebody to answer it. */
-class Asker<C> extends Waiter<C> {
-  readonly name: string
+/** A client among those that are free, by the requests that it has not answered. */
+class Seat<C extends Answerer> implements Candidate<C> {
+  readonly client: C
+  readonly isReady = true
+  readonly isPaced = false
+  readonly #maxRequests: number
 
-  constructor(name: string, init: ConstructorParameters<typeof Waiter<C>>[0]) {
+  constructor(client: C, maxRequests: number) {
+    this.client = client
+    this.#maxRequests = maxRequests
+  }
+
+  /** Whether it takes one more, not how many: where that is many, the least busy is found only by about how many it has. */
+  get credit(): number {
+    return this.client.requests < this.#maxRequests ? 1 : 0
+  }
+
+  get inFlight(): number {
+    return this.client.requests
+  }
+
+  get isOpen(): boolean {
+    return this.client.isOpen
+  }
+
+  carries(): boolean {
+    return true
+  }
+
+  assign(): void {}
+}
+
+/** A request that waits for somebody to answer it. */
+class Asker<C> extends Waiter<unknown> {
+  readonly name: string
+  readonly #ask: (client: C) => unknown
+
+  constructor(name: string, ask: (client: C) => unknown, init: PendingInit) {
     super(init)
     this.name = name
+    this.#ask = ask
+  }
+
+  /** Asks at once: whoever is chosen next is to be chosen by what this one has then. */
+  begin(client: C): void {
+    try {
+      this.resolve(this.#ask(client))
+    } catch (error) {
+      this.reject(error)
+    }
   }
 }
 
@@ -39,16 +82,17 @@ class Asker<C> extends Waiter<C> {
 export class Answerers<C extends Answerer> {
   readonly #init: AnswerersInit
   readonly #free: FreeClients<C> = new FreeClients()
-  readonly #seats: Map<C, Candidate<C>> = new Map()
+  readonly #seats: Map<C, Seat<C>> = new Map()
   readonly #line: LinkedList<Asker<C>> = new LinkedList()
   #waiting = 0
+  #isServing = false
 
   constructor(init: AnswerersInit) {
     this.#init = init
   }
 
   join(client: C): void {
-    this.#seats.set(client, this.#seatOf(client))
+    this.#seats.set(client, new Seat(client, this.#init.maxRequests))
     this.changed(client)
   }
 
@@ -66,11 +110,14 @@ export class Answerers<C extends Answerer> {
     if (this.#waiting > 0) this.#serve()
   }
 
-  /** Chooses one, or waits for one: `timeout` → `QUEUE_FULL`, `signal` → its reason. Throws `QUEUE_FULL` where too many wait already. */
-  choose(name: string, wait: WaitOptions): C | Promise<C> {
+  /**
+   * Has one asked, now or when there is one, and gives what `ask` gives: `timeout` → `QUEUE_FULL`, `signal` → its reason. Throws
+   * `QUEUE_FULL` where too many wait already.
+   */
+  choose<R>(name: string, wait: WaitOptions, ask: (client: C) => R): R | Promise<Awaited<R>> {
     checkWait(wait)
     const chosen = this.#waiting === 0 ? this.#leastBusy(name) : undefined
-    return chosen ?? this.#wait(name, wait)
+    return chosen === undefined ? this.#wait(name, wait, ask) : ask(chosen)
   }
 
   /** All calls that wait are over. */
@@ -81,10 +128,10 @@ export class Answerers<C extends Answerer> {
     }
   }
 
-  #wait(name: string, wait: WaitOptions): Promise<C> {
+  #wait<R>(name: string, wait: WaitOptions, ask: (client: C) => R): Promise<Awaited<R>> {
     const { maxWaiting } = this.#init
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
-    const asker: Asker<C> = new Asker(name, {
+    const asker: Asker<C> = new Asker(name, ask, {
       env: this.#init.env,
       wait,
       timedOut: () => nobodyAnswers(name, wait.timeout),
@@ -93,18 +140,28 @@ export class Answerers<C extends Answerer> {
     this.#line.push(asker)
     this.#waiting += 1
     this.#serve()
-    return asker.promise
+    return asker.promise as Promise<Awaited<R>>
   }
 
   /** Those who have waited longest first; one whom nobody can answer keeps nobody up. */
   #serve(): void {
-    for (const asker of this.#line) {
-      if (this.#free.size === 0) return
+    if (this.#isServing) return
+    this.#isServing = true
+    /** Nobody becomes free meanwhile, so who has no answerer has none. */
+    const hopeless = new Set<string>()
+    while (this.#free.size > 0) {
+      const asker = this.#line.find(({ name }) => !hopeless.has(name))
+      if (asker === undefined) break
       const client = this.#leastBusy(asker.name)
-      if (client === undefined) continue
-      this.#leave(asker)
-      asker.resolve(client)
+      if (client === undefined) hopeless.add(asker.name)
+      else this.#begin(asker, client)
     }
+    this.#isServing = false
+  }
+
+  #begin(asker: Asker<C>, client: C): void {
+    this.#leave(asker)
+    asker.begin(client)
   }
 
   #leave(asker: Asker<C>): void {
@@ -114,26 +171,6 @@ export class Answerers<C extends Answerer> {
 
   #leastBusy(name: string): C | undefined {
     return this.#free.leastBusy(({ client }) => client.knows(name))?.client
-  }
-
-  #seatOf(client: C): Candidate<C> {
-    const { maxRequests } = this.#init
-    return {
-      client,
-      get credit() {
-        return maxRequests - client.asking
-      },
-      get inFlight() {
-        return client.asking
-      },
-      get isOpen() {
-        return client.isOpen
-      },
-      isReady: true,
-      isPaced: false,
-      carries: () => true,
-      assign: () => {},
-    }
   }
 }
 

@@ -19,6 +19,11 @@ export class Admission {
     this.#side = side
   }
 
+  /** Requests that have a place or wait for one. */
+  get size(): number {
+    return this.#taken + this.#waiting
+  }
+
   /** Requests that are not written. */
   get unsent(): number {
     return this.#waiting + this.#queued

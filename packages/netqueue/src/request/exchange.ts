@@ -39,7 +39,7 @@ export interface ExchangeInit<From = unknown> {
   /** There is a frame's worth to write. */
   flush: () => void
   warn: (error: NetQueueError) => void
-  /** Something is over: {@link Exchange.isIdle} may have changed. */
+  /** A request began, or something is over: {@link Exchange.isIdle} and {@link Exchange.requests} may have changed. */
   changed: () => void
 }
 
@@ -76,6 +76,11 @@ export class Exchange<From = unknown> {
   /** Requests of this side whose answers somebody waits for. */
   get asking(): number {
     return this.#requests?.size ?? 0
+  }
+
+  /** Those, and those that the peer still has although nobody waits for their answers any more. */
+  get requests(): number {
+    return this.#requests?.open ?? 0
   }
 
   /** Requests of the peer whose handlers are at work, or whose answers are not written. */

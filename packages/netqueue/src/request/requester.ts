@@ -51,6 +51,11 @@ export class Requester implements CallOwner {
     return this.#live
   }
 
+  /** Those and the ones that the peer still has, although nobody waits for them any more. */
+  get open(): number {
+    return this.#admission.size
+  }
+
   get nextTag(): number {
     return this.#lastTag + 1
   }
@@ -178,6 +183,7 @@ export class Requester implements CallOwner {
     }
     this.#live += 1
     this.#watch(call)
+    this.side.changed()
   }
 
   #watch(call: Call): void {
@@ -218,7 +224,7 @@ export class Requester implements CallOwner {
     const { isLive } = call
     this.#open.take(call.tag)
     this.#admission.leave(call)
-    if (!isLive) return
+    if (!isLive) return this.side.changed()
     this.#unlive(call)
     call.stopBody()
   }

@@ -23,6 +23,6 @@ export interface Side {
   /** Throws where nothing can be sent: the connection is over, or its protocol has no requests. */
   checkOpen(): void
   warn(error: NetQueueError): void
-  /** Something is over: whoever waits until all is may look. */
+  /** A request began, or something is over: whoever waits until all is may look. */
   changed(): void
 }
