@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 
 import { connect, listen, memory, memoryPair, NetQueueError } from '../../src/index.ts'
-import type { Client, ClientOptions, Env, Server, ServerOptions } from '../../src/index.ts'
+import type { Client, ClientOptions, Env, Messages, Server, ServerClient, ServerOptions } from '../../src/index.ts'
 import { host } from '../../src/env/host.ts'
 import { turn } from './handles.ts'
+import { Valve } from './valve.ts'
 import { VirtualEnv } from './virtual-env.ts'
 
 /** Time stands still until `advance`; what a turn of the event loop does not wait for goes on as ever. */
@@ -21,6 +22,18 @@ export class Clock extends VirtualEnv {
   }
 }
 
+/** A client, and its connection in the hands of a test. */
+export interface Attached<C> {
+  client: C
+  /** The client as its server sees it. */
+  there: ServerClient
+  /** Cuts the connection, as when a cable is pulled. */
+  lose: () => void
+  /** The client reads no more: one frame still comes, then the server's sending stalls. */
+  hold: () => void
+  letGo: () => void
+}
+
 /** A place of its own for servers and clients, in memory: closes all of them, and has then nothing left. */
 export class Place implements AsyncDisposable {
   readonly clock = new Clock()
@@ -32,26 +45,34 @@ export class Place implements AsyncDisposable {
     return { env: this.clock, transports: this.#transports }
   }
 
-  async listen<Item = string, Result = string>(
-    options: ServerOptions<Item, Result> = {},
-  ): Promise<Server<Item, Result>> {
-    return this.#keep(await listen<Item, Result>(this.address, { ...this.#shared, ...options }))
+  async listen<Item = string, Result = string, M extends Messages = Messages>(
+    options: ServerOptions<Item, Result, M> = {},
+  ): Promise<Server<Item, Result, M>> {
+    return this.#keep(await listen<Item, Result, M>(this.address, { ...this.#shared, ...options }))
   }
 
-  async connect<In = string, Out = string>(options: ClientOptions<In, Out> = {}): Promise<Client<In, Out>> {
-    return this.#keep(await connect<In, Out>(this.address, { ...this.#shared, ...options }))
+  async connect<In = string, Out = string, M extends Messages = Messages>(
+    options: ClientOptions<In, Out, M> = {},
+  ): Promise<Client<In, Out, M>> {
+    return this.#keep(await connect<In, Out, M>(this.address, { ...this.#shared, ...options }))
   }
 
-  /** A client whose connection `lose` cuts, as when a cable is pulled. */
-  async attach<In = string, Out = string>(
-    server: Server<In, Out>,
-    options: ClientOptions<In, Out> = {},
-  ): Promise<{ client: Client<In, Out>; lose: () => void }> {
+  /** A client whose connection can be cut and held up. */
+  async attach<In = string, Out = string, M extends Messages = Messages, N extends Messages = Messages>(
+    server: Server<In, Out, N>,
+    options: ClientOptions<In, Out, M> = {},
+  ): Promise<Attached<Client<In, Out, M>>> {
     const [here, there] = memoryPair()
     const accepted = server.accept(there)
-    const client = this.#keep(await connect<In, Out>(here, { ...this.#shared, ...options }))
-    await accepted
-    return { client, lose: () => here.abort?.(new Error('the cable was pulled')) }
+    const valve = new Valve(here)
+    const client = this.#keep(await connect<In, Out, M>(valve.duplex, { ...this.#shared, ...options }))
+    return {
+      client,
+      there: await accepted,
+      lose: () => here.abort?.(new Error('the cable was pulled')),
+      hold: () => valve.close(),
+      letGo: () => valve.open(),
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
