@@ -15,7 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'settle-overtakes-put',
     why: 'a settle is written before an item that its side put earlier',
     file: 'delivery/link.js',
-    find: 'Math.min(this.outbox.oldestOrdinal, this.#init.oldestWaiting())',
+    find: 'Math.min(this.outbox.oldestOrdinal, this.#init.shared.oldestWaiting())',
     replace: 'Number.POSITIVE_INFINITY',
   },
   {
