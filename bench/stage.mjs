@@ -16,6 +16,7 @@ import { sum } from './statistics.mjs'
  * @typedef {object} Actor
  * @property {Methods} methods
  * @property {() => Promise<void>} kill kill -9
+ * @property {() => void} freeze SIGSTOP: it is there, and does nothing any more
  */
 
 /** What a child sends back for a call. @typedef {{ id: number, value?: unknown, error?: string }} Reply */
@@ -28,7 +29,8 @@ export class Stage {
   #workload
   #peer
   #setting
-  #brokerPids
+  /** Of the broker that stands between the processes; empty without one. */
+  brokerPids
   /** @type {Set<Child>} */
   #children = new Set()
 
@@ -37,7 +39,7 @@ export class Stage {
     this.#workload = workload
     this.#peer = peer
     this.#setting = setting
-    this.#brokerPids = brokerPids
+    this.brokerPids = brokerPids
   }
 
   /**
@@ -59,7 +61,7 @@ export class Stage {
             child.call(String(method), args),
       },
     )
-    return { methods, kill: () => child.kill() }
+    return { methods, kill: () => child.kill(), freeze: () => child.freeze() }
   }
 
   /** CPU time that all processes of this round took so far, their broker's included; a killed one's is not. */
@@ -67,7 +69,7 @@ export class Stage {
     const ours = await Promise.all(
       [...this.#children].filter(({ isAlive }) => isAlive).map((child) => child.cpuMicros()),
     )
-    return sum([...ours, ...this.#brokerPids.map(micros)])
+    return sum([...ours, ...this.brokerPids.map(micros)])
   }
 
   /** Ends all processes that still run. */
@@ -127,6 +129,10 @@ class Child {
   async kill() {
     this.#process.kill('SIGKILL')
     await this.#exited
+  }
+
+  freeze() {
+    this.#process.kill('SIGSTOP')
   }
 
   /** By closing the channel, at which a child leaves; by force where it does not. */

@@ -11,10 +11,12 @@ const SETTLED = 'settled.'
 /** One queue group: each message goes to one of its members. */
 const GROUP = { queue: 'workers' }
 
+const NEWS = 'news'
+
 /** @type {Peer} */
 export const peer = {
   packages: ['@nats-io/transport-node'],
-  setup: `core NATS through nats-server, nothing stored; objects as JSON. It has no back-pressure: in a stream the receiver says now and then how many it took, and at most ${streamWindow(1)} items or 4 MiB are on their way; work goes to a queue group, with at most ${WINDOW} unsettled items per worker, and the reply to an item, at a subject of its own, settles it; requests go to a queue group`,
+  setup: `core NATS through nats-server, nothing stored; objects as JSON. It has no back-pressure: in a stream the receiver says now and then how many it took, and at most ${streamWindow(1)} items or 4 MiB are on their way; work goes to a queue group, with at most ${WINDOW} unsettled items per worker, and the reply to an item, at a subject of its own, settles it; requests go to a queue group; a message to all is published once, each listener has a connection of its own, and the one who publishes waits for the server with each message, one message late`,
   missing,
   broker: () => natsServer(),
 
@@ -86,6 +88,30 @@ export const peer = {
       })
       await greet(connection)
       await connection.closed()
+    },
+  },
+
+  fanOut: {
+    async announcer({ broker }) {
+      const connection = await join(broker)
+      const listeners = await greeted(connection)
+      let arriving = Promise.resolve()
+      return {
+        ...listeners.side(broker),
+        async announce(message) {
+          connection.publish(NEWS, message)
+          const before = arriving
+          arriving = connection.flush()
+          await before
+          return 0
+        },
+      }
+    },
+
+    async listener(address, took) {
+      const connection = await join(address)
+      connection.subscribe(NEWS, { callback: (_, { data }) => took(data) })
+      await greet(connection)
     },
   },
 }

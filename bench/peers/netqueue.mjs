@@ -1,6 +1,7 @@
 // @ts-check
 import { Queue } from '../../packages/netqueue/dist/queue/queue.js'
 import { WINDOW } from './shared/window.mjs'
+import { fanOut } from './netqueue/fan-out.mjs'
 import { answerer, asker, join, producer, serve, side, stream, streamWith, takeAll } from './netqueue/sides.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
@@ -48,6 +49,8 @@ export const peer = {
       await join(address, setting)
     },
   },
+
+  fanOut,
 
   handOff: {
     async run(count, took) {

@@ -29,6 +29,7 @@ export interface Peer {
   readonly guarded?: Guarded
   readonly distribute?: Distribute
   readonly idle?: Idle
+  readonly fanOut?: FanOut
   readonly handOff?: HandOff
 }
 
@@ -157,6 +158,21 @@ export interface Idle {
   server(setting: Setting): Promise<Side>
   /** Resolves when the connection stands; it stays for as long as the process. */
   client(address: string, setting: Setting): Promise<void>
+}
+
+/** Each message to all who are connected. */
+export interface FanOut {
+  announcer(setting: Setting): Promise<Announcer>
+  /** Connects, and calls `took` for each message that is sent after `connected` has counted it; stays for as long as the process. */
+  listener(address: string, took: (message: Uint8Array) => void, setting: Setting): Promise<void>
+}
+
+export interface Announcer extends Side {
+  /**
+   * Sends a message to all; resolves when the next one may follow, with how many of them it passed over because they had no room.
+   * The message is not changed afterwards.
+   */
+  announce(message: Uint8Array): Promise<number>
 }
 
 /** From one asynchronous function to another in the same process. */

@@ -1,4 +1,5 @@
 // @ts-check
+import { fanOut } from './raw/fan-out.mjs'
 import { guarded } from './raw/guarded.mjs'
 import { idle } from './raw/idle.mjs'
 import { BATCH, jsonText, objectsBy } from './raw/objects.mjs'
@@ -13,11 +14,12 @@ import { WINDOW } from './shared/window.mjs'
 export const peer = {
   kind: 'limit',
   packages: [],
-  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; objects are encoded one by one, as JSON, and leave ${BATCH} in one write; a worker has ${WINDOW} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn`,
+  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; objects are encoded one by one, as JSON, and leave ${BATCH} in one write; a worker has ${WINDOW} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn; a message to all is one buffer, written to each socket in which at most 1 MiB waits`,
   stream,
   objects: objectsBy(async () => jsonText),
   work,
   requests,
   guarded,
   idle,
+  fanOut,
 }

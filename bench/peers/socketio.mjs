@@ -1,4 +1,5 @@
 // @ts-check
+import { setImmediate as turn } from 'node:timers/promises'
 import { bufferOf } from './shared/buffer.mjs'
 import { Crowd } from './shared/crowd.mjs'
 import { Questions } from './shared/questions.mjs'
@@ -6,6 +7,7 @@ import { WINDOW, Window } from './shared/window.mjs'
 import { closed, connect, DEFAULT, listen, messagePack, NAME } from './socketio/sides.mjs'
 import { BATCH, streamBy } from './socketio/stream.mjs'
 
+/** @import { Namespace } from 'socket.io' */
 /** @import { Peer } from './peer.d.ts' */
 
 /** MessagePack makes one frame of an event and its payload instead of two, but copies the payload: from here on that costs more. */
@@ -14,7 +16,7 @@ const LARGE_BYTES = 2 ** 14
 /** @type {Peer} */
 export const peer = {
   packages: ['socket.io', 'socket.io-client', 'socket.io-msgpack-parser'],
-  setup: `by WebSocket alone, with the MessagePack parser (where payloads are smaller than ${LARGE_BYTES / 1024} KiB) and bufferutil where it loads, as its page on performance advises; Socket.IO holds no sender back: two batches of ${BATCH.items} items or ${BATCH.bytes / 2 ** 20} MiB are on their way, the last item of each acknowledged; work and requests by emit with an acknowledgement, at most ${WINDOW} unsettled items per worker, counted by hand`,
+  setup: `by WebSocket alone, with the MessagePack parser (where payloads are smaller than ${LARGE_BYTES / 1024} KiB) and bufferutil where it loads, as its page on performance advises; Socket.IO holds no sender back: two batches of ${BATCH.items} items or ${BATCH.bytes / 2 ** 20} MiB are on their way, the last item of each acknowledged; work and requests by emit with an acknowledgement, at most ${WINDOW} unsettled items per worker, counted by hand; a message to all by io.emit, which leaves nobody out`,
 
   stream: streamBy({ encode: bufferOf, parserFor }),
   objects: streamBy({ encode: (item) => item, parserFor: messagePack }),
@@ -61,6 +63,30 @@ export const peer = {
 
     async client(address, { bytes }) {
       await connect(address, await parserFor(bytes))
+    },
+  },
+
+  fanOut: {
+    async announcer({ bytes }) {
+      const clients = new Crowd()
+      /** @type {Namespace | undefined} */
+      let all
+      const address = await listen(await parserFor(bytes), ({ nsp }) => {
+        all = nsp
+        clients.join()
+      })
+      return {
+        ...clients.side(address),
+        async announce(message) {
+          all?.emit(NAME, bufferOf(message))
+          await turn()
+          return 0
+        },
+      }
+    },
+
+    async listener(address, took, { bytes }) {
+      await connect(address, await parserFor(bytes), took)
     },
   },
 }

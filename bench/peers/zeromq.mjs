@@ -1,9 +1,10 @@
 // @ts-check
+import { setImmediate as turn } from 'node:timers/promises'
 import { Crowd } from './shared/crowd.mjs'
 import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 
-/** @import { Context, Dealer, Pull, Router } from 'zeromq' */
+/** @import { Context, Dealer, Pull, Router, Subscriber } from 'zeromq' */
 /** @import { Peer } from './peer.d.ts' */
 
 /** ZeroMQ counts messages before it makes a sender wait; 1 on both sides is the least it takes. */
@@ -17,7 +18,7 @@ const MAX_SOCKETS = 65_535
 /** @type {Peer} */
 export const peer = {
   packages: ['zeromq'],
-  setup: `streams by PUSH/PULL with 1,000 messages or 2 MiB waiting on either side; work and requests by ROUTER and DEALER, with at most ${WINDOW} unsettled items per worker, counted by hand, and a message for each that is settled; where items are shared by a fast and a slow worker, PUSH/PULL both ways with a high-water mark of ${HIGH_WATER_MARK}`,
+  setup: `streams by PUSH/PULL with 1,000 messages or 2 MiB waiting on either side; work and requests by ROUTER and DEALER, with at most ${WINDOW} unsettled items per worker, counted by hand, and a message for each that is settled; where items are shared by a fast and a slow worker, PUSH/PULL both ways with a high-water mark of ${HIGH_WATER_MARK}; messages to all by PUB/SUB (XPUB, to know who has subscribed), which drops what is above 1,000 messages at one client`,
 
   stream: {
     async receiver(took, { bytes }) {
@@ -84,6 +85,35 @@ export const peer = {
       dealer.connect(address)
       await dealer.send(MARK)
       idle.push(dealer)
+    },
+  },
+
+  fanOut: {
+    async announcer() {
+      const { XPublisher } = await import('zeromq')
+      const publisher = new XPublisher({ linger: 0, verbosity: 'allSubs' })
+      await publisher.bind(ANY_PORT)
+      const listeners = new Crowd()
+      const greetAll = async () => {
+        for await (const _ of publisher) listeners.join()
+      }
+      void greetAll()
+      return {
+        ...listeners.side(String(publisher.lastEndpoint)),
+        async announce(message) {
+          await publisher.send(message)
+          await turn()
+          return 0
+        },
+      }
+    },
+
+    async listener(address, took) {
+      const { Subscriber } = await import('zeromq')
+      const subscriber = new Subscriber({ context: await manySockets(), linger: 0 })
+      subscriber.connect(address)
+      subscriber.subscribe()
+      void receiveAll(subscriber, ([message]) => took(/** @type {Buffer} */ (message)))
     },
   },
 
@@ -175,7 +205,7 @@ class Outbox {
 
 /**
  * What `for await` does, with one promise less per message.
- * @param {Dealer | Pull | Router} socket
+ * @param {Dealer | Pull | Router | Subscriber} socket
  * @param {(parts: Buffer[]) => void | Promise<unknown>} take
  */
 async function receiveAll(socket, take) {

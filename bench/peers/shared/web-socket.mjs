@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { corkTurn } from './cork.mjs'
 import { Crowd } from './crowd.mjs'
+import { announcerBy, MOST_UNWRITTEN } from './fan-out.mjs'
 import { Questions } from './questions.mjs'
 import { addressOf } from './tcp.mjs'
 import { WINDOW, Window } from './window.mjs'
@@ -29,7 +30,7 @@ const ACK = Uint8Array.of(1)
 export function webSocketPeer({ setup, isCorked }) {
   return {
     packages: ['ws'],
-    setup: `${setup}; a message per item, objects as JSON, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions`,
+    setup: `${setup}; a message per item, objects as JSON, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions; a message to all is sent to each client at which at most 1 MiB is buffered`,
 
     stream: streamBy({ encode: (item) => item, decode: bytesOf }),
     objects: streamBy({ encode: JSON.stringify, decode: (text) => JSON.parse(bytesOf(text).toString()) }),
@@ -74,6 +75,23 @@ export function webSocketPeer({ setup, isCorked }) {
 
       async client(address) {
         await connect(address)
+      },
+    },
+
+    fanOut: {
+      async announcer() {
+        /** @type {Crowd<{ socket: WebSocket, send: Send }>} */
+        const clients = new Crowd()
+        const address = await listen((socket, tcp) => clients.join({ socket, send: senderOf(socket, tcp) }))
+        return announcerBy(address, clients, (message) => ({ socket, send }) => {
+          if (socket.bufferedAmount > MOST_UNWRITTEN) return false
+          send(message)
+          return true
+        })
+      },
+
+      async listener(address, took) {
+        await connect(address, took)
       },
     },
   }
