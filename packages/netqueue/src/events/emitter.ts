@@ -35,6 +35,7 @@ export class Emitter<Events extends object> {
   stream<K extends keyof Events>(type: K, options: EventStreamOptions = {}): EventStream<Events[K]> {
     const { capacity = CAPACITY, signal } = options
     const stream = new LossyStream<Events[K]>({
+      read: (event) => event,
       capacity,
       drop: 'oldest',
       signal,

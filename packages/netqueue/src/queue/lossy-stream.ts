@@ -6,7 +6,9 @@ import { Ring } from './ring.ts'
 /** What a reader that is behind loses: what came last, or what came first. */
 export type Loss = 'newest' | 'oldest'
 
-export interface LossyStreamInit {
+export interface LossyStreamInit<E, Kept> {
+  /** Makes a value of what was kept for it when it is read; `undefined`: it was none. */
+  read: (kept: Kept) => E | undefined
   /** Values that wait at most. */
   capacity: number
   /** Bytes that wait at most; one value may overshoot it. @default Infinity */
@@ -29,11 +31,14 @@ interface Waiting<E> {
 const LOSSES: readonly Loss[] = ['newest', 'oldest']
 const done = (): Result<never> => ({ done: true, value: undefined })
 
-/** Values from elsewhere, for one loop. What waits is bounded: a loop that is behind loses some, and can see how many. */
-export class LossyStream<E> implements AsyncIterableIterator<E, undefined> {
-  readonly #init: LossyStreamInit
+/**
+ * Values from elsewhere, for one loop. What waits is bounded: a loop that is behind loses some, and can see how many. They wait as what
+ * they were when they came.
+ */
+export class LossyStream<E, Kept = E> implements AsyncIterableIterator<E, undefined> {
+  readonly #init: LossyStreamInit<E, Kept>
   readonly #maxBytes: number
-  readonly #ring: Ring<{ value: E; bytes: number }> = new Ring()
+  readonly #ring: Ring<{ kept: Kept; bytes: number }> = new Ring()
   #callOff: (() => void) | undefined
   /** `ended`: no more come, what waits can be read. `aborted`: the reader has yet to hear why. */
   #state: 'open' | 'ended' | 'aborted' | 'over' = 'open'
@@ -42,7 +47,7 @@ export class LossyStream<E> implements AsyncIterableIterator<E, undefined> {
   #dropped = 0
   #isBehind = false
 
-  constructor(init: LossyStreamInit) {
+  constructor(init: LossyStreamInit<E, Kept>) {
     const { capacity, drop, signal, maxBytes = Number.POSITIVE_INFINITY } = init
     checkInteger('capacity', capacity, 1)
     checkOneOf('drop', drop, LOSSES)
@@ -63,7 +68,10 @@ export class LossyStream<E> implements AsyncIterableIterator<E, undefined> {
   next(): Promise<Result<E>> {
     if (this.#waiting !== undefined) return Promise.reject(busy())
     if (this.#state === 'aborted') return this.#fail()
-    if (this.#ring.size > 0) return Promise.resolve({ done: false, value: this.#shift() })
+    while (this.#ring.size > 0) {
+      const value = this.#init.read(this.#shift())
+      if (value !== undefined) return Promise.resolve({ done: false, value })
+    }
     if (this.#state !== 'open') return Promise.resolve(done())
     return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }))
   }
@@ -82,14 +90,13 @@ export class LossyStream<E> implements AsyncIterableIterator<E, undefined> {
     else if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#abort())
   }
 
-  push(value: E, bytes = 0): void {
+  push(kept: Kept, bytes = 0): void {
     if (this.#state !== 'open') return
-    const waiting = this.#settle()
-    if (waiting !== undefined) return waiting.resolve({ done: false, value })
+    if (this.#waiting !== undefined) return this.#give(this.#init.read(kept))
     const wasFull = this.#isFull
     while (this.#isFull && this.#init.drop === 'oldest') this.#lose()
     if (this.#isFull) this.#dropped += 1
-    else this.#add(value, bytes)
+    else this.#add(kept, bytes)
     if (wasFull) this.#report()
   }
 
@@ -104,8 +111,13 @@ export class LossyStream<E> implements AsyncIterableIterator<E, undefined> {
     return this.#ring.size >= this.#init.capacity || this.#bytes >= this.#maxBytes
   }
 
-  #add(value: E, bytes: number): void {
-    this.#ring.push({ value, bytes })
+  /** To the reader that waits. */
+  #give(value: E | undefined): void {
+    if (value !== undefined) this.#settle()?.resolve({ done: false, value })
+  }
+
+  #add(kept: Kept, bytes: number): void {
+    this.#ring.push({ kept, bytes })
     this.#bytes += bytes
   }
 
@@ -114,11 +126,11 @@ export class LossyStream<E> implements AsyncIterableIterator<E, undefined> {
     this.#dropped += 1
   }
 
-  #shift(): E {
-    const { value, bytes } = this.#ring.shift() as { value: E; bytes: number }
+  #shift(): Kept {
+    const { kept, bytes } = this.#ring.shift() as { kept: Kept; bytes: number }
     this.#bytes -= bytes
     if (this.#ring.size === 0) this.#isBehind = false
-    return value
+    return kept
   }
 
   #report(): void {

@@ -1,11 +1,14 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { headerBytes } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
-import { badMessage, lost, unsupported } from './failures.ts'
+import { Bucket } from './bucket.ts'
+import { badMessage, lost, rateExceeded, unsupported } from './failures.ts'
 import { Deadlines } from '../queue/deadlines.ts'
 import type { Handlers } from './handlers.ts'
 import { Lanes } from './lanes.ts'
+import { PER_SECOND } from './limits.ts'
 import type { RequestLimits } from './limits.ts'
 import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
 import { Posts } from './posts.ts'
@@ -58,6 +61,8 @@ export class Exchange<From = unknown> {
   #requests: Requester | undefined
   #answers: Responder | undefined
   #messages: Posts | undefined
+  /** Of messages that cannot be decoded. */
+  #refusals: Bucket | undefined
   #peer: ExchangePeer | undefined
   #error: NetQueueError | undefined
 
@@ -226,12 +231,21 @@ export class Exchange<From = unknown> {
     if (this.#peer?.supports.request !== true) throw unsupported(this.#peer?.protocol ?? '')
   }
 
-  #message({ name: id, headers = NO_HEADERS, payload }: Extract<ExchangeMessage, { type: 'message' }>): void {
+  #message({ name: id, headers, payload }: Extract<ExchangeMessage, { type: 'message' }>): void {
     const { vocabulary, subscriptions, from } = this.#init
     const name = vocabulary.nameOf(id)
     if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
+    const bytes = payload.length + headerBytes(headers)
     const decode = (): unknown => vocabulary.decode(name, 'payload', payload)
-    subscriptions.deliver({ name, headers, from: from(), bytes: payload.length, decode })
+    if (!subscriptions.deliver({ name, headers: headers ?? NO_HEADERS, from: from(), bytes, decode })) this.#undecoded()
+  }
+
+  /** Throws for a peer that goes on and on: each such message costs many times what the others do. */
+  #undecoded(): void {
+    const { env, limits } = this.#init
+    this.#refusals ??= new Bucket({ env, burst: limits.maxRefusals, perSecond: PER_SECOND })
+    if (!this.#refusals.take())
+      throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', limits.maxRefusals)
   }
 
   /** The streams of our requests are at the requester, those of the peer's at the responder. */

@@ -113,6 +113,38 @@ describe('P7: requests of a peer', () => {
   })
 })
 
+describe('P8: messages of a peer that cannot be decoded', () => {
+  const wrong = { type: 'message', name: 18, headers: undefined, payload: new TextEncoder().encode('{') } as const
+
+  test.each([
+    [2, 3],
+    [3, 3],
+    [4, 3],
+  ])(
+    'are dropped, %i of maxRefusals %i at once; beyond that RATE_EXCEEDED, for a listener and for a loop that waits',
+    async (count, maxRefusals) => {
+      for (const isLoop of [true, false]) {
+        const pair = new Pair({ there: { maxRefusals } })
+        if (isLoop) watch(pair.there.subscriptions.subscribe('news').next())
+        else pair.there.subscriptions.on('news', () => {})
+        const all = Array.from({ length: count }, () => thrownBy(() => pair.there.exchange.take(wrong)))
+        expect(all.filter((error) => error !== undefined)).toEqual(
+          count > maxRefusals ? [failing('RATE_EXCEEDED', 'maxRefusals')] : [],
+        )
+        expect(pair.there.warnings.map(({ code }) => code)).toEqual(all.map(() => 'DECODE_FAILED'))
+        pair.there.subscriptions.close()
+      }
+    },
+  )
+
+  test('cost nothing where nobody reads them', () => {
+    const pair = new Pair({ there: { maxRefusals: 1 } })
+    const loop = pair.there.subscriptions.subscribe('news', { capacity: 2 })
+    for (let count = 0; count < 10; count += 1) pair.there.exchange.take(wrong)
+    expect([loop.dropped, pair.there.warnings.map(({ code }) => code)]).toEqual([8, ['MESSAGE_DROPPED']])
+  })
+})
+
 describe('P7: our own requests', () => {
   test('wait where maxRequests are open, and go on in order when one is over', async () => {
     const pair = new Pair({ here: { maxRequests: 2 } })

@@ -19,11 +19,14 @@ export interface RequestLimits {
   maxUnsentBytes: number
   /** Messages that may wait for one subscriber; then it loses some. @default 1_024 */
   maxUnreadMessages: number
-  /** The same in bytes; one message may overshoot it. @default 4_194_304 */
+  /** The same in bytes, headers included; one message may overshoot it. @default 4_194_304 */
   maxUnreadBytes: number
   /** Requests that a peer may cancel at once; after that, 33 in a second. Beyond it: `RATE_EXCEEDED`. @default 1_000 (as HTTP/2 servers do since "rapid reset") */
   maxCancels: number
-  /** Requests of a peer that may be refused as too many at once; after that, 33 in a second. Beyond it: `RATE_EXCEEDED`. @default 1_000 */
+  /**
+   * Requests of a peer that may be refused as too many at once; after that, 33 in a second. So many again are its messages that may be
+   * impossible to decode. Beyond it: `RATE_EXCEEDED`. @default 1_000
+   */
   maxRefusals: number
   /** For a request that names no `timeout`. Times of requests are never cut short, and may be 1/64 longer, as many share a timer. @default 30_000 */
   requestTimeoutMs: number
@@ -43,6 +46,8 @@ export const requestLimitDefaults: RequestLimits = {
   requestTimeoutMs: 30_000,
 }
 
+/** How fast the buckets fill up again. Source: what HTTP/2 servers allow since "rapid reset" (CVE-2023-44487). */
+export const PER_SECOND = 33
 /** Tags are the peer's choice, and 16,000 that collide in a `Map` cost two thirds of a second. */
 const MAX_REQUESTS = 1_024
 

@@ -58,6 +58,24 @@ describe('a message', () => {
     expect(pair.there.warnings).toEqual([expect.objectContaining({ code: 'DECODE_FAILED' })])
   })
 
+  test('waits as it came, and is decoded when it is read, once for all loops', async () => {
+    const pair = new Pair()
+    const loops = [1, 2].map(() => pair.there.subscriptions.subscribe('news'))
+    const wrong = new TextEncoder().encode('{')
+    await pair.here.exchange.send('news', { a: 1 })
+    await pair.here.exchange.sendEncoded('news', wrong)
+    await pair.here.exchange.send('news', 'next')
+    await pair.settle()
+    expect(pair.there.warnings).toEqual([])
+    const read = await Promise.all(loops.map((loop) => taken(loop, 2)))
+    expect(read).toEqual([
+      [{ a: 1 }, 'next'],
+      [{ a: 1 }, 'next'],
+    ])
+    expect(read[0]?.[0]).toBe(read[1]?.[0])
+    expect(pair.there.warnings).toEqual([expect.objectContaining({ code: 'DECODE_FAILED' })])
+  })
+
   test('does not wait for a long one of a channel to leave, nor for one of many requests', async () => {
     const pair = new Pair({ frameBytes: 300 })
     const order: string[] = []
@@ -207,6 +225,20 @@ describe('a subscriber that is behind', () => {
       ['MESSAGE_DROPPED', 'news'],
       ['MESSAGE_DROPPED', 'news'],
     ])
+  })
+
+  test.each([
+    [8, 4],
+    [9, 3],
+    [14, 2],
+  ])('counts headers, too: with those of %i bytes, %i of four fit into maxUnreadBytes 30', async (bytes, count) => {
+    const pair = new Pair({ there: { maxUnreadBytes: 30 } })
+    const loop = pair.there.subscriptions.subscribe('news')
+    // A count, two lengths, a name of one byte, whether there is a value: 5 bytes. The payload has 1.
+    const headers = { a: 'x'.repeat(bytes - 5) }
+    for (const n of [1, 2, 3, 4]) await pair.here.exchange.send('news', n, { headers })
+    await pair.settle()
+    expect(4 - loop.dropped).toBe(count)
   })
 
   test('is warned again when it had caught up in between', async () => {

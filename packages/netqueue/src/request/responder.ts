@@ -5,13 +5,11 @@ import { Channel } from './channel.ts'
 import { badMessage, cancelled, rateExceeded, remoteError } from './failures.ts'
 import type { Handlers } from './handlers.ts'
 import { laneOf } from './lanes.ts'
+import { PER_SECOND } from './limits.ts'
 import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
 import { Served } from './served.ts'
 import type { ServedOwner } from './served.ts'
 import type { Side } from './side.ts'
-
-/** How fast the buckets fill up again. Source: what HTTP/2 servers allow since "rapid reset" (CVE-2023-44487). */
-const PER_SECOND = 33
 
 export interface ResponderInit {
   side: Side

@@ -1,5 +1,6 @@
 import type { Headers } from '../message/headers.ts'
 import type { Loss, LossyStream } from '../queue/lossy-stream.ts'
+import type { Arrival } from './arrival.ts'
 
 /** A one-way message that came. */
 export interface ReceivedMessage<From = unknown, Payload = unknown> {
@@ -21,4 +22,4 @@ export interface SubscribeOptions {
 }
 
 /** Messages of one name, for one loop. */
-export type Subscription<From = unknown> = LossyStream<ReceivedMessage<From>>
+export type Subscription<From = unknown> = LossyStream<ReceivedMessage<From>, Arrival<From>>

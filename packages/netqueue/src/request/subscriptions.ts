@@ -1,9 +1,10 @@
 import { checkFunction, checkString } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Listener } from '../events/emitter.ts'
-import type { Headers } from '../message/headers.ts'
 import { LossyStream } from '../queue/lossy-stream.ts'
 import { checkWait } from '../queue/pending.ts'
+import { Arrival } from './arrival.ts'
+import type { Arrived } from './arrival.ts'
 import type { RequestLimits } from './limits.ts'
 import type { ReceivedMessage, SubscribeOptions, Subscription } from './subscription.ts'
 
@@ -13,19 +14,9 @@ export interface SubscriptionsInit<From> {
   warn: (error: NetQueueError, from?: From) => void
 }
 
-/** A message as it came. */
-export interface Arrived<From> {
-  readonly name: string
-  readonly headers: Headers
-  readonly from: From
-  readonly bytes: number
-  /** Throws `DECODE_FAILED`. */
-  decode(): unknown
-}
-
 /** Whoever wants the messages of one name. */
 interface Taker<From> {
-  push(message: ReceivedMessage<From>, bytes: number): void
+  push(arrival: Arrival<From>, bytes: number): void
 }
 
 /** Who wants which one-way messages, at one client or server: all its connections bring theirs here. */
@@ -52,7 +43,8 @@ export class Subscriptions<From = unknown> {
     const { limits, warn } = this.#init
     const { capacity = limits.maxUnreadMessages, drop = 'newest', signal } = options
     checkWait({ signal })
-    const loop: Subscription<From> = new LossyStream<ReceivedMessage<From>>({
+    const loop: Subscription<From> = new LossyStream<ReceivedMessage<From>, Arrival<From>>({
+      read: (arrival) => arrival.read(),
       capacity,
       maxBytes: limits.maxUnreadBytes,
       drop,
@@ -75,36 +67,30 @@ export class Subscriptions<From = unknown> {
     checkString('name', name)
     checkFunction('listener', listener)
     // Its own object: whoever added the same function once more keeps it when this one is taken away.
-    const taker = { push: (message: ReceivedMessage<From>) => call(listener, message) }
+    const taker = { push: (arrival: Arrival<From>) => call(listener, arrival.read()) }
     this.#add(name, taker)
     return () => this.#remove(name, taker)
   }
 
-  /** Gives a message to all who want it: decoded once, and for nobody not at all. One that cannot be decoded is dropped. */
-  deliver(arrived: Arrived<From>): void {
+  /**
+   * Gives a message to all who want it: decoded once, and for nobody not at all. One that cannot be decoded is dropped; `false` where that
+   * is known already.
+   */
+  deliver(arrived: Arrived<From>): boolean {
     const takers = this.#takers.get(arrived.name)
     if (takers === undefined) {
       this.#unheard += 1
-      return
+      return true
     }
-    const message = this.#decoded(arrived)
-    if (message !== undefined) for (const taker of takers) taker.push(message, arrived.bytes)
+    const arrival = new Arrival(arrived, this.#init.warn)
+    for (const taker of takers) taker.push(arrival, arrived.bytes)
+    return !arrival.hasFailed
   }
 
   /** No more messages come: loops end when what waits was read. */
   close(): void {
     this.#isClosed = true
     for (const loop of this.#loops) loop.end()
-  }
-
-  #decoded(arrived: Arrived<From>): ReceivedMessage<From> | undefined {
-    const { name, headers, from } = arrived
-    try {
-      return { name, headers, from, payload: arrived.decode() }
-    } catch (error) {
-      this.#init.warn(error as NetQueueError, from)
-      return undefined
-    }
   }
 
   #add(name: string, taker: Taker<From>): void {
@@ -118,9 +104,9 @@ export class Subscriptions<From = unknown> {
   }
 }
 
-function call<From>(listener: Listener<ReceivedMessage<From>>, message: ReceivedMessage<From>): void {
+function call<From>(listener: Listener<ReceivedMessage<From>>, message: ReceivedMessage<From> | undefined): void {
   try {
-    listener(message)
+    if (message !== undefined) listener(message)
   } catch (error) {
     void Promise.reject(error)
   }
