@@ -2,7 +2,8 @@
 import { Queue } from '../../packages/netqueue/dist/queue/queue.js'
 import { WINDOW } from './shared/window.mjs'
 import { fanOut } from './netqueue/fan-out.mjs'
-import { answerer, asker, join, producer, serve, side, stream, streamWith, takeAll } from './netqueue/sides.mjs'
+import { requests } from './netqueue/requests.mjs'
+import { join, producer, serve, side, stream, streamWith, takeAll } from './netqueue/sides.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
 
@@ -11,7 +12,7 @@ export const peer = {
   kind: 'ours',
   packages: [],
   setup:
-    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `submit` and `process` for requests; within a process a `Queue` with room for 256',
+    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `request` and `handle` for requests, `broadcast` and `messages` for messages to all; within a process a `Queue` with room for 256',
 
   stream,
   // What goes without saying: msgpack.
@@ -25,8 +26,8 @@ export const peer = {
     },
   },
 
-  requests: { asker, answerer },
-  guarded: { asker, answerer },
+  requests,
+  guarded: requests,
 
   distribute: {
     async producer() {

@@ -16,7 +16,7 @@ export { announcer, listeners }
 
 /** @typedef {{ p50: number, p99: number }} Times milliseconds */
 /** @typedef {{ heap: number, rss: number }} Cost bytes; the broker's, if there is one, are in `rss` */
-/** @typedef {Times & { perSecond: number, cpuMicrosPerItem: number, lost: number, missed: number, atFullSpeed: Times, stalled: Cost }} Sample */
+/** @typedef {Times & { perSecond: number, cpuMicrosPerItem: number, pacedCpuMicros: number, lost: number, missed: number, atFullSpeed: Times, stalled: Cost }} Sample */
 /** @typedef {ReturnType<typeof summary>} Result */
 /** @typedef {Awaited<ReturnType<typeof theGood>>} Good */
 /** @typedef {{ server: Actor<Awaited<ReturnType<typeof announcer>>>['methods'], address: string }} Source */
@@ -39,7 +39,7 @@ export const workload = {
     size: { default: 128, help: 'bytes of a message' },
     clients: { default: 1_000, help: 'clients, the one that is stopped included' },
     ms: MEASURED_MS,
-    every: { default: 20, help: 'milliseconds from one message to the next where their times are measured' },
+    every: { default: 50, help: 'milliseconds from one message to the next where their times are measured' },
     fill: { default: 16, help: 'MiB of messages for the client that is stopped, before the others come' },
   },
 
@@ -54,15 +54,14 @@ export const workload = {
     const rest = async () => {
       await good.hear({ ms: WARM_UP_MS })
       progress('at full speed')
-      const cpu = brokerMicros(stage)
       const fast = await good.hear({ ms }, TIMED)
-      const cpuMicros = fast.cpuMicros + brokerMicros(stage) - cpu
       progress(`a message every ${every} ms`)
       const paced = await good.hear({ ms, every }, 1)
       return {
         ...paced.times,
         perSecond: (fast.count / (fast.last - fast.began)) * 1_000,
-        cpuMicrosPerItem: cpuMicros / fast.count,
+        cpuMicrosPerItem: fast.cpuMicros / fast.count,
+        pacedCpuMicros: paced.cpuMicros / paced.count,
         lost: fast.lost + paced.lost,
         missed: fast.missed + paced.missed,
         atFullSpeed: fast.times,
@@ -82,6 +81,7 @@ export const workload = {
     ['messages/s', ({ median }) => rate(median)],
     ['least … most', ({ samples }) => range(samples, rate)],
     ['CPU per message', ({ cpuMicrosPerItem }) => cost(cpuMicrosPerItem)],
+    ['one by one', ({ pacedCpuMicros }) => cost(pacedCpuMicros)],
     ['p50 / p99', ({ p50, p99 }) => `${p50} / ${p99} ms`],
     ['p99 at full speed', ({ atFullSpeed }) => `${atFullSpeed.p99} ms`],
     ['missed', ({ missed }) => String(missed)],
@@ -90,7 +90,7 @@ export const workload = {
   ],
 
   notes: (_, { size, clients = 0, ms, every, fill }) => [
-    `Messages of ${size} bytes, each new, to ${clients} clients: ${clients - 1} in ${CLIENT_PROCESSES} processes, and one whose process got SIGSTOP. As fast as the peer lets its user send, for ${ms} ms after a warm-up: messages that came, all clients together; CPU time of the server's process, and of a broker, for each of them. Then one message every ${every} ms for as long: the times from when it was made to when it came, at every good client.`,
+    `Messages of ${size} bytes, each new, to ${clients} clients: ${clients - 1} in ${CLIENT_PROCESSES} processes, and one whose process got SIGSTOP. As fast as the peer lets its user send, for ${ms} ms after a warm-up: messages that came, all clients together; CPU time of the server's process, and of a broker, for each of them. Then one message every ${every} ms for as long, of which none can share a write with another: CPU time again, and the times from when it was made to when it came, at every good client.`,
     'Missed: messages of which the server says that a good client did not get them, since it had no room. Lost: those that it sent to a good client, or so it says, and that did not come.',
     `The stopped client is the first one; ${fill} MiB of messages were sent while nobody else was there. It costs what the server has then above what it had before it was stopped, after as many messages: RSS, a broker's included, and heap and array buffers after garbage collection.`,
   ],
@@ -105,6 +105,7 @@ function summary(samples) {
     unit: 'messages/s',
     median: rounded(median(perSecond)),
     cpuMicrosPerItem: middle(({ cpuMicrosPerItem }) => cpuMicrosPerItem, 3),
+    pacedCpuMicros: middle(({ pacedCpuMicros }) => pacedCpuMicros, 3),
     p50: middle(({ p50 }) => p50, 2),
     p99: middle(({ p99 }) => p99, 2),
     atFullSpeed: {
@@ -188,16 +189,18 @@ async function theGood(stage, { server, address }, clients) {
   const hear = async (bounds, timed = Number.POSITIVE_INFINITY) => {
     await Promise.all(others.map(({ measure }) => measure(timed)))
     const before = await received()
+    const cpu = brokerMicros(stage)
     const announced = await server.announce(bounds)
     // The one that is stopped misses all of them, where anything is missed.
     const missed = Math.max(0, announced.missed - announced.messages)
     const expected = announced.messages * clients - missed
     const { count, last } = await until(received, ({ count }) => count - before.count >= expected)
     const came = count - before.count
+    const cpuMicros = announced.cpuMicros + brokerMicros(stage) - cpu
     const times = Float64Array.from(
       (await Promise.all(others.map((other) => other.times()))).flatMap((all) => [...all]),
     )
-    return { ...announced, missed, count: came, last, lost: expected - came, times: timesOf(times) }
+    return { ...announced, cpuMicros, missed, count: came, last, lost: expected - came, times: timesOf(times) }
   }
   const failure = Promise.race(others.map((other) => other.failure()))
   return { hear, failure }

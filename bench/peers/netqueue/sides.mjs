@@ -4,7 +4,7 @@
 import { bytes, connect, listen } from '../../../packages/netqueue/dist/index.js'
 
 /** @import { Client, Codec, Server } from '../../../packages/netqueue/dist/index.js' */
-/** @import { Asker, Setting, Side, Stream, WorkProducer } from '../peer.d.ts' */
+/** @import { Setting, Side, Stream, WorkProducer } from '../peer.d.ts' */
 
 /**
  * In both directions; where one is not given, it is netqueue's default.
@@ -127,26 +127,4 @@ export async function producer(setting) {
       await server.idle()
     },
   }
-}
-
-/**
- * @param {Partial<Setting>} [setting]
- * @returns {Promise<Asker & { refusals(): Record<string, number> }>}
- */
-export async function asker(setting) {
-  const server = await serve(setting)
-  /** @type {Record<string, number>} */
-  const refusals = {}
-  server.on('warning', ({ error: { code } }) => (refusals[code] = (refusals[code] ?? 0) + 1))
-  return { ...side(server), ask: (question) => server.submit(question), refusals: () => refusals }
-}
-
-/**
- * @param {string} address
- * @param {(question: Uint8Array) => Uint8Array} answer
- * @param {Partial<Setting>} [setting]
- */
-export async function answerer(address, answer, setting) {
-  const client = await join(address, setting)
-  await client.process((question) => answer(question))
 }
