@@ -84,6 +84,8 @@ export class Answerers<C extends Answerer> {
   readonly #free: FreeClients<C> = new FreeClients()
   readonly #seats: Map<C, Seat<C>> = new Map()
   readonly #line: LinkedList<Asker<C>> = new LinkedList()
+  /** How many of those wait for each name. */
+  readonly #wanted: Map<string, number> = new Map()
   #waiting = 0
   #isServing = false
 
@@ -106,8 +108,10 @@ export class Answerers<C extends Answerer> {
   changed(client: C): void {
     const seat = this.#seats.get(client)
     if (seat === undefined) return
-    this.#free.set(seat, seat.isOpen && seat.credit > 0)
-    if (this.#waiting > 0) this.#serve()
+    const isFree = seat.isOpen && seat.credit > 0
+    this.#free.set(seat, isFree)
+    // Not for whoever nobody waits for: that would look through all who wait, as often as such a client wants it.
+    if (isFree && this.#isWanted(client)) this.#serve()
   }
 
   /**
@@ -116,7 +120,7 @@ export class Answerers<C extends Answerer> {
    */
   choose<R>(name: string, wait: WaitOptions, ask: (client: C) => R): R | Promise<Awaited<R>> {
     checkWait(wait)
-    const chosen = this.#waiting === 0 ? this.#leastBusy(name) : undefined
+    const chosen = this.#wanted.has(name) ? undefined : this.#leastBusy(name)
     return chosen === undefined ? this.#wait(name, wait, ask) : ask(chosen)
   }
 
@@ -135,11 +139,10 @@ export class Answerers<C extends Answerer> {
       env: this.#init.env,
       wait,
       timedOut: () => nobodyAnswers(name, wait.timeout),
-      withdrawn: () => (this.#waiting -= 1),
+      withdrawn: () => this.#count(name, -1),
     })
     this.#line.push(asker)
-    this.#waiting += 1
-    this.#serve()
+    this.#count(name, 1)
     return asker.promise as Promise<Awaited<R>>
   }
 
@@ -166,7 +169,19 @@ export class Answerers<C extends Answerer> {
 
   #leave(asker: Asker<C>): void {
     unlink(asker)
-    this.#waiting -= 1
+    this.#count(asker.name, -1)
+  }
+
+  #count(name: string, change: 1 | -1): void {
+    const count = (this.#wanted.get(name) ?? 0) + change
+    this.#waiting += change
+    if (count > 0) this.#wanted.set(name, count)
+    else this.#wanted.delete(name)
+  }
+
+  #isWanted(client: C): boolean {
+    for (const name of this.#wanted.keys()) if (client.knows(name)) return true
+    return false
   }
 
   #leastBusy(name: string): C | undefined {

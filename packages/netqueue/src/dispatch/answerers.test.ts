@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+
+import { Clock } from '../../test/support/nodes.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { Answerers } from './answerers.ts'
+import type { Answerer } from './answerers.ts'
+
+/** A client that knows some names, and keeps what it is asked. */
+class Peer implements Answerer {
+  requests = 0
+  isOpen = true
+  readonly #names: readonly string[]
+
+  constructor(...names: string[]) {
+    this.#names = names
+  }
+
+  knows(name: string): boolean {
+    return this.#names.includes(name)
+  }
+}
+
+/** Those who can be asked, two requests each; whoever is asked has one more, and says so. */
+function begin(): { all: Answerers<Peer>; ask: (peer: Peer) => Peer } {
+  const all = new Answerers<Peer>({ env: new Clock(), maxRequests: 2, maxWaiting: 1_000_000 })
+  const ask = (peer: Peer): Peer => {
+    peer.requests += 1
+    all.changed(peer)
+    return peer
+  }
+  return { all, ask }
+}
+
+test('P8: clients come, change and go as often as they like beside 50,000 requests that none of them can answer', async () => {
+  const { all, ask } = begin()
+  const other = new Peer('other')
+  all.join(other)
+  // Each look at all who wait would be one too many: together they would take minutes.
+  const waiting = Array.from({ length: 50_000 }, async () => all.choose('rare', {}, ask))
+  for (let times = 0; times < 50_000; times += 1) all.changed(other)
+  const rare = new Peer('rare')
+  all.join(rare)
+  expect(await waiting[0]).toBe(rare)
+  expect(await waiting[1]).toBe(rare)
+  expect(rare.requests).toBe(2)
+  all.close(new NetQueueError('CLOSED', 'The test is over'))
+  const outcomes = await Promise.allSettled(waiting)
+  expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBe(2)
+})
+
+test('one who asks for what somebody free knows does not wait behind those who ask for something else', () => {
+  const { all, ask } = begin()
+  const other = new Peer('other')
+  all.join(other)
+  const waiting = all.choose('rare', {}, ask)
+  expect(all.choose('other', {}, ask)).toBe(other)
+  expect(waiting).toBeInstanceOf(Promise)
+})
+
+test('those who wait for one name are asked in order, whoever comes later', async () => {
+  const { all, ask } = begin()
+  const rare = new Peer('rare')
+  rare.requests = 2
+  all.join(rare)
+  const order: string[] = []
+  const choose = async (who: string): Promise<void> => {
+    await all.choose('rare', {}, (peer) => {
+      order.push(who)
+      return ask(peer)
+    })
+  }
+  const waiting = [choose('first'), choose('second')]
+  rare.requests = 0
+  const later = choose('later')
+  all.changed(rare)
+  await Promise.all(waiting)
+  expect(order).toEqual(['first', 'second'])
+  rare.requests = 0
+  all.changed(rare)
+  await later
+})
