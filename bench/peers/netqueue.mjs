@@ -3,6 +3,7 @@ import { Queue } from '../../packages/netqueue/dist/queue/queue.js'
 import { WINDOW } from './shared/window.mjs'
 import { fanOut } from './netqueue/fan-out.mjs'
 import { requests } from './netqueue/requests.mjs'
+import { streams } from './netqueue/streams.mjs'
 import { join, producer, serve, side, stream, streamWith, takeAll } from './netqueue/sides.mjs'
 
 /** @import { Peer } from './peer.d.ts' */
@@ -12,7 +13,7 @@ export const peer = {
   kind: 'ours',
   packages: [],
   setup:
-    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `request` and `handle` for requests, `broadcast` and `messages` for messages to all; within a process a `Queue` with room for 256',
+    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `request` and `handle` for requests, `broadcast` and `messages` for messages to all; a streamed reply is an `async function*` that handles a request, read by `for await`; within a process a `Queue` with room for 256',
 
   stream,
   // What goes without saying: msgpack.
@@ -52,6 +53,7 @@ export const peer = {
   },
 
   fanOut,
+  streams,
 
   handOff: {
     async run(count, took) {

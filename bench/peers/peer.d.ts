@@ -30,6 +30,7 @@ export interface Peer {
   readonly distribute?: Distribute
   readonly idle?: Idle
   readonly fanOut?: FanOut
+  readonly streams?: Streams
   readonly handOff?: HandOff
 }
 
@@ -173,6 +174,23 @@ export interface Announcer extends Side {
    * The message is not changed afterwards.
    */
   announce(message: Uint8Array): Promise<number>
+}
+
+/** Answers of many chunks, and small questions beside them. The side that asks is the one that connects. */
+export interface Streams {
+  /** Listens; streams as many chunks as it is asked for, the same few over and over, and answers questions meanwhile. Resolves with the address. */
+  source(options: {
+    chunks: readonly Uint8Array[]
+    answer: (question: Uint8Array) => Promise<Uint8Array>
+  }): Promise<string>
+  reader(address: string): Promise<StreamReader>
+}
+
+export interface StreamReader {
+  /** Asks for so many chunks, and resolves when all came; `took` is called for each, and no further one is read before what it gives has resolved. */
+  read(count: number, took: (chunk: Uint8Array) => void | Promise<void>): Promise<void>
+  /** On the same connection, where the peer can. */
+  ask(question: Uint8Array): Promise<Uint8Array>
 }
 
 /** From one asynchronous function to another in the same process. */

@@ -5,6 +5,7 @@ import { idle } from './raw/idle.mjs'
 import { BATCH, jsonText, objectsBy } from './raw/objects.mjs'
 import { requests } from './raw/requests.mjs'
 import { stream } from './raw/stream.mjs'
+import { streams } from './raw/streams.mjs'
 import { work } from './raw/work.mjs'
 import { WINDOW } from './shared/window.mjs'
 
@@ -14,7 +15,7 @@ import { WINDOW } from './shared/window.mjs'
 export const peer = {
   kind: 'limit',
   packages: [],
-  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; objects are encoded one by one, as JSON, and leave ${BATCH} in one write; a worker has ${WINDOW} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn; a message to all is one buffer, written to each socket in which at most 1 MiB waits`,
+  setup: `node:net with a 4-byte length before each message, nothing checked but that length, no promise made. A sender of items has its writes built beforehand, just below 64 KiB each; objects are encoded one by one, as JSON, and leave ${BATCH} in one write; a worker has ${WINDOW} items and acknowledges those of a chunk together; questions and answers have a tag, and leave in one write per turn; a message to all is one buffer, written to each socket in which at most 1 MiB waits; a streamed answer has a connection of its own`,
   stream,
   objects: objectsBy(async () => jsonText),
   work,
@@ -22,4 +23,5 @@ export const peer = {
   guarded,
   idle,
   fanOut,
+  streams,
 }

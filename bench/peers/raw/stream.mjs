@@ -41,7 +41,7 @@ export const stream = {
 }
 
 /** @param {Buffer} batch */
-function cut(batch) {
+export function cut(batch) {
   if (batch.length <= MAX_WRITE_BYTES) return [batch]
   return Array.from({ length: Math.ceil(batch.length / PIECE_BYTES) }, (_, index) =>
     batch.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES),
@@ -54,6 +54,6 @@ function cut(batch) {
  * @param {Socket} socket
  * @param {Uint8Array} bytes
  */
-async function written(socket, bytes) {
+export async function written(socket, bytes) {
   if (!socket.write(bytes) && socket.writableLength > 0) await once(socket, 'drain')
 }
