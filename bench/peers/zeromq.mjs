@@ -1,10 +1,10 @@
 // @ts-check
-import { setImmediate as turn } from 'node:timers/promises'
 import { Crowd } from './shared/crowd.mjs'
 import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
+import { Pace, REPORTED, WINDOW as PACE_WINDOW } from './zeromq/pace.mjs'
 
-/** @import { Context, Dealer, Pull, Router, Subscriber } from 'zeromq' */
+/** @import { Context, Dealer, Pull, Router, Subscriber, XPublisher } from 'zeromq' */
 /** @import { Peer } from './peer.d.ts' */
 
 /** ZeroMQ counts messages before it makes a sender wait; 1 on both sides is the least it takes. */
@@ -18,7 +18,7 @@ const MAX_SOCKETS = 65_535
 /** @type {Peer} */
 export const peer = {
   packages: ['zeromq'],
-  setup: `streams by PUSH/PULL with 1,000 messages or 2 MiB waiting on either side; work and requests by ROUTER and DEALER, with at most ${WINDOW} unsettled items per worker, counted by hand, and a message for each that is settled; where items are shared by a fast and a slow worker, PUSH/PULL both ways with a high-water mark of ${HIGH_WATER_MARK}; messages to all by PUB/SUB (XPUB, to know who has subscribed), which drops what is above 1,000 messages at one client`,
+  setup: `streams by PUSH/PULL with 1,000 messages or 2 MiB waiting on either side; work and requests by ROUTER and DEALER, with at most ${WINDOW} unsettled items per worker, counted by hand, and a message for each that is settled; where items are shared by a fast and a slow worker, PUSH/PULL both ways with a high-water mark of ${HIGH_WATER_MARK}; messages to all by PUB/SUB (XPUB, to know who has subscribed), which drops what is above 1,000 messages at one client: at most ${PACE_WINDOW} are on their way to the fastest of those that report, one listener in each process`,
 
   stream: {
     async receiver(took, { bytes }) {
@@ -90,19 +90,21 @@ export const peer = {
 
   fanOut: {
     async announcer() {
-      const { XPublisher } = await import('zeromq')
+      const { Pull, XPublisher } = await import('zeromq')
       const publisher = new XPublisher({ linger: 0, verbosity: 'allSubs' })
+      const reports = new Pull()
       await publisher.bind(ANY_PORT)
+      await reports.bind(ANY_PORT)
       const listeners = new Crowd()
-      const greetAll = async () => {
-        for await (const _ of publisher) listeners.join()
-      }
-      void greetAll()
+      const pace = new Pace()
+      void receiveAll(publisher, () => listeners.join())
+      void receiveAll(reports, ([listener]) => pace.reported(String(listener)))
       return {
-        ...listeners.side(String(publisher.lastEndpoint)),
+        ...listeners.side(`${publisher.lastEndpoint} ${reports.lastEndpoint}`),
         async announce(message) {
+          await pace.room()
+          pace.sent()
           await publisher.send(message)
-          await turn()
           return 0
         },
       }
@@ -110,10 +112,17 @@ export const peer = {
 
     async listener(address, took) {
       const { Subscriber } = await import('zeromq')
+      const [news, reports] = /** @type {[string, string]} */ (address.split(' '))
       const subscriber = new Subscriber({ context: await manySockets(), linger: 0 })
-      subscriber.connect(address)
+      const report = await reporterOnce(reports)
+      subscriber.connect(news)
       subscriber.subscribe()
-      void receiveAll(subscriber, ([message]) => took(/** @type {Buffer} */ (message)))
+      let taken = 0
+      void receiveAll(subscriber, ([message]) => {
+        took(/** @type {Buffer} */ (message))
+        taken += 1
+        return taken % REPORTED === 0 ? report?.() : undefined
+      })
     },
   },
 
@@ -151,6 +160,23 @@ export const peer = {
 const idle = []
 /** @type {Context | undefined} */
 let context
+
+let hasReporter = false
+
+/**
+ * What tells the one who sends to all that so many messages came; nothing for all but the first listener of a process.
+ * @param {string} address
+ */
+async function reporterOnce(address) {
+  if (hasReporter) return undefined
+  hasReporter = true
+  const { Push } = await import('zeromq')
+  const push = new Push({ linger: 0 })
+  push.connect(address)
+  const report = () => push.send(String(process.pid))
+  await report()
+  return report
+}
 
 async function manySockets() {
   const { Context } = await import('zeromq')
@@ -205,7 +231,7 @@ class Outbox {
 
 /**
  * What `for await` does, with one promise less per message.
- * @param {Dealer | Pull | Router | Subscriber} socket
+ * @param {Dealer | Pull | Router | Subscriber | XPublisher} socket
  * @param {(parts: Buffer[]) => void | Promise<unknown>} take
  */
 async function receiveAll(socket, take) {
