@@ -1,5 +1,5 @@
 import { connect, defineMessages, json, listen, text, type } from '../../src/index.ts'
-import type { Client, NetQueueError, Server, ServerOptions } from '../../src/index.ts'
+import type { Client, Server, ServerOptions } from '../../src/index.ts'
 import { RecordReader } from '../../src/protocol/net-queue/record-reader.ts'
 import type { Message } from '../../src/protocol/protocol.ts'
 import { until } from './nodes.ts'
@@ -19,6 +19,8 @@ export const messages = defineMessages({
   'any:heed': anything,
   /** Streams numbers without end. */
   'any:count': anything,
+  /** For a test to handle. */
+  'any:slow': anything,
   /** Reads one chunk of the body and no more. */
   'any:read': anything,
   'news:any': { payload: type<unknown>() },
@@ -138,8 +140,8 @@ export class Siege implements AsyncDisposable {
   readonly server: Server<string, string, Talked>
   readonly good: Client<string, string, Talked>
   readonly warnings: string[] = []
-  /** Why connections ended. */
-  readonly losses: NetQueueError[] = []
+  /** Why connections ended; not the errors, whose stacks hold what they were made in. */
+  readonly losses: { code: string; limit: string | undefined }[] = []
   /** Payloads of requests that reached a handler, but for those of the good client. */
   readonly begun: unknown[] = []
   /** Signals that fired for those that heed them. */
@@ -155,7 +157,10 @@ export class Siege implements AsyncDisposable {
     this.good = good
     process.on('unhandledRejection', this.#note)
     server.on('warning', ({ error }) => this.warnings.push(error.code))
-    server.on('disconnect', ({ error }) => error !== undefined && this.losses.push(error))
+    server.on(
+      'disconnect',
+      ({ error }) => error !== undefined && this.losses.push({ code: error.code, limit: error.limit }),
+    )
     this.#handleAll()
   }
 
