@@ -3,12 +3,14 @@ import type { Answerers } from './dispatch/answerers.ts'
 import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
+import { headerBytes, headersFrom } from './message/headers.ts'
 import type { Headers } from './message/headers.ts'
 import { begun, LateStream } from './late-stream.ts'
 import type { Stream } from './late-stream.ts'
 import { checkWait } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
 import type { Exchange } from './request/exchange.ts'
+import { checkSize } from './request/failures.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
@@ -23,6 +25,8 @@ export interface AddressingInit {
   answerers: Answerers<ConnectedClient>
   /** For a request that names no `timeout`. */
   requestTimeoutMs: number
+  /** Longest payload, with its headers, that this side sends. */
+  maxItemBytes: number
 }
 
 type Ask<R> = (client: ConnectedClient, options: RequestOptions) => R
@@ -71,13 +75,16 @@ export class Addressing {
   async broadcast(
     name: string,
     payload: Uint8Array,
-    { except = [], headers, timeout = BROADCAST_MS }: BroadcastOptions,
+    { except = [], headers: given, timeout = BROADCAST_MS }: BroadcastOptions,
   ): Promise<BroadcastOutcome> {
     checkMs('timeout', timeout)
+    const headers = headersFrom(given)
+    const bytes = payload.length + headerBytes(headers)
+    checkSize(bytes, this.#init.maxItemBytes)
     const clients = [...this.#init.connected()].filter((client) => client.knows(name) && !except.includes(client))
-    const behind = clients.filter((client) => !hasTaken(client, name, payload, headers))
+    const behind = clients.filter((client) => !client.takes(bytes) || !hasTaken(client, name, payload, headers))
     const isSent = await Promise.all(
-      behind.map(async (client) => takesLate(client, name, payload, { headers, timeout })),
+      behind.map(async (client) => client.takes(bytes) && takesLate(client, name, payload, { headers, timeout })),
     )
     const missed = behind.filter((_, index) => isSent[index] === false)
     return { sent: clients.length - missed.length, missed }

@@ -123,6 +123,11 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     return this.link.peer?.registry?.has(name) === true
   }
 
+  /** Whether it takes payloads, with their headers, of that length. */
+  takes(bytes: number): boolean {
+    return bytes <= (this.link.peer?.maxItemBytes ?? 0)
+  }
+
   carries(entry: Entry): boolean {
     return this.link.outbox.carries(entry)
   }
