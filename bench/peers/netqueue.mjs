@@ -8,6 +8,9 @@ import { join, producer, serve, side, stream, streamWith, takeAll } from './netq
 
 /** @import { Peer } from './peer.d.ts' */
 
+/** As many as a client may ask for, and as a server gives to one. */
+const MAX_PREFETCH = 16_384
+
 /** @type {Peer} */
 export const peer = {
   kind: 'ours',
@@ -24,6 +27,11 @@ export const peer = {
 
     async worker(address, did, setting) {
       await takeAll(await join(address, setting), did)
+    },
+
+    async staller(address, { prefetch }) {
+      const client = await join(address, { prefetch: prefetch || MAX_PREFETCH })
+      for await (const _ of client) await new Promise(() => {})
     },
   },
 

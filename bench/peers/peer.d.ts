@@ -103,11 +103,15 @@ export interface Work {
   producer(setting: Setting): Promise<WorkProducer>
   /** Connects, and works until the producer is gone; `did` is called for each item before it is settled. */
   worker(address: string, did: Took, setting: Setting): Promise<void>
+  /** Connects with room for as many items as a worker may have, takes one, and neither settles it nor reads on. @default there is none */
+  staller?(address: string, setting: Setting): Promise<void>
 }
 
 export interface WorkProducer extends Side {
   /** Hands out all payloads; resolves when every one of them is settled. Called again after that, for another run with the same workers. */
   run(payloads: Payloads): Promise<void>
+  /** Items that workers were given and did not settle. @default it is not known */
+  unsettled?(): number
 }
 
 /** Questions and their answers. The side that asks is the one that listens, as a server asks its workers. */

@@ -3,6 +3,7 @@
 
 import { loadPart } from '../peers/load.mjs'
 import { median, quantile, rounded, sum } from '../statistics.mjs'
+import { failureOf } from './common/failure.mjs'
 import { settledMemory } from './common/memory.mjs'
 import { attack } from './hostile/attack.mjs'
 
@@ -72,8 +73,7 @@ export const workload = {
       ])
       return { ...slice, ...outcome }
     }
-    // The client answers until its process ends; only its failure is news.
-    return await Promise.race([rest(), answering.then(() => new Promise(() => {}))])
+    return await Promise.race([rest(), failureOf(answering)])
   },
 
   summary,

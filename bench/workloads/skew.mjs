@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
+import { failureOf } from './common/failure.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { Producer } from '../peers/peer.d.ts' */
@@ -113,15 +114,6 @@ async function run(stage, { items = 0, fast = 0, slow = 0 }, killAtMs) {
   const result = await Promise.race([outcome, ...failures])
   await stage.strike()
   return result
-}
-
-/**
- * A worker works until it is ended; only its failure is news.
- * @param {Promise<unknown>} work
- * @returns {Promise<never>}
- */
-function failureOf(work) {
-  return work.then(() => new Promise(() => {}))
 }
 
 /**

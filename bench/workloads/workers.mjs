@@ -1,18 +1,16 @@
 // @ts-check
 // How many items a second do two workers do, each of them settled?
 
-import { loadPart } from '../peers/load.mjs'
 import { median, rounded, sum } from '../statistics.mjs'
 import { cost, range, rate } from './common/cells.mjs'
 import { PREFETCH } from './common/options.mjs'
-import { bytePayloads, Checker } from './common/payloads.mjs'
 import { producer } from './common/producer.mjs'
 import { ratesOf } from './common/summary.mjs'
+import { worker } from './common/worker.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
-/** @import { Setting } from '../peers/peer.d.ts' */
 
-export { producer }
+export { producer, worker }
 
 /** @typedef {{ perSecond: number, sent: number, lost: number, shares: number[], cpuMicrosPerItem: number }} Sample */
 /** @typedef {ReturnType<typeof summary>} Result */
@@ -90,26 +88,5 @@ function summary(samples) {
     ...ratesOf(samples, 'items/s'),
     lost: sum(samples.map(({ lost }) => lost)),
     smallerShare: rounded(median(samples.map(({ shares, sent }) => Math.min(...shares) / sent)), 3),
-  }
-}
-
-/**
- * A process that works.
- * @param {string} peer
- * @param {Setting} setting
- */
-export async function worker(peer, setting) {
-  const work = await loadPart(peer, 'work')
-  const checker = new Checker({ kind: bytePayloads(setting.bytes), ordered: false })
-  return {
-    /** Rejects when an item is not what was put; else it works until the process ends. */
-    work: async (/** @type {{ address: string }} */ { address }) => {
-      /** @type {Promise<never>} */
-      const working = work.worker(address, checker.took, setting).then(() => {
-        throw new Error('A worker has stopped')
-      })
-      return await Promise.race([working, checker.failure])
-    },
-    count: async () => checker.count,
   }
 }

@@ -2,6 +2,7 @@
 // What netqueue's parts share: listening and connecting with the same codecs, and a producer of work.
 
 import { bytes, connect, listen } from '../../../packages/netqueue/dist/index.js'
+import { sum } from '../../statistics.mjs'
 
 /** @import { Client, Codec, Server } from '../../../packages/netqueue/dist/index.js' */
 /** @import { Setting, Side, Stream, WorkProducer } from '../peer.d.ts' */
@@ -126,5 +127,6 @@ export async function producer(setting) {
       for (let item = payloads.next(); item !== undefined; item = payloads.next()) await server.put(item)
       await server.idle()
     },
+    unsettled: () => sum(server.clients.map(({ inFlight }) => inFlight)),
   }
 }

@@ -1,5 +1,6 @@
 // @ts-check
 import { once } from 'node:events'
+import { sum } from '../../statistics.mjs'
 import { Crowd } from '../shared/crowd.mjs'
 import { dial, listen } from '../shared/tcp.mjs'
 import { WINDOW } from '../shared/window.mjs'
@@ -37,7 +38,11 @@ class Producer {
    * @returns {WorkProducer}
    */
   side(address) {
-    return { ...this.#workers.side(address), run: (payloads) => this.#run(payloads) }
+    return {
+      ...this.#workers.side(address),
+      run: (payloads) => this.#run(payloads),
+      unsettled: () => sum(this.#workers.members.map(({ unsettled }) => unsettled)),
+    }
   }
 
   /**
@@ -102,6 +107,12 @@ export const work = {
       count = 0
     })
     await once(socket, 'close')
+  },
+
+  async staller(address) {
+    const socket = await dial(address)
+    await once(socket, 'data')
+    socket.pause()
   },
 }
 

@@ -9,7 +9,7 @@ import { ratesOf } from './summary.mjs'
 
 /** @import { Setting, Stream } from '../../peers/peer.d.ts' */
 /** @import { Stage } from '../../stage.mjs' */
-/** @import { Kind } from './payloads.mjs' */
+/** @import { Bounds, Kind } from './payloads.mjs' */
 
 /** @typedef {{ perSecond: number, sent: number, lost: number, cpuMicrosPerItem: number }} Sample */
 
@@ -86,8 +86,8 @@ async function allCome(count, wanted) {
  */
 export async function send(stream, kind, setting) {
   return {
-    send: async (/** @type {{ address: string, ms: number }} */ { address, ms }) => {
-      const payloads = new TimedPayloads({ kind, ms })
+    send: async (/** @type {Bounds & { address: string }} */ { address, ...bounds }) => {
+      const payloads = new TimedPayloads({ kind, ...bounds })
       await stream.sender(address, payloads, setting)
       return payloads.sent
     },

@@ -47,22 +47,26 @@ export function bytePayloads(bytes) {
   }
 }
 
-/** The same payloads over and over until time is up, always whole cycles. The clock starts with the first one.
+/** How long payloads are sent, and at most how many. @typedef {{ ms?: number, count?: number }} Bounds */
+
+/** The same payloads over and over until time is up or so many were sent, always whole cycles. The clock starts with the first one.
  * @template Item
  * @implements {Payloads<Item>}
  */
 export class TimedPayloads {
   cycle
   #ms
+  #count
   #end = Number.NaN
   #at = 0
   /** Cycles that were begun. */
   #cycles = 0
 
-  /** @param {{ kind: Kind<Item>, ms: number }} options */
-  constructor({ kind, ms }) {
+  /** @param {Bounds & { kind: Kind<Item> }} options */
+  constructor({ kind, ms = Infinity, count = Infinity }) {
     this.cycle = kind.cycle
     this.#ms = ms
+    this.#count = count
     this.#at = this.cycle.length
   }
 
@@ -82,7 +86,7 @@ export class TimedPayloads {
 
   /** @param {number} count */
   takeCycles(count) {
-    if (this.msLeft <= 0) return false
+    if (this.msLeft <= 0 || this.sent >= this.#count) return false
     this.#cycles += count
     return true
   }
@@ -96,6 +100,17 @@ export class TimedPayloads {
     if (!this.takeCycles(1)) return false
     this.#at = 0
     return true
+  }
+}
+
+/**
+ * The same, but each one new, as programs make their items: one that is kept costs memory.
+ * @extends {TimedPayloads<Uint8Array>}
+ */
+export class NewPayloads extends TimedPayloads {
+  /** @override */
+  next() {
+    return super.next()?.slice()
   }
 }
 

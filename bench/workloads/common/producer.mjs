@@ -1,8 +1,9 @@
 // @ts-check
 import { loadPart } from '../../peers/load.mjs'
-import { bytePayloads, TimedPayloads } from './payloads.mjs'
+import { bytePayloads, NewPayloads, TimedPayloads } from './payloads.mjs'
 
 /** @import { Setting } from '../../peers/peer.d.ts' */
+/** @import { Bounds } from './payloads.mjs' */
 
 /**
  * The process that hands out work.
@@ -14,9 +15,11 @@ export async function producer(peer, setting) {
   return {
     listen: async () => source.address,
     connected: (/** @type {number} */ workers) => source.connected(workers),
-    /** Until all are settled that were handed out in so many milliseconds. CPU time: of this process. */
-    run: async (/** @type {{ ms: number }} */ { ms }) => {
-      const payloads = new TimedPayloads({ kind: bytePayloads(setting.bytes), ms })
+    unsettled: async () => source.unsettled?.() ?? Number.NaN,
+    /** Until all are settled that were handed out within these bounds. CPU time: of this process. */
+    run: async (/** @type {Bounds & { areNew?: boolean }} */ { areNew = false, ...bounds }) => {
+      const kind = bytePayloads(setting.bytes)
+      const payloads = areNew ? new NewPayloads({ kind, ...bounds }) : new TimedPayloads({ kind, ...bounds })
       const [start, idle] = [performance.now(), process.cpuUsage()]
       await source.run(payloads)
       const { user, system } = process.cpuUsage(idle)
