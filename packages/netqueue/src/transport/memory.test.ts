@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { turn } from '../../test/support/handles.ts'
 import { memory, memoryPair } from './memory.ts'
+import type { Bytes } from './transport.ts'
 
 test('each memory() is a space of its own', async () => {
   const [one, other] = [memory(), memory()]
@@ -52,6 +53,26 @@ test('a piece arrives as the same object, and never while the sender is still ru
   expect(got).toBeUndefined()
   await sent
   expect(got).toBe(piece)
+})
+
+test('two ends that answer each other at once, on and on, leave the event loop its turns', async () => {
+  const [one, other] = memoryPair()
+  let isTime = false
+  setImmediate(() => (isTime = true))
+  let answers = 0
+  async function* echo(source: AsyncIterable<Bytes>): AsyncGenerator<Bytes> {
+    for await (const piece of source) {
+      answers += 1
+      if (isTime || answers > 100_000) return
+      yield piece
+    }
+  }
+  async function* begin(): AsyncGenerator<Bytes> {
+    yield new Uint8Array(1)
+    yield* echo(one.source)
+  }
+  await Promise.all([one.sink(begin()), other.sink(echo(other.source))])
+  expect(isTime).toBe(true)
 })
 
 test('is never exposed', () => {

@@ -1,3 +1,4 @@
+import { host } from '../env/host.ts'
 import { checkInteger } from '../errors/check.ts'
 import { badAddress } from './address.ts'
 import { connectFailed, connectionLost, listenFailed } from './failures.ts'
@@ -9,6 +10,9 @@ import type { ByteDuplex, Bytes, DialOptions, Listener, Transport } from './tran
 
 const SCHEME = 'memory:'
 const FORM = 'memory:name'
+
+/** Two ends that answer each other at once would keep the event loop for ever, and no timer would fire. */
+const WRITES_IN_A_TURN = 64
 
 /**
  * Connections inside one process by `memory:name`. Each call makes a space of its own: who shall meet shares the transport.
@@ -72,6 +76,7 @@ class MemoryDuplex implements ByteDuplex {
   readonly #outlet: Outlet
   #other!: MemoryDuplex
   #taken: (() => void) | undefined
+  #writesLeft = WRITES_IN_A_TURN
 
   constructor(remoteAddress: string) {
     this.remoteAddress = remoteAddress
@@ -100,7 +105,16 @@ class MemoryDuplex implements ByteDuplex {
 
   #write(bytes: Bytes): Promise<void> | undefined {
     this.#other.source.push(bytes instanceof Uint8Array ? bytes : bytes.slice())
-    return this.#other.source.size === 0 ? undefined : new Promise((resolve) => (this.#taken = resolve))
+    const taken = this.#other.source.size === 0 ? undefined : new Promise<void>((resolve) => (this.#taken = resolve))
+    this.#writesLeft -= 1
+    return this.#writesLeft > 0 ? taken : this.#nextTurn(taken)
+  }
+
+  /** Gives the event loop its turn before the next piece is pulled. */
+  async #nextTurn(taken: Promise<void> | undefined): Promise<void> {
+    this.#writesLeft = WRITES_IN_A_TURN
+    await new Promise<void>((resolve) => host.afterPoll(resolve))
+    await taken
   }
 
   #onTaken(): void {
