@@ -56,23 +56,28 @@ export abstract class Endpoint<
   }
 
   /**
-   * Answers requests of one name, from whomever: what the handler returns is the reply; an async iterable, such as an async generator makes,
-   * is streamed, as fast as the requester reads. What it throws is a `RemoteError` there, with the error's `code` or `HANDLER_FAILED`. Returns
-   * the function that takes the handler away. Throws a `TypeError` for a name without a reply, and where there is a handler already.
+   * Answers requests of one name, whoever makes them. What the handler returns is the reply; an async iterable, such as an async generator
+   * gives, is streamed, as fast as the requester reads. What it throws rejects the request with `RemoteError`, with the error's `code` or
+   * `HANDLER_FAILED`. A client that adds its handlers as soon as `connect` has resolved misses no request. Returns the function that takes
+   * the handler away. Throws a `TypeError` for a name without a reply, and where there is a handler already.
    */
   handle<N extends RequestName<M>>(name: N, handler: HandlerOf<M, N, From>, options?: HandleOptions): () => void {
     return this.#talk.handle(name, handler, options)
   }
 
   /**
-   * Messages of one name from now on, from whomever. Each loop has its own buffer and loses messages where it is behind
-   * (`MESSAGE_DROPPED`, a warning); it ends when this side is closed, after what waits was read. Throws a `TypeError` for a name that is none.
+   * Messages of one name from now on, whoever sends them, for a loop of its own. So many wait while its body runs; then it loses those that
+   * come, or the oldest (`MESSAGE_DROPPED`, a warning). The loop ends when this side is closed, after what waits was read. Throws a
+   * `TypeError` for what is not the name of a message.
    */
   messages<N extends MessageName<M>>(name: N, options?: SubscribeOptions): MessageStream<From, Payload<M, N>> {
     return this.#talk.subscribe(name, options) as unknown as MessageStream<From, Payload<M, N>>
   }
 
-  /** Listens to an event, or to the messages of one name; returns the function that stops it. A listener that throws disturbs nobody: its error goes to the host. */
+  /**
+   * Calls a listener with each event of one type, or with each message of one name, from now on; returns the function that takes it away. A
+   * listener that throws disturbs nobody: its error goes to the host, as an uncaught one.
+   */
   on<K extends keyof Events>(type: K, listener: Listener<Events[K]>): () => void
   on<N extends KnownName<M>>(name: N, listener: Listener<ReceivedMessage<From, Payload<M, N>>>): () => void
   on(type: string, listener: Listener<never>): () => void {

@@ -75,7 +75,7 @@ export interface SubmitOptions extends WaitOptions {
 }
 
 export interface ServerRequestOptions<Chunk = unknown> extends RequestOptions<Chunk> {
-  /** The one client that is asked. @default the one with the fewest open requests, of those that know the name */
+  /** The one client that is asked. @default whoever is free: the one with the fewest open requests, of those that have defined the name */
   to?: ServerClient | undefined
 }
 
@@ -90,17 +90,17 @@ export interface BroadcastOptions {
   /** What goes beside the payload. @default nothing */
   headers?: Headers | undefined
   /**
-   * Milliseconds that a client may take to make room, before it misses the message. It is passed over from then on as long as it has none, so that one
-   * that stalls is waited for once. @default 1_000
+   * Milliseconds that a client that is behind has to make room, before it misses the message. From then on it is passed over until it has
+   * room, so that one that stalls is waited for once. @default 1_000
    */
   timeout?: number | undefined
 }
 
 /** What became of a broadcast. */
 export interface BroadcastOutcome {
-  /** Clients that have it, or whose connections do. */
+  /** How many clients have the message on its way to them. */
   sent: number
-  /** Those that had no room in time, or were lost meanwhile. */
+  /** Those that had no room in time, take none of that length, or were lost meanwhile. */
   missed: ServerClient[]
 }
 

@@ -303,9 +303,10 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /**
-   * Asks a client, and resolves with what its handler returns: the one given by `to`, or the one with the fewest open requests of those that know
-   * the name; where there is none, the call waits for one. `timeout` (30 s unless set), `signal`, errors and `delivered` as with
-   * {@link Client.request}; a client that is lost: `CONNECTION_LOST`. A request is not repeated: what must be done is an item.
+   * Asks a client, and resolves with what its handler returns: the client given by `to`, or whoever is free, which is the one with the
+   * fewest open requests of those that have defined the name. Where there is none, the call waits for one: `timeout` → `QUEUE_FULL`.
+   * `timeout` (30 s unless set), `signal`, errors and `delivered` otherwise as with {@link Client.request}; a client that is not connected:
+   * `CLIENT_GONE`. A request is not repeated, not even to another client: what must be done is an item.
    */
   request<N extends RequestName<M>>(
     name: N,
@@ -318,7 +319,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     })
   }
 
-  /** As {@link request}, with all that the answer has: the value, its headers, or a stream. */
+  /** As {@link request}, and resolves with all that the answer has: its headers, and a value or a stream. */
   call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
@@ -331,8 +332,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /**
-   * Asks a client, and gives what its handler streams, as fast as it is read; see {@link Client.stream}. Without `to`, whoever is free is looked for
-   * when the first chunk is asked for, and what is wrong with the arguments comes from the loop.
+   * Asks a client, and gives what its handler streams, chunk by chunk; see {@link Client.stream}. Without `to`, whoever is free is looked
+   * for when the first chunk is asked for, and some wrong arguments throw only then.
    */
   stream<N extends RequestName<M>>(
     name: N,
@@ -344,8 +345,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /**
-   * Sends a message that has no answer to one client or several: resolves when it waits for nothing but its turn to be written. Whoever is
-   * ahead of a connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. Of several, each is sent to, and the first failure rejects.
+   * Sends one client or several a message, which has no answer; see {@link Client.send}. A client that is not connected: `CLIENT_GONE`. Of
+   * several, each is tried; then the call rejects with the first failure, whose `undone` names those that do not get the message.
    */
   async send<N extends MessageName<M>>(
     name: N,
@@ -356,7 +357,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     await this.#addressing.send(name, this.#talk.encode(name, payload), to, options)
   }
 
-  /** {@link send}, of a payload that is encoded already. */
+  /** {@link send}, of a payload that the message's codec has encoded already; nothing checks it here. */
   // With names of its own type, as {@link send}: otherwise a server with messages would be no `Server` to a function that takes any.
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   async sendEncoded<N extends MessageName<M>>(
@@ -369,8 +370,9 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /**
-   * Sends a message to all clients that know its name, encoded once. Each has `timeout` to make room; one that has none misses the message, and
-   * is not waited for again until it has. What is told then is who missed it: nobody else waits for a client that stalls.
+   * Sends a message to all clients that have defined its name, encoded once. A client that is behind has `timeout` to make room; then it
+   * misses this message, and the next ones at once until it has room again. Resolves with who missed it. A client that stalls delays no
+   * other client. Rejects with `ENCODE_FAILED`, `ITEM_TOO_LARGE`, `CLOSED`, and then nobody gets the message.
    */
   async broadcast<N extends MessageName<M>>(
     name: N,
@@ -381,7 +383,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     return this.#addressing.broadcast(name, this.#talk.encode(name, payload), options)
   }
 
-  /** {@link broadcast}, of a payload that is encoded already. */
+  /** {@link broadcast}, of a payload that the message's codec has encoded already; nothing checks it here. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   async broadcastEncoded<N extends MessageName<M>>(
     name: N,
@@ -392,7 +394,10 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     return this.#addressing.broadcast(name, payload, options)
   }
 
-  /** No more requests to this client, which is told behind the last one. Resolves when those that were made are answered. */
+  /**
+   * Makes no more requests to one client, which is told so behind the last one: new ones to it reject with `CLOSED`. Resolves when those
+   * that were made are answered.
+   */
   async endRequests(to: ServerClient): Promise<void> {
     this.#checkOpen()
     await this.#addressing.endRequests(to)
@@ -409,8 +414,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /**
-   * Ends the server: takes no more connections and items, tells its clients, lets them and its own handlers finish. When time is up,
-   * all of these have their signals fired. Returns the items that were not done. What was received can still be read; then loops end.
+   * Ends the server: takes no more connections, items and requests, tells its clients, lets them and its own handlers finish. When time
+   * is up, all of these have their signals fired. Returns the items that were not done. What was received can still be read; then loops end.
    * A second call waits for the same end, and no longer than its own `timeout`.
    */
   async close({ timeout = 5_000, reason = 'closed' }: ServerCloseOptions = {}): Promise<Undone<Item>> {

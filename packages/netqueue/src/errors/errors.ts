@@ -56,7 +56,7 @@ export interface ErrorDetails {
   limit?: string
   /** The value that was refused. */
   value?: unknown
-  /** Whether an item that a failed call was about may have reached a handler. */
+  /** Whether the item or the request that a failed call was about may have reached a handler. */
   delivered?: 'no' | 'maybe'
   /** What was left undone, where the code has such a list. */
   undone?: readonly unknown[]
@@ -81,18 +81,18 @@ export class NetQueueError extends Error {
 }
 
 /**
- * A handler at the other end failed. Carries the code that the other end gave, and its text only where that end
- * was started with `exposeErrors`; never a stack.
+ * A handler at the other end failed, or that end refused a request. Carries the code that the other end gave, and its text only
+ * where that end was started with `exposeErrors`; never a stack.
  */
 export class RemoteError extends NetQueueError {
   override name = 'RemoteError'
-  /** The `code` of the error that the handler threw, or `HANDLER_FAILED`. */
+  /** The `code` of the error that the handler threw, or `HANDLER_FAILED`; or what the other end says itself: `UNKNOWN_REQUEST`, `CLOSED` … */
   readonly remoteCode: string
   /** The text of the error that the handler threw, where the other end exposes it. */
   declare readonly reason?: string
 
   constructor(remoteCode: string, reason?: string) {
-    super('REMOTE_ERROR', `The handler failed with code ${JSON.stringify(remoteCode)}`)
+    super('REMOTE_ERROR', `The other end answered with the error code ${JSON.stringify(remoteCode)}`)
     this.remoteCode = remoteCode
     if (reason !== undefined) this.reason = reason
   }
