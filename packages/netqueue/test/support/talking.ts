@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
 import { defineMessages, text, type } from '../../src/index.ts'
+import type { Client, Server, ServerClient } from '../../src/index.ts'
+import type { Place } from './nodes.ts'
 
 /** What the tests of requests and messages talk about. */
 export const messages = defineMessages({
@@ -11,6 +13,23 @@ export const messages = defineMessages({
   'news:flash': { payload: z.string() },
   'news:other': { payload: type<unknown>() },
 })
+
+export type App = typeof messages
+
+/** A server and a client with these messages. */
+export interface Both {
+  server: Server<string, string, App>
+  client: Client<string, string, App>
+  /** The client as the server sees it. */
+  there: ServerClient
+}
+
+export async function both(place: Place): Promise<Both> {
+  const server = await place.listen({ messages })
+  const client = await place.connect({ messages })
+  const [there] = server.clients as [ServerClient]
+  return { server, client, there }
+}
 
 /** Handlers that run until a test ends them. */
 export class Work {
