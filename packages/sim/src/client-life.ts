@@ -3,7 +3,8 @@ import { drawHabit } from './client-habits.ts'
 import { putNowAndThen } from './client-puts.ts'
 import { Ledger } from './ledger.ts'
 import { newProcess } from './schedule.ts'
-import { codeOf } from './world.ts'
+import { codeOf } from './code-of.ts'
+import type { TalkMessages } from './talk/registries.ts'
 import type { Life, SimClient, World } from './world.ts'
 
 /** A place for one client after the other: each comes, works, and goes in its own way. */
@@ -45,10 +46,8 @@ export class Slot {
     this.life = life
     const client = await this.#connect(life)
     if (client === undefined) return this.life === life ? this.#over() : undefined
-    life.client = client
-    client.on('warning', ({ error }) => {
-      if (error.code === 'STALE_SETTLE') world.counts.staleSettles += 1
-    })
+    client.on('disconnect', () => life.connection !== undefined && world.talk?.lost(life.connection, 'client'))
+    client.on('warning', ({ error }) => world.warned(life.name, error))
     void client.closed.then(({ error, undone }) => {
       world.clientClosed(life, undone)
       if (error !== undefined && error.code !== 'CONNECTION_LOST' && error.code !== 'CLOSED')
@@ -84,8 +83,10 @@ export class Slot {
   }
 
   async #connect(life: Life): Promise<SimClient | undefined> {
-    const { swarm, network } = this.#world
-    const call = connect<string, string>('sim:server', {
+    const { swarm, network, talk } = this.#world
+    const { registry, limits } = talk?.partyOf(life) ?? {}
+    const call = connect<string, string, TalkMessages>('sim:server', {
+      ...registry,
       id: life.id,
       item: text(),
       result: text(),
@@ -96,12 +97,20 @@ export class Slot {
       connectTimeoutMs: 2_000,
       retryDelayMs: 5,
       maxRetryDelayMs: 100,
-      limits: { maxUnsettled: swarm.maxUnsettled },
+      limits: { ...limits, maxUnsettled: swarm.maxUnsettled },
+    })
+    // At once: what is said to a client may come right behind its welcome.
+    const connected = call.then((client) => {
+      life.client = client
+      talk?.clientConnected(life)
+      return client
     })
     try {
-      return await this.#world.track(life.process, 'connect', call)
+      return await this.#world.track(life.process, 'connect', connected)
     } catch (error) {
       const expected = ['CONNECT_FAILED', 'CONNECTION_LOST', 'ID_IN_USE', 'HANDSHAKE_TIMEOUT', 'CLOSED']
+      if (talk?.mustRefuse(life) === true) expected.push('MESSAGES_MISMATCH')
+      if (codeOf(error) === 'MESSAGES_MISMATCH') this.#world.counts.mismatches += 1
       this.#world.check(expected.includes(codeOf(error)), 'I7', `${life.name} could not connect: ${String(error)}`)
       life.isClosed = true
       return undefined

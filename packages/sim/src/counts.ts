@@ -1,5 +1,5 @@
 /** How often each thing happened: a run in which something never happened has not shown that it is survived. */
-export const COUNTED = [
+export const ITEMS_COUNTED = [
   'items',
   'deliveries',
   'redeliveries',
@@ -23,7 +23,32 @@ export const COUNTED = [
   'earlyCloses',
 ] as const
 
-export type Counts = Record<(typeof COUNTED)[number], number>
+/** The same of what is said beside items. */
+export const TALK_COUNTED = [
+  'requests',
+  'answers',
+  'failures',
+  'requestCancels',
+  'deadlines',
+  'lostRequests',
+  'crowds',
+  'endings',
+  'streams',
+  'streamsLeft',
+  'bodies',
+  'chunks',
+  'longTexts',
+  'messages',
+  'heard',
+  'dropped',
+  'broadcasts',
+  'missed',
+  'mismatches',
+] as const
+
+export type Counts = Record<(typeof ITEMS_COUNTED)[number] | (typeof TALK_COUNTED)[number], number>
+
+export const COUNTED: readonly (keyof Counts)[] = [...ITEMS_COUNTED, ...TALK_COUNTED]
 
 export function noCounts(): Counts {
   return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counts

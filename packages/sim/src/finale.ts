@@ -2,6 +2,7 @@ import type { Slot } from './client-life.ts'
 import { keyOf } from './ledger.ts'
 import type { Item } from './ledger.ts'
 import type { ServerLife } from './server-life.ts'
+import { checkTalk, quieten } from './talk/quiet.ts'
 import type { World } from './world.ts'
 
 /** After the last fault: lets everything finish, closes everybody, and sees that the books balance. */
@@ -14,6 +15,7 @@ export async function finish(world: World, slots: readonly Slot[], life: ServerL
     await closing
   } else {
     await life.produced
+    if (world.talk !== undefined) await world.track(serverProcess, 'talks', quieten(world, world.talk))
     await world.track(serverProcess, 'idle', server.idle())
     world.check(server.backlog === 0, 'I6', `${server.backlog} items wait after idle()`)
   }
@@ -22,6 +24,7 @@ export async function finish(world: World, slots: readonly Slot[], life: ServerL
   await life.read
   checkServerItems(world, undone)
   checkClientItems(world)
+  if (world.talk !== undefined) checkTalk(world, world.talk)
 }
 
 async function closeClient(world: World, { life }: Slot): Promise<void> {

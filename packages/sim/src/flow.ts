@@ -2,6 +2,7 @@ import { limitDefaults } from 'netqueue'
 import { keyOf, LONG } from './ledger.ts'
 import type { Item, Ledger } from './ledger.ts'
 import type { Counts } from './counts.ts'
+import type { Invariant, Violate } from './invariants.ts'
 import type { WireRecord } from './wire.ts'
 
 export interface FlowInit {
@@ -17,7 +18,7 @@ export interface FlowInit {
   counts: Counts
   /** Counts the events of the world. */
   turn: () => number
-  violate: (invariant: string, message: string) => void
+  violate: Violate
   /** The item is on the wire for the first time. */
   began: (item: Item) => void
   /** The sender has been told that the item is done. */
@@ -220,7 +221,7 @@ export class Flow {
     return item?.text === text ? item : undefined
   }
 
-  #check(isTrue: boolean, invariant: string, message: string): void {
+  #check(isTrue: boolean, invariant: Invariant, message: string): void {
     if (!isTrue) this.#init.violate(invariant, `${this.name}: ${message}`)
   }
 }

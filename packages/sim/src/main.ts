@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 import { HELP, parseCommand } from './command.ts'
 import type { Command } from './command.ts'
+import { INVARIANTS } from './invariants.ts'
 import { MUTANTS } from './mutant-list.ts'
 import { findMutant, plant } from './mutants.ts'
 
 /** The simulation is imported only now: a mutant has to be planted before the library is loaded. */
 async function main(command: Command): Promise<number> {
   const { runSeeds } = await import('./run-seeds.ts')
-  const { seeds, from, twice, trace, mutant } = command
-  const run = await runSeeds({ seeds, from, twice, trace, quiet: mutant !== undefined })
+  const { seeds, from, twice, trace, itemsOnly, mutant } = command
+  const run = await runSeeds({ seeds, from, twice, trace, itemsOnly, quiet: mutant !== undefined })
   if (mutant === undefined) return run.violations.length === 0 && run.missing.length === 0 ? 0 : 1
   const [caught] = run.violations
   if (caught === undefined) {
@@ -28,6 +29,10 @@ async function start(): Promise<number> {
   }
   if (command.help) {
     console.log(HELP)
+    return 0
+  }
+  if (command.invariants) {
+    for (const [name, what] of Object.entries(INVARIANTS)) console.log(`${name.padEnd(12)} ${what}`)
     return 0
   }
   if (command.mutants) {

@@ -1,5 +1,6 @@
-import { addCounts, COUNTED, noCounts } from './counts.ts'
+import { addCounts, COUNTED, ITEMS_COUNTED, noCounts, TALK_COUNTED } from './counts.ts'
 import type { Counts } from './counts.ts'
+import { INVARIANTS } from './invariants.ts'
 import { simulate } from './simulate.ts'
 import type { Report } from './simulate.ts'
 import type { Violation } from './world.ts'
@@ -10,6 +11,8 @@ export interface RunOptions {
   /** Whether each seed runs twice: what happens must be the same. */
   twice: boolean
   trace: boolean
+  /** Leaves out what is said beside items. */
+  itemsOnly: boolean
   /** Stops at the first violation and prints nothing but it. */
   quiet: boolean
 }
@@ -28,14 +31,14 @@ const ENOUGH_SEEDS = 1_000
 const MOST_VIOLATIONS = 10
 
 /** Runs one world for each seed, and says what came of it. */
-export async function runSeeds({ seeds, from, twice, trace, quiet }: RunOptions): Promise<Run> {
+export async function runSeeds({ seeds, from, twice, trace, itemsOnly, quiet }: RunOptions): Promise<Run> {
   const run: Run = { violations: [], counts: noCounts(), missing: [] }
   const startedAt = performance.now()
   let hash = ''
   let done = 0
   for (let seed = from; seed < from + seeds && run.violations.length < (quiet ? 1 : MOST_VIOLATIONS); seed += 1) {
-    const report = await simulate(seed, trace ? console.log : undefined)
-    const violation = report.violation ?? (twice ? await differs(report) : undefined)
+    const report = await simulate(seed, { print: trace ? console.log : undefined, itemsOnly })
+    const violation = report.violation ?? (twice ? await differs(report, itemsOnly) : undefined)
     hash = report.hash
     done += 1
     addCounts(run.counts, report.counts)
@@ -46,13 +49,13 @@ export async function runSeeds({ seeds, from, twice, trace, quiet }: RunOptions)
     if (trace || seeds <= 20) console.log(`seed ${seed}: trace hash ${report.hash}`)
   }
   if (seeds >= ENOUGH_SEEDS && run.violations.length === 0)
-    run.missing = COUNTED.filter((name) => run.counts[name] === 0)
-  if (!quiet) summarize(run, { done, hash, seconds: (performance.now() - startedAt) / 1_000 })
+    run.missing = (itemsOnly ? ITEMS_COUNTED : COUNTED).filter((name) => run.counts[name] === 0)
+  if (!quiet) summarize(run, { done, hash, itemsOnly, seconds: (performance.now() - startedAt) / 1_000 })
   return run
 }
 
-async function differs(first: Report): Promise<Violation | undefined> {
-  const second = await simulate(first.seed)
+async function differs(first: Report, itemsOnly: boolean): Promise<Violation | undefined> {
+  const second = await simulate(first.seed, { itemsOnly })
   if (second.hash === first.hash) return undefined
   return { invariant: 'determinism', message: `trace hash ${first.hash}, then ${second.hash}`, at: 0 }
 }
@@ -60,6 +63,7 @@ async function differs(first: Report): Promise<Violation | undefined> {
 function printViolation(seed: number, { invariant, message, at }: Violation): void {
   endProgress()
   console.log(`seed ${seed} violated ${invariant} at ${at.toFixed(3)} ms: ${message}`)
+  console.log(`  ${invariant}: ${INVARIANTS[invariant]}`)
   console.log(`  replay it with: npm run sim -- --seed ${seed} --trace`)
 }
 
@@ -72,12 +76,20 @@ function endProgress(): void {
   if (process.stdout.isTTY) process.stdout.write('\r\u001b[K')
 }
 
-function summarize(run: Run, { done, hash, seconds }: { done: number; hash: string; seconds: number }): void {
+interface Summary {
+  done: number
+  hash: string
+  itemsOnly: boolean
+  seconds: number
+}
+
+function summarize(run: Run, { done, hash, itemsOnly, seconds }: Summary): void {
   endProgress()
   const failed = run.violations.length
   const outcome = failed === 0 ? 'no invariant was violated' : `${failed} violated an invariant`
   console.log(`${done} seeds in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} per second): ${outcome}`)
-  console.log(COUNTED.map((name) => `${name} ${run.counts[name]}`).join(', '))
+  for (const names of itemsOnly ? [ITEMS_COUNTED] : [ITEMS_COUNTED, TALK_COUNTED])
+    console.log(names.map((name) => `${name} ${run.counts[name]}`).join(', '))
   if (run.missing.length > 0) console.log(`never happened: ${run.missing.join(', ')}`)
   console.log(`trace hash of the last seed: ${hash}`)
 }

@@ -1,4 +1,5 @@
 import type { Flow } from './flow.ts'
+import type { Check } from './invariants.ts'
 import type { Item, Ledger } from './ledger.ts'
 import type { Schedule } from './schedule.ts'
 import type { Swarm } from './swarm.ts'
@@ -8,7 +9,7 @@ export interface SequenceInit {
   swarm: Swarm
   /** The server's items. */
   ledger: Ledger
-  check: (isTrue: boolean, invariant: string, message: string) => void
+  check: Check
 }
 
 /** What must not come before what: settles before puts, new items before those that came back, done before the body is. */

@@ -2,13 +2,15 @@ import { hashBy, leastBusy, listen, prefer, roundRobin, text } from 'netqueue'
 import type { Delivery, ServerClient } from 'netqueue'
 import { keyOf, textOf } from './ledger.ts'
 import type { Random } from './random.ts'
+import type { TalkMessages } from './talk/registries.ts'
 import type { World } from './world.ts'
 
 /** Starts the server and all that it does. Resolves when it listens. */
 export async function startServer(world: World): Promise<ServerLife> {
-  const { swarm, serverEnv, serverProcess, network } = world
+  const { swarm, serverEnv, serverProcess, network, talk } = world
   const random = world.random.fork()
-  world.server = await listen<string, string>('sim:server', {
+  world.server = await listen<string, string, TalkMessages>('sim:server', {
+    ...talk?.server.registry,
     item: text(),
     result: text(),
     env: serverEnv,
@@ -18,8 +20,9 @@ export async function startServer(world: World): Promise<ServerLife> {
     maxAttempts: swarm.maxAttempts,
     retryDelayMs: 5,
     maxRetryDelayMs: 100,
-    limits: { maxUnsettled: swarm.maxUnsettled },
+    limits: { ...talk?.server.limits, maxUnsettled: swarm.maxUnsettled },
   })
+  talk?.serverStarted()
   return new ServerLife(world, random)
 }
 
@@ -58,7 +61,7 @@ export class ServerLife {
     server.on('disconnect', ({ client, unsettled }) => world.serverLost(client, unsettled))
     server.on('deadLetter', ({ item }) => world.buried(item))
     server.on('warning', ({ error }) => {
-      if (error.code === 'STALE_SETTLE') world.counts.staleSettles += 1
+      world.warned('server', error)
       // What was kept and failed too often has no sender to be a dead letter of.
       if (error.code === 'DEAD_LETTER') world.gaveUp(String(error.value))
     })

@@ -25,13 +25,20 @@ const CALM_MS = 60_000
 /** Events in the life of one world; those that end have a few thousand. */
 const MAX_EVENTS = 50_000
 
-/** Runs one seed's world to its end, or to its first violation. */
-export function simulate(seed: number, print?: (line: string) => void): Promise<Report> {
-  return withoutHost(() => run(seed, print))
+export interface SimulateOptions {
+  /** Is given each line of the trace. */
+  print?: ((line: string) => void) | undefined
+  /** Leaves out what is said beside items. */
+  itemsOnly?: boolean
 }
 
-async function run(seed: number, print?: (line: string) => void): Promise<Report> {
-  const world = new World(seed, new Trace(print))
+/** Runs one seed's world to its end, or to its first violation. */
+export function simulate(seed: number, options: SimulateOptions = {}): Promise<Report> {
+  return withoutHost(() => run(seed, options))
+}
+
+async function run(seed: number, { print, itemsOnly = false }: SimulateOptions): Promise<Report> {
+  const world = new World(seed, new Trace(print), { talks: !itemsOnly })
   const onUnhandled = (reason: unknown): void =>
     world.violate('P7', `unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`)
   process.on('unhandledRejection', onUnhandled)
@@ -68,6 +75,7 @@ async function play(world: World): Promise<void> {
   })
   await schedule.run(swarm.faultsEnd + CALM_MS, () => {
     world.sequence.checkHead()
+    world.talk?.lookAround()
     world.check(schedule.ran < MAX_EVENTS, 'I12', `still busy after ${MAX_EVENTS} events`)
     return isOver || world.violation !== undefined
   })

@@ -1,3 +1,7 @@
+import { Reader } from './byte-reader.ts'
+import { readTalk } from './talk/records.ts'
+import type { TalkRecord } from './talk/records.ts'
+
 /** What the simulator wants to know of a record; a reading of docs/protocol.md §6 that shares no code with the library. */
 export type WireRecord =
   | { kind: 'items'; attempt: number; first: number; wantsResult: boolean; texts: string[]; bytes: number[] }
@@ -7,55 +11,17 @@ export type WireRecord =
   | { kind: 'released'; last: number; bytes: number }
   | { kind: 'error'; code: string }
   | { kind: 'reclaim' | 'goaway' | 'disconn' | 'welcome' | 'other' }
+  | TalkRecord
 
 const OUTCOMES = ['done', 'released', 'returned', 'cancelled'] as const
 const text = new TextDecoder()
-
-class Reader {
-  at = 0
-  readonly bytes: Uint8Array
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes
-  }
-
-  get isAtEnd(): boolean {
-    return this.at >= this.bytes.byteLength
-  }
-
-  u8(): number {
-    const value = this.bytes[this.at]
-    if (value === undefined) throw new Error('A record ends too early')
-    this.at += 1
-    return value
-  }
-
-  u16(): number {
-    return this.u8() * 256 + this.u8()
-  }
-
-  varint(): number {
-    let value = 0
-    for (let scale = 1; ; scale *= 128) {
-      const byte = this.u8()
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) return value
-    }
-  }
-
-  block(): Uint8Array {
-    const length = this.varint()
-    const block = this.bytes.subarray(this.at, this.at + length)
-    this.at += length
-    return block
-  }
-}
 
 /** Cuts a stream of bytes into frames, and says at which byte of the stream each ends. */
 export class WireReader {
   #rest: Uint8Array = new Uint8Array(0)
   #offset = 0
-  readonly #pieces: Uint8Array[] = []
+  /** Pieces of the record that is half sent, by lane. */
+  readonly #pieces: Map<number, Uint8Array[]> = new Map()
 
   push(bytes: Uint8Array): { end: number; records: WireRecord[] }[] {
     this.#rest = this.#rest.byteLength === 0 ? bytes : Buffer.concat([this.#rest, bytes])
@@ -104,8 +70,9 @@ export class WireReader {
         return [{ kind: 'reject', seq }]
       }
       case 6:
-        reader.u8()
-        return [{ kind: 'cancel', seq: reader.varint() }]
+        return reader.u8() === 0
+          ? [{ kind: 'cancel', seq: reader.varint() }]
+          : [{ kind: 'cancelRequest', tag: reader.varint() }]
       case 8:
         return [{ kind: 'reclaim' }]
       case 9:
@@ -126,17 +93,20 @@ export class WireReader {
         reader.block()
         return [{ kind: 'goaway' }]
       default:
-        throw new Error(`A record of the unknown kind ${kind}`)
+        return [readTalk(kind, reader)]
     }
   }
 
   #fragment(reader: Reader): WireRecord[] {
-    reader.varint()
+    const lane = reader.varint()
     const flags = reader.u8()
     if ((flags & 1) !== 0) reader.varint()
-    this.#pieces.push(reader.block())
+    const pieces = this.#pieces.get(lane) ?? []
+    this.#pieces.set(lane, pieces)
+    pieces.push(reader.block())
     if ((flags & 2) === 0) return []
-    return this.#record(new Reader(Buffer.concat(this.#pieces.splice(0))))
+    this.#pieces.delete(lane)
+    return this.#record(new Reader(Buffer.concat(pieces)))
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Flow } from './flow.ts'
+import type { Violate } from './invariants.ts'
 import type { Connection, Observer, Side } from './network.ts'
 import { WireReader } from './wire.ts'
 import type { WireRecord } from './wire.ts'
@@ -14,7 +15,7 @@ export interface WiretapInit {
   flows: (connection: Connection) => Flows
   /** A side has written a record, or was given one of the other's. */
   seen: (connection: Connection, side: Side, what: 'wrote' | 'got', record: WireRecord) => void
-  violate: (invariant: string, message: string) => void
+  violate: Violate
   /** Whether that side still listens: what it is given after it gave the connection up means nothing. */
   listens: (connection: Connection, side: Side) => boolean
 }

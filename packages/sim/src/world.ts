@@ -1,7 +1,9 @@
-import type { Client, Server, ServerClient } from 'netqueue'
+import type { Client, NetQueueError, Server, ServerClient } from 'netqueue'
+import { codeOf } from './code-of.ts'
 import { noCounts } from './counts.ts'
 import type { Counts } from './counts.ts'
 import { Flow } from './flow.ts'
+import type { Invariant } from './invariants.ts'
 import { keyOf, Ledger, LONG, textOf } from './ledger.ts'
 import type { Item } from './ledger.ts'
 import { Network } from './network.ts'
@@ -13,19 +15,24 @@ import type { Process } from './schedule.ts'
 import { Sequence } from './sequence.ts'
 import { drawSwarm } from './swarm.ts'
 import type { Swarm } from './swarm.ts'
+import { drawFeatures } from './talk/features.ts'
+import { isTalk } from './talk/records.ts'
+import type { TalkMessages } from './talk/registries.ts'
+import { Talk } from './talk/talk.ts'
 import type { Trace } from './trace.ts'
+import { isWarranted } from './warnings.ts'
 import type { WireRecord } from './wire.ts'
 import { Wiretap } from './wiretap.ts'
 import type { Flows } from './wiretap.ts'
 
 export interface Violation {
-  invariant: string
+  invariant: Invariant
   message: string
   at: number
 }
 
-export type SimServer = Server<string, string>
-export type SimClient = Client<string, string>
+export type SimServer = Server<string, string, TalkMessages>
+export type SimClient = Client<string, string, TalkMessages>
 
 /** One client process, from its start to its end, with its one connection. */
 export interface Life {
@@ -46,7 +53,7 @@ export interface Life {
 }
 
 /** Codes of errors with which our two ends may rightly part. */
-const RIGHTFUL_ERRORS = /"(ID_IN_USE|HANDSHAKE_TIMEOUT|CLOSED|TOO_MANY_CONNECTIONS)"/
+const RIGHTFUL_ERRORS = /"(ID_IN_USE|MESSAGES_MISMATCH|HANDSHAKE_TIMEOUT|CLOSED|TOO_MANY_CONNECTIONS)"/
 
 /** Everything that one seed's run has: its time, its network, its books. */
 export class World {
@@ -61,6 +68,8 @@ export class World {
   readonly serverLedger: Ledger = new Ledger()
   readonly lives: Life[] = []
   readonly sequence: Sequence
+  /** What is said beside items; `undefined` in a world that has nothing but items. */
+  readonly talk: Talk | undefined
   /** Faults are over: everybody behaves, and everything must come to its end. */
   isCalm = false
   /** Connections that are to be turned away, by chance. */
@@ -71,7 +80,7 @@ export class World {
   readonly #flows: Map<Connection, Flows> = new Map()
   readonly #connections: Map<string, Connection> = new Map()
 
-  constructor(seed: number, trace: Trace) {
+  constructor(seed: number, trace: Trace, { talks = true }: { talks?: boolean } = {}) {
     this.random = new Random(seed)
     this.trace = trace
     this.swarm = drawSwarm(this.random.fork())
@@ -101,6 +110,10 @@ export class World {
         return chance.chance(0.8) ? 'refused' : 'hangs'
       },
     })
+    // Its own chance, so that items are what they were before anybody talked.
+    const talkRandom = new Random(seed + 2 ** 32)
+    const features = talks ? drawFeatures(talkRandom) : undefined
+    if (features !== undefined) this.talk = new Talk(this, talkRandom, features)
   }
 
   env(process: Process): ProcessEnv {
@@ -111,12 +124,12 @@ export class World {
     this.trace.add(this.schedule.now, what)
   }
 
-  violate(invariant: string, message: string): void {
+  violate(invariant: Invariant, message: string): void {
     this.note(`VIOLATED ${invariant}: ${message}`)
     this.violation ??= { invariant, message, at: this.schedule.now }
   }
 
-  check(isTrue: boolean, invariant: string, message: string): void {
+  check(isTrue: boolean, invariant: Invariant, message: string): void {
     if (!isTrue) this.violate(invariant, message)
   }
 
@@ -145,6 +158,15 @@ export class World {
       (error: unknown) => over(`rejected ${codeOf(error)}`),
     )
     return call
+  }
+
+  /** Somebody was warned. */
+  warned(name: string, error: NetQueueError): void {
+    this.note(`${name} is warned of ${error.code}`)
+    if (error.code === 'STALE_SETTLE') this.counts.staleSettles += 1
+    const { swarm, talk } = this
+    const isRight = isWarranted(error, { swarm, features: talk?.features, isServer: name === 'server' })
+    this.check(isRight, 'I23', `${name} was warned of ${error.code}: ${error.message} (${causeOf(error)})`)
   }
 
   get openCalls(): string[] {
@@ -183,7 +205,7 @@ export class World {
       maxUnsettled,
       turn: () => this.schedule.ran,
       counts: this.counts,
-      violate: (invariant: string, message: string) => this.violate(invariant, message),
+      violate: (invariant: Invariant, message: string) => this.violate(invariant, message),
     }
     flows = {
       down: new Flow({
@@ -237,6 +259,7 @@ export class World {
         item.state = 'dead'
     }
     down.lost()
+    this.talk?.lost(connection, 'server')
   }
 
   /** The server has given an item up. A long one may have been lost more often than the wire shows. */
@@ -259,7 +282,10 @@ export class World {
   clientClosed(life: Life, undone: readonly string[]): void {
     life.isClosed = true
     life.undone = undone
-    if (life.connection !== undefined) this.flows(life.connection).up.lost()
+    if (life.connection !== undefined) {
+      this.flows(life.connection).up.lost()
+      this.talk?.lost(life.connection, 'client')
+    }
     this.note(`${life.name} closed with ${undone.length} undone`)
   }
 
@@ -345,6 +371,7 @@ export class World {
         `the ${side} of ${connection.name} refused what the other sent: ${record.code}`,
       )
     }
+    if (isTalk(record)) this.talk?.seen(connection, side, what, record)
     if (record.kind === 'items' && side === 'client' && what === 'got')
       this.#checkRoom(this.lifeOf(connection), record.texts.length)
   }
@@ -360,15 +387,11 @@ export class World {
   }
 }
 
-export function codeOf(error: unknown): string {
-  if (error instanceof Error && error.message === 'aborted by the simulator') return 'ABORT'
-  const { code, name } = error as { code?: unknown; name?: unknown }
-  return String(code ?? name ?? error)
-}
-
 function describe(record: WireRecord): string {
   const { kind, ...rest } = record
   if (record.kind === 'items')
     return `items ${record.first} attempt ${record.attempt}: ${record.texts.map(keyOf).join(' ')}`
   return `${kind} ${JSON.stringify(rest)}`
 }
+
+const causeOf = ({ cause }: NetQueueError): string => (cause instanceof Error ? (cause.stack ?? cause.message) : '')

@@ -1,0 +1,81 @@
+import type { Headers, RequestContext, ServerClient } from 'netqueue'
+import type { Connection } from '../network.ts'
+import type { Random } from '../random.ts'
+import type { Process } from '../schedule.ts'
+import type { TalkLimits } from './features.ts'
+import type { Registry } from './registries.ts'
+
+export interface AskOptions {
+  to?: ServerClient
+  timeout?: number
+  signal?: AbortSignal
+  headers?: Headers
+  channel?: number
+  body?: AsyncIterable<string>
+}
+
+export interface SendOptions {
+  to?: ServerClient | ServerClient[]
+  timeout?: number
+  signal?: AbortSignal
+}
+
+export type Texts = AsyncIterableIterator<string, undefined>
+
+export interface Answer {
+  readonly value: string | undefined
+  readonly headers: Headers
+  readonly stream: Texts | undefined
+}
+
+export interface Heard {
+  readonly payload: string
+  readonly from: { id: string }
+}
+
+/** What clients and servers have in common for those who talk. */
+export interface Voice {
+  readonly state: string
+  request(name: string, payload: string, options: AskOptions): Promise<string>
+  call(name: string, payload: string, options: AskOptions): Promise<Answer>
+  stream(name: string, payload: string, options: AskOptions): Texts
+  handle(
+    name: string,
+    handler: (payload: string, context: RequestContext) => unknown,
+    options?: { concurrency: number },
+  ): () => void
+  send(name: string, payload: string, options: SendOptions): Promise<void>
+  endRequests(to?: ServerClient): Promise<void>
+  messages(
+    name: string,
+    options: { capacity?: number; drop: 'newest' | 'oldest' },
+  ): AsyncIterableIterator<Heard, undefined> & { readonly dropped: number }
+  on(name: string, listener: (message: Heard) => void): () => void
+}
+
+/** One that talks: the server, or one client. */
+export interface Party {
+  readonly name: string
+  readonly process: Process
+  readonly random: Random
+  readonly registry: Registry
+  readonly limits: TalkLimits
+  /** There from the moment in which it listens or is connected; a client has a connection then, too. */
+  voice: Voice | undefined
+  connection: Connection | undefined
+  /** When it lost which connection. */
+  readonly lostAt: Map<Connection, number>
+  /** Whom it told that it asks no more. */
+  readonly endedTo: Set<Connection>
+}
+
+/** Somebody to whom a party can speak. */
+export interface Peer {
+  readonly party: Party
+  readonly connection: Connection
+  /** Of the server's peers. */
+  readonly client: ServerClient | undefined
+}
+
+/** Whether it is there, and takes and sends what is new. */
+export const isThere = ({ voice }: Party): boolean => voice?.state === 'connected' || voice?.state === 'listening'
