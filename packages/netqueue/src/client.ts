@@ -247,10 +247,10 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /**
-   * Asks the server, and resolves with what its handler returns. `timeout` (30 s unless set) → `TIMEOUT`, `signal` → its reason, or `ABORTED` when the
-   * request had been sent: then the handler's signal fires. A handler that throws, or nobody who handles it: `RemoteError` with a code.
-   * A lost connection: `CONNECTION_LOST`. `delivered` tells whether it may have been begun. Also rejects with `QUEUE_FULL`,
-   * `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `REPLY_STREAMED`, `CLOSED`.
+   * Asks the server, and resolves with what its handler returns. `timeout` (30 s unless set) → `TIMEOUT`, `signal` → its reason, or
+   * `ABORTED` once the request has been sent; either fires the handler's signal. A handler that throws, or nobody who handles it:
+   * `RemoteError` with a code. A lost connection: `CONNECTION_LOST`. `delivered` of the error tells whether a handler may have begun.
+   * Also rejects with `QUEUE_FULL`, `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `REPLY_STREAMED`, `CLOSED`.
    */
   request<N extends RequestName<M>>(
     name: N,
@@ -263,7 +263,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     })
   }
 
-  /** As {@link request}, with all that the answer has: the value, its headers, or a stream. */
+  /** As {@link request}, and resolves with all that the answer has: its headers, and a value or a stream. */
   call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
@@ -276,9 +276,9 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /**
-   * Asks the server, and gives what its handler streams, as fast as it is read; the request is sent when the first chunk is asked for. A
-   * reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels the
-   * request. Errors as with {@link request}, from the loop; arguments that are wrong throw at once.
+   * Asks the server, and gives what its handler streams, chunk by chunk: the handler gets no further ahead than a window. The request is
+   * sent when the first chunk is asked for. A reply that is one value is a stream of one. No `timeout` unless one is given, and then for
+   * all of it. Leaving the loop cancels the request. Errors as with {@link request}, from the loop; wrong arguments throw at once.
    */
   stream<N extends RequestName<M>>(
     name: N,
@@ -290,21 +290,25 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /**
-   * Sends the server a message that has no answer: resolves when it waits for nothing but its turn to be written. Whoever is ahead of the
-   * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. A message is not repeated: what must arrive is an item or a request.
+   * Sends the server a message, which has no answer: resolves when nothing but its turn to be written is left to wait for. Calls that are
+   * ahead of the connection wait longer: `timeout` → `QUEUE_FULL`, `signal` → its reason, and then it was not sent. Also rejects with
+   * `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`. Nothing tells whether it arrives: what must is an item.
    */
   async send<N extends MessageName<M>>(name: N, payload: PayloadInput<M, N>, options?: SendOptions): Promise<void> {
     this.#checkMessage(name)
     await this.#conversation.exchange.send(name, payload, options)
   }
 
-  /** {@link send}, of a payload that is encoded already. */
+  /** {@link send}, of a payload that the message's codec has encoded already; nothing checks it here. */
   async sendEncoded(name: MessageName<M>, payload: Uint8Array, options?: SendOptions): Promise<void> {
     this.#checkMessage(name)
     await this.#conversation.exchange.sendEncoded(name, payload, options)
   }
 
-  /** No more requests of this side: the server is told behind the last one. Resolves when those that were made are answered; items, messages, and what the server asks go on. */
+  /**
+   * Makes no more requests: new ones reject with `CLOSED`, and the server is told so behind the last one. Resolves when those that were
+   * made are answered. Items, messages, and what the server asks go on.
+   */
   async endRequests(): Promise<void> {
     this.#checkOpen()
     await this.#conversation.exchange.endRequests()
@@ -320,9 +324,9 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /**
-   * Ends the client: no new items and puts, loops end, handlers may finish, what waits unstarted goes back, and the server receives
-   * what was put, calls that wait included. When time is up, handlers' signals fire and their items go back. Resolves when nothing is
-   * left open. A second call waits for the same end, and no longer than its own `timeout`.
+   * Ends the client: no new items, puts and requests, loops end, handlers may finish, what waits unstarted goes back, and the server
+   * receives what was put, calls that wait included; requests that are open are answered. When time is up, handlers' signals fire and
+   * their items go back. Resolves when nothing is left open. A second call waits for the same end, and no longer than its own `timeout`.
    */
   async close({ timeout = 5_000, reason = '', notify = true }: CloseOptions = {}): Promise<void> {
     checkMs('timeout', timeout)

@@ -19,6 +19,8 @@ import type { Reply } from './reply.ts'
 import type { Side } from './side.ts'
 
 export interface RequestOptions<Chunk = unknown> extends WaitOptions {
+  /** Milliseconds until the call gives up. @default requestTimeoutMs of `limits` (30 s); for `stream` Infinity */
+  timeout?: number | undefined
   /** What goes beside the payload. */
   headers?: Headers | undefined
   /** 0 to 255: requests of one channel begin in order, and do not wait for those of another. @default 0 */
