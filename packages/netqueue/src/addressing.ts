@@ -43,7 +43,7 @@ export class Addressing {
   }
 
   request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
-    return this.#ask(name, options, ({ conversation }, rest) => conversation.request(name, payload, rest))
+    return this.#ask(name, options, ({ conversation }, rest) => conversation.exchange.value(name, payload, rest))
   }
 
   call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {

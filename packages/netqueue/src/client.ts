@@ -259,7 +259,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   ): Promise<Reply<M, N>> {
     return promised(() => {
       this.#checkRequest(name)
-      return this.#conversation.request(name, payload, options)
+      return this.#conversation.exchange.value(name, payload, options)
     })
   }
 

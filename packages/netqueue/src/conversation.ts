@@ -1,13 +1,11 @@
 import type { Session } from './connection/connection.ts'
 import type { Sender } from './delivery/delivery.ts'
 import type { Link } from './delivery/link.ts'
-import { NetQueueError } from './errors/errors.ts'
+import type { NetQueueError } from './errors/errors.ts'
 import type { Message, Peer, Wire, Writer } from './protocol/protocol.ts'
 import { Exchange } from './request/exchange.ts'
 import type { ExchangeInit } from './request/exchange.ts'
 import { unsupported } from './request/failures.ts'
-import type { Reply } from './request/reply.ts'
-import type { RequestOptions } from './request/requester.ts'
 
 /** What the conversations of one client or server share. */
 export type SharedByConversations = Pick<
@@ -92,11 +90,6 @@ export class Conversation implements Session {
     this.#exchange?.closed(error)
   }
 
-  /** What the peer's handler returns. A reply that is streamed is none: `REPLY_STREAMED`, and the request is cancelled. */
-  request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    return this.exchange.request(name, payload, options).then(valueOf)
-  }
-
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
   drain(): void {
     this.#isDraining = true
@@ -120,11 +113,3 @@ export class Conversation implements Session {
     return exchange
   }
 }
-
-async function refuse(stream: AsyncIterableIterator<unknown>): Promise<never> {
-  await stream.return?.()
-  const message = 'The reply is a stream: ask for it with stream() or call()'
-  throw new NetQueueError('REPLY_STREAMED', message, { delivered: 'maybe' })
-}
-
-const valueOf = ({ value, stream }: Reply): unknown => (stream === undefined ? value : refuse(stream))

@@ -5,6 +5,12 @@ import type { Linked } from './linked-list.ts'
 /** A call is told of its time at most this part of it too late, never too early. */
 const PARTS = 64
 
+/** Whose time it is. */
+export interface Timed {
+  /** It is over. */
+  timeIsUp(): void
+}
+
 /** What happens at one moment, and the timer for all of it. */
 class Moment {
   readonly members: LinkedList<Deadline> = new LinkedList()
@@ -19,11 +25,11 @@ class Moment {
 class Deadline implements Timer, Linked {
   before: Linked = this
   after: Linked = this
-  readonly passed: () => void
+  readonly whose: Timed
   readonly #moment: Moment
 
-  constructor(moment: Moment, passed: () => void) {
-    this.passed = passed
+  constructor(moment: Moment, whose: Timed) {
+    this.whose = whose
     this.#moment = moment
     moment.members.push(this)
   }
@@ -43,11 +49,11 @@ export class Deadlines {
     this.#env = env
   }
 
-  /** Calls `passed` after so many milliseconds from `now`, and at most 1/64 of them more. */
-  set(passed: () => void, ms: number, now: number = this.#env.now()): Timer {
+  /** Tells somebody after so many milliseconds from `now`, and at most 1/64 of them more. */
+  set(whose: Timed, ms: number, now: number = this.#env.now()): Timer {
     const at = roundedUp(now + ms, ms)
     const moment = this.#moments.get(at) ?? this.#begin(at, now)
-    return new Deadline(moment, passed)
+    return new Deadline(moment, whose)
   }
 
   #begin(at: number, now: number): Moment {
@@ -59,7 +65,7 @@ export class Deadlines {
 
   #pass(at: number, moment: Moment): void {
     this.#moments.delete(at)
-    for (let due = moment.members.shift(); due !== undefined; due = moment.members.shift()) due.passed()
+    for (let due = moment.members.shift(); due !== undefined; due = moment.members.shift()) due.whose.timeIsUp()
   }
 
   #end(at: number, moment: Moment): void {

@@ -2,8 +2,9 @@ import { failureOf } from '../delivery/failure.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Headers } from '../message/headers.ts'
 import type { Linked } from '../queue/linked-list.ts'
-import { checkSize } from './failures.ts'
-import type { Guard } from './guard.ts'
+import { abortedWhenSent, checkSize, timedOut } from './failures.ts'
+import { Guard } from './guard.ts'
+import type { Guarded } from './guard.ts'
 import { Inflow } from './inflow.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
 import { Outflow } from './outflow.ts'
@@ -13,7 +14,7 @@ import type { Side } from './side.ts'
 /** Whoever waits for the answer of a call. */
 export interface Asker {
   /** One value. */
-  answered(payload: Uint8Array, headers: Headers): void
+  answered(call: Call, payload: Uint8Array, headers: Headers): void
   /** Chunks, which come one by one. */
   streamed(replies: Inflow, headers: Headers): void
   failed(error: unknown): void
@@ -44,10 +45,12 @@ export interface CallOwner {
   bodyEnded(call: Call): void
   /** Nobody reads the reply any more. */
   left(call: Call): void
+  /** Its time is up, or its signal fired. */
+  gaveUp(call: Call, error: unknown): void
 }
 
 /** A request of ours, from the call that made it until its answer has come, streams included. */
-export class Call implements Mail {
+export class Call implements Mail, Guarded {
   before: Linked = this
   after: Linked = this
   readonly init: CallInit
@@ -84,8 +87,21 @@ export class Call implements Mail {
   }
 
   /** Its time begins. */
-  begin(now: number): void {
-    this.#deadline = now + this.init.timeout
+  begin(): void {
+    const { env, deadlines } = this.#owner.side
+    const { timeout, signal } = this.init
+    const now = env.now()
+    this.#deadline = now + timeout
+    this.guard = new Guard(this, { deadlines, timeout, now, signal })
+  }
+
+  timeIsUp(): void {
+    const { name, timeout } = this.init
+    this.#owner.gaveUp(this, timedOut(name, timeout, this.state === 'sent' ? 'maybe' : 'no'))
+  }
+
+  aborted(reason: unknown): void {
+    this.#owner.gaveUp(this, this.state === 'sent' ? abortedWhenSent(this.init.name, reason) : reason)
   }
 
   write(writer: ExchangeWriter): boolean {
@@ -102,7 +118,12 @@ export class Call implements Mail {
   }
 
   answered(payload: Uint8Array, headers: Headers): void {
-    this.#asker.answered(payload, headers)
+    this.#asker.answered(this, payload, headers)
+  }
+
+  /** Throws `DECODE_FAILED`. */
+  decode(reply: Uint8Array): unknown {
+    return this.#owner.side.vocabulary.decode(this.init.name, 'reply', reply)
   }
 
   /** A reply is announced that comes as chunks. */

@@ -149,6 +149,11 @@ export class Exchange<From = unknown> {
     return this.#requester.request(name, payload, options)
   }
 
+  /** {@link request}, for the value of the reply alone. One that is streamed has none: `REPLY_STREAMED`, and the request is cancelled. */
+  value(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
+    return this.#requester.value(name, payload, options)
+  }
+
   /**
    * Asks the peer, and gives what its handler streams, as fast as it is read; the request is sent when the first chunk is asked for.
    * A reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels

@@ -81,3 +81,8 @@ export function remoteError({ code, reason }: { code: string; reason: string }):
 }
 
 const shown = (name: string): string => `The request ${JSON.stringify(name)}`
+
+export function replyStreamed(): NetQueueError {
+  const message = 'The reply is a stream: ask for it with stream() or call()'
+  return new NetQueueError('REPLY_STREAMED', message, { delivered: 'maybe' })
+}

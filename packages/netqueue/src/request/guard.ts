@@ -1,6 +1,11 @@
 import type { Timer } from '../env/env.ts'
-import type { Deadlines } from '../queue/deadlines.ts'
+import type { Deadlines, Timed } from '../queue/deadlines.ts'
 import { onAbort } from '../queue/on-abort.ts'
+
+/** Whom a {@link Guard} tells. */
+export interface Guarded extends Timed {
+  aborted(reason: unknown): void
+}
 
 export interface GuardInit {
   deadlines: Deadlines
@@ -9,8 +14,6 @@ export interface GuardInit {
   /** When it begins. */
   now: number
   signal?: AbortSignal | undefined
-  timedOut: () => void
-  aborted: (reason: unknown) => void
 }
 
 /** The time and the signal of one request, until it is over: a promise may settle long before its streams do. */
@@ -18,9 +21,9 @@ export class Guard {
   readonly #timer: Timer | undefined
   readonly #callOff: (() => void) | undefined
 
-  constructor({ deadlines, timeout, now, signal, timedOut, aborted }: GuardInit) {
-    if (signal !== undefined) this.#callOff = onAbort(signal, () => aborted(signal.reason))
-    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = deadlines.set(timedOut, timeout, now)
+  constructor(guarded: Guarded, { deadlines, timeout, now, signal }: GuardInit) {
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => guarded.aborted(signal.reason))
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = deadlines.set(guarded, timeout, now)
   }
 
   end(): void {

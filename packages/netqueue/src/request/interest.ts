@@ -1,5 +1,5 @@
 import type { Env, Timer } from '../env/env.ts'
-import type { Deadlines } from '../queue/deadlines.ts'
+import type { Deadlines, Timed } from '../queue/deadlines.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 
 export interface InterestInit {
@@ -7,7 +7,8 @@ export interface InterestInit {
   deadlines: Deadlines
   /** Milliseconds for which the requester waits; `undefined`: for ever. */
   deadlineMs: number | undefined
-  timedOut: (deadlineMs: number) => void
+  /** Whoever asks, and gives up. */
+  whose: Timed
 }
 
 /** Whether somebody still waits for the answer to a request, as its handler is told. */
@@ -18,11 +19,11 @@ export class Interest {
   #controller: AbortController | undefined
   #reason: NetQueueError | undefined
 
-  constructor({ env, deadlines, deadlineMs, timedOut }: InterestInit) {
+  constructor({ env, deadlines, deadlineMs, whose }: InterestInit) {
     if (deadlineMs === undefined) return
     const now = env.now()
     this.deadline = now + deadlineMs
-    this.#timer = deadlines.set(() => timedOut(deadlineMs), deadlineMs, now)
+    this.#timer = deadlines.set(whose, deadlineMs, now)
   }
 
   /** Why nobody waits any more; `undefined` while somebody does. */

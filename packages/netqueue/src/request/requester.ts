@@ -10,12 +10,12 @@ import { Call } from './call.ts'
 import type { Asker, CallOwner } from './call.ts'
 import { Cancels } from './cancels.ts'
 import { EndOfRequests } from './end-of-requests.ts'
-import { abortedWhenSent, badMessage, checkSize, lost, remoteError, requestsEnded, timedOut } from './failures.ts'
-import { Guard } from './guard.ts'
+import { badMessage, checkSize, lost, remoteError, requestsEnded } from './failures.ts'
 import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
 import type { Chunks } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
+import { ReplyAsker, ValueAsker } from './reply-askers.ts'
 import type { Side } from './side.ts'
 
 export interface RequestOptions<Chunk = unknown> extends WaitOptions {
@@ -63,16 +63,17 @@ export class Requester implements CallOwner {
   }
 
   request(name: string, payload: unknown, options: RequestOptions = {}): Promise<Reply> {
-    const { requestTimeoutMs } = this.side.limits
-    return new Promise((resolve, reject) => {
-      const decode = (bytes: Uint8Array): unknown => this.side.vocabulary.decode(name, 'reply', bytes)
-      this.#begin(this.#call(name, payload, options, requestTimeoutMs, askerOf(decode, resolve, reject)))
-    })
+    return new Promise((resolve, reject) => this.#ask(name, payload, options, new ReplyAsker(resolve, reject)))
+  }
+
+  /** The value of the reply alone; one that is streamed is none. */
+  value(name: string, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#ask(name, payload, options, new ValueAsker(resolve, reject)))
   }
 
   /** Begins when the first chunk is asked for. A reply that is one value is a stream of one. */
   stream(name: string, payload: unknown, options: RequestOptions = {}): AsyncIterableIterator<unknown, undefined> {
-    const asker: Asker = { answered: (bytes) => call.replies?.only(bytes), streamed: () => {}, failed: () => {} }
+    const asker: Asker = { answered: (_call, bytes) => call.replies?.only(bytes), streamed: () => {}, failed: () => {} }
     const call = this.#call(name, payload, options, Number.POSITIVE_INFINITY, asker)
     call.replies = call.inflow(() => this.#begin(call))
     return call.replies
@@ -160,6 +161,16 @@ export class Requester implements CallOwner {
     this.#withdraw(call)
   }
 
+  /** @internal */
+  gaveUp(call: Call, error: unknown): void {
+    this.#withdraw(call)
+    call.failed(error)
+  }
+
+  #ask(name: string, payload: unknown, options: RequestOptions, asker: Asker): void {
+    this.#begin(this.#call(name, payload, options, this.side.limits.requestTimeoutMs, asker))
+  }
+
   #call(name: string, value: unknown, options: RequestOptions, defaultTimeout: number, asker: Asker): Call {
     const { vocabulary, maxItemBytes } = this.side
     const { channel = 0, timeout = defaultTimeout, signal, body } = options
@@ -184,27 +195,8 @@ export class Requester implements CallOwner {
       throw error
     }
     this.#live += 1
-    this.#watch(call)
+    call.begin()
     this.side.changed()
-  }
-
-  #watch(call: Call): void {
-    const { timeout, signal, name } = call.init
-    const now = this.side.env.now()
-    call.begin(now)
-    call.guard = new Guard({
-      deadlines: this.side.deadlines,
-      now,
-      timeout,
-      signal,
-      timedOut: () => this.#giveUp(call, timedOut(name, timeout, call.state === 'sent' ? 'maybe' : 'no')),
-      aborted: (reason) => this.#giveUp(call, call.state === 'sent' ? abortedWhenSent(name, reason) : reason),
-    })
-  }
-
-  #giveUp(call: Call, error: unknown): void {
-    this.#withdraw(call)
-    call.failed(error)
   }
 
   /**
@@ -279,24 +271,6 @@ export class Requester implements CallOwner {
   #checkOpen(): void {
     this.side.checkOpen()
     if (this.#end !== undefined) throw requestsEnded()
-  }
-}
-
-function askerOf(
-  decode: (bytes: Uint8Array) => unknown,
-  resolve: (reply: Reply) => void,
-  reject: (error: unknown) => void,
-): Asker {
-  return {
-    answered: (bytes, headers) => {
-      try {
-        resolve({ value: decode(bytes), headers, stream: undefined })
-      } catch (error) {
-        reject(error)
-      }
-    },
-    streamed: (stream, headers) => resolve({ value: undefined, headers, stream }),
-    failed: reject,
   }
 }
 

@@ -1,6 +1,7 @@
 import { failureOf } from '../delivery/failure.ts'
 import type { Failure } from '../delivery/failure.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import type { Timed } from '../queue/deadlines.ts'
 import { unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { Unbegun } from './channel.ts'
@@ -41,7 +42,7 @@ const NOTHING = new Uint8Array(0)
 const NOBODY = new Slots(Number.POSITIVE_INFINITY)
 
 /** A request of the peer, from its arrival until its answer, streams included, was written and its handler is done with it. */
-export class Served implements Unbegun, Mail {
+export class Served implements Unbegun, Mail, Timed {
   before: Linked = this
   after: Linked = this
   readonly tag: number
@@ -65,7 +66,7 @@ export class Served implements Unbegun, Mail {
       env: side.env,
       deadlines: side.deadlines,
       deadlineMs: message.deadlineMs,
-      timedOut: (deadlineMs) => this.cancel(timeIsUp(deadlineMs)),
+      whose: this,
     })
     this.#context = new Context({ side, message, name, from, interest: this.#interest, slot: this.slot })
   }
@@ -138,6 +139,11 @@ export class Served implements Unbegun, Mail {
     // A handler at work keeps its place: whoever connects anew would get more of them than there are.
     if (this.#stream !== undefined) void this.#stream.cease().then(() => this.slot.leave())
     else if (!isRunning) this.slot.leave()
+  }
+
+  /** The requester gives up. */
+  timeIsUp(): void {
+    this.cancel(timeIsUp(this.#init.message.deadlineMs ?? 0))
   }
 
   /** Fires the signal; the answer is still wanted. */

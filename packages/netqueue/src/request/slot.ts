@@ -54,9 +54,12 @@ export class Slot implements Linked {
   /** Calls back when the place is there, which may be at once. */
   enter(resume: () => void): void {
     if (this.#isHeld) return resume()
+    if (!isLinked(this) && this.#waiting === undefined && this.#slots.enter(this)) {
+      this.#isHeld = true
+      return resume()
+    }
     this.#waiting ??= []
     this.#waiting.push(resume)
-    if (!isLinked(this) && this.#slots.enter(this)) this.begin()
   }
 
   /** Gives the place up for now, if it is there. Who waits for it goes on waiting. */
