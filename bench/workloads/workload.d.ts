@@ -8,7 +8,17 @@ import type { Stage } from '../stage.mjs'
 export interface Workload<Sample = unknown, Result extends object = object> {
   readonly title: string
   /** The part of a peer that it runs. */
-  readonly needs: 'stream' | 'objects' | 'work' | 'requests' | 'guarded' | 'distribute' | 'idle' | 'fanOut' | 'streams' | 'handOff'
+  readonly needs:
+    | 'stream'
+    | 'objects'
+    | 'work'
+    | 'requests'
+    | 'guarded'
+    | 'distribute'
+    | 'idle'
+    | 'fanOut'
+    | 'streams'
+    | 'handOff'
   /** Peers that it is for, where others have the part too. @default all that have it */
   readonly only?: readonly string[]
   readonly rounds: number
