@@ -114,7 +114,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     })
     const events = new Emitter<ClientEvents>(warn)
     const ticks = new Ticks(env)
-    const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn })
+    const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn, worked: () => {} })
     super({ inbox, talk, events, ticks })
     this.#events = events
     this.#ticks = ticks

@@ -60,8 +60,9 @@ export class Clientele<Item> {
     return this.#connections.size === 0 && !this.isWorking
   }
 
-  /** Whether something that a client put is in hand here. */
+  /** Whether something that a client put, or asked, is in hand here. */
   get isWorking(): boolean {
+    if (this.#init.talk.isWorking) return true
     for (const { link } of this.#conversations) if (link.intake.handedOut > 0) return true
     return false
   }

@@ -43,11 +43,12 @@ export class LateStream implements Stream {
     if (this.#isOver) return DONE
     this.#begun = this.#begin()
     try {
-      return await (
-        await this.#begun
-      ).first
+      const { first } = await this.#begun
+      return await first
     } catch (error) {
       if (this.#isOver) return DONE
+      this.#isOver = true
+      this.#begun = undefined
       throw error
     }
   }

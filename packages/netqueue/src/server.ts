@@ -129,6 +129,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       limits,
       events: SERVER_EVENTS,
       warn: (error, from) => warn(error, from as ServerClient | undefined),
+      worked: () => this.#drain.check(),
     })
     super({ inbox, talk, events, ticks })
     this.#events = events

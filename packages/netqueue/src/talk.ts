@@ -29,6 +29,8 @@ export interface TalkInit {
   events: readonly string[]
   /** Something that `from` sent is wrong, or nobody's in particular. */
   warn: (error: NetQueueError, from?: Sender) => void
+  /** A handler is done. */
+  worked: () => void
 }
 
 /** The messages of a side that has events. Throws a `TypeError` for what are none, and for a name that both would have: `on` listens to either. */
@@ -44,12 +46,13 @@ export class Talk {
   readonly own: OwnMessages
   readonly limits: Limits & RequestLimits
   readonly #shared: SharedByConversations
-  readonly #handlers: Handlers = new Handlers()
+  readonly #handlers: Handlers
   readonly #subscriptions: Subscriptions<Sender>
 
   /** Throws for options that no side can have. */
-  constructor({ env, options, limits, events, warn }: TalkInit) {
+  constructor({ env, options, limits, events, warn, worked }: TalkInit) {
     const { exposeErrors = false } = options
+    this.#handlers = new Handlers(worked)
     this.own = messagesBeside(events, options)
     this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
     this.#subscriptions = new Subscriptions({ limits: this.limits, warn })
@@ -60,6 +63,11 @@ export class Talk {
       subscriptions: this.#subscriptions,
       exposeErrors,
     }
+  }
+
+  /** Whether a handler is at work, be it for a peer that is gone. */
+  get isWorking(): boolean {
+    return this.#handlers.areWorking
   }
 
   /** Whether this side has defined a message of this name. */

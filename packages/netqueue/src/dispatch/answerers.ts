@@ -88,6 +88,7 @@ export class Answerers<C extends Answerer> {
   readonly #wanted: Map<string, number> = new Map()
   #waiting = 0
   #isServing = false
+  #end: NetQueueError | undefined
 
   constructor(init: AnswerersInit) {
     this.#init = init
@@ -120,12 +121,14 @@ export class Answerers<C extends Answerer> {
    */
   choose<R>(name: string, wait: WaitOptions, ask: (client: C) => R): R | Promise<Awaited<R>> {
     checkWait(wait)
+    if (this.#end !== undefined) throw this.#end
     const chosen = this.#wanted.has(name) ? undefined : this.#leastBusy(name)
     return chosen === undefined ? this.#wait(name, wait, ask) : ask(chosen)
   }
 
-  /** All calls that wait are over. */
+  /** All calls that wait are over, and those that come. */
   close(error: NetQueueError): void {
+    this.#end = error
     for (const asker of this.#line) {
       this.#leave(asker)
       asker.reject(error)

@@ -1,6 +1,7 @@
 import { checkFunction, checkInteger, checkString } from '../errors/check.ts'
 import type { Headers } from '../message/headers.ts'
 import { Slots } from './slot.ts'
+import type { Tally } from './slot.ts'
 
 /** What a handler gets to know beside the payload. */
 export interface RequestContext<From = unknown, Chunk = unknown> {
@@ -48,6 +49,17 @@ export interface Registration {
 /** The handlers of one client or server, by the names of what they answer; all its connections share them. */
 export class Handlers {
   readonly #registrations: Map<string, Registration> = new Map()
+  readonly #work: Tally
+
+  /** `left` is called when one of them is done. */
+  constructor(left: () => void = () => {}) {
+    this.#work = { taken: 0, left }
+  }
+
+  /** Whether one is at work, be it for a peer that is gone; one that waits for its peer is not. */
+  get areWorking(): boolean {
+    return this.#work.taken > 0
+  }
 
   /** Returns the function that takes the handler away; requests that were not begun are then unknown. Throws a `TypeError` where there is one already. */
   add(
@@ -60,7 +72,10 @@ export class Handlers {
     if (concurrency !== Number.POSITIVE_INFINITY) checkInteger('concurrency', concurrency, 1)
     if (this.#registrations.has(name))
       throw new TypeError(`Expected \`name\` to be one without a handler, got \`${JSON.stringify(name)}\``)
-    const registration: Registration = { call: handler as Registration['call'], slots: new Slots(concurrency) }
+    const registration: Registration = {
+      call: handler as Registration['call'],
+      slots: new Slots(concurrency, this.#work),
+    }
     this.#registrations.set(name, registration)
     return () => {
       if (this.#registrations.get(name) === registration) this.#registrations.delete(name)

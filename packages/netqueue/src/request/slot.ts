@@ -1,15 +1,24 @@
 import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 
+/** Places that are taken, of several {@link Slots} together. */
+export interface Tally {
+  taken: number
+  /** Called when there may be fewer. */
+  left: () => void
+}
+
 /** So many may do something at once, whoever they are; the others wait in line. */
 export class Slots {
   readonly #size: number
+  readonly #tally: Tally
   readonly #line: LinkedList<Slot> = new LinkedList()
   #taken = 0
   #isServing = false
 
-  constructor(size: number) {
+  constructor(size: number, tally: Tally = { taken: 0, left: () => {} }) {
     this.#size = size
+    this.#tally = tally
   }
 
   /** @internal */
@@ -19,23 +28,29 @@ export class Slots {
       this.#line.push(slot)
       return false
     }
-    this.#taken += 1
+    this.#take(1)
     return true
   }
 
   /** @internal */
   leave(): void {
-    this.#taken -= 1
+    this.#take(-1)
     // Whoever begins may be done at once: a loop, as calls within calls would overflow the stack.
     if (this.#isServing) return
     this.#isServing = true
     while (this.#taken < this.#size) {
       const next = this.#line.shift()
       if (next === undefined) break
-      this.#taken += 1
+      this.#take(1)
       next.begin()
     }
     this.#isServing = false
+    this.#tally.left()
+  }
+
+  #take(count: 1 | -1): void {
+    this.#taken += count
+    this.#tally.taken += count
   }
 }
 
