@@ -31,6 +31,9 @@ export async function both(place: Place): Promise<Both> {
   return { server, client, there }
 }
 
+/** A handler that is never done. */
+export const never = (): Promise<never> => new Promise(() => {})
+
 /** Handlers that run until a test ends them. */
 export class Work {
   /** Payloads, in the order in which they came. */
