@@ -1,9 +1,11 @@
+import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { batch, binary, ending, hears, ID, NIL, RECORD, Siege, times } from './support/attackers.ts'
+import { batch, binary, ending, hears, ID, NIL, RECORD, Siege, TABLE, times } from './support/attackers.ts'
 import { steady } from './support/handles.ts'
 import { heldBytes } from './support/memory.ts'
 import { rest, until } from './support/nodes.ts'
+import { frame, FRAME, hello, welcome } from './support/raw-peer.ts'
 import type { RawPeer } from './support/raw-peer.ts'
 import { bytes, varint } from './support/records.ts'
 
@@ -237,5 +239,29 @@ test('8, 14: nothing that is sent behind the record that ends a connection is lo
   )
   expect(await siege.while(ending(peer))).toMatchObject({ code: 'BAD_MESSAGE' })
   expect(siege.begun.length).toBe(length)
+  await siege.lift()
+})
+
+/** Sends what it is given, and reads so many bytes as fast as they come, on a thread of its own. */
+const READER = `
+  const { workerData: { port, hex, bytes } } = require('node:worker_threads')
+  const socket = require('node:net').connect(port, '127.0.0.1', () => socket.write(Buffer.from(hex, 'hex')))
+  let read = 0
+  socket.on('error', () => {})
+  socket.on('data', ({ length }) => { if ((read += length) > bytes) socket.destroy() })
+`
+
+test('18: P8: a stream without end, for a reader that is as quick as the stream, leaves the others their turns', async () => {
+  const hex =
+    frame(FRAME.CONN, hello('quick')) +
+    frame(FRAME.WELCOME, welcome('quick', { messages: TABLE })) +
+    batch(times(10, (n) => bytes(request(n + 1, ID['any:count']), credit(n + 1, 'reply', HUGE))))
+  const port = Number(new URL(siege.server.address ?? '').port)
+  const worker = new Worker(READER, { eval: true, workerData: { port, hex, bytes: 10 * MB } })
+  const state = { isOver: false, rounds: 0 }
+  worker.once('exit', () => (state.isOver = true))
+  await until(() => siege.server.clients.length === 2)
+  for (; !state.isOver; state.rounds += 1) await siege.goesOn()
+  expect(state.rounds).toBeGreaterThan(2)
   await siege.lift()
 })

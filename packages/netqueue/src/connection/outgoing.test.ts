@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { Clock } from '../../test/support/nodes.ts'
 import { VirtualEnv } from '../../test/support/virtual-env.ts'
+import { host } from '../env/host.ts'
 import { Outgoing } from './outgoing.ts'
 
 interface Script {
@@ -147,4 +149,18 @@ describe('frames as the sink asks for them', () => {
       expect(await answer).toEqual({ done: true, value: undefined })
     }
   })
+})
+
+test.each([
+  ['of 64 frames where time stands still', new Clock()],
+  ['of 5 ms', host],
+])('P8: a sink that takes each frame at once, when there is always one more, has turns %s', async (_, env) => {
+  const outgoing = new Outgoing({ env, keepOpen: false, flushed: () => {}, next: () => frame(1) })
+  const turn = { isOver: false }
+  setImmediate(() => (turn.isOver = true))
+  let taken = 0
+  for (; !turn.isOver && taken < 1_000_000; taken += 1) await outgoing.next()
+  expect(turn.isOver).toBe(true)
+  expect(taken).toBeGreaterThan(1)
+  outgoing.close()
 })

@@ -20,6 +20,12 @@ interface Reader {
 
 const DONE: Result = { done: true, value: undefined }
 const RESOLVED: Promise<void> = Promise.resolve()
+/**
+ * Frames in a row, and milliseconds for them, after which the event loop gets its turn. A sink that takes each at once, and a stream with a
+ * reader that is as quick, would keep it for ever: nothing else would be read, and no timer would fire.
+ */
+const FRAMES_IN_A_TURN = 64
+const TURN_MS = 5
 
 /**
  * The frames of one connection, made when the sink asks for them: what came up while it was busy shares a frame, and control
@@ -38,9 +44,14 @@ export class Outgoing implements AsyncIterableIterator<Bytes> {
   #isPostponed = false
   #isFlushing = false
   #isClosed = false
+  /** The event loop is to have its turn before the next frame. */
+  #isPausing = false
+  #frames = 0
+  #since: number
 
   constructor(init: OutgoingInit) {
     this.#init = init
+    this.#since = init.env.now()
     this.ended = new Promise((resolve) => (this.#end = resolve))
   }
 
@@ -107,16 +118,31 @@ export class Outgoing implements AsyncIterableIterator<Bytes> {
 
   /** Answers the sink, if it waits and there is something to say. A sink that waits has taken everything before. */
   #serve(): void {
-    if (this.#waiting === undefined) return
+    if (this.#waiting === undefined || this.#isPausing) return
     try {
       this.#init.flushed()
       const result = this.#make()
       this.#isDue = result !== undefined
-      if (result !== undefined) this.#takeReader()?.resolve(result)
+      if (result === undefined) return
+      this.#takeReader()?.resolve(result)
+      this.#made()
     } catch (error) {
       this.#isClosed = true
       this.#takeReader()?.reject(error)
     }
+  }
+
+  #made(): void {
+    const { env } = this.#init
+    this.#frames += 1
+    if (this.#frames < FRAMES_IN_A_TURN && env.now() - this.#since < TURN_MS) return
+    this.#isPausing = true
+    env.afterPoll(() => {
+      this.#isPausing = false
+      this.#frames = 0
+      this.#since = env.now()
+      this.#serve()
+    })
   }
 
   #make(): Result | undefined {
