@@ -18,6 +18,8 @@ import { producer } from '../common/producer.mjs'
  * @property {number} live heap and array buffers
  */
 
+/** Of items that are weighed: so many that nothing else counts. */
+const PLAIN_BYTES = 2 ** 24
 const [SETTLE_MS, PAUSE_MS] = [200, 50]
 
 /** @returns {Promise<Memory>} */
@@ -54,13 +56,13 @@ export async function puttingServer(peer, setting) {
   return {
     ...(await producer(peer, setting)),
     memory,
-    /** Bytes that so many items take by themselves. */
-    ofItems: async (/** @type {{ count: number }} */ { count }) => {
+    /** Bytes that an item takes by itself. */
+    ofItem: async () => {
       const payloads = new NewPayloads({ kind: bytePayloads(setting.bytes) })
       const { live } = await memory()
-      const items = Array.from({ length: count }, () => payloads.next())
+      const items = Array.from({ length: Math.ceil(PLAIN_BYTES / setting.bytes) }, () => payloads.next())
       const after = await memory()
-      return items.length === count ? after.live - live : Number.NaN
+      return (after.live - live) / items.length
     },
   }
 }

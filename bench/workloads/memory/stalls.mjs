@@ -26,7 +26,7 @@ import { puttingServer, staller } from './roles.mjs'
 /** Of a stalled worker, whatever makes it stall. @typedef {Actor<{ work: (options: { address: string }) => Promise<void> }>} Stalled */
 
 const KIB = 1_024
-const WARM_UP_MS = 600
+const WARM_UP_MS = 1_000
 /** By which the good worker has settled what it has when the server puts no more. */
 const REST_MS = 200
 
@@ -75,7 +75,7 @@ async function stall(stage, bad, { ms, size, stop }) {
     return {
       items,
       payloadBytes: items * size,
-      plainBytes: await alone.server.ofItems({ count: items }),
+      plainBytes: items * (await alone.server.ofItem()),
       costBytes,
       alonePerSecond: median(rates.get(alone) ?? []),
       perSecond: median(rates.get(beside) ?? []),
