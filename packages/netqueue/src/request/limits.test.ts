@@ -62,14 +62,25 @@ describe('P7: requests of a peer', () => {
 
   test.each([
     [9, 1],
-    [10, 2],
+    [10, 1],
     [11, 2],
   ])(
-    'of %i bytes each, of maxRequestBytes 20, which one may overshoot: %i of four are refused',
+    'of %i bytes each, of maxRequestBytes 20 and one of maxItemBytes 11 over it: %i of four are refused',
     async (bytes, expected) => {
-      expect(await refused(4, { maxRequestBytes: 20 }, bytes)).toBe(expected)
+      expect(await refused(4, { maxRequestBytes: 20, maxItemBytes: 11 }, bytes)).toBe(expected)
     },
   )
+
+  test('of which one overshoots maxRequestBytes and overtakes others are not refused', async () => {
+    const limits = { maxRequestBytes: 20 }
+    const pair = new Pair({ here: limits, there: limits })
+    pair.there.handlers.add('ask', () => 1)
+    const ask = (bytes: number, channel: number) =>
+      watch(pair.here.exchange.request('ask', payload(bytes), { channel }))
+    const all = [ask(9, 0), ask(10, 0), ask(15, 1)]
+    await pair.settle()
+    expect(all.map(({ outcome }) => outcome())).toEqual(['resolved', 'resolved', 'resolved'])
+  })
 
   test('are open until their answers are written: a peer that reads nothing is refused more', async () => {
     const pair = new Pair({ there: { maxRequests: 2 } })

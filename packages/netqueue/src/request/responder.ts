@@ -72,9 +72,11 @@ export class Responder implements ServedOwner {
   }
 
   request(message: RequestMessage): void {
-    const { maxRequests, maxRequestBytes } = this.#init.side.limits
+    const { limits, maxItemBytes } = this.#init.side
     const name = this.#check(message)
-    if (this.#size >= maxRequests || this.#bytes >= maxRequestBytes) return this.#refuse(message)
+    // One may overshoot the limit, and need not come last: channels overtake each other.
+    const hasRoom = this.#bytes + message.payload.length < limits.maxRequestBytes + maxItemBytes
+    if (this.#size >= limits.maxRequests || !hasRoom) return this.#refuse(message)
     this.#serve(message, name)
   }
 
