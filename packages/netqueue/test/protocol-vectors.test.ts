@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { lengthPrefix } from '../src/framing/framing.ts'
 import { connect, defineMessages, listen, msgpack, text, type } from '../src/index.ts'
-import type { Codec, MessageDefinitions, NetQueueError, Server } from '../src/index.ts'
+import type { Codec, MessageDefinitions, MessagesOptions, NetQueueError, Server } from '../src/index.ts'
 import { headersOf } from '../src/message/headers.ts'
 import type { Headers } from '../src/message/headers.ts'
 import { ownMessages } from '../src/message/registry.ts'
@@ -23,6 +23,7 @@ import type { Plain } from './support/plain.ts'
 import { Clock, rest } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { frame, FRAME, introduce, RawPeer } from './support/raw-peer.ts'
+import { never } from './support/talking.ts'
 
 interface Vector {
   name: string
@@ -30,9 +31,18 @@ interface Vector {
   code: string
 }
 
-interface Given {
+/** What one side says of its messages. */
+interface Said {
+  messages?: Rows
+  adapt?: boolean
+}
+
+interface Given extends Said {
   limit?: number
   limits?: { maxItemBytes: number }
+  /** What the peer says, where that is not the same. */
+  peer?: Said
+  asked?: ('plain' | 'body')[]
   granted?: { limit: number; byteLimit: number }
   sent?: number
   wantsResult?: boolean
@@ -42,6 +52,14 @@ interface Stated extends Vector {
   stage: string
   ends?: boolean
   given?: Given
+}
+
+interface Accepted extends Vector {
+  given?: Given
+  items?: string[]
+  stale?: number
+  heard?: string[]
+  refused?: [tag: number, code: string][]
 }
 
 interface FrameVector extends Vector {
@@ -66,7 +84,7 @@ interface Vectors {
   }
   frames: FrameVector[]
   invalid: Stated[]
-  accepted: (Vector & { given?: Given; items?: string[]; stale?: number })[]
+  accepted: Accepted[]
   sessions: { name: string; steps: Step[]; client: string; server: string }[]
 }
 
@@ -305,26 +323,26 @@ function introductionOf(value: Record<string, unknown>): Parameters<typeof encod
 
 type Rows = Record<string, [id: number, isRequest?: 0 | 1, codec?: string]>
 
-function announcementOf({ messages = {}, adapt = false }: Record<string, unknown>): Announcement {
-  const rows = Object.entries(messages as Rows)
+function announcementOf({ messages = {}, adapt = false }: Said): Announcement {
+  const rows = Object.entries(messages)
   return {
     messages: new Map(
       rows.map(([name, [id, isRequest = 0, codec = 'msgpack']]) => [name, { id, isRequest: isRequest === 1, codec }]),
     ),
-    adapts: adapt === true,
+    adapts: adapt,
   }
 }
 
 /** The messages of whoever announces them like that. */
-function messagesSaid({ messages = {}, adapt = false }: Record<string, unknown>): OwnMessages {
+function messagesSaid({ messages = {}, adapt = false }: Said): OwnMessages {
   const payload = type<unknown>()
-  const definitions = Object.entries(messages as Rows).map(([name, [id, isRequest = 0, codec = 'msgpack']]) => [
+  const definitions = Object.entries(messages).map(([name, [id, isRequest = 0, codec = 'msgpack']]) => [
     name,
     { id, payload, ...(isRequest === 1 && { reply: payload }), codec: { ...msgpack(), name: codec } },
   ])
   return ownMessages({
     messages: defineMessages(Object.fromEntries(definitions) as MessageDefinitions),
-    messageIds: adapt === true ? 'adapt' : 'enforce',
+    messageIds: adapt ? 'adapt' : 'enforce',
   })
 }
 
@@ -415,7 +433,7 @@ const anyText: Codec<string> = {
 }
 
 /** A server in memory, whose client is played by hand. */
-async function serve({ granted, limits }: Given = {}): Promise<Played> {
+async function serve({ granted, limits, ...said }: Given = {}): Promise<Played> {
   const clock = new Clock()
   const { peer, duplex } = RawPeer.inMemory()
   const bytes = granted !== undefined && granted.byteLimit > 0 ? { maxUnsettledBytes: granted.byteLimit } : {}
@@ -426,12 +444,36 @@ async function serve({ granted, limits }: Given = {}): Promise<Played> {
     prefetch: Math.max(1, granted?.limit ?? 1),
     retryDelayMs: 1e9,
     limits: { ...limits, ...bytes },
+    ...optionsOf(said),
   })
   const warnings: NetQueueError[] = []
   server.on('warning', ({ error }) => warnings.push(error))
   if (granted !== undefined && granted.limit > 0) void server.poll().catch(() => {})
   const accepted = failureOf(server.accept(duplex))
   return { peer, clock, server, warnings, accepted }
+}
+
+function optionsOf(said: Said): MessagesOptions {
+  const { table, ids } = messagesSaid(said)
+  return { messages: table, messageIds: ids }
+}
+
+/** Notes what messages the server hears, and has it begin what it is asked, and ask. */
+async function talk({ server, peer }: Played, { messages = {}, asked = [] }: Given): Promise<unknown[]> {
+  const heard: unknown[] = []
+  for (const [name, [, isRequest = 0]] of Object.entries(messages))
+    if (isRequest === 1) server.handle(name, never)
+    else void hear(server.messages(name), heard)
+  const [to] = server.clients
+  const [name = ''] = Object.keys(messages)
+  for (const kind of asked) void server.call(name, 1, { to, ...(kind === 'body' && { body: [1] }) }).catch(() => {})
+  await rest()
+  peer.frames.length = 0
+  return heard
+}
+
+async function hear(loop: AsyncIterable<{ payload: unknown }>, heard: unknown[]): Promise<void> {
+  for await (const { payload } of loop) heard.push(payload)
 }
 
 /** Ends what is left of a conversation, and of its server. */
@@ -447,11 +489,12 @@ async function finish({ peer, clock, server }: Played): Promise<void> {
 }
 
 /** A client that was introduced, with credit given and items sent. */
-async function opened(given: Given = {}): Promise<Played & { errors: NetQueueError[] }> {
+async function opened(given: Given = {}): Promise<Played & { errors: NetQueueError[]; heard: unknown[] }> {
   const played = await serve(given)
   const errors: NetQueueError[] = []
   played.server.on('disconnect', ({ error }) => error !== undefined && errors.push(error))
-  await introduce(played.peer)
+  const { messages, adapt } = given.peer ?? given
+  await introduce(played.peer, 'raw', { messages, adapt })
   for (let number = 1; number <= (given.sent ?? 0); number += 1) {
     if (given.wantsResult === true) void played.server.submit(`${number}`).catch(() => {})
     else void played.server.put(`${number}`).catch(() => {})
@@ -459,7 +502,7 @@ async function opened(given: Given = {}): Promise<Played & { errors: NetQueueErr
   if (given.sent !== undefined) played.peer.send(frame(FRAME.BATCH, Buffer.of(2, given.sent, 100, 0, 0)))
   await rest()
   played.peer.frames.length = 0
-  return { ...played, errors }
+  return { ...played, errors, heard: await talk(played, given) }
 }
 
 const errorCodes = (peer: RawPeer): unknown[] =>
@@ -545,13 +588,16 @@ describe('P7: invalid, stage open', () => {
 })
 
 describe('accepted', () => {
-  test.each(vectors.accepted)('$name', async ({ hex, given, items = [], stale = 0 }) => {
+  test.each(vectors.accepted)('$name', async ({ hex, given, items = [], stale = 0, heard = [], refused = [] }) => {
     const played = await opened(given)
     played.peer.send(hex)
     await rest()
     expect(played.errors).toEqual([])
     const stales = played.warnings.filter(({ code }) => code === 'STALE_SETTLE')
     expect(stales.reduce((sum, { value }) => sum + (value as number), 0)).toBe(stale)
+    const refusals = messages(played.peer, 'refusal') as Extract<Plain, { type: 'refusal' }>[]
+    expect(refusals.map(({ tag, code }) => [tag, code])).toEqual(refused)
+    expect(played.heard).toEqual(heard)
     expect(played.server.getAll().map((item) => Buffer.from(item, 'latin1').toString('hex'))).toEqual(items)
     await finish(played)
   })
@@ -631,12 +677,13 @@ describe('sessions', () => {
     expect((await client.closed).error).toBeUndefined()
     expect(clock.timers).toBe(0)
   })
-
-  function messages(peer: RawPeer, type: string): Plain[] {
-    const reader = new RecordReader(unlimited)
-    return peer.frames
-      .filter((one) => one.type === FRAME.BATCH)
-      .flatMap(({ data }) => readBatch(frameOf(FrameType.BATCH, new Uint8Array(data)), reader))
-      .filter((message) => message.type === type)
-  }
 })
+
+/** What of one type has come. */
+function messages(peer: RawPeer, type: string): Plain[] {
+  const reader = new RecordReader(unlimited)
+  return peer.frames
+    .filter((one) => one.type === FRAME.BATCH)
+    .flatMap(({ data }) => readBatch(frameOf(FrameType.BATCH, new Uint8Array(data)), reader))
+    .filter((message) => message.type === type)
+}

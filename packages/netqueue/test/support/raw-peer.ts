@@ -242,11 +242,11 @@ export function welcome(id: string, more: Record<string, unknown> = {}): string 
   })
 }
 
-/** Plays the introduction of a client; resolves when the server has sent its first BATCH. */
-export async function introduce(peer: RawPeer, id: string = 'raw'): Promise<void> {
+/** Plays the introduction of a client, with more in its WELCOME; resolves when the server has sent its first BATCH. */
+export async function introduce(peer: RawPeer, id: string = 'raw', more: Record<string, unknown> = {}): Promise<void> {
   peer.send(frame(FRAME.CONN, hello(id)))
   expectType(await peer.next(), FRAME.CONN)
-  peer.send(frame(FRAME.WELCOME, welcome(id)))
+  peer.send(frame(FRAME.WELCOME, welcome(id, more)))
   expectType(await peer.next(), FRAME.WELCOME)
   expectType(await peer.next(), FRAME.BATCH)
 }
