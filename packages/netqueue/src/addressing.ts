@@ -1,5 +1,5 @@
 import type { Sender } from './delivery/delivery.ts'
-import type { Answerers } from './dispatch/answerers.ts'
+import type { Answerers, Question } from './dispatch/answerers.ts'
 import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
@@ -27,6 +27,8 @@ export interface AddressingInit {
   requestTimeoutMs: number
   /** Longest payload, with its headers, that this side sends. */
   maxItemBytes: number
+  /** How long the payload of a request is, encoded. Throws as the request would. */
+  lengthOf: (name: string, payload: unknown) => number
 }
 
 type Ask<R> = (client: ConnectedClient, options: RequestOptions) => R
@@ -43,11 +45,15 @@ export class Addressing {
   }
 
   request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
-    return this.#ask(name, options, ({ conversation }, rest) => conversation.exchange.value(name, payload, rest))
+    return this.#ask(name, payload, options, ({ conversation }, rest) =>
+      conversation.exchange.value(name, payload, rest),
+    )
   }
 
   call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {
-    return this.#ask(name, options, ({ conversation }, rest) => conversation.exchange.request(name, payload, rest))
+    return this.#ask(name, payload, options, ({ conversation }, rest) =>
+      conversation.exchange.request(name, payload, rest),
+    )
   }
 
   stream(name: string, payload: unknown, options: ServerRequestOptions): Stream {
@@ -56,7 +62,9 @@ export class Addressing {
     if (to !== undefined) return begin(connectedOf(to), options)
     checkWait(options)
     return new LateStream(signal, (search) =>
-      this.#choose(name, { ...options, signal: search }, (client, rest) => begun(begin(client, { ...rest, signal }))),
+      this.#choose(name, payload, { ...options, signal: search }, (client, rest) =>
+        begun(begin(client, { ...rest, signal })),
+      ),
     )
   }
 
@@ -102,30 +110,45 @@ export class Addressing {
     this.#init.answerers.close(serverClosed())
   }
 
-  #ask<R>(name: string, options: ServerRequestOptions, ask: Ask<Promise<R>>): Promise<R> {
+  #ask<R>(name: string, payload: unknown, options: ServerRequestOptions, ask: Ask<Promise<R>>): Promise<R> {
     const { to } = options
     if (to !== undefined) return ask(connectedOf(to), options)
-    return this.#choose(name, options, ask, this.#init.requestTimeoutMs) as Promise<R>
+    return this.#choose(name, payload, options, ask, this.#init.requestTimeoutMs) as Promise<R>
   }
 
   /** Has whoever is free asked. The time that it takes to find somebody is part of the request's. */
   #choose<R>(
     name: string,
+    payload: unknown,
     options: RequestOptions,
     ask: Ask<R>,
     defaultTimeout: number = Number.POSITIVE_INFINITY,
   ): R | Promise<Awaited<R>> {
-    const { env, answerers } = this.#init
+    const { env, answerers, maxItemBytes } = this.#init
     const { timeout = defaultTimeout, signal } = options
     const began = env.now()
     let isLate = false
-    const answer = answerers.choose(name, { timeout, signal }, (client) => {
-      // Handed on as they are where that will do: to copy them would cost more than all the rest.
-      const rest = isLate ? { ...options, timeout: Math.max(1, timeout - (env.now() - began)) } : options
-      return ask(client, rest)
-    })
+    const question: Question<ConnectedClient, R> = {
+      name,
+      fits: (client) => client.takes(maxItemBytes) || client.takes(this.#lengthOf(name, payload, options)),
+      ask: (client) => {
+        // Handed on as they are where that will do: to copy them would cost more than all the rest.
+        const rest = isLate ? { ...options, timeout: Math.max(1, timeout - (env.now() - began)) } : options
+        return ask(client, rest)
+      },
+    }
+    const answer = answerers.choose(question, { timeout, signal })
     isLate = true
     return answer
+  }
+
+  /** Of a request, for clients that take less than this side sends; 0 for one that cannot be sent, as whoever is asked will say. */
+  #lengthOf(name: string, payload: unknown, { headers }: RequestOptions): number {
+    try {
+      return this.#init.lengthOf(name, payload) + headerBytes(headersFrom(headers))
+    } catch {
+      return 0
+    }
   }
 }
 

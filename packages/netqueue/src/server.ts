@@ -186,7 +186,13 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       changed: () => this.#drain.check(),
       warn,
     })
-    this.#addressing = new Addressing({ env, connected: () => this.#clientele.connected, answerers, ...talk.limits })
+    this.#addressing = new Addressing({
+      env,
+      connected: () => this.#clientele.connected,
+      answerers,
+      lengthOf: (name, payload) => talk.lengthOf(name, payload),
+      ...talk.limits,
+    })
     this.#drain = new Drain(env, () => this.#clientele.isDone)
     this.address = listener?.address
     this.#listener = listener

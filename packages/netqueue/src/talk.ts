@@ -90,6 +90,11 @@ export class Talk {
     return encodeWithin(this.#entry(name, { isRequest: false }).parts.payload, payload, this.limits.maxItemBytes)
   }
 
+  /** How long the payload of a request is, encoded. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`. */
+  lengthOf(name: string, payload: unknown): number {
+    return encodeWithin(this.#entry(name, { isRequest: true }).parts.payload, payload, this.limits.maxItemBytes).length
+  }
+
   /** What all its conversations share. */
   get shared(): SharedByConversations {
     return this.#shared

@@ -257,7 +257,7 @@ test('18: P8: a stream without end, for a reader that is as quick as the stream,
     frame(FRAME.WELCOME, welcome('quick', { messages: TABLE })) +
     batch(times(10, (n) => bytes(request(n + 1, ID['any:count']), credit(n + 1, 'reply', HUGE))))
   const port = Number(new URL(siege.server.address ?? '').port)
-  const worker = new Worker(READER, { eval: true, workerData: { port, hex, bytes: 10 * MB } })
+  const worker = new Worker(READER, { eval: true, workerData: { port, hex, bytes: 5 * MB } })
   const state = { isOver: false, rounds: 0 }
   worker.once('exit', () => (state.isOver = true))
   await until(() => siege.server.clients.length === 2)

@@ -243,3 +243,21 @@ describe('16, 17, 18: tags and credit that are not what they should be', () => {
     expect(siege.produced).toBe(3)
   })
 })
+
+test('P8: requests to whoever is free do not go to a client that takes next to nothing, and not on and on to one that never answers', async () => {
+  await using siege = await Siege.lay()
+  await siege.attacker('tiny', { limits: { frameBytes: 65_536, itemBytes: 1, unsettled: 1 } })
+  const deaf = await siege.attacker('deaf')
+  const codes = new Map<string, number>()
+  const ask = async (): Promise<void> => {
+    const { code } = await siege.server.request('any:echo', 'asked', { timeout: 20 }).then(
+      () => ({ code: 'answered' }),
+      (error: { code: string }) => error,
+    )
+    codes.set(code, (codes.get(code) ?? 0) + 1)
+  }
+  for (let n = 0; n < 20; n += 1) await ask()
+  expect([...codes.keys()].toSorted()).toEqual(['TIMEOUT', 'answered'])
+  expect(codes.get('TIMEOUT')).toBeLessThan(3)
+  deaf.cut()
+})

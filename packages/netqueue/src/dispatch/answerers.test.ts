@@ -31,12 +31,14 @@ function begin(): { all: Answerers<Peer>; ask: (peer: Peer) => Peer } {
   return { all, ask }
 }
 
+const fits = (): boolean => true
+
 test('P8: clients come, change and go as often as they like beside 50,000 requests that none of them can answer', async () => {
   const { all, ask } = begin()
   const other = new Peer('other')
   all.join(other)
   // Each look at all who wait would be one too many: together they would take minutes.
-  const waiting = Array.from({ length: 50_000 }, async () => all.choose('rare', {}, ask))
+  const waiting = Array.from({ length: 50_000 }, async () => all.choose({ name: 'rare', fits, ask }, {}))
   for (let times = 0; times < 50_000; times += 1) all.changed(other)
   const rare = new Peer('rare')
   all.join(rare)
@@ -52,8 +54,8 @@ test('one who asks for what somebody free knows does not wait behind those who a
   const { all, ask } = begin()
   const other = new Peer('other')
   all.join(other)
-  const waiting = all.choose('rare', {}, ask)
-  expect(all.choose('other', {}, ask)).toBe(other)
+  const waiting = all.choose({ name: 'rare', fits, ask }, {})
+  expect(all.choose({ name: 'other', fits, ask }, {})).toBe(other)
   expect(waiting).toBeInstanceOf(Promise)
 })
 
@@ -64,10 +66,11 @@ test('those who wait for one name are asked in order, whoever comes later', asyn
   all.join(rare)
   const order: string[] = []
   const choose = async (who: string): Promise<void> => {
-    await all.choose('rare', {}, (peer) => {
+    const asks = (peer: Peer): Peer => {
       order.push(who)
       return ask(peer)
-    })
+    }
+    await all.choose({ name: 'rare', fits, ask: asks }, {})
   }
   const waiting = [choose('first'), choose('second')]
   rare.requests = 0
@@ -78,4 +81,19 @@ test('those who wait for one name are asked in order, whoever comes later', asyn
   rare.requests = 0
   all.changed(rare)
   await later
+})
+
+test('what does not fit one client waits for another, and holds up nobody whom that one can answer', async () => {
+  const { all, ask } = begin()
+  const [little, large] = [new Peer('rare'), new Peer('rare')]
+  all.join(little)
+  const long = all.choose({ name: 'rare', fits: (peer) => peer === large, ask }, {})
+  expect(all.choose({ name: 'rare', fits, ask }, {})).toBe(little)
+  expect(all.choose({ name: 'rare', fits, ask }, {})).toBe(little)
+  const short = all.choose({ name: 'rare', fits, ask }, {})
+  little.requests = 0
+  all.changed(little)
+  expect(await short).toBe(little)
+  all.join(large)
+  expect(await long).toBe(large)
 })

@@ -57,21 +57,27 @@ class Seat<C extends Answerer> implements Candidate<C> {
   assign(): void {}
 }
 
+/** A request for whoever can answer it. */
+export interface Question<C, R = unknown> {
+  readonly name: string
+  /** Whether a client that knows the name takes this one. */
+  fits(client: C): boolean
+  ask(client: C): R
+}
+
 /** A request that waits for somebody to answer it. */
 class Asker<C> extends Waiter<unknown> {
-  readonly name: string
-  readonly #ask: (client: C) => unknown
+  readonly question: Question<C>
 
-  constructor(name: string, ask: (client: C) => unknown, init: PendingInit) {
+  constructor(question: Question<C>, init: PendingInit) {
     super(init)
-    this.name = name
-    this.#ask = ask
+    this.question = question
   }
 
   /** Asks at once: whoever is chosen next is to be chosen by what this one has then. */
   begin(client: C): void {
     try {
-      this.resolve(this.#ask(client))
+      this.resolve(this.question.ask(client))
     } catch (error) {
       this.reject(error)
     }
@@ -119,11 +125,12 @@ export class Answerers<C extends Answerer> {
    * Has one asked, now or when there is one, and gives what `ask` gives: `timeout` → `QUEUE_FULL`, `signal` → its reason. Throws
    * `QUEUE_FULL` where too many wait already.
    */
-  choose<R>(name: string, wait: WaitOptions, ask: (client: C) => R): R | Promise<Awaited<R>> {
+  choose<R>(question: Question<C, R>, wait: WaitOptions): R | Promise<Awaited<R>> {
     checkWait(wait)
     if (this.#end !== undefined) throw this.#end
-    const chosen = this.#wanted.has(name) ? undefined : this.#leastBusy(name)
-    return chosen === undefined ? this.#wait(name, wait, ask) : ask(chosen)
+    // Those who wait could not be asked of anybody who is free now: none of them is overtaken.
+    const chosen = this.#leastBusy(question)
+    return chosen === undefined ? this.#wait(question, wait) : question.ask(chosen)
   }
 
   /** All calls that wait are over, and those that come. */
@@ -135,10 +142,11 @@ export class Answerers<C extends Answerer> {
     }
   }
 
-  #wait<R>(name: string, wait: WaitOptions, ask: (client: C) => R): Promise<Awaited<R>> {
+  #wait<R>(question: Question<C, R>, wait: WaitOptions): Promise<Awaited<R>> {
     const { maxWaiting } = this.#init
+    const { name } = question
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
-    const asker: Asker<C> = new Asker(name, ask, {
+    const asker: Asker<C> = new Asker(question, {
       env: this.#init.env,
       wait,
       timedOut: () => nobodyAnswers(name, wait.timeout),
@@ -153,14 +161,15 @@ export class Answerers<C extends Answerer> {
   #serve(): void {
     if (this.#isServing) return
     this.#isServing = true
-    /** Nobody becomes free meanwhile, so who has no answerer has none. */
-    const hopeless = new Set<string>()
+    /** Nobody becomes free meanwhile, so who has no answerer has none: what is too long for one, or all of a name. */
+    const hopeless = new Set<Asker<C> | string>()
     while (this.#free.size > 0) {
-      const asker = this.#line.find(({ name }) => !hopeless.has(name))
+      const asker = this.#line.find((each) => !hopeless.has(each.question.name) && !hopeless.has(each))
       if (asker === undefined) break
-      const client = this.#leastBusy(asker.name)
-      if (client === undefined) hopeless.add(asker.name)
-      else this.#begin(asker, client)
+      const { question } = asker
+      const client = this.#leastBusy(question)
+      if (client !== undefined) this.#begin(asker, client)
+      else hopeless.add(this.#isKnown(question.name) ? asker : question.name)
     }
     this.#isServing = false
   }
@@ -172,7 +181,7 @@ export class Answerers<C extends Answerer> {
 
   #leave(asker: Asker<C>): void {
     unlink(asker)
-    this.#count(asker.name, -1)
+    this.#count(asker.question.name, -1)
   }
 
   #count(name: string, change: 1 | -1): void {
@@ -187,8 +196,13 @@ export class Answerers<C extends Answerer> {
     return false
   }
 
-  #leastBusy(name: string): C | undefined {
-    return this.#free.leastBusy(({ client }) => client.knows(name))?.client
+  #leastBusy(question: Question<C>): C | undefined {
+    return this.#free.leastBusy(({ client }) => client.knows(question.name) && question.fits(client))?.client
+  }
+
+  /** Whether somebody who is free knows a name. */
+  #isKnown(name: string): boolean {
+    return this.#free.leastBusy(({ client }) => client.knows(name)) !== undefined
   }
 }
 

@@ -13,7 +13,7 @@ export const messages = defineMessages({
   'any:echo': anything,
   'any:json': { ...anything, codec: json() },
   'any:text': { payload: type<string>(), reply: type<string>(), codec: text() },
-  /** Its handler never returns, whatever its signal says. */
+  /** Its handler does not return before the siege is over, whatever its signal says. */
   'any:never': anything,
   /** Its handler returns when its signal fires. */
   'any:heed': anything,
@@ -150,6 +150,8 @@ export class Siege implements AsyncDisposable {
   produced = 0
   readonly rejections: unknown[] = []
   readonly #peers: RawPeer[] = []
+  #end!: () => void
+  readonly #over: Promise<void> = new Promise((resolve) => (this.#end = resolve))
   readonly #note = (reason: unknown): void => void this.rejections.push(reason)
 
   private constructor(server: Server<string, string, Talked>, good: Client<string, string, Talked>) {
@@ -223,6 +225,7 @@ export class Siege implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lift()
     await this.goesOn()
+    this.#end()
     await this.good.close()
     await this.server.close()
     process.off('unhandledRejection', this.#note)
@@ -264,9 +267,9 @@ export class Siege implements AsyncDisposable {
     }
   }
 
-  #never(value: unknown): Promise<never> {
+  #never(value: unknown): Promise<void> {
     this.begun.push(value)
-    return new Promise(() => {})
+    return this.#over
   }
 }
 
