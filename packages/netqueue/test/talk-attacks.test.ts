@@ -261,3 +261,28 @@ test('P8: requests to whoever is free do not go to a client that takes next to n
   expect(codes.get('TIMEOUT')).toBeLessThan(3)
   deaf.cut()
 })
+
+test('P8: a peer whose requests wait in 256 channels for one handler has its turns, and the others have theirs', async () => {
+  await using siege = await Siege.lay()
+  const ends: (() => void)[] = []
+  const from: string[] = []
+  siege.server.handle(
+    'any:slow',
+    async (_, context) => {
+      from.push(context.from.id)
+      await new Promise<void>((resolve) => ends.push(resolve))
+    },
+    { concurrency: 1 },
+  )
+  const peer = await siege.attacker()
+  peer.send(batch(times(CHANNELS, (n) => request(n + 1, ID['any:slow'], { channel: n }))))
+  await until(() => ends.length === 1)
+  const mine = Promise.all([1, 2].map(async () => siege.good.request('any:slow', 1)))
+  await rest()
+  for (let ended = 0; ended < 5; ended += 1) {
+    await until(() => ends.length > ended)
+    ends[ended]?.()
+  }
+  await mine
+  expect(from.slice(0, 5)).toEqual(['bad', 'bad', 'good', 'bad', 'good'])
+})

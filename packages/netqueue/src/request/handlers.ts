@@ -35,7 +35,7 @@ export type RequestHandler<From = unknown> = (payload: never, context: RequestCo
 export interface HandleOptions {
   /**
    * Requests that are worked on at once, of all peers together; the others wait, and with them what came behind them in their channel. A
-   * request does not count while it waits for its peer: to read more of the reply, or to send more of the body. @default Infinity
+   * request does not count while it waits for its peer: to read more of the reply, or to send more of the body. Peers take turns. @default Infinity
    */
   concurrency?: number | undefined
 }

@@ -58,10 +58,10 @@ export class Served implements Unbegun, Mail, Timed {
   #answer: Uint8Array | Failure = NOTHING
 
   constructor(init: ServedInit) {
-    const { side, message, name, from, registration } = init
+    const { side, message, name, from, registration, owner } = init
     this.#init = init
     this.tag = message.tag
-    this.slot = new Slot(registration?.slots ?? NOBODY)
+    this.slot = new Slot(registration?.slots ?? NOBODY, owner)
     this.#interest = new Interest({
       env: side.env,
       deadlines: side.deadlines,

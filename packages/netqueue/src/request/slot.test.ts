@@ -81,6 +81,23 @@ describe('slots', () => {
     expect(served).toBe(100_000)
   })
 
+  test('P8: let parties in by turns: whoever has a hundred in line holds up nobody who has one', () => {
+    const all = new Slots(1)
+    const first = new Slot(all)
+    const entered: string[] = []
+    first.enter(() => {})
+    const slots = Array.from({ length: 101 }, (_, n) => new Slot(all, n < 100 ? 'a' : 'b'))
+    for (const slot of slots)
+      slot.enter(() => {
+        entered.push(slot.party as string)
+        slot.leave()
+      })
+    slots[1]?.leave()
+    first.leave()
+    expect(entered.slice(0, 3)).toEqual(['a', 'b', 'a'])
+    expect(entered).toHaveLength(100)
+  })
+
   test('keep the order of the line where somebody comes while it is served', () => {
     const all = new Slots(1)
     const entered: string[] = []

@@ -1,4 +1,5 @@
-import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
+import { FairLine } from '../queue/fair-line.ts'
+import { isLinked } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 
 /** Places that are taken, of several {@link Slots} together. */
@@ -8,11 +9,11 @@ export interface Tally {
   left: () => void
 }
 
-/** So many may do something at once, whoever they are; the others wait in line. */
+/** So many may do something at once, whoever they are; the others wait in line, where parties take turns. */
 export class Slots {
   readonly #size: number
   readonly #tally: Tally
-  readonly #line: LinkedList<Slot> = new LinkedList()
+  readonly #line: FairLine<Slot> = new FairLine()
   #taken = 0
   #isServing = false
 
@@ -24,8 +25,8 @@ export class Slots {
   /** @internal */
   enter(slot: Slot): boolean {
     // While the line is served there may be a place and a line.
-    if (this.#taken >= this.#size || this.#line.first !== undefined) {
-      this.#line.push(slot)
+    if (this.#taken >= this.#size || !this.#line.isEmpty) {
+      this.#line.push(slot, slot.party)
       return false
     }
     this.#take(1)
@@ -48,6 +49,11 @@ export class Slots {
     this.#tally.left()
   }
 
+  /** @internal It waits no more. */
+  forget(slot: Slot): void {
+    this.#line.remove(slot, slot.party)
+  }
+
   #take(count: 1 | -1): void {
     this.#taken += count
     this.#tally.taken += count
@@ -58,12 +64,15 @@ export class Slots {
 export class Slot implements Linked {
   before: Linked = this
   after: Linked = this
+  /** @internal Whoever it is for: one with many slots does not hold up those with few. */
+  readonly party: unknown
   readonly #slots: Slots
   #isHeld = false
   #waiting: (() => void)[] | undefined
 
-  constructor(slots: Slots) {
+  constructor(slots: Slots, party?: unknown) {
     this.#slots = slots
+    this.party = party
   }
 
   /** Calls back when the place is there, which may be at once. */
@@ -87,7 +96,7 @@ export class Slot implements Linked {
   /** Gives the place up for good, or the wait for it. */
   leave(): void {
     this.#waiting = undefined
-    unlink(this)
+    if (isLinked(this)) this.#slots.forget(this)
     this.pause()
   }
 
