@@ -2,6 +2,7 @@ import type { Slot } from './client-life.ts'
 import type { Connection } from './network.ts'
 import type { Random } from './random.ts'
 import { newProcess } from './schedule.ts'
+import type { Process } from './schedule.ts'
 import type { World } from './world.ts'
 
 type Kind = 'cut' | 'crash' | 'halfOpen' | 'pause' | 'stall' | 'serverPause'
@@ -54,7 +55,7 @@ class Faults {
     const connection = slot.life?.connection
     if (kind === 'serverPause') {
       this.#world.note('the server pauses')
-      serverProcess.pausedUntil = this.#until(300)
+      this.#pause(serverProcess, 300)
       counts.pauses += 1
     }
     if (connection === undefined || connection.isOver || connection.client.isDead) return
@@ -76,13 +77,17 @@ class Faults {
         return connection.halfOpen(this.#ms(2_000), this.#ms(2_000))
       case 'pause':
         counts.pauses += 1
-        connection.client.pausedUntil = this.#until(1_000)
-        return
+        return this.#pause(connection.client, 1_000)
       case 'stall':
         counts.stalls += 1
         return connection.stall(this.#until(800))
       case 'serverPause':
     }
+  }
+
+  /** One pause within another does not end that. */
+  #pause(process: Process, most: number): void {
+    process.pausedUntil = Math.max(process.pausedUntil, this.#until(most))
   }
 
   #ms(most: number): number {

@@ -239,6 +239,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'this.#line.unshift(request)',
   },
   {
+    name: 'channels-share-a-line',
+    why: 'a request waits for those of other channels to be begun',
+    file: 'request/responder.js',
+    find: 'channel.add(served)',
+    replace: 'this.#channel(0).add(served)',
+  },
+  {
     name: 'chunk-credit-ignored',
     why: 'a stream takes from its source, and sends, whatever was granted',
     file: 'request/outflow.js',

@@ -9,6 +9,8 @@ export interface SequenceInit {
   swarm: Swarm
   /** The server's items. */
   ledger: Ledger
+  /** Whether what is said beside items may fill the window, too. */
+  hasLongTexts: () => boolean
   check: Check
 }
 
@@ -25,8 +27,8 @@ export class Sequence {
 
   /** Whether an item may be assigned and not written when an event is over: where writes wait for the window. */
   get mayBeUnwritten(): boolean {
-    const { windowBytes, has } = this.#init.swarm
-    return windowBytes < 1_000_000 || has.bigItems
+    const { swarm, hasLongTexts } = this.#init
+    return swarm.windowBytes < 1_000_000 || swarm.has.bigItems || hasLongTexts()
   }
 
   /** The settle of `item` by this client must not arrive before `result`, which it put first. */

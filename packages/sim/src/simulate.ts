@@ -4,10 +4,11 @@ import { startFaults } from './faults.ts'
 import { finish } from './finale.ts'
 import { withoutHost } from './host-guard.ts'
 import { newProcess } from './schedule.ts'
+import type { Process } from './schedule.ts'
 import { startServer } from './server-life.ts'
 import { Trace } from './trace.ts'
 import { World } from './world.ts'
-import type { Violation } from './world.ts'
+import type { Life, Violation } from './world.ts'
 
 export interface Report {
   seed: number
@@ -21,6 +22,9 @@ export interface Report {
 
 /** Simulated milliseconds after the last fault in which everything must have come to its end. */
 const CALM_MS = 60_000
+
+/** Simulated milliseconds that a connection may wait for the other end to go. */
+const LINGER_MS = 2_000
 
 /** Events in the life of one world; those that end have a few thousand. */
 const MAX_EVENTS = 50_000
@@ -90,11 +94,16 @@ async function play(world: World): Promise<void> {
   await schedule.run(schedule.now + CALM_MS, () => isEverybodyGone(world) || world.violation !== undefined)
   world.check(isEverybodyGone(world), 'I12', 'a client outlived its server')
   world.check(world.openCalls.length === 0, 'I11', `calls that never settled: ${world.openCalls.join(', ')}`)
-  checkTimers(world)
+  const { lives, serverProcess } = world
+  const processesOf = (some: readonly Life[]): Process[] => some.map(({ process }) => process)
+  checkTimers(world, [serverProcess, ...processesOf(lives.filter(({ client }) => client !== undefined))])
+  // A connection that was never opened may still wait for its last words to be read.
+  await schedule.run(schedule.now + LINGER_MS, () => world.violation !== undefined)
+  checkTimers(world, processesOf(lives))
 }
 
-function checkTimers(world: World): void {
-  for (const { name, timers, isDead } of [world.serverProcess, ...world.lives.map(({ process }) => process)])
+function checkTimers(world: World, processes: readonly Process[]): void {
+  for (const { name, timers, isDead } of processes)
     world.check(isDead || timers.size === 0, 'P12', `${timers.size} timers are left at ${name} after it was closed`)
 }
 

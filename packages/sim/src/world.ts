@@ -90,6 +90,7 @@ export class World {
       schedule: this.schedule,
       swarm: this.swarm,
       ledger: this.serverLedger,
+      hasLongTexts: () => this.talk?.features.has.longTexts === true,
       check: (isTrue, invariant, message) => this.check(isTrue, invariant, message),
     })
     const chance = this.random.fork()

@@ -3,6 +3,7 @@ import type { Book } from './book.ts'
 import { PLANNED } from './outcomes.ts'
 import type { Party, Texts } from './party.ts'
 import { ASKS } from './registries.ts'
+import { LATE_MS, LATENESS } from './request.ts'
 import type { Request } from './request.ts'
 import { Reader, Source } from './source.ts'
 import { codeOf } from '../code-of.ts'
@@ -13,12 +14,12 @@ export interface AnswererInit {
   book: Book
   party: Party
   concurrency: number
+  /** Asks the one whose request this is something, and waits for its end. */
+  askBack: (request: Request) => Promise<unknown>
   /** Resolves for handlers that are held. */
   released: () => Promise<void>
 }
 
-/** The part of its time by which a handler may be told too late. */
-const LATENESS = 1 / 64
 /** Deadlines from here on are not looked at: no world lasts so long. */
 const WATCHED_MS = 10_000
 
@@ -58,7 +59,7 @@ export class Answerer {
     const { world, party } = this.#init
     const { deadlineMs = WATCHED_MS, arrivedAt = 0, dialogue } = request
     if (deadlineMs >= WATCHED_MS) return
-    const due = arrivedAt + deadlineMs * (1 + LATENESS) + 1
+    const due = arrivedAt + deadlineMs * (1 + LATENESS) + LATE_MS
     world.schedule.after(due - world.schedule.now, party.process, () =>
       world.schedule.after(1, party.process, () => dialogue?.expired(request)),
     )
@@ -79,6 +80,7 @@ export class Answerer {
     if (act === 'stream') return this.#stream(request)
     if (act === 'echo') return this.#echo(request, context)
     if (act === 'collect') await this.#reader(request, context).read()
+    if (act === 'back') await this.#init.askBack(request)
     return request.answer
   }
 

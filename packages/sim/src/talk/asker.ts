@@ -26,6 +26,7 @@ const PATIENCE_MS = 10_000
 /** Makes the requests of one side, and waits for their answers in all the ways that there are. */
 export class Asker {
   readonly #init: AskerInit
+  #last: Peer | undefined
 
   constructor(init: AskerInit) {
     this.#init = init
@@ -67,7 +68,9 @@ export class Asker {
     const isForAnybody = party.name === 'server' && random.chance(0.4)
     const all = peers()
     if (all.length === 0 && !isForAnybody) return
-    const peer = isForAnybody ? undefined : random.pick(all)
+    // Somebody who may be gone by now, now and then.
+    const peer = isForAnybody ? undefined : random.chance(0.05) ? (this.#last ?? random.pick(all)) : random.pick(all)
+    this.#last = peer
     const drawn = { ...drawPlan(random, features), ...plan }
     // There may never be somebody who knows what is asked.
     if (isForAnybody) drawn.timeout ??= PATIENCE_MS

@@ -118,6 +118,8 @@ export class Book {
     const { key, asker } = request
     this.#init.note(`${asker.name} has the end of ${key}: ${outcome}`)
     this.#check(request.outcome === undefined, 'I13', `${key} came to an end twice: ${request.outcome}, ${outcome}`)
+    const isLate = request.plan.verb !== 'stream' && !request.isStreaming && request.isOverdue(this.#init.now())
+    this.#check(!isLate, 'I13', `${key} came to an end after its time was up: ${outcome}`)
     request.outcome = outcome
   }
 

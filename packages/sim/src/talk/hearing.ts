@@ -80,7 +80,7 @@ export class Hearing {
   #take(message: Heard): void {
     const { mail, connectionOf } = this.#init
     const connection = connectionOf(message)
-    const letter = mail.heard(this, connection, message.payload)
+    const letter = mail.heard(this, connection, message)
     this.#taken += 1
     if (letter === undefined) return
     this.#check(letter.order > (this.#last.get(connection) ?? 0), `${letter.key} came after a later one`)

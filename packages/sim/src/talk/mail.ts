@@ -1,9 +1,10 @@
+import type { Headers } from 'netqueue'
 import type { Counts } from '../counts.ts'
 import type { Check } from '../invariants.ts'
 import { keyOf, textOf } from '../ledger.ts'
 import type { Connection, Side } from '../network.ts'
 import type { Hearing } from './hearing.ts'
-import type { Party } from './party.ts'
+import type { Heard, Party } from './party.ts'
 import { idOnWire, UNFIT } from './registries.ts'
 import type { Note } from './registries.ts'
 
@@ -12,6 +13,7 @@ export interface Letter {
   readonly key: string
   readonly text: string
   readonly name: Note
+  readonly headers: Headers | undefined
   readonly sender: Party
   /** Its place among all messages, as they were sent. */
   readonly order: number
@@ -23,6 +25,13 @@ export interface Letter {
   readonly promised: Set<Connection>
   readonly written: Set<Connection>
   readonly arrived: Set<Connection>
+}
+
+export interface LetterPlan {
+  /** Whoever checks refuses it. */
+  isUnfit: boolean
+  length: number
+  headers: Headers | undefined
 }
 
 export interface MailInit {
@@ -45,13 +54,14 @@ export class Mail {
     this.#init = init
   }
 
-  add(sender: Party, name: Note, to: Iterable<Connection>, how: { isUnfit: boolean; length: number }): Letter {
+  add(sender: Party, name: Note, to: Iterable<Connection>, how: LetterPlan): Letter {
     const order = this.letters.size + 1
     const key = `${how.isUnfit ? UNFIT : 'm'}m${order}`
     const letter: Letter = {
       key,
       text: textOf(key, how.length),
       name,
+      headers: how.headers,
       sender,
       order,
       to: new Set(to),
@@ -94,7 +104,7 @@ export class Mail {
   }
 
   /** Somebody's user has a message. */
-  heard(hearing: Hearing, connection: Connection, payload: string): Letter | undefined {
+  heard(hearing: Hearing, connection: Connection, { payload, headers }: Heard): Letter | undefined {
     const letter = this.letters.get(keyOf(payload))
     const { name, party } = hearing
     this.#init.note(`${party.name} hears ${keyOf(payload)}`)
@@ -103,7 +113,8 @@ export class Mail {
       this.#check(false, `${party.name} heard ${keyOf(payload)}, which nobody sent like that`)
       return undefined
     }
-    this.#check(letter.name === name, `${letter.key} was heard as ${name}`)
+    const hasHeaders = JSON.stringify({ ...headers }) === JSON.stringify(letter.headers ?? {})
+    this.#check(letter.name === name && hasHeaders, `${letter.key} was heard as another`)
     this.#check(letter.arrived.has(connection), `${letter.key} is said to be from ${connection.name}`)
     return letter
   }

@@ -15,7 +15,7 @@ export const PLANNED = 'E_PLANNED'
 export const SOURCE_FAILED = 'E_SOURCE'
 
 /** Acts after which there is one value. */
-const VALUES: ReadonlySet<Act> = new Set(['answer', 'collect', 'hold'])
+const VALUES: ReadonlySet<Act> = new Set(['answer', 'collect', 'back', 'hold'])
 export const givesValue = ({ plan: { act, unfit } }: Request, asker: Party, answerer: Party | undefined): boolean =>
   VALUES.has(act) && !(unfit === 'answer' && (asker.registry.checks || answerer?.registry.checks === true))
 

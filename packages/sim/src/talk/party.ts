@@ -16,6 +16,7 @@ export interface AskOptions {
 
 export interface SendOptions {
   to?: ServerClient | ServerClient[]
+  headers?: Headers
   timeout?: number
   signal?: AbortSignal
 }
@@ -30,6 +31,7 @@ export interface Answer {
 
 export interface Heard {
   readonly payload: string
+  readonly headers: Headers
   readonly from: { id: string }
 }
 

@@ -6,9 +6,9 @@ import type { Ask } from './registries.ts'
 
 /**
  * What the handler does: answers, throws with a code or without one, waits until it is told to stop, streams, reads what comes along, or
- * streams that back. `hold`: it waits for the simulator.
+ * streams that back. `back`: it asks its requester something first. `hold`: it waits for the simulator.
  */
-export type Act = 'answer' | 'throw' | 'crash' | 'hang' | 'stream' | 'collect' | 'echo' | 'hold'
+export type Act = 'answer' | 'throw' | 'crash' | 'hang' | 'stream' | 'collect' | 'echo' | 'back' | 'hold'
 export type Verb = 'request' | 'call' | 'stream'
 
 /** Chunks that somebody gives, and how. */
@@ -97,6 +97,7 @@ function drawAct(random: Random, { has }: Features): Act {
   if (has.givingUp) acts.push('hang')
   if (has.streaming) acts.push('stream', 'stream')
   if (has.bodies) acts.push('collect', 'echo')
+  if (has.asking && has.serverAsking) acts.push('back')
   return random.pick(acts)
 }
 

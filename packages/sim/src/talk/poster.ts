@@ -64,6 +64,7 @@ export class Poster {
       ...(clients.length > 0 && {
         to: clients.length === 1 && random.chance(0.5) ? (clients[0] as ServerClient) : clients,
       }),
+      ...(letter.headers !== undefined && { headers: letter.headers }),
       ...(random.chance(0.2) && { timeout: random.integer(0, 60) }),
       ...(random.chance(0.1) && { signal: world.abortSoon(process, random.between(0, 60)) }),
     }
@@ -87,6 +88,7 @@ export class Poster {
     const call = world.server.broadcast(name, letter.text, {
       except: except.map(({ client }) => client as ServerClient),
       timeout: random.pick([0, 1, 100]),
+      headers: letter.headers,
     })
     try {
       this.#reached(letter, to, await world.track(process, `broadcast ${letter.key}`, call))
@@ -103,7 +105,11 @@ export class Poster {
       party,
       name,
       to.map(({ connection }) => connection),
-      { isUnfit: features.has.unfit && random.chance(0.1), length: isLong ? 70_000 : random.integer(1, 200) },
+      {
+        isUnfit: features.has.unfit && random.chance(0.1),
+        length: isLong ? 70_000 : random.integer(1, 200),
+        headers: random.chance(0.2) ? { 'a-header': String(random.below(100)) } : undefined,
+      },
     )
   }
 

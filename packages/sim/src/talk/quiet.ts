@@ -4,6 +4,7 @@ import type { Dialogue } from './dialogue.ts'
 import { isThere } from './party.ts'
 import { plainPlan } from './plan.ts'
 import type { Plan } from './plan.ts'
+import type { Request } from './request.ts'
 import type { Talk } from './talk.ts'
 
 /** Simulated milliseconds in which all that was said must have come to its end, when nothing fails any more. */
@@ -12,6 +13,10 @@ const LOOK_MS = 25
 
 /** Requests that are tried at the end: where more fit, others have shown it. */
 const MOST_TRIED = 16
+
+/** A channel that nobody else uses then, and the milliseconds in which a request of it is answered. */
+const OTHER_CHANNEL = 100
+const OTHER_MS = 5_000
 
 /** When faults are over: waits until nobody waits, and sees that nothing is left of it, and that every place is free again. */
 export async function quieten(world: World, talk: Talk): Promise<void> {
@@ -83,17 +88,25 @@ async function tryPlaces(world: World, talk: Talk, dialogue: Dialogue): Promise<
   const calls = Math.min(talk.features.concurrency, places)
   // Each in a channel of its own, as one waits for the other where there is no place.
   const narrow = Array.from({ length: calls }, (_, channel): Partial<Plan> => ({ name: 'ask:narrow', channel }))
-  await tryAll(world, talk, dialogue, narrow)
+  await tryAll(world, talk, dialogue, narrow, places > calls + 1)
 }
 
-async function tryAll(world: World, talk: Talk, dialogue: Dialogue, plans: Partial<Plan>[]): Promise<void> {
+/** `withOthers`: one more waits for its place, and nobody in another channel for it. */
+async function tryAll(
+  world: World,
+  talk: Talk,
+  dialogue: Dialogue,
+  plans: Partial<Plan>[],
+  withOthers = false,
+): Promise<void> {
   const { asker, answerer, connection } = dialogue
   const back = talk.clients().find((peer) => peer.connection === connection)
   const speaker = talk.speakers.get(asker)
   if (speaker === undefined || back === undefined || !living(talk).includes(dialogue)) return
   const peer = asker === talk.server ? back : { party: answerer, connection, client: undefined }
   const release = talk.hold()
-  const calls = plans.map(async (plan) => speaker.asker.ask({ ...plainPlan, act: 'hold', ...plan }, peer))
+  const ask = async (plan: Partial<Plan>): Promise<Request> => speaker.asker.ask({ ...plainPlan, ...plan }, peer)
+  const calls = plans.map(async (plan) => ask({ act: 'hold', ...plan }))
   await until(world, () => dialogue.running.length === plans.length || !living(talk).includes(dialogue))
   const begun = dialogue.running.length
   if (living(talk).includes(dialogue))
@@ -102,6 +115,12 @@ async function tryAll(world: World, talk: Talk, dialogue: Dialogue, plans: Parti
       'I21',
       `${dialogue.name}: ${begun} are begun, of ${plans.length} that have a place`,
     )
+  if (withOthers) {
+    calls.push(ask({ name: 'ask:narrow' }))
+    const other = await ask({ channel: OTHER_CHANNEL, timeout: OTHER_MS })
+    const isOver = other.outcome === 'value' || !living(talk).includes(dialogue)
+    world.check(isOver, 'I19', `${other.key} waited for another channel: ${other.outcome}`)
+  }
   release()
   await Promise.all(calls)
 }

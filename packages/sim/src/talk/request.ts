@@ -9,6 +9,9 @@ import { Strand } from './strand.ts'
 
 /** What sums of fractions may be off. */
 export const EARLY_MS = 1e-6
+/** The part of its time by which a deadline may pass too late, and what whole milliseconds add to that, once on each clock. */
+export const LATENESS: number = 1 / 64
+export const LATE_MS = 2
 
 export interface RequestInit {
   number: number
@@ -90,6 +93,16 @@ export class Request {
 
   /** Whether its time is up. */
   isExpired(now: number): boolean {
-    return now - this.startedAt >= (this.plan.timeout ?? this.defaultTimeout) - EARLY_MS
+    return now - this.startedAt >= this.#timeout - EARLY_MS
+  }
+
+  /** Whether its call should have given up. Whoever was paused hears of nothing. */
+  isOverdue(now: number): boolean {
+    const due = this.startedAt + this.#timeout * (1 + LATENESS) + LATE_MS
+    return now > Math.max(due, this.asker.process.pausedUntil + LATE_MS)
+  }
+
+  get #timeout(): number {
+    return this.plan.timeout ?? this.defaultTimeout
   }
 }

@@ -6,9 +6,11 @@ import { Asker } from './asker.ts'
 import type { Features } from './features.ts'
 import { Hearing } from './hearing.ts'
 import type { Heard, Party, Peer } from './party.ts'
+import { plainPlan } from './plan.ts'
 import { Poster } from './poster.ts'
 import { NOTES } from './registries.ts'
 import type { Note } from './registries.ts'
+import type { Request } from './request.ts'
 import type { Talk } from './talk.ts'
 
 export interface SpeakerInit {
@@ -37,7 +39,8 @@ export class Speaker {
     const { world, talk, features, party, peers, released } = this.#init
     const { has, concurrency } = features
     const isServer = party.name === 'server'
-    new Answerer({ world, book: talk.book, party, concurrency, released }).start()
+    const askBack = (request: Request): Promise<unknown> => this.#askBack(request)
+    new Answerer({ world, book: talk.book, party, concurrency, askBack, released }).start()
     for (const name of NOTES.filter((each) => party.registry.has(each))) this.#hear(name)
     if (isServer ? has.serverAsking : has.asking) this.#follow('asks', this.asker.run())
     const poster = new Poster({ world, mail: talk.mail, features, party, peers })
@@ -55,6 +58,12 @@ export class Speaker {
       for (const { key, outcome, isStreaming } of before)
         world.check(outcome !== undefined || isStreaming, 'I13', `requests ended before ${key} did`)
     })
+  }
+
+  /** Each side may wait for places that the other's handlers have, so not for long. */
+  async #askBack({ dialogue }: Request): Promise<void> {
+    const peer = this.#init.peers().find(({ connection }) => connection === dialogue?.connection)
+    if (peer !== undefined) await this.asker.ask({ ...plainPlan, timeout: 500, channel: 7 }, peer)
   }
 
   /** Listeners and loops of all kinds, some of them slow, some of them late. */
