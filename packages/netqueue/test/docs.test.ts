@@ -19,12 +19,21 @@ interface Program {
 
 const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm
 
-/** Every `ts` block belongs to a program, which ends with a `text` block: what it prints. */
+/** A block of tests is no program: it becomes tests of this file. */
+const isTests = (code: string): boolean => code.includes("from 'vitest'")
+
+function testsOf(text: string): string[] {
+  return [...text.matchAll(FENCE)].flatMap(([, language, code = '']) =>
+    language === 'ts' && isTests(code) ? [code] : [],
+  )
+}
+
+/** Every other `ts` block belongs to a program, which ends with a `text` block: what it prints. */
 function programs(page: string, text: string): Program[] {
   const found: Program[] = []
   let sources: string[] = []
   for (const [, language, code = ''] of text.matchAll(FENCE)) {
-    if (language === 'ts') sources.push(code)
+    if (language === 'ts' && !isTests(code)) sources.push(code)
     if (language !== 'text' || sources.length === 0) continue
     found.push({ title: `${page}, program ${found.length + 1}`, sources, output: code })
     sources = []
@@ -55,12 +64,10 @@ async function run({ title, sources }: Program): Promise<string> {
   const port = await freePort()
   const lines: string[] = []
   const log = vi.spyOn(console, 'log').mockImplementation((...values) => void lines.push(values.join(' ')))
-  mkdirSync(scratch, { recursive: true })
   try {
     const runs: Promise<unknown>[] = []
     for (const [index, source] of sources.entries()) {
-      const file = join(scratch, `${title.replaceAll(/\W+/g, '-')}-${index}.ts`)
-      writeFileSync(file, source.replaceAll('127.0.0.1:7000', `127.0.0.1:${port}`))
+      const file = scratchFile(`${title}-${index}`, source.replaceAll('127.0.0.1:7000', `127.0.0.1:${port}`))
       runs.push(import(file))
       if (index === 0 && sources.length > 1) await listening(port)
     }
@@ -78,8 +85,16 @@ const pages = [
     .map((name) => `docs/${name}`),
 ]
 
-describe.each(pages)('%s', (page) => {
+function scratchFile(name: string, source: string): string {
+  mkdirSync(scratch, { recursive: true })
+  const file = join(scratch, `${name.replaceAll(/\W+/g, '-')}.ts`)
+  writeFileSync(file, source)
+  return file
+}
+
+describe.each(pages)('%s', async (page) => {
   const text = readFileSync(join(root, page), 'utf8')
+  for (const [index, source] of testsOf(text).entries()) await import(scratchFile(`${page}, tests ${index}`, source))
 
   test.for(programs(page, text))('$title prints what it says', async (program) => {
     expect(await run(program)).toBe(program.output)

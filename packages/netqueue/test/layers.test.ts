@@ -7,6 +7,8 @@ import { parseSync } from 'vite'
 
 /** From top to bottom, under the files at the root of `src`. A folder imports from itself and from the folders below it. */
 const LAYERS = [
+  'conformance',
+  'testing',
   'dispatch',
   'request',
   'delivery',
@@ -22,6 +24,9 @@ const LAYERS = [
   'options',
   'errors',
 ]
+
+/** What is for tests, of ours and of others: doors of their own, which nothing else opens. */
+const FOR_TESTS = ['conformance', 'testing']
 
 /** What only the transports and `env/host.ts` may use: everything else runs in virtual time, and on any host. */
 const HOST_GLOBALS = new Set([
@@ -62,7 +67,9 @@ function brokenLayers(path: string, specifiers: string[]): string[] {
     if (specifier === 'netqueue' || specifier.startsWith('netqueue/')) return [`imports ${specifier}, its own package`]
     if (!specifier.startsWith('.')) return []
     const target = posix.join(posix.dirname(path), specifier)
-    if (path.endsWith('.test.ts') && target.startsWith('../test/support/')) return []
+    const isForTests = FOR_TESTS.includes(topOf(target))
+    if (path.endsWith('.test.ts') && (isForTests || target.startsWith('../test/support/'))) return []
+    if (isForTests && !FOR_TESTS.includes(topOf(path))) return [`imports ${target}, which is for tests`]
     if (isSibling(path, target)) return [`imports ${target}, a sibling protocol`]
     return isBelow(path, target) ? [] : [`imports ${target}, which is not below it`]
   })
@@ -192,6 +199,13 @@ describe('a violation is found:', () => {
     ['an inline type', 'env/a.ts', "type B = import('../queue/b.ts').B", 'imports queue/b.ts, which is not below it'],
     ['a dynamic import', 'env/a.ts', "void import('../queue/b.ts')", 'imports queue/b.ts, which is not below it'],
     ['the own package', 'env/a.ts', "import { b } from 'netqueue'", 'imports netqueue, its own package'],
+    ['a door for tests', 'index.ts', "import { b } from './testing/b.ts'", 'imports testing/b.ts, which is for tests'],
+    [
+      'a test suite from its tools',
+      'testing/a.ts',
+      "import { b } from '../conformance/b.ts'",
+      'imports conformance/b.ts, which is not below it',
+    ],
     [
       'a sibling protocol',
       'protocol/x/a.ts',
@@ -238,6 +252,7 @@ describe('no violation is found:', () => {
     ['the host in its environment', 'env/host.ts', 'export const now = () => performance.now()'],
     ['the host in a test', 'queue/a.test.ts', "import fs from 'node:fs'; const at = Date.now()"],
     ['a tool for tests in a test', 'queue/a.test.ts', "import { b } from '../../test/support/b.ts'"],
+    ['a door for tests in a test', 'queue/a.test.ts', "import { b } from '../testing/b.ts'"],
     ['comments and strings', 'queue/a.ts', "/* any Date */ const a = 'setTimeout' + `process` // export *"],
     ['methods and properties', 'client.ts', 'class A { process() {} }; new A().process(); const a = { crypto: 1 }'],
     ['types', 'client.ts', 'interface A { process(global: Date): typeof performance }; let a: Date'],

@@ -1,7 +1,17 @@
-import { expect, test } from 'vitest'
-import { turn } from '../../test/support/handles.ts'
+import { describe, expect, test } from 'vitest'
+import { leavingNoHandle, turn } from '../../test/support/handles.ts'
+import { testDuplex, testTransport } from '../conformance/index.ts'
 import { memory, memoryPair } from './memory.ts'
 import type { Bytes } from './transport.ts'
+
+const functions = { describe, test }
+const shared = { maxHeldBytes: 128 * 1024, around: leavingNoHandle }
+
+testTransport(
+  { ...shared, name: 'memory', create: memory, address: 'memory:here', nobody: 'memory:nobody', bad: ['memory:'] },
+  functions,
+)
+testDuplex({ ...shared, name: 'memoryPair', create: () => memoryPair() }, functions)
 
 test('each memory() is a space of its own', async () => {
   const [one, other] = [memory(), memory()]

@@ -3,11 +3,30 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { Readable, Writable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { collect, pattern, pieces } from '../../test/support/bytes.ts'
-import { expectHandles, handles } from '../../test/support/handles.ts'
+import { expectHandles, handles, leavingNoHandle } from '../../test/support/handles.ts'
 import { failureOf } from '../../test/support/outcome.ts'
+import { testDuplex } from '../conformance/index.ts'
 import { fromStreams } from './streams.ts'
+import type { ByteDuplex } from './transport.ts'
+
+function crossed(): [ByteDuplex, ByteDuplex] {
+  const [there, back] = [new PassThrough(), new PassThrough()]
+  return [fromStreams({ readable: back, writable: there }), fromStreams({ readable: there, writable: back })]
+}
+
+function crossedWeb(): [ByteDuplex, ByteDuplex] {
+  const [there, back] = [new TransformStream<Uint8Array>(), new TransformStream<Uint8Array>()]
+  return [
+    fromStreams({ readable: back.readable, writable: there.writable }),
+    fromStreams({ readable: there.readable, writable: back.writable }),
+  ]
+}
+
+const shared = { maxHeldBytes: 512 * 1024, around: leavingNoHandle }
+testDuplex({ ...shared, name: 'fromStreams, Node', create: crossed }, { describe, test })
+testDuplex({ ...shared, name: 'fromStreams, web', create: crossedWeb }, { describe, test })
 
 const run = (code: string): ChildProcessByStdio<Writable, Readable, null> =>
   spawn(process.execPath, ['-e', code], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -28,7 +47,7 @@ test('a child that closes its input and goes on talking is read to its end', asy
   const child = run('process.stdin.destroy(); setTimeout(() => process.stdout.write("last words"), 100)')
   const connection = fromStreams({ readable: child.stdout, writable: child.stdin })
   const failed = failureOf(connection.sink(pieces(50_000_000, 60_000)))
-  expect(String(await collect(connection.source))).toBe('last words')
+  expect(Buffer.from(await collect(connection.source)).toString()).toBe('last words')
   expect(await failed).toMatchObject({ code: 'CONNECTION_LOST', cause: { code: 'EPIPE' } })
 })
 

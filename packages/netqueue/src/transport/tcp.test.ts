@@ -1,9 +1,47 @@
 import { describe, expect, test } from 'vitest'
 import { collect } from '../../test/support/bytes.ts'
+import { leavingNoHandle } from '../../test/support/handles.ts'
+import { testTransport } from '../conformance/index.ts'
 import { tcp } from './tcp.ts'
 import type { ByteDuplex, DialOptions, Listener } from './transport.ts'
 
 const transport = tcp()
+
+const bad = [
+  'tcp://127.0.0.1',
+  'tcp://:x',
+  'tcp://::1:80',
+  'tcp://[1.2.3.4]:80',
+  'tcp://a:65536',
+  'tcp://a b:1',
+  'tcp:a:1',
+  'tcp://u@a:1',
+  'tcp://a:1/b',
+]
+
+for (const [name, host, remote] of [
+  ['IPv4', '127.0.0.1', /^tcp:\/\/127\.0\.0\.1:\d+$/],
+  ['IPv6', '[::1]', /^tcp:\/\/\[::1\]:\d+$/],
+  ['a name', 'localhost', /^tcp:\/\/(127\.0\.0\.1|\[::1\]):\d+$/],
+] as const)
+  testTransport(
+    {
+      name: `tcp, ${name}`,
+      create: tcp,
+      address: `tcp://${host}:0`,
+      nobody: `tcp://${host}:1`,
+      remote,
+      bad,
+      around: leavingNoHandle,
+    },
+    { describe, test },
+  )
+
+test('port 0 is one that the system chooses', async () => {
+  const listener = await transport.listen('tcp://127.0.0.1:0')
+  expect(listener.address).toMatch(/^tcp:\/\/127\.0\.0\.1:[1-9]\d*$/)
+  await listener.close()
+})
 
 async function meet(listener: Listener, address: string, options?: DialOptions): Promise<[ByteDuplex, ByteDuplex]> {
   const client = await transport.connect(address, options)

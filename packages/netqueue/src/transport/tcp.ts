@@ -1,9 +1,12 @@
+import { lookup as systemLookup } from 'node:dns/promises'
 import { BlockList, createServer, isIP, isIPv6 } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { checkInteger } from '../errors/check.ts'
+import { checkFunction, checkInteger } from '../errors/check.ts'
+import { onAbort } from '../queue/on-abort.ts'
 import { badAddress, formatHostPort, parseHostPort } from './address.ts'
 import type { HostPort } from './address.ts'
-import { dial } from './dial.ts'
+import { dialAll } from './dial.ts'
+import { connectFailed } from './failures.ts'
 import { listenerOptionsFrom, serve } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
 import { fromSocket } from './socket.ts'
@@ -18,17 +21,37 @@ const FORM = 'tcp://host:port'
  */
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const
 
-/** TCP by `tcp://host:port`; IPv6 hosts in brackets, port 0 for one that the system chooses, an empty host to listen on every interface. */
-export function tcp(options: ListenerOptions = {}): Transport {
+/** The IP addresses of a host, in the order in which they are to be tried. */
+export type Lookup = (host: string) => Promise<readonly string[]>
+
+export interface TcpOptions extends ListenerOptions {
+  /** Asked for each attempt anew, as hosts move. Its error becomes the `cause` of a `CONNECT_FAILED`. @default the system's resolver */
+  lookup?: Lookup
+}
+
+/**
+ * TCP by `tcp://host:port`; IPv6 hosts in brackets, port 0 for one that the system chooses, an empty host to listen on every interface.
+ * A host with several addresses is connected to at the first one that answers: each is tried in turn, 250 ms after the one before or when
+ * that has failed; from a `localPort` only one at a time.
+ */
+export function tcp(options: TcpOptions = {}): Transport {
   return new TcpTransport(options)
+}
+
+const system: Lookup = async (host) => {
+  const found = await systemLookup(host, { all: true })
+  return found.map(({ address }) => address)
 }
 
 class TcpTransport implements Transport {
   readonly form = FORM
   readonly #options: Required<ListenerOptions>
+  readonly #lookup: Lookup
 
-  constructor(options: ListenerOptions) {
+  constructor({ lookup = system, ...options }: TcpOptions) {
+    checkFunction('lookup', lookup)
     this.#options = listenerOptionsFrom(options)
+    this.#lookup = lookup
   }
 
   accepts(address: string): boolean {
@@ -39,7 +62,27 @@ class TcpTransport implements Transport {
     const { host, port } = parse(address)
     checkLocal(localAddress, localPort)
     const local = { ...(localAddress !== undefined && { localAddress }), ...(localPort !== undefined && { localPort }) }
-    return wrap(await dial(address, { ...SOCKET_OPTIONS, ...local, host, port }, signal))
+    const places = await this.#find(address, host, signal)
+    const options = places.map((place) => ({ ...SOCKET_OPTIONS, ...local, host: place, port }))
+    return wrap(await dialAll({ address, places: options, signal, isPatient: localPort !== undefined }))
+  }
+
+  /** A resolver cannot be called off; whoever waits for it can. */
+  async #find(address: string, host: string, signal: AbortSignal | undefined): Promise<readonly string[]> {
+    if (isIP(host) !== 0) return [host]
+    signal?.throwIfAborted()
+    let callOff: (() => void) | undefined
+    const found = this.#lookup(host === '' ? 'localhost' : host)
+    const aborted = new Promise<never>((_, reject) => {
+      callOff = signal && onAbort(signal, () => reject(signal.reason as Error))
+    })
+    try {
+      return await Promise.race([found, aborted])
+    } catch (cause) {
+      throw signal?.aborted === true ? cause : connectFailed(address, cause)
+    } finally {
+      callOff?.()
+    }
   }
 
   async listen(address: string): Promise<Listener> {

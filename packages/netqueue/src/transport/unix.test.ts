@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, wr
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { leavingNoHandle } from '../../test/support/handles.ts'
+import { testTransport } from '../conformance/index.ts'
 import { unix } from './unix.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netqueue-unix-'))
@@ -16,6 +18,25 @@ beforeEach(() => {
 })
 
 afterAll(() => rmSync(folder, { recursive: true }))
+
+testTransport(
+  {
+    name: 'unix',
+    create: unix,
+    address: `unix:${folder}/socket`,
+    nobody: `unix:${folder}/nobody`,
+    remote: /^unix:.*\/socket$/,
+    bad: ['unix:', 'unix:a\0b'],
+    cut: 'ended',
+    maxHeldBytes: 2 * 1024 * 1024,
+    around: leavingNoHandle,
+    skips: {
+      'a broken connection frees a sink whose source gives nothing, and ends that source':
+        'the system has no reset for unix sockets: the sink learns of it when it writes',
+    },
+  },
+  { describe, test },
+)
 
 /** What a process leaves that was killed: a socket file without a listener. */
 async function leaveStale(): Promise<void> {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 
+export { steady } from '../../src/conformance/checks.ts'
+
 /** What keeps a process alive and belongs to connections; how many of each. Timers are the test runner's too, so a `VirtualEnv` counts those. */
 export function handles(): Record<string, number> {
   const counts: Record<string, number> = {}
@@ -22,18 +24,14 @@ async function settledHandles(before: Record<string, number>): Promise<Record<st
   return handles()
 }
 
-/** Waits until a number has not changed for many turns, and returns it. */
-export async function steady(read: () => number): Promise<number> {
-  let last = read()
-  for (let same = 0; same < 300; same += 1) {
-    await turn()
-    if (read() !== last) same = 0
-    last = read()
-  }
-  return last
-}
-
 /** Throws when there is more, or less, than before. */
 export async function expectHandles(before: Record<string, number>): Promise<void> {
   assert.deepEqual(await settledHandles(before), before)
+}
+
+/** Runs a test, and looks whether it left a handle behind. */
+export async function leavingNoHandle(run: () => Promise<void>): Promise<void> {
+  const before = handles()
+  await run()
+  await expectHandles(before)
 }

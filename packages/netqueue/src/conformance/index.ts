@@ -1,0 +1,5 @@
+export { testDuplex } from './duplex.ts'
+export type { DuplexSuite, Ends } from './duplex.ts'
+export type { SuiteOptions, TestFunctions } from './suite.ts'
+export { testTransport } from './transport.ts'
+export type { TransportSuite } from './transport.ts'
