@@ -20,7 +20,7 @@ import type { BroadcastOptions, BroadcastOutcome, ServerRequestOptions } from '.
 
 export interface AddressingInit {
   env: Env
-  /** The clients that are connected now. */
+  /** The clients that are connected now, or away. */
   connected: () => Iterable<ConnectedClient>
   answerers: Answerers<ConnectedClient>
   /** For a request that names no `timeout`. */
@@ -154,14 +154,14 @@ export class Addressing {
 
 const isList = (to: ServerClient | readonly ServerClient[]): to is readonly ServerClient[] => Array.isArray(to)
 
-/** Throws `CLIENT_GONE` for a client that is not connected, and `UNSUPPORTED` for one whose protocol has no messages. */
+/** Throws `CLIENT_GONE` for a client that is neither connected nor away, and `UNSUPPORTED` for one whose protocol has no messages. */
 function exchangeOf(client: ServerClient): Exchange<Sender> {
   return connectedOf(client).conversation.exchange
 }
 
 function connectedOf(client: ServerClient): ConnectedClient {
   if (!(client instanceof ConnectedClient)) throw new TypeError('Expected `to` to be a client of this server')
-  if (!client.isConnected) throw clientGone(client.id, 'no')
+  if (client.presence === 'gone') throw clientGone(client.id, 'no')
   return client
 }
 

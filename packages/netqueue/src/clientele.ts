@@ -1,4 +1,7 @@
 import { Connection } from './connection/connection.ts'
+import type { Entrant } from './connection/connection.ts'
+import { Pulse } from './connection/pulse.ts'
+import type { Session } from './connection/session.ts'
 import { Conversation } from './conversation.ts'
 import type { Entry } from './delivery/entry.ts'
 import { Link } from './delivery/link.ts'
@@ -9,9 +12,9 @@ import type { Backlog } from './dispatch/backlog.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
 import type { Logger } from './options/logger.ts'
-import type { Introduction, Protocol } from './protocol/protocol.ts'
+import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
 import { ConnectedClient } from './server-client.ts'
-import type { ServerClient } from './server-client.ts'
+import type { Arrival, ServerClient } from './server-client.ts'
 import type { ServerEvents } from './server-options.ts'
 import type { Talk } from './talk.ts'
 import type { ByteDuplex } from './transport/index.ts'
@@ -38,21 +41,23 @@ export interface AcceptOptions {
   closeDuplex?: boolean | undefined
 }
 
-/** The clients of one server, from the connection to the goodbye: introduces them, tells the backlog who comes and goes. */
+/** The clients of one server, from the first connection to the goodbye: introduces them, tells the backlog who comes and goes. */
 export class Clientele<Item> {
   readonly #init: ClienteleInit<Item>
   readonly #clients: Map<Link, ConnectedClient> = new Map()
   readonly #connections: Set<Connection> = new Set()
-  readonly #ids: Set<string> = new Set()
-  /** Those of the connections, and those whose items are still worked on here. */
+  readonly #ids: Map<string, ConnectedClient> = new Map()
+  /** Those of the clients, and those whose items are still worked on here. */
   readonly #conversations: Set<Conversation> = new Set()
   /** For all links: each costs a server as little as can be. */
   readonly #owner: LinkOwner
+  readonly #pulse: Pulse
   #goaway: string | undefined
 
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
     this.#owner = this.#ownLinks()
+    this.#pulse = new Pulse({ ...init.link, warn: init.warn })
   }
 
   /** Whether nobody is connected, introduced or not, and nothing is in hand here. */
@@ -73,7 +78,7 @@ export class Clientele<Item> {
     return true
   }
 
-  /** The clients that are connected and have introduced themselves. */
+  /** The clients that have introduced themselves, those that are away included. */
   get connected(): Iterable<ConnectedClient> {
     return this.#clients.values()
   }
@@ -114,21 +119,25 @@ export class Clientele<Item> {
     for (const { link } of this.#clients.values()) link.setStatus(status)
   }
 
-  /** Tells all that the server drains, and refuses those who come. Originals have no word for it and are sent away. */
+  /**
+   * Tells all that the server drains, and refuses those who come. Originals have no word for it and are sent away; who is away cannot come
+   * back, and is not waited for.
+   */
   drain(code: string): void {
     this.#goaway = code
     const introduced = new Set<Connection>()
-    for (const client of this.#clients.values()) {
-      introduced.add(client.connection)
-      this.#sendAway(client, code)
+    for (const client of [...this.#clients.values()]) {
+      introduced.add(client.arrival.connection)
+      if (client.isAway) client.session.giveUp()
+      else this.#sendAway(client, code)
     }
     for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(serverClosed())
   }
 
-  #sendAway({ settles, link, conversation, connection }: ConnectedClient, code: string): void {
+  #sendAway({ settles, link, conversation, session }: ConnectedClient, code: string): void {
     conversation.drain()
     if (settles) link.goaway(code)
-    else connection.end()
+    else session.end()
   }
 
   /** Time is up: the signals of what is in hand fire, and all connections end. */
@@ -141,27 +150,29 @@ export class Clientele<Item> {
   }
 
   #refusal(): NetQueueError | undefined {
-    const { maxConnections } = this.#init.link.limits
     if (this.#goaway !== undefined) return serverClosed()
-    if (this.#connections.size < maxConnections) return undefined
-    const message = `${maxConnections} clients are connected already (maxConnections)`
-    return new NetQueueError('TOO_MANY_CONNECTIONS', message, {
-      limit: 'maxConnections',
-      value: this.#connections.size + 1,
-    })
+    return this.#connections.size < this.#init.link.limits.maxConnections ? undefined : this.#tooMany()
+  }
+
+  #tooMany(): NetQueueError {
+    const { maxConnections } = this.#init.link.limits
+    const message = `${maxConnections} clients are connected, or are waited for, already (maxConnections)`
+    return new NetQueueError('TOO_MANY_CONNECTIONS', message, { limit: 'maxConnections', value: maxConnections + 1 })
   }
 
   #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
     const { protocol, introduction, link: shared } = this.#init
+    const arrival = (): Arrival => ({ ...acceptance, connection, address: duplex.remoteAddress })
     const connection: Connection = new Connection(duplex, {
       role: 'server',
       protocol,
       introduction,
       limits: shared.limits,
       env: shared.env,
-      session: () => this.#converse(acceptance, connection, duplex.remoteAddress),
+      pulse: this.#pulse,
+      user: (session) => this.#converse(session, arrival()),
       declined: (error) => this.#declined(error, acceptance),
-      identify: (wanted) => this.#identify(wanted),
+      admit: (applicant) => this.#admit(applicant, arrival),
       closeDuplex,
     })
     this.#connections.add(connection)
@@ -171,34 +182,59 @@ export class Clientele<Item> {
     })
   }
 
-  /** Whoever has introduced itself is talked to; the link outlives the connection where something of it is in hand here. */
-  #converse({ resolve }: Acceptance, connection: Connection, address: string | undefined): Conversation {
-    const wake = (): void => {
-      connection.wake()
-      this.#worked(conversation, connection)
+  /** Who has an id, and proves it, takes the place of its old connection, however alive that still looks from here. */
+  #admit(applicant: Applicant, arrival: () => Arrival): Entrant {
+    const { id } = applicant
+    const known = this.#ids.get(id)
+    if (known === undefined) return { id: this.#newId(id) }
+    const { session } = known
+    const former = session.provenBy(applicant)
+    if (former === undefined) throw idInUse(id)
+    known.arrival.connection.lose(cameAgain(id))
+    if (session.isSuspended && session.name === former.session) {
+      known.arrival = arrival()
+      return { id, session, former }
     }
-    const flush = (): void => connection.flush()
+    session.giveUp()
+    return { id, former }
+  }
+
+  #newId(wanted: string): string {
+    const { env, limits } = this.#init.link
+    if (this.#clients.size >= limits.maxConnections) throw this.#tooMany()
+    return wanted === '' ? `client-${randomName(env.randomBytes(6))}` : wanted
+  }
+
+  /** Whoever has introduced itself is talked to; the link outlives the session where something of it is in hand here. */
+  #converse(session: Session, arrival: Arrival): Conversation {
+    const wake = (): void => {
+      session.wake()
+      this.#worked(conversation, session)
+    }
+    const flush = (): void => session.flush()
     const link = new Link({
       shared: this.#init.link,
       owner: this.#owner,
       wake,
       wakeLater: () => {
-        connection.wakeLater()
-        this.#worked(conversation, connection)
+        session.wakeLater()
+        this.#worked(conversation, session)
       },
       flush,
     })
     const conversation: Conversation = new Conversation({
       link,
       shared: this.#init.talk.shared,
-      opened: () => resolve(this.#join(conversation, connection, address)),
-      wake: () => connection.wake(),
+      opened: () => arrival.resolve(this.#join(conversation, session, arrival)),
+      suspended: (error) => this.#suspended(link, session, error),
+      resumed: () => this.#with(link, (client) => this.#resumed(client)),
+      ended: () => this.#worked(conversation, session),
+      wake: () => session.wake(),
       flush,
       warn: (error) => this.#init.warn(error, this.#clients.get(link)),
       changed: () => this.#talked(link),
     })
     this.#conversations.add(conversation)
-    void connection.done.then(() => this.#worked(conversation, connection))
     return conversation
   }
 
@@ -215,14 +251,14 @@ export class Clientele<Item> {
   }
 
   /** Something of a client's was settled here, or it is gone. */
-  #worked(conversation: Conversation, connection: Connection): void {
-    if (this.#connections.has(connection)) return
+  #worked(conversation: Conversation, session: Session): void {
+    if (!session.isOver) return
     if (conversation.link.intake.handedOut === 0) this.#conversations.delete(conversation)
     this.#init.changed()
   }
 
   #ownLinks(): LinkOwner {
-    const { backlog, answerers, warn, events } = this.#init
+    const { backlog, warn, events } = this.#init
     return {
       changed: (link) => this.#with(link, (client) => backlog.dispatcher.changed(client)),
       settled: (link, entry, settlement) => backlog.settled(entry, link.id, settlement),
@@ -236,8 +272,7 @@ export class Clientele<Item> {
         this.#with(link, (client) => {
           client.isDraining = true
           client.reason = reason
-          backlog.dispatcher.changed(client)
-          answerers.changed(client)
+          this.#changed(client)
         }),
       closed: (link, error, entries) => {
         const client = this.#clients.get(link)
@@ -252,14 +287,14 @@ export class Clientele<Item> {
     if (client !== undefined) act(client)
   }
 
-  #join(conversation: Conversation, connection: Connection, address: string | undefined): ServerClient {
+  #join(conversation: Conversation, session: Session, arrival: Arrival): ServerClient {
     const { ready, logger, backlog, answerers, events } = this.#init
     const { link } = conversation
-    const client = new ConnectedClient({ conversation, connection, address, ready })
+    const client = new ConnectedClient({ conversation, session, arrival, ready })
     this.#clients.set(link, client)
-    this.#ids.add(client.id)
+    this.#ids.set(client.id, client)
     link.from = client
-    logger.debug({ client: client.id, address, protocol: client.protocol }, 'connected')
+    logger.debug({ client: client.id, address: client.address, protocol: client.protocol }, 'connected')
     if (client.settles) link.ping()
     if (this.#goaway !== undefined) this.#sendAway(client, this.#goaway)
     backlog.dispatcher.join(client)
@@ -268,10 +303,40 @@ export class Clientele<Item> {
     return client
   }
 
+  /** The connection of a client was lost: what it has stays its own for a while. Nobody comes back to a server that drains. */
+  #suspended(link: Link, session: Session, error: NetQueueError): void {
+    const { logger, events } = this.#init
+    const client = this.#clients.get(link)
+    if (client === undefined || this.#goaway !== undefined) return session.giveUp()
+    client.presence = 'away'
+    client.absence = this.#pulse.deadlines.set(client, session.resumeMs)
+    this.#changed(client)
+    logger.debug({ client: client.id, code: error.code }, 'away')
+    events.emit('suspend', { client, error })
+  }
+
+  #resumed(client: ConnectedClient): void {
+    const { logger, events } = this.#init
+    client.absence?.cancel()
+    client.presence = 'here'
+    client.link.ping()
+    logger.debug({ client: client.id, address: client.address }, 'back')
+    events.emit('resume', { client })
+    this.#changed(client)
+    client.arrival.resolve(client)
+  }
+
+  /** It may be offered something now, or no more. */
+  #changed(client: ConnectedClient): void {
+    this.#init.backlog.dispatcher.changed(client)
+    this.#init.answerers.changed(client)
+  }
+
   #leave(client: ConnectedClient, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void {
     const { logger, backlog, answerers, events } = this.#init
     const unsettled = entries.sent.length + entries.queued.length
-    client.isConnected = false
+    client.presence = 'gone'
+    client.absence?.cancel()
     this.#clients.delete(client.link)
     this.#ids.delete(client.id)
     backlog.dispatcher.leave(client)
@@ -286,18 +351,17 @@ export class Clientele<Item> {
       ...(error !== undefined && { error }),
     })
   }
-
-  #identify(wanted: string): string {
-    if (wanted === '') return `client-${randomName(this.#init.link.env.randomBytes(6))}`
-    if (!this.#ids.has(wanted)) return wanted
-    const message = `A client with the id ${JSON.stringify(wanted)} is connected already`
-    throw new NetQueueError('ID_IN_USE', message, { limit: 'id', value: wanted })
-  }
 }
 
-interface Acceptance {
-  resolve: (client: ServerClient) => void
-  reject: (error: unknown) => void
+type Acceptance = Pick<Arrival, 'resolve' | 'reject'>
+
+function idInUse(id: string): NetQueueError {
+  const message = `A client with the id ${JSON.stringify(id)} is connected already, or is waited for`
+  return new NetQueueError('ID_IN_USE', message, { limit: 'id', value: id })
+}
+
+function cameAgain(id: string): NetQueueError {
+  return new NetQueueError('CONNECTION_LOST', `Client ${JSON.stringify(id)} came again on another connection`)
 }
 
 /** Letters and digits for a name that nobody chose. */

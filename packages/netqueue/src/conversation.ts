@@ -1,4 +1,4 @@
-import type { Session } from './connection/connection.ts'
+import type { SessionUser } from './connection/session.ts'
 import type { Sender } from './delivery/delivery.ts'
 import type { Link } from './delivery/link.ts'
 import type { NetQueueError } from './errors/errors.ts'
@@ -18,10 +18,16 @@ export interface ConversationInit extends Pick<ExchangeInit<Sender>, 'wake' | 'f
   shared: SharedByConversations
   /** Both sides know each other. */
   opened: () => void
+  /** The connection was lost; what is said waits for another one. */
+  suspended: (error: NetQueueError) => void
+  /** It goes on where it was. */
+  resumed?: () => void
+  /** It is over, and the owner of the link has been told. */
+  ended?: () => void
 }
 
-/** All that is said on one connection: items on its link; requests and messages on its exchange, which is made when somebody has one. */
-export class Conversation implements Session {
+/** All that is said in one session: items on its link; requests and messages on its exchange, which is made when somebody has one. */
+export class Conversation implements SessionUser {
   readonly link: Link
   readonly #init: ConversationInit
   #peer: Peer | undefined
@@ -84,10 +90,24 @@ export class Conversation implements Session {
     this.#exchange?.fill(writer)
   }
 
+  suspended(error: NetQueueError): void {
+    this.link.forgetPing()
+    this.#init.suspended(error)
+  }
+
+  resumed(): void {
+    this.#init.resumed?.()
+  }
+
+  ping(): void {
+    this.link.ping()
+  }
+
   closed(error: NetQueueError | undefined): void {
     this.#end = { error }
     this.link.closed(error)
     this.#exchange?.closed(error)
+    this.#init.ended?.()
   }
 
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */

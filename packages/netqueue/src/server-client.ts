@@ -1,9 +1,12 @@
 import type { Connection } from './connection/connection.ts'
+import type { Session } from './connection/session.ts'
 import type { Entry } from './delivery/entry.ts'
 import type { Conversation } from './conversation.ts'
 import type { Link } from './delivery/link.ts'
 import type { Answerer } from './dispatch/answerers.ts'
 import type { Candidate } from './dispatch/free-clients.ts'
+import type { Timer } from './env/env.ts'
+import type { Timed } from './queue/deadlines.ts'
 
 /** A client as its server sees it. */
 export interface ServerClient {
@@ -26,27 +29,41 @@ export interface ServerClient {
   /** Milliseconds from an item's assignment to its settle, averaged; `undefined` before the first one. */
   readonly serviceTime: number | undefined
   readonly isConnected: boolean
-  /** Ends the connection; its unsettled items go back to the backlog. */
+  /** Its connection was lost, and it may come back within `resumeTimeoutMs`: what it has stays its own until then, and it gets nothing new. */
+  readonly isAway: boolean
+  /** Ends the connection, or the wait for another one; its unsettled items go back to the backlog. */
   close(): Promise<void>
+}
+
+/** A connection that somebody has made to the server, and the call that waits for who it is. */
+export interface Arrival {
+  readonly connection: Connection
+  readonly address: string | undefined
+  resolve(client: ServerClient): void
+  reject(error: unknown): void
 }
 
 export interface ConnectedClientInit {
   conversation: Conversation
-  connection: Connection
-  address: string | undefined
+  session: Session
+  arrival: Arrival
   /** Whether an original may get items. */
   ready: ((client: ServerClient) => boolean) | undefined
 }
 
-/** The server's end of one connection, as its users and as its dispatcher see it. */
-export class ConnectedClient implements ServerClient, Candidate<ServerClient>, Answerer {
+/** The server's end of one session, as its users and as its dispatcher see it. */
+export class ConnectedClient implements ServerClient, Candidate<ServerClient>, Answerer, Timed {
   readonly conversation: Conversation
   readonly link: Link
-  readonly connection: Connection
-  readonly address: string | undefined
+  readonly session: Session
+  /** The last one that it came with; it may be over. */
+  arrival: Arrival
   data: unknown = undefined
   status: unknown
-  isConnected = true
+  /** `away`: its connection was lost, and its session waits for another one. */
+  presence: 'here' | 'away' | 'gone' = 'here'
+  /** For how long it is waited for. */
+  absence: Timer | undefined
   /** It said that it takes nothing new. */
   isDraining = false
   /** Why it leaves, in its own words. */
@@ -55,12 +72,12 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   isBehind = false
   readonly #ready: ((client: ServerClient) => boolean) | undefined
 
-  constructor({ conversation, connection, address, ready }: ConnectedClientInit) {
+  constructor({ conversation, session, arrival, ready }: ConnectedClientInit) {
     const { link } = conversation
     this.conversation = conversation
     this.link = link
-    this.connection = connection
-    this.address = address
+    this.session = session
+    this.arrival = arrival
     this.status = link.peer?.status
     this.#ready = ready
   }
@@ -71,6 +88,18 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
 
   get id(): string {
     return this.link.id
+  }
+
+  get address(): string | undefined {
+    return this.arrival.address
+  }
+
+  get isConnected(): boolean {
+    return this.presence === 'here'
+  }
+
+  get isAway(): boolean {
+    return this.presence === 'away'
   }
 
   get protocol(): string {
@@ -137,7 +166,12 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   async close(): Promise<void> {
-    this.connection.end()
-    await this.connection.done
+    this.session.end()
+    await this.arrival.connection.done
+  }
+
+  /** It did not come back in time. */
+  timeIsUp(): void {
+    this.session.giveUp()
   }
 }

@@ -1,4 +1,5 @@
 import type { RedeliveryOptions } from './delivery/redelivery.ts'
+import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import type { ChooseDispatch, DispatchPolicy } from './dispatch/policies.ts'
 import type { Env } from './env/env.ts'
 import type { NetQueueError } from './errors/errors.ts'
@@ -16,7 +17,7 @@ import type { ServerClient } from './server-client.ts'
 import type { Transport } from './transport/index.ts'
 
 export interface ServerOptions<Item, Result, M extends Messages = Messages>
-  extends RedeliveryOptions, MessagesOptions<M> {
+  extends RedeliveryOptions, SettleOptions, MessagesOptions<M> {
   /** What this server puts: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<Item>
   /** What clients put, and what their handlers return. @default msgpack */
@@ -29,6 +30,13 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
   prefetch?: number
   /** This server's name, for its clients' `delivery.from`. @default a random one */
   id?: string
+  /**
+   * Milliseconds for which a client whose connection was lost is waited for, up to 86,400,000: what it has stays its own, and if it comes
+   * back, all goes on without a loss or a repeat. Its id is taken for as long. Then its items go back to the backlog. What each side sends is
+   * kept until the other has it (`limits.maxReplayBytes`).
+   * @default 0: not at all, so that items are with another client at once
+   */
+  resumeTimeoutMs?: number
   /** The first status; see {@link Server.setStatus}. @default none */
   status?: unknown
   /** Listens on addresses that other machines reach although nothing authenticates clients. @default false: `INSECURE_LISTEN` */
@@ -44,6 +52,8 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
 /** Names of a server's events, which its messages cannot have. */
 export const SERVER_EVENTS: readonly (keyof ServerEvents<unknown>)[] = [
   'connect',
+  'suspend',
+  'resume',
   'disconnect',
   'status',
   'deadLetter',
@@ -52,6 +62,10 @@ export const SERVER_EVENTS: readonly (keyof ServerEvents<unknown>)[] = [
 
 export interface ServerEvents<Item> {
   connect: { client: ServerClient }
+  /** The connection of a client was lost, and it is waited for: `resume` follows, or `disconnect` after `resumeTimeoutMs`. */
+  suspend: { client: ServerClient; error: NetQueueError }
+  /** A client is back, and goes on with what it had. */
+  resume: { client: ServerClient }
   /** A client is gone; no error where both sides said goodbye, and then the `reason` it gave. `unsettled` items went back to the backlog. */
   disconnect: { client: ServerClient; unsettled: number; reason?: string; error?: NetQueueError }
   /** A client changed its status. */
@@ -62,14 +76,14 @@ export interface ServerEvents<Item> {
   warning: { error: NetQueueError; client?: ServerClient }
 }
 
-export interface PutOptions extends WaitOptions {
-  /** One client, several, or all that are connected now: each gets the item. @default whoever is free */
+export interface PutOptions extends WaitOptions, SettleOptions {
+  /** One client, several, or all that are connected now, or away: each gets the item, who is away when it is back. @default whoever is free */
   to?: ServerClient | readonly ServerClient[] | 'all' | undefined
   /** With several or all: those who do not get it. */
   except?: readonly ServerClient[] | undefined
 }
 
-export interface SubmitOptions extends WaitOptions {
+export interface SubmitOptions extends WaitOptions, SettleOptions {
   /** The one client that may do it. @default whoever is free */
   to?: ServerClient | undefined
 }

@@ -4,6 +4,8 @@ import type { AcceptOptions } from './clientele.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
+import { limitSettling, SettleDeadlines } from './delivery/settle-deadlines.ts'
+import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import { Answerers } from './dispatch/answerers.ts'
 import { Backlog, clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { SubmitInit } from './dispatch/backlog.ts'
@@ -26,6 +28,7 @@ import type { Limits } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
 import { checkId } from './protocol/net-queue/hello.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
+import { SECRET_BYTES } from './protocol/net-queue/proof.ts'
 import { checkWelcome } from './protocol/net-queue/welcome.ts'
 import type { Introduction } from './protocol/protocol.ts'
 import { promised } from './promised.ts'
@@ -77,6 +80,9 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
   }
 }
 
+/** A day: longer than that, whoever is away has its items for no good. */
+const MAX_RESUME_MS = 86_400_000
+
 /** Hands items to whichever client is free, takes what clients put, by {@link Consumer}, and talks with them. */
 export class Server<Item = unknown, Result = unknown, M extends Messages = Messages>
   extends Endpoint<Result, unknown, ServerClient, ServerEvents<Item>, M>
@@ -95,6 +101,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   readonly #ticks: Ticks
   readonly #inbox: Inbox
   readonly #backlog: Backlog<Item, ServerClient>
+  readonly #deadlines: SettleDeadlines
   readonly #clientele: Clientele<Item>
   readonly #talk: Talk
   readonly #addressing: Addressing
@@ -114,8 +121,9 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
-    const { prefetch = Math.min(4_096, limits.maxUnsettled) } = options
+    const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0 } = options
     checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
+    checkInteger('resumeTimeoutMs', resumeTimeoutMs, 0, MAX_RESUME_MS)
     const warn = (error: NetQueueError, client?: ServerClient): void => {
       logger.warn({ server: this.id, client: client?.id, code: error.code }, error.message)
       this.#events.emit('warning', { error, ...(client !== undefined && { client }) })
@@ -144,6 +152,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     checkId(this.id)
     if (typeof chooseDispatch !== 'object') checkFunction('chooseDispatch', chooseDispatch)
     this.#status = statusFrom(options.status)
+    this.#deadlines = new SettleDeadlines(env, options)
     this.#backlog = new Backlog<Item, ServerClient>({
       env,
       policy: chooseDispatch,
@@ -160,6 +169,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       result: this.#resultCodec.name,
       messages: talk.own,
       nonce: env.randomBytes(16),
+      secret: env.randomBytes(SECRET_BYTES),
+      resumeMs: resumeTimeoutMs,
     })
     checkWelcome(introduction(), limits)
     const answerers = new Answerers<ConnectedClient>({ env, ...talk.limits })
@@ -174,6 +185,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
         resultCodec: this.#codec,
         exposeErrors,
         retry: this.#backlog.redelivery.retry,
+        deadlines: this.#deadlines,
         keepsReceived: true,
         oldestWaiting: () => Number.POSITIVE_INFINITY,
       },
@@ -199,7 +211,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     if (listener !== undefined) this.#acceptAll(listener).catch((cause: unknown) => warn(listenerFailed(cause)))
   }
 
-  /** The connected clients, in the order in which they came. */
+  /** The connected clients, and those that are away, in the order in which they came. */
   get clients(): readonly ServerClient[] {
     return this.#backlog.dispatcher.clients
   }
@@ -246,9 +258,9 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     }
   }
 
-  async #putWith(item: Item, payload: Uint8Array, { to, except, ...wait }: PutOptions): Promise<void> {
-    checkWait(wait)
-    const give = (client?: ServerClient): Promise<void> => this.#put(new Entry(item, payload), client, wait)
+  async #putWith(item: Item, payload: Uint8Array, { to, except, ...options }: PutOptions): Promise<void> {
+    checkWait(options)
+    const give = (client?: ServerClient): Promise<void> => this.#put(new Entry(item, payload), client, options)
     if (isSeveral(to)) {
       const clients = to === 'all' ? this.clients : to
       return giveToEach(except === undefined ? clients : clients.filter((client) => !except.includes(client)), give)
@@ -283,7 +295,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    * `TIMEOUT` and `ABORTED` say `delivered: 'maybe'`.
    */
   submit(item: Item, options: SubmitOptions = {}): Promise<Result> {
-    return this.#submit(item, { wait: options, decode: this.#decode }, options.to)
+    return this.#submit(item, { wait: options, decode: this.#decode }, options)
   }
 
   /**
@@ -299,7 +311,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     })
     return mapThrough(
       source,
-      (item, { assigned, signal }) => this.#submit(item, { wait: { signal }, assigned, decode }),
+      (item, { assigned, signal }) => this.#submit(item, { wait: { signal }, assigned, decode }, options),
       options,
     )
   }
@@ -457,6 +469,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#isOutlived = this.#clientele.isWorking
     await this.#clientele.done()
     this.#inbox.close(serverClosed())
+    this.#deadlines.close()
     this.#state = 'closed'
     this.#events.close()
     this.#talk.close()
@@ -470,16 +483,19 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     return encodeWithin(this.#codec, item, this.#limits.maxItemBytes)
   }
 
-  async #put(entry: Entry, to: ServerClient | undefined, wait: WaitOptions): Promise<void> {
+  async #put(entry: Entry, to: ServerClient | undefined, options: WaitOptions & SettleOptions): Promise<void> {
+    limitSettling(entry, options)
     if (to !== undefined) this.#address(entry, to)
-    await this.#backlog.put(entry, wait)
+    await this.#backlog.put(entry, options)
   }
 
-  #submit<R>(item: Item, init: SubmitInit<R>, to?: ServerClient): Promise<R> {
+  #submit<R>(item: Item, init: SubmitInit<R>, options: SettleOptions & Pick<SubmitOptions, 'to'>): Promise<R> {
     // Not `async`: see put().
     try {
       checkWait(init.wait)
       const entry = new Entry(item, this.#encode(item))
+      const { to } = options
+      limitSettling(entry, options)
       if (to !== undefined) this.#address(entry, to, { wantsResult: true })
       return this.#backlog.submit(entry, init)
     } catch (error) {
@@ -489,7 +505,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /** Throws for a client that is gone and for one that cannot have the item. */
   #address(entry: Entry, client: ServerClient, { wantsResult = false } = {}): void {
-    if (!client.isConnected) throw clientGone(client.id, 'no')
+    if (!client.isConnected && !client.isAway) throw clientGone(client.id, 'no')
     entry.target = client
     const objection = this.#clientele.objection(client, entry, { wantsResult })
     if (objection !== undefined) throw objection

@@ -16,7 +16,9 @@ import { frameData, frameOf, FrameType } from '../src/protocol/net-queue/frame-t
 import { decodeHello, encodeHello } from '../src/protocol/net-queue/hello.ts'
 import { RecordReader } from '../src/protocol/net-queue/record-reader.ts'
 import { RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
+import { isProof, prove } from '../src/protocol/net-queue/proof.ts'
 import { decodeWelcome, encodeWelcome } from '../src/protocol/net-queue/welcome.ts'
+import type { Grant } from '../src/protocol/net-queue/welcome.ts'
 import type { ErrorNotice, Outcome, Writer } from '../src/protocol/protocol.ts'
 import { plain } from './support/plain.ts'
 import type { Plain } from './support/plain.ts'
@@ -44,6 +46,7 @@ interface Given extends Said {
   peer?: Said
   asked?: ('plain' | 'body')[]
   granted?: { limit: number; byteLimit: number }
+  resumeMs?: number
   sent?: number
   wantsResult?: boolean
 }
@@ -82,6 +85,7 @@ interface Vectors {
     longer: { value: number; hex: string }[]
     invalid: Vector[]
   }
+  resume: { secret: string; clientHello: string; serverHello: string; proof: string }
   frames: FrameVector[]
   invalid: Stated[]
   accepted: Accepted[]
@@ -248,6 +252,7 @@ function decode(bytes: Uint8Array, type: string, from: 'client' | 'server'): unk
   }
   if (type === 'welcome') return decodeWelcome(data, from)
   if (type === 'error') return decodeError(bytes)
+  if (type === 'ack') return { type, batches: new ByteReader(data).varint() }
   if (type === 'disconn') return { type: hexOf(bytes) === '0002' ? type : hexOf(bytes) }
   return readBatch(bytes)
 }
@@ -260,19 +265,26 @@ function meaning(decoded: FrameVector['decoded']): unknown {
     return { minVersion, maxVersion, nonce, id }
   }
   if (type === 'welcome') {
-    const { item, result, status, tags = [], paced: isPaced = false, limits, you } = value as Record<string, never>
+    const { item, result, status, tags = [], paced: isPaced = false, limits, resume } = value as Record<string, never>
     const {
       frameBytes: maxFrameBytes,
       itemBytes: maxItemBytes,
       unsettled: maxUnsettled,
     } = limits as unknown as Record<string, number>
-    const yourId = (you as { id: string } | undefined)?.id
-    const announcement = announcementOf(value)
-    return { item, result, status, tags, isPaced, maxFrameBytes, maxItemBytes, maxUnsettled, announcement, yourId }
+    const said = { announcement: announcementOf(value), grant: grantOf(value), resume }
+    return { item, result, status, tags, isPaced, maxFrameBytes, maxItemBytes, maxUnsettled, ...said }
   }
   if (type === 'error') return { type, ...value }
+  if (type === 'ack') return decoded
   if (type === 'disconn') return { type }
   return records.flatMap(messagesOf)
+}
+
+/** What a server says to its client alone. */
+function grantOf(value: Record<string, unknown>): Grant | undefined {
+  const { session, you, secret, resumeMs = 0, resumed, batches } = value as Record<string, never>
+  if (you === undefined) return undefined
+  return { id: you['id'], session, secret, resumeMs, resumed, batches }
 }
 
 function encode({ decoded }: FrameVector): Uint8Array {
@@ -292,11 +304,16 @@ function encode({ decoded }: FrameVector): Uint8Array {
       const limits = limitsFrom({ maxFrameBytes, maxItemBytes, maxUnsettled } as Record<string, number>)
       return frameOf(
         FrameType.WELCOME,
-        encodeWelcome(introductionOf(value), limits, (value['you'] as { id: string } | undefined)?.id),
+        encodeWelcome(introductionOf(value), limits, { grant: grantOf(value), resume: value['resume'] }),
       )
     }
     case 'error':
       return encodeError(decoded.value as unknown as ErrorNotice)
+    case 'ack': {
+      const out = new ByteWriter(new Uint8Array(8))
+      out.varint(decoded['batches'] as number)
+      return frameOf(FrameType.ACK, out.take().subarray())
+    }
     case 'disconn':
       return frameOf(FrameType.DISCONN)
     default: {
@@ -309,16 +326,9 @@ function encode({ decoded }: FrameVector): Uint8Array {
 }
 
 function introductionOf(value: Record<string, unknown>): Parameters<typeof encodeWelcome>[0] {
-  const {
-    id = '',
-    item = '',
-    result = '',
-    tags = [],
-    status,
-    paced = false,
-    session = '',
-  } = value as Record<string, never>
-  return { id, item, result, tags, status, isPaced: paced, messages: messagesSaid(value), nonce: bytesOf(session) }
+  const { id = '', item = '', result = '', tags = [], status, paced = false } = value as Record<string, never>
+  const nonce = new Uint8Array(16)
+  return { id, item, result, tags, status, isPaced: paced, messages: messagesSaid(value), nonce }
 }
 
 type Rows = Record<string, [id: number, isRequest?: 0 | 1, codec?: string]>
@@ -386,6 +396,13 @@ describe('frames', () => {
   )
 })
 
+test('the proof of a session is what its secret and both HELLOs make', () => {
+  const { secret, clientHello, serverHello, proof } = vectors.resume
+  const transcript = { client: bytesOf(clientHello), server: bytesOf(serverHello) }
+  expect(prove(secret, transcript)).toBe(proof)
+  expect(isProof(proof, secret, transcript)).toBe(true)
+})
+
 const at = (stage: string): Stated[] => vectors.invalid.filter((vector) => vector.stage === stage)
 
 test('every stage of the invalid vectors is known here', () => {
@@ -433,7 +450,7 @@ const anyText: Codec<string> = {
 }
 
 /** A server in memory, whose client is played by hand. */
-async function serve({ granted, limits, ...said }: Given = {}): Promise<Played> {
+async function serve({ granted, limits, resumeMs = 0, ...said }: Given = {}): Promise<Played> {
   const clock = new Clock()
   const { peer, duplex } = RawPeer.inMemory()
   const bytes = granted !== undefined && granted.byteLimit > 0 ? { maxUnsettledBytes: granted.byteLimit } : {}
@@ -443,6 +460,7 @@ async function serve({ granted, limits, ...said }: Given = {}): Promise<Played> 
     env: clock,
     prefetch: Math.max(1, granted?.limit ?? 1),
     retryDelayMs: 1e9,
+    resumeTimeoutMs: resumeMs,
     limits: { ...limits, ...bytes },
     ...optionsOf(said),
   })

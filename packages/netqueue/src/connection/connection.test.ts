@@ -8,10 +8,11 @@ import { native, netQueue } from '../protocol/net-queue/net-queue.ts'
 import type { Message, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
 import { Connection } from './connection.ts'
-import type { Session } from './connection.ts'
+import { Pulse } from './pulse.ts'
+import type { SessionUser } from './session.ts'
 
-/** A session that notes what it is told, and says what it was given to say. */
-class ScriptedSession implements Session {
+/** Notes what it is told, and says what it was given to say. */
+class ScriptedUser implements SessionUser {
   wire: Wire | undefined
   readonly messages: Message[] = []
   readonly ends: (NetQueueError | undefined)[] = []
@@ -31,6 +32,14 @@ class ScriptedSession implements Session {
     this.due.shift()?.(writer)
   }
 
+  suspended(): void {
+    throw new Error('Expected the session to end with its connection')
+  }
+
+  resumed(): void {}
+
+  ping(): void {}
+
   closed(error: NetQueueError | undefined): void {
     this.ends.push(error)
   }
@@ -41,15 +50,19 @@ class ScriptedSession implements Session {
 }
 
 interface Setup {
-  session: ScriptedSession
+  session: ScriptedUser
   clock: Clock
   connection: Connection
 }
 
 const clocks: Clock[] = []
 
+/** Nothing is watched but the introductions. */
+const pulseOf = (env: Clock): Pulse =>
+  new Pulse({ env, limits: limitsFrom({ heartbeatMs: 0, frameTimeoutMs: 0, sendTimeoutMs: 0 }), warn: () => {} })
+
 function attach(duplex: ByteDuplex, role: Role, more: { closeDuplex?: boolean; protocol?: Protocol } = {}): Setup {
-  const session = new ScriptedSession()
+  const session = new ScriptedUser()
   const clock = new Clock()
   clocks.push(clock)
   const introduction = {
@@ -63,12 +76,12 @@ function attach(duplex: ByteDuplex, role: Role, more: { closeDuplex?: boolean; p
   const connection = new Connection(duplex, {
     role,
     introduction: () => introduction,
-    session: () => session,
+    user: () => session,
     declined: (error) => session.closed(error),
     env: clock,
+    pulse: pulseOf(clock),
     protocol: native(),
     limits: limitsFrom(),
-    identify: (wanted) => wanted,
     ...more,
   })
   return { session, clock, connection }
@@ -156,12 +169,13 @@ describe('introductions', () => {
       await rest()
     }
     expect(session.end).toBe('')
-    clock.advance(4)
+    // Deadlines are at most 1/64 late.
+    clock.advance(4 + 5_000 / 64)
     await rest()
     expect(session.end).toBe('HANDSHAKE_TIMEOUT')
     expect(session.ends[0]?.message).toContain('5000 ms (handshakeTimeoutMs)')
     expect(said(peer)).toBe('ERROR HANDSHAKE_TIMEOUT')
-    clock.advance(2_000)
+    clock.advance(2_100)
     await connection.done
   })
 
@@ -248,12 +262,12 @@ describe('introductions', () => {
           status: 1,
           nonce: new Uint8Array(16),
         }),
-        session: () => new ScriptedSession(),
+        user: () => new ScriptedUser(),
         declined: () => {},
         env: new Clock(),
+        pulse: pulseOf(new Clock()),
         protocol: native(),
         limits: limitsFrom(),
-        identify: String,
       })
     expect(make).toThrow(RangeError)
   })

@@ -1,23 +1,37 @@
 import { pipe } from 'it-pipe'
-import type { Env, Timer } from '../env/env.ts'
+import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Framing } from '../framing/framing.ts'
+import type { Progress } from '../framing/progress.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Handshake, Introduction, Message, PeerEnd, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
+import type {
+  Admission,
+  Applicant,
+  Handshake,
+  HandshakeStep,
+  Introduction,
+  PeerEnd,
+  Protocol,
+  Role,
+  Ticket,
+  Wire,
+} from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
-import { endedByPeer, handshakeTimeout, lost } from './failures.ts'
+import { endedByPeer, lost } from './failures.ts'
+import { Liveness } from './liveness.ts'
+import type { Watched } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
+import type { Pulse } from './pulse.ts'
+import { Session } from './session.ts'
+import type { Carrier, SessionUser } from './session.ts'
 
-/** What a connection is for: it is told what the peer says, asked what to say, and told of the end. All of it is synchronous. */
-export interface Session {
-  /** Both sides know each other; called once, before anything else. */
-  opened(wire: Wire): void
-  /** Throws a coded error for a message that the peer must not send; the connection then ends with it. */
-  take(message: Message): void
-  /** Writes what is due into the frame that leaves next. Called again as long as something was written. */
-  fill(writer: Writer): void
-  /** The last call: nothing more is sent or received. No error: both sides had said goodbye. */
-  closed(error: NetQueueError | undefined): void
+/** As whom a server takes an applicant. */
+export interface Entrant {
+  id: string
+  /** The session that it goes on with; none: it begins one. */
+  session?: Session | undefined
+  /** The ticket by which it proved that it had this session, or another one in the place of which it begins one. */
+  former?: Ticket | undefined
 }
 
 export interface ConnectionInit {
@@ -27,36 +41,49 @@ export interface ConnectionInit {
   introduction: () => Introduction
   limits: Limits
   env: Env
-  /** Gives what the connection is for, once both sides know each other. */
-  session: () => Session
-  /** Called instead when they did not get that far. */
+  /** Of whoever makes connections: all deadlines, and the looks at who is alive. They share timers. */
+  pulse: Pulse
+  /**
+   * Gives what a new session is for, once both sides know each other. Not called where `previous`, or the session of which `admit` says so,
+   * goes on: its user is told with {@link SessionUser.resumed}.
+   */
+  user: (session: Session) => SessionUser
+  /** Called when they did not get that far; `previous` then waits on. */
   declined: (error: NetQueueError | undefined) => void
-  identify: (wanted: string) => string
+  /**
+   * Client: the session that it had last, over or waiting. Where the server has it no more, it is over before `user` is called
+   * ({@link SessionUser.closed} with the error with which its connection was lost).
+   */
+  previous?: Session | undefined
+  /** Client: told its id. */
+  identified?: ((id: string) => void) | undefined
+  /** Server: takes an applicant, or throws, for example `ID_IN_USE`. A session that is to go on must wait for a connection by then. */
+  admit?: ((applicant: Applicant) => Entrant) | undefined
   /** Whether to end the duplex with the connection. @default true */
   closeDuplex?: boolean | undefined
 }
-
-/** How long the other end may take to read our last frame and to say goodbye; then the stream is cut. */
-const LINGER_MS = 2_000
 
 /**
  * One peer, on one duplex of bytes. In one sentence: the duplex is piped through the length-prefixed codec, which turns
  * chunks into frames, and the protocol decodes each frame into messages, which the session takes.
  */
-export class Connection {
+export class Connection implements Carrier, Watched {
   /** Settles when duplex and timers are released; never rejects. */
   readonly done: Promise<void>
+  /** @internal Frames that came. */
+  readonly received: Progress = { begun: 0, done: 0 }
   readonly #init: ConnectionInit
   readonly #duplex: ByteDuplex
-  readonly #handshake: Handshake
+  #handshake: Handshake | undefined
   readonly #outgoing: Outgoing
   /** Frames that go before whatever the session has: introductions and errors. */
   readonly #urgent: Uint8Array[]
   readonly #isCut: Promise<void>
   #cut!: () => void
   #chunks: AsyncIterator<Bytes> | undefined
-  #wire: Wire | undefined
   #session: Session | undefined
+  /** Server: who knocked, as it was taken. */
+  #entrant: Entrant | undefined
   /** Our goodbye, which is the last that we send: an error is one too. */
   #ending: 'no' | 'due' | 'said' = 'no'
   /** The peer has said goodbye: nothing after it is read. */
@@ -64,14 +91,18 @@ export class Connection {
   /** The session has been told of the end, and why. */
   #finished = false
   #reason: NetQueueError | undefined
-  #deadline: Timer
+  readonly #liveness: Liveness
 
   /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
   constructor(duplex: ByteDuplex, init: ConnectionInit) {
-    const { env, limits, protocol, closeDuplex } = init
+    const { env, protocol, closeDuplex, pulse } = init
     this.#init = init
     this.#duplex = duplex
-    this.#handshake = protocol.handshake(init)
+    this.#handshake = protocol.handshake({
+      ...init,
+      claim: init.previous?.claim,
+      admit: (applicant) => this.#admit(applicant),
+    })
     this.#urgent = this.#handshake.start()
     this.#outgoing = new Outgoing({
       env,
@@ -80,7 +111,7 @@ export class Connection {
       keepOpen: closeDuplex === false,
     })
     this.#isCut = new Promise((resolve) => (this.#cut = resolve))
-    this.#deadline = env.setTimer(() => this.fail(handshakeTimeout(limits)), limits.handshakeTimeoutMs)
+    this.#liveness = new Liveness(this, pulse)
     // Later, so that whoever made this connection has it before its session hears of it.
     this.done = Promise.resolve().then(() => this.#run())
   }
@@ -104,36 +135,60 @@ export class Connection {
   end(): void {
     if (this.#ending !== 'no') return
     this.#ending = 'due'
-    this.#linger()
+    this.#liveness.goodbye()
     this.wake()
   }
 
-  /** Ends at once, because of an error that the peer is told. */
+  /** Ends at once, because of an error that the peer is told; the session ends with it. */
   fail(error: NetQueueError): void {
     if (this.#finished) return
     const wasSaid = this.#ending === 'said'
-    const notice = noticeOf(error)
-    const frame = this.#wire === undefined ? this.#handshake.error(notice) : this.#wire.error(notice)
+    const frame = (this.#session?.wire ?? this.#handshake)?.error(noticeOf(error))
     if (frame !== undefined && !wasSaid) this.#urgent.push(frame)
     this.#ending = 'said'
-    this.#linger()
+    this.#liveness.goodbye()
     this.wake()
     this.#finish(error)
   }
 
-  /** Ends at once and without a word. */
+  /** Ends at once and without a word; the session ends with it. */
   cut(error?: NetQueueError): void {
-    this.#urgent.length = 0
-    this.#ending = 'said'
+    this.#stop()
     this.#finish(error)
-    this.#cut()
+  }
+
+  /** The stream is of no use any more: it is cut without a word, and a session that can goes on with another connection. */
+  lose(error: NetQueueError): void {
+    const mayGoOn = !this.#finished && this.#ending === 'no' && !this.#goodbye
+    this.#stop()
+    if (this.#session === undefined || !mayGoOn) return this.#finish(error)
+    this.#finished = true
+    this.#reason = error
+    this.#session.lost(error)
+  }
+
+  /** @internal Asks the peer for a sign of life. */
+  ping(): void {
+    this.#session?.ping()
+  }
+
+  /** @internal Frames that the sink was given, and has taken. */
+  get sent(): Progress {
+    return this.#outgoing
+  }
+
+  /** @internal An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
+  endedByPeer(end: PeerEnd): void {
+    this.#goodbye = true
+    if (end.type === 'error') this.cut(endedByPeer(end))
   }
 
   async #run(): Promise<void> {
-    const framing = this.#init.protocol.framing(
-      () => this.#frameLimit(),
-      (rest) => this.#unread(rest),
-    )
+    const framing = this.#init.protocol.framing({
+      limit: () => this.#frameLimit(),
+      unread: (rest) => this.#unread(rest),
+      received: this.received,
+    })
     await Promise.race([Promise.all([this.#send(framing), this.#receive(framing)]), this.#isCut])
     this.#release()
     // Whoever waits for the end must find no handle behind it.
@@ -148,7 +203,8 @@ export class Connection {
       if (!this.#outgoing.hasEnded)
         throw new TypeError('Expected the sink of the duplex to take all frames, it stopped')
     } catch (cause) {
-      this.cut(this.#goodbye ? undefined : lost(cause))
+      if (this.#goodbye) this.cut()
+      else this.lose(lost(cause))
     }
   }
 
@@ -157,7 +213,7 @@ export class Connection {
     try {
       await pipe(this.#incoming(), framing.decode, (frames) => this.#takeAll(frames))
     } catch (cause) {
-      if (!isPeersFault(cause)) return this.cut(lost(cause))
+      if (!isPeersFault(cause)) return this.lose(lost(cause))
       this.fail(cause)
     }
     if (this.#init.closeDuplex !== false && !this.#goodbye) await this.#readToEnd()
@@ -165,35 +221,69 @@ export class Connection {
 
   async #takeAll(frames: AsyncIterable<Bytes>): Promise<void> {
     for await (const frame of frames) {
-      const wasOpen = this.#wire !== undefined
+      if (this.#finished) break
+      const wasOpen = this.#session !== undefined
       this.#take(frame)
       if (this.#goodbye || this.#finished) break
-      if (!wasOpen && this.#wire !== undefined) await this.#introduced()
+      if (!wasOpen && this.#session !== undefined) await this.#introduced()
     }
     if (this.#ending === 'no' && !this.#goodbye)
       throw new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye')
-    const isDeclined = this.#ending === 'no' && this.#wire === undefined
+    const isDeclined = this.#ending === 'no' && this.#session === undefined
     this.end()
     if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
   }
 
   #take(frame: Bytes): void {
-    if (this.#wire !== undefined) return this.#wire.decode(frame, (message) => this.#message(message))
-    if (this.#ending !== 'no') return // we have given up the introduction
-    const { send, wire, replay = false, end, refusal } = this.#handshake.take(frame.subarray())
-    if (end !== undefined) return this.#endedByPeer(end)
-    this.#urgent.push(...send)
+    if (this.#session !== undefined) return this.#session.take(frame)
+    if (this.#handshake === undefined || this.#ending !== 'no') return // we have given up the introduction
+    const step = this.#handshake.take(frame.subarray())
+    if (step.end !== undefined) return this.endedByPeer(step.end)
+    this.#urgent.push(...step.send)
     this.wake()
-    if (refusal !== undefined) throw refusal
-    if (wire !== undefined) this.#open(wire)
-    if (replay) this.#take(frame)
+    if (step.refusal !== undefined) throw step.refusal
+    this.#open(step)
+    if (step.replay === true) this.#take(frame)
   }
 
-  #open(wire: Wire): void {
-    this.#deadline.cancel()
-    this.#wire = wire
-    this.#session = this.#init.session()
-    this.#session.opened(wire)
+  #open({ wire, resumed, ticket }: HandshakeStep): void {
+    if (wire !== undefined) this.#begin(wire, ticket)
+    else if (resumed !== undefined) this.#goOn(resumed.batches, ticket)
+  }
+
+  #begin(wire: Wire, ticket: Ticket | undefined): void {
+    const { role, limits, pulse, user, previous } = this.#init
+    const { deadlines } = pulse
+    const former = this.#entrant?.former
+    previous?.giveUp()
+    const session = new Session({ role, wire, ticket, deadlines, maxReplayBytes: limits.maxReplayBytes })
+    this.#opened(session)
+    session.begin(user(session), this, former)
+  }
+
+  #goOn(batches: number, ticket: Ticket | undefined): void {
+    const { session = this.#init.previous, former } = this.#entrant ?? {}
+    if (session?.isSuspended !== true) throw new NetQueueError('BAD_MESSAGE', 'The peer resumes a session that is over')
+    session.rewind(batches)
+    this.#opened(session)
+    session.resume(this, ticket, former)
+  }
+
+  #opened(session: Session): void {
+    this.#liveness.opened(session.wire.peer.supports)
+    this.#session = session
+    this.#handshake = undefined
+    this.#entrant = undefined
+  }
+
+  /** What the client says of the session is checked before it hears that it goes on. */
+  #admit(applicant: Applicant): Admission {
+    const entrant = this.#init.admit?.(applicant) ?? { id: applicant.id }
+    this.#entrant = entrant
+    const { id, session, former } = entrant
+    if (session === undefined || former === undefined) return { id }
+    session.rewind(applicant.resume?.batches ?? 0)
+    return { id, resumed: { session: former.session, batches: session.taken } }
   }
 
   /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */
@@ -201,30 +291,20 @@ export class Connection {
     return new Promise((resolve) => this.#init.env.afterTurn(resolve))
   }
 
-  #message(message: Message): void {
-    if (this.#goodbye || this.#finished) return
-    if (message.type === 'disconnect' || message.type === 'error') this.#endedByPeer(message)
-    else this.#session?.take(message)
-  }
-
-  /** An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
-  #endedByPeer(end: PeerEnd): void {
-    this.#goodbye = true
-    if (end.type === 'error') this.cut(endedByPeer(end))
-  }
-
   #nextFrame(): Bytes | undefined | 'end' {
     const urgent = this.#urgent.shift()
     if (urgent !== undefined) return urgent
     if (this.#ending === 'said') return 'end'
-    const frame = this.#goodbye ? undefined : this.#wire?.encode((writer) => this.#session?.fill(writer))
+    const frame = this.#goodbye ? undefined : this.#session?.nextFrame()
     if (frame !== undefined || this.#ending === 'no') return frame
+    // What is held up goes before the goodbye, unless the peer has said its own.
+    if (!this.#goodbye && this.#session?.isHeldUp === true) return undefined
     this.#ending = 'said'
-    return (this.#wire ?? this.#handshake).disconnect() ?? 'end'
+    return (this.#session?.wire ?? this.#handshake)?.disconnect() ?? 'end'
   }
 
   #flushed(): void {
-    if (!this.#finished) this.#wire?.flushed?.((message) => this.#message(message))
+    if (!this.#finished) this.#session?.flushed()
   }
 
   /** The chunks as a stage that does not close the stream when a later one fails: the rest is then read and dropped. */
@@ -248,9 +328,11 @@ export class Connection {
     }
   }
 
-  #linger(): void {
-    this.#deadline.cancel()
-    this.#deadline = this.#init.env.setTimer(() => this.cut(), LINGER_MS)
+  /** Nothing more is sent or received. */
+  #stop(): void {
+    this.#urgent.length = 0
+    this.#ending = 'said'
+    this.#cut()
   }
 
   #finish(error: NetQueueError | undefined): void {
@@ -258,11 +340,11 @@ export class Connection {
     this.#finished = true
     this.#reason = error
     if (this.#session === undefined) this.#init.declined(error)
-    else this.#session.closed(error)
+    else this.#session.close(error)
   }
 
   #release(): void {
-    this.#deadline.cancel()
+    this.#liveness.end()
     this.#finish(undefined)
     if (this.#init.closeDuplex === false) return
     this.#outgoing.close()
@@ -272,7 +354,7 @@ export class Connection {
 
   #frameLimit(): { name: string; bytes: number } {
     const { maxFrameBytes, maxHelloBytes } = this.#init.limits
-    return this.#wire === undefined
+    return this.#session === undefined
       ? { name: 'maxHelloBytes', bytes: maxHelloBytes }
       : { name: 'maxFrameBytes', bytes: maxFrameBytes }
   }

@@ -1,5 +1,5 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
-import type { FrameLimit, Framing } from '../framing/framing.ts'
+import type { Framing, FramingOptions } from '../framing/framing.ts'
 import type { Headers } from '../message/headers.ts'
 import type { OwnMessages, Registry } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
@@ -16,6 +16,8 @@ export interface Supports {
   readonly result: boolean
   /** Requests, their streams, and messages. */
   readonly request: boolean
+  /** It answers a PING however busy it is: one that says nothing for long is gone. */
+  readonly heartbeat: boolean
 }
 
 export type Role = 'client' | 'server'
@@ -65,6 +67,8 @@ export type Message =
   | { type: 'chunkEnd'; tag: number; direction: Direction; code: string; reason: string }
   | { type: 'endRequests' }
   | { type: 'cancelRequest'; tag: number }
+  /** How many batches of the session its peer has taken; for the session itself. */
+  | { type: 'ack'; batches: number }
   /** No code: the peer gave none that we know. */
   | { type: 'error'; code?: ErrorCode; limit?: string; max?: number; value?: number }
   | { type: 'disconnect' }
@@ -133,13 +137,18 @@ export interface Peer {
   readonly registry?: Registry
 }
 
-/** One connection's way of reading and writing, once both ends have introduced themselves. */
+/** One session's way of reading and writing, once both ends have introduced themselves. */
 export interface Wire {
   readonly peer: Peer
-  /** Calls `take` with each message of one frame, in order; throws a coded error for what is none. Payloads may be kept. */
-  decode(frame: Bytes, take: (message: Message) => void): void
-  /** Builds the next frame from what `fill` writes; `undefined` when it wrote nothing. */
+  /**
+   * Calls `take` with each message of one frame, in order; throws a coded error for what is none. Payloads may be kept. Tells whether the
+   * frame is one of those that a session counts.
+   */
+  decode(frame: Bytes, take: (message: Message) => void): boolean
+  /** Builds the next frame from what `fill` writes, which a session counts; `undefined` when it wrote nothing. */
   encode(fill: (writer: Writer) => void): Bytes | undefined
+  /** The frame that says how many batches were taken; missing where the protocol has no sessions. */
+  ack?(batches: number): Uint8Array
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */
   disconnect(): Uint8Array | undefined
   error(error: ErrorNotice): Uint8Array | undefined
@@ -172,15 +181,62 @@ export interface Introduction {
   isPaced?: boolean
   /** What it sends and asks beside items. @default nothing */
   messages?: OwnMessages
+  /** 16 bytes. A server's are the name of the session, too. */
   nonce: Uint8Array
+  /** Server: 32 bytes, by which the client proves that a session is its own. @default none: it cannot */
+  secret?: Uint8Array
+  /** Server: milliseconds for which a session outlives its connection. @default 0 */
+  resumeMs?: number
+}
+
+/** What a server gives its client, so that it can come again. */
+export interface Ticket {
+  /** Name of the session. */
+  readonly session: string
+  /** Base64 of 32 bytes. */
+  readonly secret: string
+  /** Milliseconds for which the server keeps the session when its connection is lost; 0: not at all. */
+  readonly resumeMs: number
+}
+
+/** What a client says of the session that it had. */
+export interface Claim {
+  readonly ticket: Ticket
+  /** Batches of the server that it has taken. */
+  readonly batches: number
+}
+
+/** Who knocks at a server. */
+export interface Applicant {
+  /** The id that it wants; empty: whichever it is given. */
+  readonly id: string
+  /** The session that it says it had. */
+  readonly resume?: {
+    readonly session: string
+    /** Batches of this side that it has taken. */
+    readonly batches: number
+    /** Whether it knows the secret of a ticket. */
+    readonly proves: (ticket: Ticket) => boolean
+  }
+}
+
+/** As whom a server takes an applicant. */
+export interface Admission {
+  readonly id: string
+  /** The session that it goes on with, and how many of its batches this side has taken. */
+  readonly resumed?: { readonly session: string; readonly batches: number } | undefined
 }
 
 /** The step of an introduction that a frame brought about. */
 export interface HandshakeStep {
   /** Frames to send now, in order. */
   send: Uint8Array[]
-  /** Set when both sides know each other. */
+  /** Set when both sides know each other, and begin a session. */
   wire?: Wire
+  /** Set when both sides know each other, and go on with the session they had: the batches that the peer has taken of it. */
+  resumed?: { batches: number }
+  /** By which the session, new or not, can be gone on with from now on; none where the protocol has no sessions. */
+  ticket?: Ticket | undefined
   /** The frame belongs to the conversation itself, and is for the wire to decode. */
   replay?: boolean
   /** The peer ends the introduction: nothing more is sent to it. */
@@ -209,15 +265,18 @@ export interface HandshakeInit {
   /** Asked once, when it is to be said. */
   introduction: () => Introduction
   limits: Limits
-  /** Server: confirms a client's id or chooses one; throws `ID_IN_USE`. */
-  identify: (wanted: string) => string
+  /** Client: the session that it had, for it comes again. */
+  claim?: Claim | undefined
+  /** Client: told its id. */
+  identified?: ((id: string) => void) | undefined
+  /** Server: takes an applicant or throws, for example `ID_IN_USE`. Called once, and not for one that is refused already. */
+  admit?: (applicant: Applicant) => Admission
 }
 
 /** One way to speak over a stream of bytes. */
 export interface Protocol {
   readonly name: string
   readonly supports: Supports
-  /** `unread` gets what was read behind the frame at which decoding is left. */
-  framing(limit: () => FrameLimit, unread?: (rest: Uint8Array) => void): Framing
+  framing(options: FramingOptions): Framing
   handshake(init: HandshakeInit): Handshake
 }

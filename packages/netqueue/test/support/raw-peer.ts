@@ -209,6 +209,7 @@ export const FRAME = {
   WELCOME: 17,
   ERROR: 18,
   BATCH: 19,
+  ACK: 20,
 } as const
 
 /** A frame in hex, from its type and its data. */

@@ -15,6 +15,7 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'ITEM_TOO_LARGE',
   'MESSAGES_MISMATCH',
   'RATE_EXCEEDED',
+  'TOO_MANY_CONNECTIONS',
   'UNEXPECTED_FRAME',
   'UNKNOWN_TYPE',
   'VERSION_MISMATCH',

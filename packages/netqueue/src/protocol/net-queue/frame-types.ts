@@ -10,6 +10,7 @@ export const FrameType = {
   WELCOME: 17,
   ERROR: 18,
   BATCH: 19,
+  ACK: 20,
 } as const
 
 export const TYPE_BYTES = 2

@@ -25,7 +25,6 @@ function init(role: 'client' | 'server', options: MessagesOptions | undefined): 
     role,
     introduction: () => ({ ...introduction, ...(options !== undefined && { messages: ownMessages(options) }) }),
     limits: limitsFrom(),
-    identify: (wanted) => wanted,
   }
 }
 

@@ -1,16 +1,27 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { mismatch, ownMessages, Registry } from '../../message/registry.ts'
-import type { Limits } from '../../options/limits.ts'
-import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
+import type {
+  Admission,
+  Applicant,
+  ErrorNotice,
+  Handshake,
+  HandshakeInit,
+  HandshakeStep,
+  Introduction,
+} from '../protocol.ts'
+import { badMessage } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { decodeHello, encodeHello, isHello } from './hello.ts'
 import { NativeWire, unexpected } from './native-wire.ts'
 import { OriginalWire, statusFrame } from './original-wire.ts'
-import { decodeWelcome, encodeWelcome } from './welcome.ts'
-import type { Agreement, Welcome } from './welcome.ts'
+import { isProof, prove } from './proof.ts'
+import type { Transcript } from './proof.ts'
+import { decodeWelcome, encodeWelcome, grantOf, ticketOf } from './welcome.ts'
+import type { Agreement, Grant, Resume, Welcome } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
+const NO_HELLO = new Uint8Array(0)
 const isOriginalType = (type: number): boolean => type >= FrameType.CONN && type <= FrameType.ENQUEUE
 
 /** What a side has that says nothing of messages. */
@@ -48,18 +59,13 @@ function agreement({ messages = NO_MESSAGES }: Introduction, welcome: Welcome): 
   return { ...welcome, registry: new Registry(messages, welcome.announcement) }
 }
 
-const helloFrame = (introduction: Introduction): Uint8Array => frameOf(FrameType.CONN, encodeHello(introduction))
-
-const welcomeFrame = (introduction: Introduction, limits: Limits, yourId?: string): Uint8Array =>
-  frameOf(FrameType.WELCOME, encodeWelcome(introduction, limits, yourId))
-
 /** Speaks first, and only to one of us. */
 export class ClientHandshake implements Handshake {
   readonly #init: HandshakeInit
   readonly #introduction: Introduction
   readonly #workspace: Workspace
+  /** Data of our CONN. */
   readonly #hello: Uint8Array
-  readonly #welcome: Uint8Array
   /** The server's id, once it has said hello. */
   #serverId: string | undefined
 
@@ -68,12 +74,12 @@ export class ClientHandshake implements Handshake {
     this.#init = init
     this.#workspace = workspace
     this.#introduction = init.introduction()
-    this.#hello = helloFrame(this.#introduction)
-    this.#welcome = welcomeFrame(this.#introduction, init.limits)
+    this.#hello = encodeHello(this.#introduction)
+    this.#welcome(NO_HELLO)
   }
 
   start(): Uint8Array[] {
-    return [this.#hello]
+    return [frameOf(FrameType.CONN, this.#hello)]
   }
 
   take(frame: Uint8Array): HandshakeStep {
@@ -99,18 +105,41 @@ export class ClientHandshake implements Handshake {
       )
     }
     this.#serverId = decodeHello(frameData(frame)).id
-    return { send: [this.#welcome] }
+    return { send: [frameOf(FrameType.WELCOME, this.#welcome(frameData(frame)))] }
+  }
+
+  /** What this side says when the server's CONN had that data. */
+  #welcome(server: Uint8Array): Uint8Array {
+    const resume = this.#resume({ client: this.#hello, server })
+    return encodeWelcome(this.#introduction, this.#init.limits, { resume })
+  }
+
+  #resume(transcript: Transcript): Resume | undefined {
+    const { claim } = this.#init
+    if (claim === undefined) return undefined
+    const { ticket, batches } = claim
+    return { session: ticket.session, proof: prove(ticket.secret, transcript), batches }
   }
 
   #agree(frame: Uint8Array, serverId: string): HandshakeStep {
+    const { limits, identified } = this.#init
     const welcome = welcomeOf(frame, 'server')
     const refusal = disagreement(this.#introduction, welcome)
     if (refusal !== undefined) return { send: [], refusal }
-    this.#init.identify(welcome.yourId ?? this.#introduction.id)
-    return {
-      send: [],
-      wire: new NativeWire(agreement(this.#introduction, welcome), serverId, this.#init.limits, this.#workspace),
-    }
+    const grant = welcome.grant as Grant
+    this.#check(grant)
+    identified?.(grant.id)
+    const ticket = ticketOf(grant)
+    if (grant.batches !== undefined) return { send: [], resumed: { batches: grant.batches }, ticket }
+    const wire = new NativeWire(agreement(this.#introduction, welcome), serverId, limits, this.#workspace)
+    return { send: [], wire, ticket }
+  }
+
+  /** Nobody goes on with a session that this client did not name, or does not have. */
+  #check({ session, resumed, secret }: Grant): void {
+    if (resumed !== true) return
+    if (session !== this.#init.claim?.ticket.session) throw badMessage('a WELCOME that resumes another session')
+    if (secret === undefined) throw badMessage('a WELCOME that resumes a session and has no secret')
   }
 }
 
@@ -118,8 +147,8 @@ export class ClientHandshake implements Handshake {
 export class ServerHandshake implements Handshake {
   readonly #init: HandshakeInit
   readonly #workspace: Workspace
-  /** What was said to a client of our kind, and the id that it asked for. */
-  #greeted: { introduction: Introduction; wanted: string } | undefined
+  /** What was said to a client of our kind, and what it said. */
+  #greeted: Greeted | undefined
 
   constructor(init: HandshakeInit, workspace: Workspace) {
     this.#init = init
@@ -147,25 +176,54 @@ export class ServerHandshake implements Handshake {
     const type = frameType(frame)
     if (!isOriginalType(type)) throw unexpected(type)
     if (type === FrameType.CONN && isHello(frameData(frame))) return this.#greet(frame)
-    return { send: [], replay: true, wire: new OriginalWire('server', this.#init.identify(''), this.#init.limits) }
+    return { send: [], replay: true, wire: new OriginalWire('server', this.#admit({ id: '' }).id, this.#init.limits) }
   }
 
   #greet(frame: Uint8Array): HandshakeStep {
     const wanted = decodeHello(frameData(frame)).id
     const introduction = this.#init.introduction()
-    this.#greeted = { introduction, wanted }
-    return { send: [helloFrame(introduction)] }
+    const hello = encodeHello(introduction)
+    // A copy: the frame is a view of what came in.
+    this.#greeted = { introduction, wanted, transcript: { client: frameData(frame).slice(), server: hello } }
+    return { send: [frameOf(FrameType.CONN, hello)] }
   }
 
-  /** A client whose codecs or messages differ gets our WELCOME all the same, so that both sides can name both. */
-  #agree(frame: Uint8Array, { introduction, wanted }: { introduction: Introduction; wanted: string }): HandshakeStep {
+  /**
+   * A client whose codecs or messages differ gets our WELCOME all the same, so that both sides can name both; but nothing is done
+   * for it.
+   */
+  #agree(frame: Uint8Array, greeted: Greeted): HandshakeStep {
+    const { introduction, wanted } = greeted
+    const { limits } = this.#init
     const welcome = welcomeOf(frame, 'client')
+    const isReturning = welcome.resume !== undefined
     const refusal = disagreement(introduction, welcome)
-    const id = this.#init.identify(wanted)
-    const send = [welcomeFrame(introduction, this.#init.limits, id)]
+    const admission = refusal === undefined ? this.#admit(applicantOf(greeted, welcome)) : { id: wanted }
+    const grant = grantOf(introduction, admission, isReturning)
+    const send = [frameOf(FrameType.WELCOME, encodeWelcome(introduction, limits, { grant }))]
     if (refusal !== undefined) return { send, refusal }
-    return { send, wire: new NativeWire(agreement(introduction, welcome), id, this.#init.limits, this.#workspace) }
+    const ticket = ticketOf(grant)
+    if (admission.resumed !== undefined) return { send, resumed: { batches: welcome.resume?.batches ?? 0 }, ticket }
+    const wire = new NativeWire(agreement(introduction, welcome), admission.id, limits, this.#workspace)
+    return { send, wire, ticket }
   }
+
+  #admit(applicant: Applicant): Admission {
+    return this.#init.admit?.(applicant) ?? applicant
+  }
+}
+
+interface Greeted {
+  introduction: Introduction
+  /** The id that the client asked for. */
+  wanted: string
+  transcript: Transcript
+}
+
+function applicantOf({ wanted, transcript }: Greeted, { resume }: Welcome): Applicant {
+  if (resume === undefined) return { id: wanted }
+  const { session, batches, proof } = resume
+  return { id: wanted, resume: { session, batches, proves: ({ secret }) => isProof(proof, secret, transcript) } }
 }
 
 /** A client of an original server: CONN, and whatever comes back. An original may send an item before its CONN. */
@@ -184,12 +242,13 @@ export class OriginalHandshake implements Handshake {
     const type = frameType(frame)
     if (!isOriginalType(type)) throw unexpected(type)
     if (type === FrameType.DISCONN) return { send: [], end: { type: 'disconnect' } }
-    const { introduction, identify, limits } = this.#init
+    const { introduction, identified, limits } = this.#init
     const { id, status } = introduction()
+    identified?.(id)
     return {
       send: status === undefined ? [] : [statusFrame(status)],
       replay: true,
-      wire: new OriginalWire('client', identify(id), limits),
+      wire: new OriginalWire('client', id, limits),
     }
   }
 

@@ -2,6 +2,7 @@ import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
+import { badMessage, ByteReader, ByteWriter, MAX_VARINT_BYTES } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { RecordReader } from './record-reader.ts'
@@ -10,7 +11,7 @@ import type { Agreement } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
 export const NATIVE = 'netqueue/1'
-export const nativeSupports: Supports = { credit: true, settle: true, result: true, request: true }
+export const nativeSupports: Supports = { credit: true, settle: true, result: true, request: true, heartbeat: true }
 
 /** netqueue/1 between two of us: every frame is a batch of records. */
 export class NativeWire implements Wire {
@@ -43,17 +44,22 @@ export class NativeWire implements Wire {
     this.#writer = new RecordWriter(workspace.out, () => this.#reader.ordered)
   }
 
-  decode(pieces: Bytes, take: (message: Message) => void): void {
+  decode(pieces: Bytes, take: (message: Message) => void): boolean {
     const frame = this.#workspace.join(pieces)
     const type = frameType(frame)
-    if (type === FrameType.BATCH) return this.#reader.read(frameData(frame), take)
-    if (type === FrameType.DISCONN) return take({ type: 'disconnect' })
-    if (type === FrameType.ERROR) return take(decodeError(frame))
-    throw unexpected(type)
+    if (type !== FrameType.BATCH) return single(frame, type, take)
+    this.#reader.read(frameData(frame), take)
+    return true
   }
 
   encode(fill: (writer: Writer) => void): Bytes | undefined {
     return this.#writer.build(fill)
+  }
+
+  ack(batches: number): Uint8Array {
+    const out = new ByteWriter(new Uint8Array(MAX_VARINT_BYTES))
+    out.varint(batches)
+    return frameOf(FrameType.ACK, out.take().subarray())
   }
 
   disconnect(): Uint8Array {
@@ -67,6 +73,22 @@ export class NativeWire implements Wire {
   carry(_item: unknown, payload: Uint8Array): Uint8Array {
     return payload
   }
+}
+
+/** A frame that says one thing, and is not counted. */
+function single(frame: Uint8Array, type: number, take: (message: Message) => void): false {
+  if (type === FrameType.ACK) take({ type: 'ack', batches: batchesOf(frameData(frame)) })
+  else if (type === FrameType.DISCONN) take({ type: 'disconnect' })
+  else if (type === FrameType.ERROR) take(decodeError(frame))
+  else throw unexpected(type)
+  return false
+}
+
+function batchesOf(data: Uint8Array): number {
+  const reader = new ByteReader(data)
+  const batches = reader.varint()
+  if (reader.left > 0) throw badMessage('an ACK that is longer than its number')
+  return batches
 }
 
 /** The error for a frame that cannot stand where it came: a type that we know in the wrong place, or one that nobody knows. */

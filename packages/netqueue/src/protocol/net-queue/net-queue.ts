@@ -1,4 +1,4 @@
-import type { FrameLimit, Framing } from '../../framing/framing.ts'
+import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { lengthPrefix } from '../../framing/framing.ts'
 import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
 import { TYPE_BYTES } from './frame-types.ts'
@@ -7,8 +7,7 @@ import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
 import { Workspace } from './workspace.ts'
 
-const framing = (limit: () => FrameLimit, unread?: (rest: Uint8Array) => void): Framing =>
-  lengthPrefix({ minBytes: TYPE_BYTES, limit, unread })
+const framing = (options: FramingOptions): Framing => lengthPrefix({ ...options, minBytes: TYPE_BYTES })
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {

@@ -8,7 +8,13 @@ import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { unexpected } from './native-wire.ts'
 
 export const ORIGINAL = 'net-queue'
-export const originalSupports: Supports = { credit: false, settle: false, result: false, request: false }
+export const originalSupports: Supports = {
+  credit: false,
+  settle: false,
+  result: false,
+  request: false,
+  heartbeat: false,
+}
 
 const NEWLINE = 0x0a
 /** Items that one ENQUEUE may hold; more would cost far more memory than the frame itself. */
@@ -44,24 +50,10 @@ export class OriginalWire implements Wire {
     }
   }
 
-  decode(pieces: Bytes, take: (message: Message) => void): void {
-    const frame = pieces.subarray()
-    switch (frameType(frame)) {
-      case FrameType.CONN:
-        return this.#answer()
-      case FrameType.DISCONN:
-        return take({ type: 'disconnect' })
-      case FrameType.STATUS:
-        return take({ type: 'status', value: decodeText(frameData(frame), 'a STATUS') })
-      case FrameType.PING:
-        return take({ type: 'ping', token: 0 })
-      case FrameType.PONG:
-        return
-      case FrameType.ENQUEUE:
-        return this.#enqueue(frameData(frame), take)
-      default:
-        throw unexpected(frameType(frame))
-    }
+  /** An original has no sessions: nothing is counted. */
+  decode(pieces: Bytes, take: (message: Message) => void): false {
+    this.#read(pieces.subarray(), take)
+    return false
   }
 
   encode(fill: (writer: Writer) => void): Uint8Array | undefined {
@@ -89,6 +81,25 @@ export class OriginalWire implements Wire {
     if (!(payload instanceof Uint8Array) || payload.length > MAX_ITEM_BYTES || payload.includes(NEWLINE))
       return undefined
     return typeof item === 'string' || isText(payload) ? payload : undefined
+  }
+
+  #read(frame: Uint8Array, take: (message: Message) => void): void {
+    switch (frameType(frame)) {
+      case FrameType.CONN:
+        return this.#answer()
+      case FrameType.DISCONN:
+        return take({ type: 'disconnect' })
+      case FrameType.STATUS:
+        return take({ type: 'status', value: decodeText(frameData(frame), 'a STATUS') })
+      case FrameType.PING:
+        return take({ type: 'ping', token: 0 })
+      case FrameType.PONG:
+        return
+      case FrameType.ENQUEUE:
+        return this.#enqueue(frameData(frame), take)
+      default:
+        throw unexpected(frameType(frame))
+    }
   }
 
   #answer(): void {

@@ -7,7 +7,7 @@ import { ownMessages } from '../../message/registry.ts'
 import type { MessagesOptions } from '../../message/registry.ts'
 import { limitsFrom } from '../../options/limits.ts'
 import type { Introduction } from '../protocol.ts'
-import { checkWelcome, decodeWelcome, encodeWelcome } from './welcome.ts'
+import { checkWelcome, decodeWelcome, encodeWelcome, grantOf } from './welcome.ts'
 
 const any = { payload: type<unknown>() }
 const request = { ...any, reply: type<unknown>() }
@@ -23,7 +23,7 @@ const introduction = (options: MessagesOptions = {}): Introduction => ({
   nonce: new Uint8Array(16),
 })
 const welcome = (options: MessagesOptions, limits = {}): Uint8Array =>
-  encodeWelcome(introduction(options), limitsFrom(limits), undefined)
+  encodeWelcome(introduction(options), limitsFrom(limits))
 const fieldsOf = (data: Uint8Array): Record<string, unknown> =>
   JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown>
 /** A WELCOME that says of messages what nobody of us says. */
@@ -62,7 +62,7 @@ describe('the messages of a WELCOME', () => {
 
   test('are not there where there are none, nor in an introduction that knows of none', () => {
     const { messages: _, ...older } = introduction()
-    const said = encodeWelcome(older, limitsFrom(), undefined)
+    const said = encodeWelcome(older, limitsFrom())
     expect(said).toEqual(welcome({ messages: defineMessages({}), messageIds: 'adapt' }))
     expect(Object.keys(fieldsOf(said))).not.toContain('messages')
     expect(decodeWelcome(said, 'client').announcement).toEqual({ messages: new Map(), adapts: false })
@@ -156,8 +156,8 @@ describe('the length of an introduction', () => {
   test('is the limit, type included: one byte more is ENCODE_FAILED that names limit and value', () => {
     const base = welcome({}).byteLength
     const padded = (bytes: number): Introduction => ({ ...introduction(), id: 'x'.repeat(bytes - base + 1) })
-    expect(encodeWelcome(padded(8_190), limitsFrom(), undefined).byteLength).toBe(8_190)
-    expect(() => encodeWelcome(padded(8_191), limitsFrom(), undefined)).toThrow(
+    expect(encodeWelcome(padded(8_190), limitsFrom()).byteLength).toBe(8_190)
+    expect(() => encodeWelcome(padded(8_191), limitsFrom())).toThrow(
       expect.objectContaining({
         code: 'ENCODE_FAILED',
         limit: 'maxHelloBytes',
@@ -169,8 +169,11 @@ describe('the length of an introduction', () => {
   })
 
   test('is known at a server before a client comes, whose id may be the longest', () => {
-    const base = encodeWelcome(introduction(), limitsFrom(), 'x'.repeat(128)).byteLength
-    const id = (bytes: number): Introduction => ({ ...introduction(), id: 'x'.repeat(bytes - base + 1) })
+    const server = { ...introduction(), secret: new Uint8Array(32), resumeMs: 60_000 }
+    const resumed = { session: '0'.repeat(32), batches: Number.MAX_SAFE_INTEGER }
+    const grant = grantOf(server, { id: 'x'.repeat(128), resumed }, true)
+    const base = encodeWelcome(server, limitsFrom(), { grant }).byteLength
+    const id = (bytes: number): Introduction => ({ ...server, id: 'x'.repeat(bytes - base + 1) })
     expect(() => checkWelcome(id(8_190), limitsFrom())).not.toThrow()
     expect(() => checkWelcome(id(8_191), limitsFrom())).toThrow(expect.objectContaining({ code: 'ENCODE_FAILED' }))
   })

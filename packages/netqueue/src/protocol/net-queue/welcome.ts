@@ -3,10 +3,11 @@ import type { Announcement, OwnMessages, Registry } from '../../message/registry
 import { isPlain } from '../../message/names.ts'
 import { MIN_FRAME_BYTES } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
-import type { Introduction } from '../protocol.ts'
+import type { Admission, Introduction, Ticket } from '../protocol.ts'
 import { badMessage, decodeJson, encodeText } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { MAX_ID_BYTES, VERSION } from './hello.ts'
+import { base64Of, isBase64, SECRET_BYTES } from './proof.ts'
 import { decodeMessages, encodeMessages } from './welcome-messages.ts'
 
 /** The terms that each side announces when both have said hello. */
@@ -22,8 +23,35 @@ export interface Welcome {
   maxUnsettled: number
   /** What the sender calls its messages. */
   announcement: Announcement
-  /** Server: the id that the client has from now on. */
-  yourId: string | undefined
+  /** Server: what the client has from now on. */
+  grant: Grant | undefined
+  /** Client: the session that it had. */
+  resume: Resume | undefined
+}
+
+/** What a server says to its client alone. */
+export interface Grant {
+  /** The client's id. */
+  id: string
+  /** Name of the session. */
+  session: string
+  /** Base64 of 32 bytes, by which the client proves that the session is its own; none: it cannot. */
+  secret: string | undefined
+  /** Milliseconds for which the session outlives its connection. */
+  resumeMs: number
+  /** Whether the client's session goes on; `undefined` for a client that had none. */
+  resumed: boolean | undefined
+  /** Where it does, the batches that the server has taken of it. */
+  batches: number | undefined
+}
+
+/** What a client says of the session that it had. */
+export interface Resume {
+  session: string
+  /** Base64 of 32 bytes. */
+  proof: string
+  /** Batches that it has taken of the session. */
+  batches: number
 }
 
 /** The other side's terms, and what both made of their messages. */
@@ -32,13 +60,15 @@ export interface Agreement extends Welcome {
 }
 
 /**
- * `yourId` is what a server tells its client. Throws `ENCODE_FAILED` for an introduction longer than what this side takes itself: it cannot
- * know what the other one does.
+ * Throws `ENCODE_FAILED` for an introduction longer than what this side takes itself: it cannot know what the other one does.
  */
-export function encodeWelcome(introduction: Introduction, limits: Limits, yourId: string | undefined): Uint8Array {
-  const { id, item, result, tags, status, isPaced, messages, nonce } = introduction
+export function encodeWelcome(
+  introduction: Introduction,
+  limits: Limits,
+  { grant, resume }: { grant?: Grant | undefined; resume?: Resume | undefined } = {},
+): Uint8Array {
+  const { id, item, result, tags, status, isPaced, messages } = introduction
   const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
-  const fromServer = yourId === undefined ? {} : { session: hex(nonce), you: { id: yourId } }
   const data = encodeText(
     JSON.stringify({
       version: VERSION,
@@ -46,11 +76,11 @@ export function encodeWelcome(introduction: Introduction, limits: Limits, yourId
       item,
       result,
       limits: { frameBytes, itemBytes, unsettled },
-      tags: yourId === undefined ? tags : undefined,
+      tags: grant === undefined ? tags : undefined,
       paced: isPaced || undefined,
       status,
       ...announced(messages),
-      ...fromServer,
+      ...(grant === undefined ? { resume } : granted(grant)),
     }),
   )
   const value = data.length + TYPE_BYTES
@@ -64,7 +94,33 @@ export function encodeWelcome(introduction: Introduction, limits: Limits, yourId
 
 /** Throws {@link encodeWelcome}'s error for what a server could say to no client, before one comes. */
 export function checkWelcome(introduction: Introduction, limits: Limits): void {
-  encodeWelcome(introduction, limits, 'x'.repeat(MAX_ID_BYTES))
+  const id = 'x'.repeat(MAX_ID_BYTES)
+  const resumed = { session: nameOf(introduction), batches: Number.MAX_SAFE_INTEGER }
+  encodeWelcome(introduction, limits, { grant: grantOf(introduction, { id, resumed }, true) })
+}
+
+/** What a server gives to whom it has admitted. */
+export function grantOf(introduction: Introduction, { id, resumed }: Admission, isReturning: boolean): Grant {
+  const { secret, resumeMs = 0 } = introduction
+  return {
+    id,
+    session: resumed?.session ?? nameOf(introduction),
+    secret: secret && base64Of(secret),
+    resumeMs,
+    resumed: isReturning ? resumed !== undefined : undefined,
+    batches: resumed?.batches,
+  }
+}
+
+/** By which a session can be gone on with; none where the server says no secret. */
+export function ticketOf({ session, secret, resumeMs }: Grant): Ticket | undefined {
+  return secret === undefined ? undefined : { session, secret, resumeMs }
+}
+
+const nameOf = ({ nonce }: Introduction): string => hex(nonce)
+
+function granted({ id, session, secret, resumeMs, resumed, batches }: Grant): object {
+  return { session, you: { id }, secret, resumeMs: resumeMs || undefined, resumed, batches }
 }
 
 function announced(own: OwnMessages | undefined): object {
@@ -88,13 +144,32 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
     maxItemBytes: count(limits['itemBytes'], 'itemBytes', 1),
     maxUnsettled: count(limits['unsettled'], 'unsettled', 1),
     announcement: { messages: decodeMessages(fields['messages']), adapts: flag(fields['adapt'], 'adapt') },
-    yourId: from === 'server' ? yourIdOf(fields) : undefined,
+    grant: from === 'server' ? decodeGrant(fields) : undefined,
+    resume: from === 'client' ? decodeResume(fields['resume']) : undefined,
   }
 }
 
-function yourIdOf(fields: Record<string, unknown>): string {
-  name(fields['session'], 'session')
-  return name(record(fields['you'], 'you in a WELCOME')['id'], 'you.id')
+function decodeGrant(fields: Record<string, unknown>): Grant {
+  const { secret, resumeMs, resumed, batches } = fields
+  const isResumed = flag(resumed, 'resumed')
+  return {
+    id: name(record(fields['you'], 'you in a WELCOME')['id'], 'you.id'),
+    session: name(fields['session'], 'session'),
+    secret: secret === undefined ? undefined : base64(secret, 'secret'),
+    resumeMs: resumeMs === undefined ? 0 : count(resumeMs, 'resumeMs', 1),
+    resumed: resumed === undefined ? undefined : isResumed,
+    batches: isResumed ? count(batches, 'batches', 0) : undefined,
+  }
+}
+
+function decodeResume(value: unknown): Resume | undefined {
+  if (value === undefined) return undefined
+  const resume = record(value, 'resume in a WELCOME')
+  return {
+    session: name(resume['session'], 'resume.session'),
+    proof: base64(resume['proof'], 'resume.proof'),
+    batches: count(resume['batches'], 'resume.batches', 0),
+  }
 }
 
 function record(value: unknown, what: string): Record<string, unknown> {
@@ -110,6 +185,11 @@ function name(value: unknown, field: string): string {
 function count(value: unknown, field: string, min: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= min) return value as number
   throw badMessage(`a WELCOME whose ${field} is no integer from ${min}`, value)
+}
+
+function base64(value: unknown, field: string): string {
+  if (isBase64(value)) return value
+  throw badMessage(`a WELCOME whose ${field} is no base64 of ${SECRET_BYTES} bytes`)
 }
 
 function flag(value: unknown, field: string): boolean {

@@ -1,0 +1,294 @@
+import { NetQueueError } from '../errors/errors.ts'
+import type { Applicant, Claim, Message, PeerEnd, Role, Ticket, Wire, Writer } from '../protocol/protocol.ts'
+import type { Deadlines } from '../queue/deadlines.ts'
+import type { Bytes } from '../transport/transport.ts'
+import { FrameLog } from './frame-log.ts'
+import { Receipts } from './receipts.ts'
+
+/**
+ * What a session is for: it is told what the peer says, asked what to say, and told of the end. All of it is synchronous. It need not know
+ * that connections come and go: what it said and what it hears is one conversation, without a gap and without a repeat.
+ */
+export interface SessionUser {
+  /** Both sides know each other; called once, before anything else. */
+  opened(wire: Wire): void
+  /** Throws a coded error for a message that the peer must not send; the session then ends with it. */
+  take(message: Message): void
+  /** Writes what is due into the frame that leaves next. Called again as long as something was written. */
+  fill(writer: Writer): void
+  /** Asks the peer for a message, to see that it is alive. */
+  ping(): void
+  /** The connection was lost, and the session waits for another one. Nothing is heard, nor asked for, until {@link resumed} or {@link closed}. */
+  suspended(error: NetQueueError): void
+  /** The session goes on with another connection, where it was. */
+  resumed(): void
+  /** The last call: nothing more is sent or received. No error: both sides had said goodbye. */
+  closed(error: NetQueueError | undefined): void
+}
+
+/** The connection of a session, as the session sees it. */
+export interface Carrier {
+  wake(): void
+  wakeLater(): void
+  flush(): void
+  end(): void
+  cut(error?: NetQueueError): void
+  lose(error: NetQueueError): void
+  /** The peer has said that this is the end. */
+  endedByPeer(end: PeerEnd): void
+}
+
+export interface SessionInit {
+  role: Role
+  wire: Wire
+  /** By which the client can come again; none where the protocol or the server has no such thing. */
+  ticket: Ticket | undefined
+  /** Bytes that are kept at most until the peer has taken them. */
+  maxReplayBytes: number
+  deadlines: Deadlines
+}
+
+/**
+ * What outlives a connection: who the peer is, what either side has half sent, and how far both are. Where the server keeps sessions (its
+ * `resumeTimeoutMs`), a session whose connection is lost waits for another one and goes on with it: the frames that the peer has not taken
+ * leave again, so that nothing above this knows of it. In all others nothing is kept, and the session ends with its connection.
+ *
+ * A client that connects again gives its session to {@link ConnectionInit.previous}, whether or not it is over: one that waits goes on, or
+ * is over before the new one begins; one that is over at least proves that the client's id is its own.
+ */
+export class Session {
+  readonly wire: Wire
+  readonly #init: SessionInit
+  #user: SessionUser | undefined
+  #carrier: Carrier | undefined
+  #ticket: Ticket | undefined
+  /** The ticket before: the client may not have heard of the present one, as the server learns from what it says. */
+  #former: Ticket | undefined
+  #log: FrameLog | undefined
+  #receipts: Receipts | undefined
+  /** The client acknowledges frames: nobody would come again to a session of one that does not. */
+  #isKept: boolean
+  /** Something failed in the middle of a frame: nobody can say what was taken of it, and what not. */
+  #isBroken = false
+  #isOver = false
+  #loss: NetQueueError | undefined
+  readonly #take = (message: Message): void => this.#message(message)
+  readonly #fill = (writer: Writer): void => this.#user?.fill(writer)
+
+  constructor(init: SessionInit) {
+    const { ticket, role, maxReplayBytes, deadlines } = init
+    this.wire = init.wire
+    this.#init = init
+    this.#ticket = ticket
+    this.#isKept = role === 'client'
+    if (this.resumeMs === 0) return
+    this.#log = new FrameLog(maxReplayBytes)
+    this.#receipts = new Receipts({ deadlines, due: () => this.#carrier?.wake() })
+  }
+
+  /** How the server calls it; none where it has no ticket. */
+  get name(): string | undefined {
+    return this.#ticket?.session
+  }
+
+  /** Milliseconds for which the server keeps the session when it has lost the connection; 0: it ends with it. */
+  get resumeMs(): number {
+    return this.#ticket?.resumeMs ?? 0
+  }
+
+  /** Whether the connection was lost, and another one can go on with the session. */
+  get isSuspended(): boolean {
+    return !this.#isOver && this.#carrier === undefined
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Client: what proves, at the next connection, that this session was its own; none where the server has no such thing. */
+  get claim(): Claim | undefined {
+    return this.#ticket && { ticket: this.#ticket, batches: this.#receipts?.taken ?? 0 }
+  }
+
+  /** Something is to be sent: what this turn still adds leaves in the same frame. Waits where there is no connection. */
+  wake(): void {
+    this.#carrier?.wake()
+  }
+
+  /** Something is to be sent that nobody waits for. */
+  wakeLater(): void {
+    this.#carrier?.wakeLater()
+  }
+
+  /** A frame's worth is to be sent. */
+  flush(): void {
+    this.#carrier?.flush()
+  }
+
+  /** Sends what there is, says goodbye, and ends when the peer has done so too; at once where there is no connection. */
+  end(): void {
+    if (this.#carrier === undefined) this.giveUp()
+    else this.#carrier.end()
+  }
+
+  /** Ends at once and without a word. */
+  cut(error?: NetQueueError): void {
+    if (this.#carrier === undefined) this.close(error)
+    else this.#carrier.cut(error)
+  }
+
+  /** Does not wait for another connection any more: ends with the error with which it lost the one that it had. */
+  giveUp(): void {
+    if (this.isSuspended) this.close(this.#loss)
+  }
+
+  /** Server: by which of its tickets an applicant proves that this session is its own; none where it does not. */
+  provenBy({ resume }: Applicant): Ticket | undefined {
+    if (resume === undefined) return undefined
+    return [this.#ticket, this.#former].find((ticket) => ticket?.session === resume.session && resume.proves(ticket))
+  }
+
+  /** Batches that were taken from the peer. */
+  get taken(): number {
+    return this.#receipts?.taken ?? 0
+  }
+
+  /** Whether something may be due that cannot leave before the peer has taken what left before. */
+  get isHeldUp(): boolean {
+    return this.#log?.isFull === true
+  }
+
+  /** @internal It begins, with its first connection. `former`: the ticket of the session that the client had, if this one takes its place. */
+  begin(user: SessionUser, carrier: Carrier, former?: Ticket): void {
+    this.#user = user
+    this.#former = former
+    this.#attach(carrier)
+    user.opened(this.wire)
+  }
+
+  /** @internal The peer says how many batches it has taken. A number that cannot be ends the session, and throws `BAD_MESSAGE`. */
+  rewind(batches: number): void {
+    try {
+      this.#log?.rewind(batches)
+    } catch (error) {
+      this.close(error as NetQueueError)
+      throw error
+    }
+  }
+
+  /** @internal It goes on with another connection, behind {@link rewind}. `former`: the ticket by which the client came. */
+  resume(carrier: Carrier, ticket: Ticket | undefined, former?: Ticket): void {
+    this.#ticket = ticket
+    this.#former = former
+    this.#loss = undefined
+    this.#attach(carrier)
+    this.#user?.resumed()
+  }
+
+  /** @internal Takes a frame from the peer. What it throws ends the session. */
+  take(frame: Bytes): void {
+    this.#isBroken = true
+    const isCounted = this.wire.decode(frame, this.#take)
+    this.#isBroken = false
+    // Whatever it says, it says behind the introduction: it has heard of the present ticket.
+    this.#former = undefined
+    if (isCounted) this.#receipts?.add(frame.byteLength)
+  }
+
+  /** @internal The frame that leaves next; `undefined` when there is none now. What it throws ends the session. */
+  nextFrame(): Bytes | undefined {
+    if (this.#log === undefined) return this.#make()
+    return this.#ack() ?? this.#log.again() ?? this.#add(this.#log)
+  }
+
+  /** @internal Asks the peer for a sign of life. */
+  ping(): void {
+    this.#user?.ping()
+  }
+
+  /** @internal The system has taken all that left so far. */
+  flushed(): void {
+    this.wire.flushed?.(this.#take)
+  }
+
+  /** @internal The connection is gone, and nobody has said goodbye. */
+  lost(error: NetQueueError): void {
+    this.#carrier = undefined
+    this.#receipts?.told()
+    if (this.#log === undefined || !this.#isKept || this.#isBroken) return this.close(error)
+    this.#loss = error
+    this.#user?.suspended(error)
+  }
+
+  /** @internal It is over. */
+  close(error: NetQueueError | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#carrier = undefined
+    this.#keepNothing()
+    this.#user?.closed(error)
+  }
+
+  #attach(carrier: Carrier): void {
+    this.#carrier = carrier
+    this.#receipts?.told()
+    // The first word of a client is that it acknowledges, and that it has heard of its ticket.
+    if (this.#init.role === 'client') this.#receipts?.say()
+  }
+
+  #message(message: Message): void {
+    if (this.#isOver) return
+    switch (message.type) {
+      case 'ack':
+        return this.#acknowledge(message.batches)
+      case 'disconnect':
+      case 'error':
+        return this.#carrier?.endedByPeer(message)
+      default:
+        return this.#user?.take(message)
+    }
+  }
+
+  #acknowledge(batches: number): void {
+    if (this.resumeMs === 0) throw notKept()
+    const log = this.#log
+    if (log === undefined) return
+    const wasFull = log.isFull
+    log.acknowledge(batches)
+    this.#isKept = true
+    if (wasFull) this.#carrier?.wake()
+  }
+
+  #ack(): Uint8Array | undefined {
+    const taken = this.#isKept ? this.#receipts?.next() : undefined
+    return taken === undefined ? undefined : this.wire.ack?.(taken)
+  }
+
+  #add(log: FrameLog): Bytes | undefined {
+    if (log.isFull && this.#isKept) return undefined
+    // Whoever has not acknowledged yet, and should have with its first word, never will.
+    if (log.isFull) this.#keepNothing()
+    const frame = this.#make()
+    return frame === undefined || log.isFull ? frame : log.add(frame)
+  }
+
+  #make(): Bytes | undefined {
+    this.#isBroken = true
+    const frame = this.wire.encode(this.#fill)
+    this.#isBroken = false
+    return frame
+  }
+
+  #keepNothing(): void {
+    this.#receipts?.told()
+    this.#receipts = undefined
+    this.#log = undefined
+  }
+}
+
+function notKept(): NetQueueError {
+  return new NetQueueError(
+    'UNEXPECTED_FRAME',
+    'The peer acknowledged batches of a session that ends with its connection',
+  )
+}
