@@ -7,7 +7,7 @@ import { scriptedPeer } from './scripted-peer.ts'
 import type { ScriptedPeer } from './scripted-peer.ts'
 import { virtualEnv } from './virtual-env.ts'
 
-const { rest } = virtualEnv()
+const env = virtualEnv()
 const bytes = (...values: number[]): Uint8Array => Uint8Array.of(...values)
 
 function make(): { peer: ScriptedPeer; duplex: ByteDuplex } {
@@ -71,7 +71,7 @@ test('cut() breaks both directions of the other end, and the peer knows when it 
 
 test('a peer that pauses reads no more, until it resumes', async () => {
   const { peer, duplex } = make()
-  await rest()
+  await env.rest()
   peer.pause()
   const pieces = Array.from({ length: 10 }, (_, index) => bytes(index))
   let taken = 0
@@ -83,7 +83,7 @@ test('a peer that pauses reads no more, until it resumes', async () => {
       }
     })(),
   )
-  await rest()
+  await env.rest()
   expect([taken, peer.received]).toEqual([1, bytes(0)])
   peer.resume()
   await sent

@@ -101,6 +101,22 @@ test('pass() lets just the time pass that a promise waits for, and gives what it
   await expect(env.pass(Promise.reject(reason))).rejects.toBe(reason)
 })
 
+test('rest() lasts as long as one thing leads to another, but not for ever', async () => {
+  const env = virtualEnv()
+  let turns = 0
+  const go = (end: number): void => {
+    turns += 1
+    if (turns < end) env.afterPoll(() => go(end))
+  }
+  go(1_000)
+  await env.rest()
+  expect(turns).toBe(1_000)
+  go(Number.POSITIVE_INFINITY)
+  await env.rest()
+  expect(turns).toBeGreaterThan(10_000)
+  turns = Number.POSITIVE_INFINITY
+})
+
 test('pass() gives up on a promise that waits for no timer, or for too long', async () => {
   const env = virtualEnv()
   const never = new Promise(() => {})

@@ -38,8 +38,10 @@ export function virtualEnv(options: VirtualEnvOptions = {}): VirtualEnv {
   return new VirtualClock(options)
 }
 
-/** Turns of the event loop after which nothing more comes of what was begun: a frame there and back takes less than ten. */
+/** Turns of the event loop, in a row, in which nobody asked for anything: nothing more comes of what was begun. */
 const TURNS_OF_REST = 30
+/** Two ends that talk on and on never rest; time passes all the same. */
+const MAX_TURNS = 10_000
 /** Rests without a timer after which a promise is given up: a socket may take some turns more than memory. */
 const MAX_IDLE_RESTS = 100
 
@@ -54,6 +56,8 @@ export class VirtualClock implements VirtualEnv {
   readonly #chance: Chance
   readonly #manualTurns: boolean
   #now = 0
+  /** How often anybody asked for anything to be called back. */
+  #calls = 0
 
   constructor({ seed = 1, manualTurns = false }: VirtualEnvOptions = {}) {
     checkInteger('seed', seed, 0)
@@ -95,10 +99,17 @@ export class VirtualClock implements VirtualEnv {
   }
 
   async rest(): Promise<void> {
-    for (let turns = 0; turns < TURNS_OF_REST; turns += 1) await new Promise<void>((resolve) => host.afterPoll(resolve))
+    let last = this.#calls
+    let quiet = 0
+    for (let turns = 0; quiet < TURNS_OF_REST && turns < MAX_TURNS; turns += 1) {
+      await new Promise<void>((resolve) => host.afterPoll(resolve))
+      quiet = this.#calls === last ? quiet + 1 : 0
+      last = this.#calls
+    }
   }
 
   setTimer(callback: () => void, ms: number): Timer {
+    this.#calls += 1
     const timer: Due = { at: this.#now + ms, callback, cancel: () => this.#cancel(timer) }
     const later = this.#due.findLastIndex(({ at }) => at <= timer.at)
     this.#due.splice(later + 1, 0, timer)
@@ -106,11 +117,13 @@ export class VirtualClock implements VirtualEnv {
   }
 
   afterTurn(callback: () => void): void {
+    this.#calls += 1
     if (this.#manualTurns) this.setTimer(callback, 0)
     else host.afterTurn(callback)
   }
 
   afterPoll(callback: () => void): void {
+    this.#calls += 1
     if (this.#manualTurns) this.setTimer(callback, 0)
     else host.afterPoll(callback)
   }

@@ -2,25 +2,11 @@ import assert from 'node:assert/strict'
 
 import { connect, listen, memory, memoryPair, NetQueueError } from '../../src/index.ts'
 import type { Client, ClientOptions, Env, Messages, Server, ServerClient, ServerOptions } from '../../src/index.ts'
-import { host } from '../../src/env/host.ts'
+import { VirtualClock as Clock } from '../../src/testing/virtual-env.ts'
 import { turn } from './handles.ts'
 import { Valve } from './valve.ts'
-import { VirtualEnv } from './virtual-env.ts'
 
-/** Time stands still until `advance`; what a turn of the event loop does not wait for goes on as ever. */
-export class Clock extends VirtualEnv {
-  override afterPoll(callback: () => void): void {
-    host.afterPoll(callback)
-  }
-
-  override afterTurn(callback: () => void): void {
-    host.afterTurn(callback)
-  }
-
-  override randomBytes(length: number): Uint8Array {
-    return host.randomBytes(length)
-  }
-}
+export { Clock }
 
 /** A client, and its connection in the hands of a test. */
 export interface Attached<C> {
@@ -82,16 +68,8 @@ export class Place implements AsyncDisposable {
   }
 
   /** Lets time pass until a promise settles. */
-  async pass<T>(promise: Promise<T>): Promise<T> {
-    const isSettled = promise.then(
-      () => true,
-      () => true,
-    )
-    for (let rounds = 0; rounds < 1_000; rounds += 1) {
-      if (await Promise.race([isSettled, rest().then(() => false)])) break
-      this.clock.advance(1_000)
-    }
-    return promise
+  pass<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.pass(promise)
   }
 
   #keep<N extends { close(options: { timeout: number }): Promise<unknown> }>(node: N): N {
