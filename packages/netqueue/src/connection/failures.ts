@@ -30,9 +30,25 @@ export function lost(cause: unknown): NetQueueError {
   return new NetQueueError('CONNECTION_LOST', `The connection was lost${reasonOf(cause)}`, { cause })
 }
 
-export function handshakeTimeout({ handshakeTimeoutMs }: Limits): NetQueueError {
+export function handshakeTimeout({ handshakeTimeoutMs }: Pick<Limits, 'handshakeTimeoutMs'>): NetQueueError {
   const message = `The peer did not introduce itself within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`
   return new NetQueueError('HANDSHAKE_TIMEOUT', message, { limit: 'handshakeTimeoutMs', value: handshakeTimeoutMs })
+}
+
+/** It has not answered a ping either. */
+export function silentPeer({ heartbeatMs }: Pick<Limits, 'heartbeatMs'>): NetQueueError {
+  const message = `The peer has been silent for two heartbeats (heartbeatMs ${heartbeatMs}): it is taken for lost`
+  return new NetQueueError('CONNECTION_LOST', message, { limit: 'heartbeatMs', value: heartbeatMs })
+}
+
+export function unfinishedFrame({ frameTimeoutMs }: Pick<Limits, 'frameTimeoutMs'>): NetQueueError {
+  const message = `The peer began a frame and did not finish it within ${frameTimeoutMs} ms (frameTimeoutMs)`
+  return new NetQueueError('FRAME_TIMEOUT', message, { limit: 'frameTimeoutMs', value: frameTimeoutMs })
+}
+
+export function slowPeer({ sendTimeoutMs }: Pick<Limits, 'sendTimeoutMs'>): NetQueueError {
+  const message = `The peer took nothing of what was sent to it for ${sendTimeoutMs} ms (sendTimeoutMs)`
+  return new NetQueueError('SLOW_PEER', message, { limit: 'sendTimeoutMs', value: sendTimeoutMs })
 }
 
 /** The system's code for what happened, never a peer's text. */

@@ -1,4 +1,5 @@
 import type { Env } from '../env/env.ts'
+import type { Progress } from '../framing/progress.ts'
 import type { Bytes } from '../transport/transport.ts'
 
 export interface OutgoingInit {
@@ -31,9 +32,12 @@ const TURN_MS = 5
  * The frames of one connection, made when the sink asks for them: what came up while it was busy shares a frame, and control
  * messages wait behind nothing but what the sink already holds.
  */
-export class Outgoing implements AsyncIterableIterator<Bytes> {
+export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   /** Resolves when the sink has taken the last frame. */
   readonly ended: Promise<void>
+  /** Frames that the sink was given, and those that it has taken: it asks for the next when it has. */
+  begun = 0
+  done = 0
   readonly #init: OutgoingInit
   #end!: () => void
   #hasEnded = false
@@ -65,6 +69,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes> {
   }
 
   next(): Promise<Result> {
+    this.done = this.begun
     if (this.#isClosed) return Promise.resolve(DONE)
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
@@ -134,6 +139,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes> {
 
   #made(): void {
     const { env } = this.#init
+    this.begun += 1
     this.#frames += 1
     if (this.#frames < FRAMES_IN_A_TURN && env.now() - this.#since < TURN_MS) return
     this.#isPausing = true

@@ -1,12 +1,15 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
+import type { Progress } from './progress.ts'
 
 export interface DecodedInit {
   /** Throws for a length that no frame may have here, as soon as it is known. */
   checkLength: (length: number) => void
   /** Gets what was read behind the frame at which decoding is left. */
   unread: (rest: Uint8Array) => void
+  /** Counts the frames: begun with the first byte of their headers, done when they are whole. */
+  received: Progress
 }
 
 type Result = IteratorResult<Bytes, undefined>
@@ -112,6 +115,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   #readHeader(): boolean {
+    if (this.#headerBytes === 0 && this.#at < this.#chunk.length) this.#init.received.begun += 1
     while (this.#headerBytes < HEADER_BYTES && this.#at < this.#chunk.length) {
       this.#length = this.#length * 0x100 + (this.#chunk[this.#at] as number)
       this.#at += 1
@@ -146,6 +150,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
     this.#length = 0
     this.#frame = NOTHING
     this.#filled = 0
+    this.#init.received.done += 1
     return frame
   }
 

@@ -2,6 +2,7 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { Decoded } from './decoded.ts'
 import { Encoded } from './encoded.ts'
+import type { Progress } from './progress.ts'
 
 /** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
@@ -10,13 +11,19 @@ export interface Framing {
   decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
 }
 
-export interface LengthPrefixedOptions {
+/** What the framing of one connection asks whoever takes its frames, and tells them. */
+export interface FramingOptions {
+  /** Longest frame taken at this moment, and the option that says so. */
+  limit(): FrameLimit
+  /** Gets what was read behind the frame at which decoding is left. @default it is dropped */
+  unread?(rest: Uint8Array): void
+  /** Counts the frames that come: begun with their first byte, done with their last. @default nobody counts */
+  received?: Progress
+}
+
+export interface LengthPrefixedOptions extends FramingOptions {
   /** Shortest frame that has a meaning, without its header. */
   minBytes: number
-  /** Longest frame taken at this moment, and the option that says so. */
-  limit: () => FrameLimit
-  /** Gets what was read behind the frame at which decoding is left. */
-  unread?: ((rest: Uint8Array) => void) | undefined
 }
 
 export interface FrameLimit {
@@ -26,11 +33,13 @@ export interface FrameLimit {
 }
 
 /** Frames behind a 4-byte big-endian unsigned length that does not count itself. */
-export function lengthPrefix({ minBytes, limit, unread = () => {} }: LengthPrefixedOptions): Framing {
-  const checked = (length: number): void => checkLength(length, minBytes, limit())
+export function lengthPrefix(options: LengthPrefixedOptions): Framing {
+  const { minBytes, received = { begun: 0, done: 0 } } = options
+  const checked = (length: number): void => checkLength(length, minBytes, options.limit())
+  const unread = (rest: Uint8Array): void => options.unread?.(rest)
   return {
     encode: (frames) => new Encoded(frames),
-    decode: (chunks) => new Decoded(chunks, { checkLength: checked, unread }),
+    decode: (chunks) => new Decoded(chunks, { checkLength: checked, unread, received }),
   }
 }
 

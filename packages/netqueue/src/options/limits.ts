@@ -17,12 +17,23 @@ export interface Limits {
   maxUnsettledBytes: number
   /** Bytes of received items that wait for a reader, of all peers together; beyond it, and beyond 500,000 messages, nobody gets credit. @default 268_435_456 */
   maxInboxBytes: number
+  /** Bytes sent to one peer that are kept until it has taken them, where sessions resume; one frame may overshoot it, and nothing more leaves. @default 4_194_304 */
+  maxReplayBytes: number
   /** Calls to `put` and `submit` that may wait at once; the next one rejects with `QUEUE_FULL`. @default 100_000 */
   maxWaiting: number
   /** Connections that a server has at once; the next one is closed unanswered. @default 10_000 */
   maxConnections: number
   /** From the connection to the end of the introductions. @default 5_000 (an absolute deadline: a byte a second does not renew it) */
   handshakeTimeoutMs: number
+  /**
+   * A peer of which no whole frame came for so long is asked for one; after twice as long it is lost. 0: never.
+   * @default 15_000 (dead peers are noticed in half a minute; a heartbeat costs an idle connection some 50 µs)
+   */
+  heartbeatMs: number
+  /** From the first byte of a frame to its last, whatever comes in between; beyond it: `FRAME_TIMEOUT`. 0: no limit. @default 30_000 */
+  frameTimeoutMs: number
+  /** For how long a peer may take nothing of what is sent to it; beyond it: `SLOW_PEER`. 0: no limit. @default 30_000 */
+  sendTimeoutMs: number
 }
 
 export const limitDefaults: Limits = {
@@ -32,10 +43,25 @@ export const limitDefaults: Limits = {
   maxUnsettled: 16_384,
   maxUnsettledBytes: 16_777_216,
   maxInboxBytes: 268_435_456,
+  maxReplayBytes: 4_194_304,
   maxWaiting: 100_000,
   maxConnections: 10_000,
   handshakeTimeoutMs: 5_000,
+  heartbeatMs: 15_000,
+  frameTimeoutMs: 30_000,
+  sendTimeoutMs: 30_000,
 }
+
+const COUNTS = [
+  'maxItemBytes',
+  'maxUnsettled',
+  'maxUnsettledBytes',
+  'maxInboxBytes',
+  'maxReplayBytes',
+  'maxWaiting',
+  'maxConnections',
+] as const
+const TIMES = ['handshakeTimeoutMs', 'heartbeatMs', 'frameTimeoutMs', 'sendTimeoutMs'] as const
 
 /** The smallest frame limit that every side must take: a batch is cut below it. */
 export const MIN_FRAME_BYTES = 65_536
@@ -44,10 +70,10 @@ export const MIN_FRAME_BYTES = 65_536
 export function limitsFrom(options: Partial<Limits> = {}): Limits {
   const limits = { ...limitDefaults }
   for (const name of Object.keys(limitDefaults) as (keyof Limits)[]) limits[name] = options[name] ?? limitDefaults[name]
-  const { maxFrameBytes, maxHelloBytes, handshakeTimeoutMs, ...counts } = limits
+  const { maxFrameBytes, maxHelloBytes } = limits
   checkInteger('maxFrameBytes', maxFrameBytes, MIN_FRAME_BYTES, 2 ** 26)
   checkInteger('maxHelloBytes', maxHelloBytes, limitDefaults.maxHelloBytes, MIN_FRAME_BYTES)
-  checkMs('handshakeTimeoutMs', handshakeTimeoutMs)
-  for (const [name, value] of Object.entries(counts)) checkInteger(name, value, 1)
+  for (const name of TIMES) checkMs(name, limits[name])
+  for (const name of COUNTS) checkInteger(name, limits[name], 1)
   return limits
 }

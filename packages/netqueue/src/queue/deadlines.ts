@@ -1,4 +1,4 @@
-import type { Env, Timer } from '../env/env.ts'
+import type { Env, Timer, TimerOptions } from '../env/env.ts'
 import { LinkedList, unlink } from './linked-list.ts'
 import type { Linked } from './linked-list.ts'
 
@@ -43,10 +43,12 @@ class Deadline implements Timer, Linked {
 /** The deadlines of many calls. Those that are near each other share a timer: one for each call costs more than most calls do. */
 export class Deadlines {
   readonly #env: Env
+  readonly #options: TimerOptions | undefined
   readonly #moments: Map<number, Moment> = new Map()
 
-  constructor(env: Env) {
+  constructor(env: Env, options?: TimerOptions) {
     this.#env = env
+    this.#options = options
   }
 
   /** Tells somebody after so many milliseconds from `now`, and at most 1/64 of them more. */
@@ -58,7 +60,7 @@ export class Deadlines {
 
   #begin(at: number, now: number): Moment {
     const moment = new Moment((left) => this.#end(at, left))
-    moment.timer = this.#env.setTimer(() => this.#pass(at, moment), at - now)
+    moment.timer = this.#env.setTimer(() => this.#pass(at, moment), at - now, this.#options)
     this.#moments.set(at, moment)
     return moment
   }

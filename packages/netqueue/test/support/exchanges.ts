@@ -248,7 +248,7 @@ export class End {
 
 const NAMES = ['ask', 'other', 'news']
 
-const supportsOf = (request: boolean) => ({ credit: true, settle: true, result: true, request })
+const supportsOf = (request: boolean) => ({ credit: true, settle: true, result: true, request, heartbeat: true })
 
 /** Two exchanges, joined frame by frame in one process. Time stands still until `clock` advances. */
 export class Pair {
