@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises'
-import { listen } from 'netqueue'
+import { closeOnSignals, listen } from 'netqueue'
+import type { Server } from 'netqueue'
 import { hashAlone } from './alone.ts'
 import { Crew } from './crew.ts'
 import type { Casualty } from './crew.ts'
 import { listFiles } from './files.ts'
 import { codecs, CONCURRENCY } from './job.ts'
+import type { Answer } from './job.ts'
 import { Manifest } from './manifest.ts'
 import { help, readOptions, UsageError } from './options.ts'
 import type { Options } from './options.ts'
@@ -44,11 +46,34 @@ interface Work {
   seconds: number
 }
 
-/** The job: a server hands out paths, whoever is free hashes, and one worker dies in the middle of it. */
-async function hashWithWorkers(files: readonly string[], { directory, workers, kill }: Options): Promise<Work> {
+/** How long workers may take for the files at hand when somebody interrupts. */
+const STOP_MS = 1_000
+
+/** A signal has closed the server. */
+class Interruption extends Error {}
+
+async function hashWithWorkers(files: readonly string[], options: Options): Promise<Work> {
   const server = await listen('tcp://127.0.0.1:0', codecs)
-  const crew = new Crew({ server, size: workers, directory })
+  closeOnSignals(server, { timeout: STOP_MS })
+  const crew = new Crew({ server, size: options.workers, directory: options.directory })
   process.once('exit', () => crew.kill())
+  try {
+    return await handOut(files, options, { server, crew })
+  } catch (error) {
+    if (server.state === 'listening') throw error
+    await server.closed
+    await crew.gone()
+    throw new Interruption()
+  }
+}
+
+interface Staff {
+  server: Server<string, Answer>
+  crew: Crew<string, Answer>
+}
+
+/** The job: a server hands out paths, whoever is free hashes, and one worker dies in the middle of it. */
+async function handOut(files: readonly string[], { workers, kill }: Options, { server, crew }: Staff): Promise<Work> {
   await crew.ready()
   console.log(`${server.address} has ${workers} workers, each with ${CONCURRENCY} files at once\n`)
 
@@ -95,15 +120,15 @@ async function hashHere(
   return { expected, aloneSeconds }
 }
 
-// Leaving by exit() kills the workers, also those that are stopped: see above.
-process.once('SIGINT', () => process.exit(130))
-process.once('SIGTERM', () => process.exit(143))
-
 try {
   const options = readOptions(process.argv.slice(2))
   if (options === 'help') console.log(help)
   else process.exit(await main(options))
 } catch (error) {
+  if (error instanceof Interruption) {
+    console.error('\ninterrupted')
+    process.exit(130)
+  }
   const { message } = error as Error
   if (error instanceof UsageError) console.error(`netqueue demo: ${message}\nSee npm start -- --help`)
   else console.error(`\nfailed: ${message}`)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { connect, NetQueueError } from 'netqueue'
+import { closeOnSignals, connect, NetQueueError } from 'netqueue'
 import { digest } from './digest.ts'
 import { codecs, CONCURRENCY } from './job.ts'
 
@@ -10,6 +10,7 @@ process.on('SIGINT', () => {})
 
 try {
   await using client = await connect(address, { ...codecs, id: name })
+  closeOnSignals(client, { signals: ['SIGTERM'] })
   await client.process(
     async (path, { attempt, signal }) => ({
       path,

@@ -121,18 +121,33 @@ function endlessFolder(): string {
   return root
 }
 
-test('Ctrl-C ends it with 130, and no worker is left', async () => {
+test('P12: Ctrl-C ends it with 130 when its workers have left, and none is left', async () => {
   const { child, printed, gone } = start([endlessFolder()])
   await printed('hashing ')
   child.kill('SIGINT')
-  expect(await gone).toMatchObject({ code: 130 })
+  const { code, output } = await gone
+  expect(code).toBe(130)
+  expect(output).toMatch(/\ninterrupted\n$/)
 })
+
+test('Ctrl-C twice ends it at once', async () => {
+  const { child, printed, gone } = start([endlessFolder()])
+  await printed('hashing ')
+  child.kill('SIGINT')
+  child.kill('SIGTERM')
+  await gone
+  expect(child.signalCode).toMatch(/^SIG(INT|TERM)$/)
+})
+
+/** The processes that a run has started, as Linux lists them. */
+function workersOf(child: ChildProcess): string[] {
+  return readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')
+}
 
 test.runIf(process.platform === 'linux')('without any worker left it fails, and says so', async () => {
   const { child, printed, gone } = start([endlessFolder(), '--no-kill'])
   await printed('hashing ')
-  const workers = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')
-  for (const pid of workers) process.kill(Number(pid), 'SIGKILL')
+  for (const pid of workersOf(child)) process.kill(Number(pid), 'SIGKILL')
   const { code, output } = await gone
   expect(output).toMatch(/\nfailed: No worker is left\n$/)
   expect(code).toBe(1)

@@ -1,5 +1,6 @@
 import type { RedeliveryOptions } from './delivery/redelivery.ts'
 import { Retry } from './delivery/retry.ts'
+import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import type { Env } from './env/env.ts'
 import { checkInteger, checkMs, checkString, checkStrings } from './errors/check.ts'
 import type { NetQueueError } from './errors/errors.ts'
@@ -18,7 +19,7 @@ import { messagesBeside } from './talk.ts'
 import type { DialOptions, Transport } from './transport/index.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
-  extends RedeliveryOptions, DialOptions, MessagesOptions<M> {
+  extends RedeliveryOptions, SettleOptions, DialOptions, MessagesOptions<M> {
   /** What the server sends: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<In>
   /** What this client puts, and what its handlers return. @default msgpack */
@@ -50,10 +51,11 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
 
 /** Throws for options that no client can have, before anything is connected with them. */
 export function checkOptions<In, Out, M extends Messages>(options: ClientOptions<In, Out, M>): void {
-  const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 0 } = options
+  const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 0, settleTimeoutMs = 0 } = options
   checkString('id', id)
   checkStrings('tags', tags)
   checkMs('connectTimeoutMs', connectTimeoutMs)
+  checkMs('settleTimeoutMs', settleTimeoutMs)
   const { maxUnsettled } = limitsFrom(options.limits)
   if (prefetch !== 'auto') checkInteger('prefetch', prefetch, 1, maxUnsettled)
   statusFrom(options.status)

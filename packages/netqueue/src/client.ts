@@ -11,6 +11,7 @@ import { Line } from './delivery/line.ts'
 import { Link } from './delivery/link.ts'
 import type { LinkOwner } from './delivery/link.ts'
 import { Redelivery } from './delivery/redelivery.ts'
+import { SettleDeadlines } from './delivery/settle-deadlines.ts'
 import type { Sender } from './delivery/delivery.ts'
 import { Drain } from './drain.ts'
 import { Endpoint } from './endpoint.ts'
@@ -84,6 +85,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   readonly #conversation: Conversation
   readonly #connection: Connection
   readonly #redelivery: Redelivery<Out>
+  readonly #deadlines: SettleDeadlines
   readonly #drain: Drain
   #id: string
   #serverStatus: unknown
@@ -140,6 +142,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
       gone: () => {},
       buried: () => {},
     })
+    this.#deadlines = new SettleDeadlines(env, options)
     const codec = codecFrom('item', options.item)
     this.#link = new Link({
       shared: {
@@ -150,6 +153,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
         resultCodec: this.#codec,
         exposeErrors,
         retry: this.#redelivery.retry,
+        deadlines: this.#deadlines,
         keepsReceived: false,
         oldestWaiting: () => this.#line.oldestOrdinal,
       },
@@ -461,6 +465,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     const undone = [...entries, ...this.#redelivery.close(), ...this.#line.close(reason)]
     this.#inbox.close(reason)
     this.#drain.end()
+    this.#deadlines.close()
     this.#ticks.end()
     const end = reason.code === 'CLOSED' ? {} : { error: reason }
     this.#events.emit('disconnect', end)

@@ -15,6 +15,8 @@ export type {
   SubmitOptions,
   Undone,
 } from './server-options.ts'
+export { closeOnSignals } from './close-on-signals.ts'
+export type { Closable, SignalOptions } from './close-on-signals.ts'
 export type { HandlerOf, MessageStream } from './endpoint.ts'
 export type { HandleOptions, RequestContext } from './request/handlers.ts'
 export { requestLimitDefaults } from './request/limits.ts'
@@ -33,6 +35,7 @@ export type { Attempt } from './delivery/entry.ts'
 export type { LoopOptions } from './delivery/loop.ts'
 export type { Handler, ProcessOptions } from './delivery/process.ts'
 export type { RedeliveryOptions } from './delivery/redelivery.ts'
+export type { SettleOptions } from './delivery/settle-deadlines.ts'
 export { hashBy, leastBusy, prefer, roundRobin } from './dispatch/policies.ts'
 export type { ChooseDispatch, DispatchContext, DispatchPolicy } from './dispatch/policies.ts'
 export type { EventStream, EventStreamOptions } from './events/event-stream.ts'

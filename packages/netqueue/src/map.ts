@@ -1,9 +1,10 @@
 import type { Source } from 'it-stream-types'
+import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import { checkInteger, checkIterable } from './errors/check.ts'
 import { onAbort } from './queue/on-abort.ts'
 import { Ring } from './queue/ring.ts'
 
-export interface MapOptions {
+export interface MapOptions extends SettleOptions {
   /** Whether results come in the order of the source. @default true */
   ordered?: boolean
   /** Ends the iteration with the signal's reason; what is at work is cancelled. */
@@ -55,7 +56,7 @@ interface Reader<T> {
   reject(reason: unknown): void
 }
 
-type Init = Required<Omit<MapOptions, 'signal'>> & Pick<MapOptions, 'signal'>
+type Init = Required<Pick<MapOptions, 'ordered' | 'window' | 'settled'>> & Pick<MapOptions, 'signal'>
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 

@@ -71,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'lost-items-forgotten',
     why: 'what a lost client had is not delivered again',
     file: 'delivery/redelivery.js',
-    find: "if (this.#count(entry, { peer, outcome: 'lost' }))",
-    replace: "if (this.#count(entry, { peer, outcome: 'lost' }) && false)",
+    find: 'if (this.#count(entry, attempt))',
+    replace: 'if (this.#count(entry, attempt) && false)',
   },
   {
     name: 'lost-puts-dropped',

@@ -1,5 +1,6 @@
 import { Entry } from './entry.ts'
 import type { Attempt } from './entry.ts'
+import { SettleDeadline } from './settle-deadlines.ts'
 
 /** An item that was given up, with what was tried. */
 export interface DeadLetter<T> {
@@ -89,8 +90,9 @@ export class DeadLetters<T> {
 }
 
 /** The same item at the beginning of another life. */
-function renewed({ item, payload, target }: Entry): Entry {
+function renewed({ item, payload, target, deadline }: Entry): Entry {
   const entry = new Entry(item, payload)
   entry.target = target
+  if (deadline !== undefined) entry.deadline = new SettleDeadline(entry, deadline.ms)
   return entry
 }

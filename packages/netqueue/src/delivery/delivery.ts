@@ -14,7 +14,7 @@ export interface DeliverySource {
   result(delivery: Delivery<unknown>, value: unknown): boolean
   failed(delivery: Delivery<unknown>, error: unknown): boolean
   reject(delivery: Delivery<unknown>, reason: unknown): boolean
-  extend(delivery: Delivery<unknown>): void
+  extend(delivery: Delivery<unknown>): boolean
   decode(payload: Uint8Array): unknown
   /** One of its items, which had not been handed out before, is. */
   begun(delivery: Delivery<unknown>): void
@@ -80,7 +80,7 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
     return this.source.from as From
   }
 
-  /** Fires when the item is no longer ours to work on: the sender cancelled it, the connection was lost, or a drain ran out of time. */
+  /** Fires when the item is no longer ours to work on: the sender cancelled it or took it back, the connection was lost, or a drain ran out of time. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     return this.#controller.signal
@@ -109,9 +109,13 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
     return this.source.reject(this, reason)
   }
 
-  /** The work takes longer than the sender's `settleTimeout`: renews it. */
-  extend(): void {
-    this.source.extend(this)
+  /**
+   * The work takes longer than the sender's `settleTimeoutMs`: its time begins anew, when the sender hears of it. Tells whether the
+   * delivery is still ours: where it is not, somebody else has the item, and the signal has fired. Can be taken out, as in
+   * `(item, { extend }) => …`.
+   */
+  get extend(): () => boolean {
+    return () => this.source.extend(this)
   }
 
   /** @internal The handler threw. */

@@ -1,12 +1,13 @@
 import type { Pending } from '../queue/pending.ts'
 import type { Linked } from '../queue/linked-list.ts'
+import type { SettleDeadline } from './settle-deadlines.ts'
 
 /** One delivery that did not end an item's life. */
 export interface Attempt {
   /** The id of the peer that had the item. */
   peer: string
-  /** The connection was lost, the handler failed, or the peer refused the item. */
-  outcome: 'lost' | 'released' | 'rejected'
+  /** The connection was lost, the handler failed, the peer refused the item, or it did not settle it within `settleTimeoutMs`. */
+  outcome: 'lost' | 'released' | 'rejected' | 'overdue'
   /** The code that a refusal or failure carried. */
   code?: string
 }
@@ -27,6 +28,8 @@ export interface EntryTarget {
 /** Where an entry was assigned. */
 export interface Holder {
   cancel(entry: Entry): void
+  /** They were not settled in time. */
+  takeBack(entries: readonly Entry[]): void
 }
 
 /** An item on its way: from the call that put it until a receiver settled it. */
@@ -55,6 +58,8 @@ export class Entry implements Linked {
   assigned: Pending<void> | undefined
   /** The `submit` or `map` that waits for its result. */
   result: ResultSlot | undefined
+  /** Until when it is to be settled, where it has a time for that. */
+  deadline: SettleDeadline | undefined
   /** Its sender gave it up while a receiver had it: whatever becomes of it, it is not delivered again. */
   isCancelled = false
 

@@ -257,15 +257,21 @@ describe('P3: a delivery is settled', () => {
     },
   )
 
-  test('and extended, while it is open', () => {
+  test('P9: and extended, while it is open, which says whether it is', () => {
     const { receiving, delivery } = settling()
-    delivery.extend()
-    delivery.done()
-    delivery.extend()
+    const { extend } = delivery
+    expect([extend(), delivery.extend(), delivery.done(), extend()]).toEqual([true, true, true, false])
     expect(receiving.said()).toEqual([
       ['extend', 1],
       ['settle', 'done', 1, 1],
     ])
+  })
+
+  test('P9: but not extended once its sender took it back', () => {
+    const { receiving, delivery } = settling()
+    receiving.intake.cancel(1)
+    expect(delivery.signal.reason).toMatchObject({ code: 'CANCELLED' })
+    expect([delivery.extend(), receiving.said()]).toEqual([false, []])
   })
 
   test('P4: once; each further time returns false and is STALE_SETTLE', () => {
@@ -350,7 +356,7 @@ describe('P1: an item that its sender cancelled', () => {
     expect([receiving.said(), receiving.intake.isSettled]).toEqual([[], false])
     expect(delivery.done(7)).toBe(false)
     expect(receiving.said()).toEqual([['settle', 'cancelled', 1, 1]])
-    expect([receiving.warnings, receiving.intake.isSettled]).toEqual([[], true])
+    expect([receiving.warnings, receiving.intake.isSettled]).toEqual([['STALE_SETTLE'], true])
   })
 
   test('after it was settled is none of our business', () => {
@@ -387,9 +393,11 @@ describe('P2: when the peer is lost', () => {
   test('a server keeps what it received, and tells nobody when it is done', () => {
     const { receiving, delivery } = lost(true)
     expect([delivery.signal.aborted, delivery.isOpen]).toEqual([false, true])
+    expect(delivery.extend()).toBe(true)
     expect(delivery.done()).toBe(true)
     expect(receiving.take().done()).toBe(true)
     expect(receiving.intake.isSettled).toBe(true)
+    expect(receiving.said().map(([kind]) => kind)).not.toContain('extend')
   })
 
   test('what a server kept and somebody released is tried again after a while, and settled by that delivery', () => {

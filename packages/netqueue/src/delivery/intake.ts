@@ -145,7 +145,8 @@ export class Intake implements DeliverySource {
     }
     const arrival = this.#arrivals.upTo(seq)
     if (arrival?.has(seq) === true) this.#cancelFresh(arrival, seq)
-    else this.#unsettled.get(seq)?.cancel(new NetQueueError('CLOSED', 'The sender cancelled the item'))
+    else
+      this.#unsettled.get(seq)?.cancel(new NetQueueError('CANCELLED', 'The sender cancelled the item, or took it back'))
   }
 
   #cancelFresh(arrival: Fresh, seq: number): void {
@@ -191,7 +192,7 @@ export class Intake implements DeliverySource {
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean {
     if (this.isKept && outcome === 'returned') return this.#restore(delivery)
     if (this.isKept && outcome === 'released') return this.#again(delivery)
-    if (!this.#finish(delivery, { wasWorkedOn: outcome !== 'returned' })) return false
+    if (!this.#finish(delivery, { wasWorkedOn: outcome !== 'returned', isDone: outcome === 'done' })) return false
     this.#settle(delivery, outcome)
     return true
   }
@@ -199,7 +200,7 @@ export class Intake implements DeliverySource {
   result(delivery: Delivery<unknown>, value: unknown): boolean {
     if (!delivery.wantsResult) return this.#unclaimed(delivery, value)
     const payload = this.#encodeResult(delivery, value)
-    if (payload === 'failed' || !this.#finish(delivery)) return false
+    if (payload === 'failed' || !this.#finish(delivery, { isDone: true })) return false
     this.#answer({ kind: 'result', seq: delivery.seq, value: payload })
     if (this.#settles.answers >= FLUSHED_RESULTS) this.#init.flush()
     return true
@@ -228,9 +229,13 @@ export class Intake implements DeliverySource {
     return true
   }
 
-  extend(delivery: Delivery<unknown>): void {
-    if (this.#unsettled.get(delivery.seq) !== delivery) return
-    this.#answer({ kind: 'extend', seq: delivery.seq })
+  /** Asks the sender for more time, if there still is one; tells whether the delivery is ours. */
+  extend(delivery: Delivery<unknown>): boolean {
+    if (!delivery.isOpen) return false
+    if (this.#end !== undefined) return true
+    this.#settles.extend(delivery.seq)
+    this.#init.wake()
+    return true
   }
 
   decode(payload: Uint8Array): unknown {
@@ -333,17 +338,23 @@ export class Intake implements DeliverySource {
   }
 
   /** Ends a delivery; tells whether its sender is still to hear what became of the item. */
-  #finish(delivery: Delivery<unknown>, { wasWorkedOn = true } = {}): boolean {
+  #finish(delivery: Delivery<unknown>, { wasWorkedOn = true, isDone = false } = {}): boolean {
     if (this.#isStale(delivery)) return false
     const isOurs = delivery.isOpen
     this.#unsettled.take(delivery.seq)
     this.#credit.finish(delivery.bytes)
     delivery.settled()
-    if (!isOurs) this.#settles.add(delivery.seq, 'cancelled')
+    if (!isOurs) this.#drop(delivery, isDone)
     this.#init.wakeLater()
     if (wasWorkedOn) this.#init.inbox.finished()
     this.#grants.freed(delivery.bytes)
     return isOurs
+  }
+
+  /** Its sender had cancelled it, and hears that it was dropped. Whoever did the work all the same is told that it was for nothing. */
+  #drop(delivery: Delivery<unknown>, isDone: boolean): void {
+    this.#settles.add(delivery.seq, 'cancelled')
+    if (isDone) this.#warnStale(delivery, 'its sender had cancelled it, or taken it back')
   }
 
   /** An item that cannot go back and was not started. */
@@ -373,9 +384,12 @@ export class Intake implements DeliverySource {
 
   #isStale(delivery: Delivery<unknown>): boolean {
     if (delivery.isHeld) return false
-    const message = `Item ${delivery.seq} from ${this.from.id} was settled, but its delivery is over`
-    this.#init.warn(new NetQueueError('STALE_SETTLE', message))
+    this.#warnStale(delivery, 'its delivery is over')
     return true
+  }
+
+  #warnStale({ seq }: Delivery<unknown>, why: string): void {
+    this.#init.warn(new NetQueueError('STALE_SETTLE', `Item ${seq} from ${this.from.id} was settled, but ${why}`))
   }
 
   /** Nobody can take the item back: all that is left to do is to say so. */

@@ -11,6 +11,7 @@ import { Entry } from './entry.ts'
 import { Inbox } from './inbox.ts'
 import { Link } from './link.ts'
 import { Retry } from './retry.ts'
+import { limitSettling, SettleDeadlines } from './settle-deadlines.ts'
 
 let env: VirtualEnv
 let link: Link
@@ -30,6 +31,7 @@ beforeEach(() => {
       resultCodec: json(),
       exposeErrors: false,
       retry: new Retry({}),
+      deadlines: new SettleDeadlines(env),
       keepsReceived: false,
       oldestWaiting: () => Number.POSITIVE_INFINITY,
     },
@@ -139,6 +141,30 @@ describe('a link', () => {
     link.take({ type: 'settle', outcome: 'done', first: 1, length: 1 })
     expect(link.serviceTime).toBe(7)
   })
+})
+
+test('P9: what a peer did not settle in time ends there, the newest first, and its owner is warned once', () => {
+  for (const item of ['a', 'b', 'c']) {
+    const entry = entryOf(item)
+    limitSettling(entry, { settleTimeoutMs: item === 'b' ? 1_000 : 100 })
+    link.assign(entry)
+  }
+  said()
+  env.advance(100)
+  expect(told).toEqual([
+    ['SETTLE_TIMEOUT', 2],
+    ['overdue', 'c'],
+    ['overdue', 'a'],
+  ])
+  expect(said().map(([kind, seq]) => [kind, seq])).toEqual([
+    ['cancel', 1],
+    ['cancel', 3],
+  ])
+  link.take({ type: 'extend', seq: 2 })
+  link.take({ type: 'settle', outcome: 'cancelled', first: 1, length: 1 })
+  link.take({ type: 'failed', seq: 3, code: 'X', reason: '' })
+  env.advance(0)
+  expect(told.slice(3)).toEqual([['STALE_SETTLE', 1]])
 })
 
 describe('P7: a peer', () => {

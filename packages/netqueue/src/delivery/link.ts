@@ -1,4 +1,3 @@
-import type { Session } from '../connection/connection.ts'
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Codec } from '../message/codec.ts'
@@ -10,12 +9,15 @@ import type { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
 import { Outbox } from './outbox.ts'
 import type { Retry } from './retry.ts'
+import type { SettleDeadlines } from './settle-deadlines.ts'
 
 /** How a peer ended the delivery of an entry. */
 export type Settlement =
   | { type: 'settle'; outcome: Outcome }
   | { type: 'result'; value: Uint8Array | undefined }
   | { type: 'failed' | 'reject'; code: string; reason: string }
+  /** It did not, in the time that it had for it. */
+  | { type: 'overdue' }
 
 /** Whoever has a link: told what the peer does with our items, and asked nothing. */
 export interface LinkOwner {
@@ -41,6 +43,8 @@ export interface SharedByLinks {
   exposeErrors: boolean
   /** How often what was kept is tried again. */
   retry: Retry
+  /** When an item is taken back that was not settled. */
+  deadlines: SettleDeadlines
   /** Whether what was received stays when the peer is lost: a server keeps it, a client's work is handed to another. */
   keepsReceived: boolean
   /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
@@ -74,11 +78,12 @@ const SETTLED: Readonly<Record<Outcome, Settlement>> = {
   returned: { type: 'settle', outcome: 'returned' },
   cancelled: { type: 'settle', outcome: 'cancelled' },
 }
+const OVERDUE: Settlement = { type: 'overdue' }
 /** How much a new measurement counts in an average. */
 const SMOOTHING = 0.2
 
 /** The two item flows of one connection: an outbox towards the peer, an intake from it. */
-export class Link implements Session {
+export class Link {
   readonly outbox: Outbox
   readonly intake: Intake
   readonly #init: LinkInit
@@ -106,6 +111,7 @@ export class Link implements Session {
     this.outbox = new Outbox({
       maxUnsettled: limits.maxUnsettled,
       maxUnsettledBytes: limits.maxUnsettledBytes,
+      deadlines: shared.deadlines,
       wake,
       flush,
       settled: (entry, outcome) => this.#settled(entry, SETTLED[outcome]),
@@ -176,6 +182,18 @@ export class Link implements Session {
     this.#init.owner.changed(this)
   }
 
+  /** Takes back what was not settled in time: for the owner it ended, and the peer is told. The newest goes first, as to the head of a backlog. */
+  takeBack(entries: readonly Entry[]): void {
+    const { owner } = this.#init
+    this.outbox.takeBack(entries)
+    owner.warn(overdue(entries.length, this.id), this)
+    for (const entry of entries.toReversed()) {
+      if (this.#sample?.entry === entry) this.#sample = undefined
+      owner.settled(this, entry, OVERDUE)
+    }
+    owner.changed(this)
+  }
+
   setStatus(value: unknown): void {
     this.#status = { value }
     this.#init.wake()
@@ -193,6 +211,11 @@ export class Link implements Session {
     if (this.#ping !== undefined) return
     this.#ping = { token: Math.floor(this.#init.shared.env.random() * 2 ** 32), sentAt: undefined }
     this.#init.wake()
+  }
+
+  /** The connection was lost: an answer that comes on the next one would tell how long that took. */
+  forgetPing(): void {
+    this.#ping = undefined
   }
 
   opened(wire: Wire): void {
@@ -243,8 +266,7 @@ export class Link implements Session {
       case 'goaway':
         return this.#peerDrains(message)
       case 'extend':
-        // A sender that does not limit the time to settle has nothing to extend.
-        return this.outbox.checkSent(message.seq)
+        return this.outbox.extend(message.seq)
       // Errors and goodbyes end with the connection.
       case 'error':
       case 'disconnect':
@@ -339,6 +361,11 @@ export class Link implements Session {
 
 function smooth(average: number | undefined, sample: number): number {
   return average === undefined ? sample : average + SMOOTHING * (sample - average)
+}
+
+function overdue(count: number, id: string): NetQueueError {
+  const message = `${id} did not settle ${count} items in their time (settleTimeoutMs): they were taken back`
+  return new NetQueueError('SETTLE_TIMEOUT', message, { limit: 'settleTimeoutMs', value: count })
 }
 
 function staleSettle(count: number, id: string): NetQueueError {

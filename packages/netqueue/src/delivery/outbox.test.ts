@@ -2,16 +2,18 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import { Recorder } from '../../test/support/recorder.ts'
 import type { Written } from '../../test/support/recorder.ts'
+import { VirtualEnv } from '../../test/support/virtual-env.ts'
 import type { Wire } from '../protocol/protocol.ts'
 import { Entry } from './entry.ts'
 import { Outbox } from './outbox.ts'
+import { limitSettling, SettleDeadlines } from './settle-deadlines.ts'
 
 const peer = {
   id: 'peer',
   tags: [],
   status: undefined,
   protocol: 'test',
-  supports: { credit: true, settle: true, result: true, request: true },
+  supports: { credit: true, settle: true, result: true, request: true, heartbeat: true },
   maxItemBytes: 1_000,
   maxUnsettled: 1_000,
 }
@@ -21,12 +23,14 @@ const wireOf = (changes: object = {}): Wire =>
 let settled: [item: unknown, outcome: string][]
 let stale: number
 let flushes: number
+let env: VirtualEnv
 let outbox: Outbox
 
 beforeEach(() => {
   settled = []
   stale = 0
   flushes = 0
+  env = new VirtualEnv()
   outbox = make()
 })
 
@@ -34,6 +38,7 @@ function make({ maxUnsettled = 8, maxUnsettledBytes = 1_000 } = {}): Outbox {
   const box = new Outbox({
     maxUnsettled,
     maxUnsettledBytes,
+    deadlines: new SettleDeadlines(env),
     wake: () => {},
     flush: () => (flushes += 1),
     settled: (entry, outcome) => settled.push([entry.item, outcome]),
@@ -155,7 +160,7 @@ describe('an outbox sends', () => {
       false,
       true,
     ])
-    outbox.open(wireOf({ supports: { credit: true, settle: true, result: false, request: false } }))
+    outbox.open(wireOf({ supports: { credit: true, settle: true, result: false, request: false, heartbeat: true } }))
     expect([outbox.carries(entry()), outbox.carries(asked)]).toEqual([true, false])
   })
 })
@@ -229,6 +234,105 @@ describe('P1: cancelling', () => {
   })
 })
 
+describe('P9: an item that its peer does not settle in time', () => {
+  /** Sends items that have 100 ms each; those whose time is up are taken back. */
+  function sendLimited(...items: string[]): Entry[] {
+    const entries = items.map((item) => entry(item))
+    for (const one of entries) {
+      one.holder = { cancel: () => {}, takeBack: (overdue) => outbox.takeBack(overdue) }
+      limitSettling(one, { settleTimeoutMs: 100 })
+      outbox.assign(one)
+    }
+    fill()
+    return entries
+  }
+
+  beforeEach(() => outbox.granted(4, 100, 0))
+
+  test('is taken back and the peer is told; the place that it has there is free when the peer has answered', () => {
+    const entries = sendLimited('a', 'b')
+    env.advance(100)
+    expect(entries.map(({ state }) => state)).toEqual(['waiting', 'waiting'])
+    expect(fill()).toEqual([
+      ['cancel', 1],
+      ['cancel', 2],
+    ])
+    expect([outbox.inFlight, outbox.credit]).toEqual([0, 2])
+    outbox.settle('cancelled', 1, 2)
+    expect([settled, stale, outbox.takeAll().sent]).toEqual([[], 0, []])
+  })
+
+  test('has no more of its time while it waits to be sent, or once it is settled', () => {
+    const [a] = sendLimited('a')
+    const late = entry('late')
+    limitSettling(late, { settleTimeoutMs: 100 })
+    outbox.assign(late)
+    outbox.settle('done', 1, 1)
+    env.advance(1_000)
+    expect([a?.state, late.state, settled]).toEqual(['waiting', 'queued', [['a', 'done']]])
+    expect(fill()).toEqual([['item', 2, 1]])
+  })
+
+  test('may be extended, each time for as long again; extending one that was taken back is counted', () => {
+    sendLimited('a', 'b')
+    env.advance(60)
+    outbox.extend(2)
+    env.advance(60)
+    expect(fill()).toEqual([['cancel', 1]])
+    expect(outbox.inFlight).toBe(1)
+    outbox.extend(1)
+    expect(stale).toBe(1)
+    env.advance(40)
+    expect([fill(), outbox.inFlight]).toEqual([[['cancel', 2]], 0])
+  })
+
+  test.each<[string, () => unknown, number]>([
+    ['done', () => outbox.settle('done', 1, 1), 1],
+    ['released', () => outbox.settle('released', 1, 2), 1],
+    ['answered', () => outbox.take(1, { hasValue: true }), 1],
+    ['answered twice', () => [outbox.take(1, { hasValue: true }), outbox.take(1, { hasValue: false })], 2],
+  ])('and that is then %s all the same changes nothing: the settle is counted', (_how, settle, count) => {
+    const [a, b] = sendLimited('a', 'b')
+    env.advance(60)
+    outbox.extend(2)
+    env.advance(40)
+    if (a !== undefined) outbox.assign(a)
+    expect(fill()).toContainEqual(['item', 3, 1])
+    settle()
+    expect(stale).toBe(count)
+    const isOpen = b?.state === 'sent'
+    expect(outbox.takeAll().sent.map(({ seq }) => seq)).toEqual(isOpen ? [2, 3] : [3])
+  })
+
+  test('and that was cancelled before is not cancelled twice', () => {
+    const [a] = sendLimited('a')
+    outbox.cancel(a as Entry)
+    Object.assign(a as Entry, { isCancelled: true })
+    env.advance(100)
+    expect(fill()).toEqual([['cancel', 1]])
+  })
+
+  test('P7: does not make room for more than maxUnsettled, however long the peer does not answer', () => {
+    outbox = make({ maxUnsettled: 2 })
+    outbox.granted(1_000, 1_000, 0)
+    sendLimited('a', 'b')
+    env.advance(100)
+    expect([outbox.inFlight, outbox.credit]).toEqual([0, 0])
+    outbox.settle('cancelled', 1, 1)
+    expect(outbox.credit).toBe(1)
+  })
+
+  test('is not given back again when the peer is lost', () => {
+    const [, b] = sendLimited('a', 'b')
+    env.advance(50)
+    outbox.extend(2)
+    env.advance(50)
+    expect(outbox.takeAll().sent).toEqual([b])
+    env.advance(1_000)
+    expect([outbox.inFlight, b?.state, env.timers]).toEqual([0, 'waiting', 0])
+  })
+})
+
 describe('P6: credit asked back', () => {
   test('is released behind what was sent, with its bytes', () => {
     outbox.granted(5, 100, 0)
@@ -265,7 +369,7 @@ describe('P7: a peer that breaks the rules', () => {
     ['settles what was never sent', () => outbox.settle('done', 1, 3)],
     ['settles more numbers than there are', () => outbox.settle('done', 1, Number.MAX_SAFE_INTEGER)],
     ['answers what was never sent', () => outbox.take(3, { hasValue: false })],
-    ['extends what was never sent', () => outbox.checkSent(3)],
+    ['extends what was never sent', () => outbox.extend(3)],
     ['has received what was never sent', () => outbox.granted(1, 1, 3)],
     ['gives a result that nobody wanted', () => outbox.take(1, { hasValue: true })],
     ['cancels what nobody cancelled', () => outbox.settle('cancelled', 1, 2)],

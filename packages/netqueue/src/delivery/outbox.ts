@@ -1,20 +1,23 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Outcome, Wire, Writer } from '../protocol/protocol.ts'
 import { Ring } from '../queue/ring.ts'
-import type { Entry } from './entry.ts'
+import { Entry } from './entry.ts'
+import { endDeadline } from './settle-deadlines.ts'
+import type { SettleDeadlines } from './settle-deadlines.ts'
 import { Unsettled } from './unsettled.ts'
 
 export interface OutboxInit {
   /** Items that may be unsettled at once, whatever the peer grants. */
   maxUnsettled: number
   maxUnsettledBytes: number
+  deadlines: SettleDeadlines
   /** There is something to write. */
   wake: () => void
   /** There is a frame's worth to write. */
   flush: () => void
   /** The peer settled an entry, which is the outbox's no more. */
   settled: (entry: Entry, outcome: Outcome) => void
-  /** A settle came for a delivery that is not open any more. */
+  /** A settle, or an extension, came for a delivery that is not open any more. */
   stale: (count: number) => void
 }
 
@@ -35,6 +38,8 @@ export class Outbox {
   #limit = 0
   #byteLimit = 0
   #acknowledged = 0
+  /** Places in `#unsettled` of items that were taken back: the peer has yet to say that it dropped them. */
+  #takenBack = 0
   #ordinals = 0
   #isReclaimed = false
 
@@ -53,7 +58,7 @@ export class Outbox {
 
   /** Items assigned and not settled. */
   get inFlight(): number {
-    return this.#unsettled.size + this.#queuedCount
+    return this.#unsettled.size - this.#takenBack + this.#queuedCount
   }
 
   /** Whether the peer has received all that was sent. */
@@ -117,6 +122,26 @@ export class Outbox {
     }
   }
 
+  /** Takes back items that were sent and not settled in time. The peer is told, and its place for each is not free before it has answered. */
+  takeBack(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#unsettled.replace(entry.seq, TAKEN_BACK)
+      // The peer was told already of one that was cancelled.
+      if (!entry.isCancelled) this.#cancels.push(entry.seq)
+      this.#left(entry)
+    }
+    this.#takenBack += entries.length
+    this.#init.wake()
+  }
+
+  /** The peer is still at work on an item. */
+  extend(seq: number): void {
+    this.checkSent(seq)
+    const entry = this.#unsettled.get(seq)
+    if (entry === undefined || entry === TAKEN_BACK) this.#init.stale(1)
+    else this.#init.deadlines.renew(entry)
+  }
+
   granted(limit: number, byteLimit: number, received: number): void {
     if (received > this.#seq)
       throw new NetQueueError(
@@ -146,19 +171,23 @@ export class Outbox {
     const last = first + length - 1
     this.checkSent(last)
     if (outcome === 'cancelled') this.#checkCancelled(first, last)
-    const entries = this.#unsettled.takeRange(first, last)
+    const taken = this.#unsettled.takeRange(first, last)
+    const entries = this.#leaveTakenBack(taken)
     for (const entry of entries) this.#left(entry)
     // What comes back goes to the head of the backlog: the newest first, so that the oldest ends up there.
     if (outcome === 'released' || outcome === 'returned') entries.reverse()
     for (const entry of entries) this.#init.settled(entry, outcome)
-    if (entries.length < length) this.#init.stale(length - entries.length)
+    // Whoever was told that an item was taken back says that it dropped it: that is no late settle.
+    const late = length - (outcome === 'cancelled' ? taken : entries).length
+    if (late > 0) this.#init.stale(late)
   }
 
   /** Takes out the entry that the peer settles with an answer; `undefined` for one that is not open any more. */
   take(seq: number, { hasValue }: { hasValue: boolean }): Entry | undefined {
     this.checkSent(seq)
     const entry = this.#unsettled.get(seq)
-    if (entry === undefined) {
+    if (entry === undefined || entry === TAKEN_BACK) {
+      if (entry === TAKEN_BACK) this.#leaveTakenBack(this.#unsettled.takeRange(seq, seq))
       this.#init.stale(1)
       return undefined
     }
@@ -173,14 +202,13 @@ export class Outbox {
 
   /** Takes out everything, the oldest first: the peer is gone. */
   takeAll(): { sent: Entry[]; queued: Entry[] } {
-    const sent = this.#unsettled.takeAll()
+    const sent = this.#leaveTakenBack(this.#unsettled.takeAll())
     const queued = [...this.#queued].filter(({ state }) => state === 'queued')
     this.#cancels.length = 0
     this.#queued.clear()
     this.#queuedCount = 0
     this.#queuedBytes = 0
-    this.#unsettledBytes = 0
-    for (const entry of sent) entry.state = 'waiting'
+    for (const entry of sent) this.#left(entry)
     for (const entry of queued) entry.state = 'waiting'
     return { sent, queued }
   }
@@ -219,6 +247,7 @@ export class Outbox {
     entry.seq = seq
     entry.state = 'sent'
     this.#unsettled.push(seq, entry)
+    this.#init.deadlines.begin(entry)
     this.#unsettledBytes += entry.payload.length
     this.#queuedCount -= 1
     this.#queuedBytes -= entry.payload.length
@@ -239,6 +268,15 @@ export class Outbox {
   #left(entry: Entry): void {
     this.#unsettledBytes -= entry.payload.length
     entry.state = 'waiting'
+    endDeadline(entry)
+  }
+
+  /** Leaves out what was taken back before: its place is free now. */
+  #leaveTakenBack(entries: Entry[]): Entry[] {
+    if (this.#takenBack === 0) return entries
+    const open = entries.filter((entry) => entry !== TAKEN_BACK)
+    this.#takenBack -= entries.length - open.length
+    return open
   }
 
   #checkCancelled(first: number, last: number): void {
@@ -248,6 +286,10 @@ export class Outbox {
     }
   }
 }
+
+/** Stands for an item that was taken back, until the peer has answered. */
+const TAKEN_BACK: Entry = new Entry(undefined, new Uint8Array(0))
+TAKEN_BACK.isCancelled = true
 
 /** So much does not wait for the end of the turn: the peer can begin while this side still puts. */
 const FLUSHED_ITEMS = 512

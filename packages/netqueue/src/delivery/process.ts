@@ -143,7 +143,10 @@ export class Process<T, Result, From extends Sender> implements Standing {
 
 /** A handler may have settled by itself; then its return value is no second answer. */
 function settle(delivery: Delivery<unknown>, value: unknown): undefined {
-  if (delivery.isHeld || delivery.signal.aborted) delivery.done(value)
+  if (delivery.isOpen) delivery.done(value)
+  // Whoever returns nothing when its item was cancelled has not done the work in vain, but stopped.
+  else if (delivery.isHeld && value === undefined) delivery.release()
+  else if (delivery.isHeld || delivery.signal.aborted) delivery.done(value)
 }
 
 function fail(delivery: Delivery<unknown>, error: unknown): undefined {

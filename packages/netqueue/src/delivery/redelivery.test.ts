@@ -104,6 +104,16 @@ describe('P2: an item', () => {
     expect(ends).toEqual(['buried a', 'gone a'])
   })
 
+  test('P9: that was not settled in time comes back at once, with the next attempt, and its history says so', () => {
+    const entry = settled(entryOf(), { type: 'overdue' })
+    expect([backlog, entry.attempt, env.timers]).toEqual([[entry], 2, 0])
+    settled(entry, { type: 'overdue' })
+    settled(entry, { type: 'overdue' })
+    expect(redelivery.deadLetters.list()).toMatchObject([
+      { attempts: 3, history: [1, 2, 3].map(() => ({ peer: 'worker', outcome: 'overdue' })) },
+    ])
+  })
+
   test('that is refused is a dead letter at once', () => {
     settled(entryOf(), { type: 'reject', code: 'NOT_MINE', reason: 'x' })
     expect(redelivery.deadLetters.list()).toMatchObject([
@@ -117,6 +127,7 @@ describe('P2: an item', () => {
     ['done', (entry) => settled(entry, settle('done'))],
     ['cancelled', (entry) => settled(entry, settle('cancelled'))],
     ['refused', (entry) => settled(entry, { type: 'reject', code: 'X', reason: '' })],
+    ['overdue', (entry) => settled(entry, { type: 'overdue' })],
     ['lost', (entry) => redelivery.lost(entry, 'worker', { wasSent: true })],
   ])('P1: that was cancelled is gone when it is %s', (_what, act) => {
     const entry = entryOf()

@@ -53,6 +53,8 @@ export class Redelivery<T> {
         return this.#retry(entry, { peer, outcome: 'released', code: settlement.code })
       case 'reject':
         return this.#reject(entry, peer, settlement)
+      case 'overdue':
+        return this.#again(entry, { peer, outcome: 'overdue' })
       case 'settle':
     }
     if (settlement.outcome === 'returned') return this.#init.requeue(entry)
@@ -64,7 +66,7 @@ export class Redelivery<T> {
   lost(entry: Entry, peer: string, { wasSent }: { wasSent: boolean }): void {
     if (entry.isCancelled) return this.#end(entry)
     if (!wasSent) return this.#init.requeue(entry)
-    if (this.#count(entry, { peer, outcome: 'lost' })) this.#init.requeue(entry)
+    this.#again(entry, { peer, outcome: 'lost' })
   }
 
   /** Gives an item up. A `submit` is told; a `put` was told long ago, so the item is kept as a dead letter. */
@@ -116,6 +118,10 @@ export class Redelivery<T> {
   #reject(entry: Entry, peer: string, settlement: Extract<Settlement, { code: string }>): void {
     record(entry, { peer, outcome: 'rejected', code: settlement.code })
     this.bury(entry, remoteError(settlement))
+  }
+
+  #again(entry: Entry, attempt: Attempt): void {
+    if (this.#count(entry, attempt)) this.#init.requeue(entry)
   }
 
   #retry(entry: Entry, attempt: Attempt): void {

@@ -37,16 +37,25 @@ describe('settles', () => {
     settles.answer({ kind: 'result', seq: 2, value: undefined })
     settles.answer({ kind: 'failed', seq: 3, code: 'A', reason: 'b' })
     settles.answer({ kind: 'reject', seq: 4, code: 'C', reason: '' })
-    settles.answer({ kind: 'extend', seq: 5 })
     settles.add(6, 'done')
     expect(fill()).toEqual([
       ['settle', 'done', 1, 1],
       ['result', 2, undefined],
       ['failed', 3, 'A', 'b'],
       ['reject', 4, 'C', ''],
-      ['extend', 5],
       ['settle', 'done', 6, 1],
     ])
+  })
+
+  test('follow whatever asks for more time, which waits for no put and is said once', () => {
+    ordinal = 7
+    settles.add(5, 'done')
+    for (const seq of [5, 6, 5]) settles.extend(seq)
+    expect(fill({ oldest: 7, places: 1 })).toEqual([['extend', 5]])
+    expect(fill({ oldest: 7 })).toEqual([['extend', 6]])
+    expect(fill()).toEqual([['settle', 'done', 5, 1]])
+    settles.extend(6)
+    expect(fill()).toEqual([['extend', 6]])
   })
 
   test('that do not fit wait for the next frame, and nothing gets lost in between', () => {

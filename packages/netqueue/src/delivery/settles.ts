@@ -5,7 +5,6 @@ export type Answer =
   | { kind: 'result'; seq: number; value: Uint8Array | undefined }
   | { kind: 'failed'; seq: number; code: string; reason: string }
   | { kind: 'reject'; seq: number; code: string; reason: string }
-  | { kind: 'extend'; seq: number }
 
 interface Range {
   kind: 'settle'
@@ -30,6 +29,8 @@ export class Settles {
   #answers = 0
   #bytes = 0
   #begun: { outcome: Outcome; ranges: number[] } | undefined
+  /** Items whose time is to be renewed. */
+  #extended: Set<number> | undefined
 
   constructor(lastOrdinal: () => number) {
     this.#lastOrdinal = lastOrdinal
@@ -59,6 +60,12 @@ export class Settles {
     this.#due.push({ kind: 'answer', answer, ordinal: this.#lastOrdinal() })
   }
 
+  /** Asks for more time. It need not wait for puts, and goes before all settles: the item's own may be among them. */
+  extend(seq: number): void {
+    this.#extended ??= new Set()
+    this.#extended.add(seq)
+  }
+
   /** Answers that are not written. */
   get answers(): number {
     return this.#answers
@@ -86,6 +93,7 @@ export class Settles {
 
   /** Writes what is older than the oldest put that is not on the wire; `false` when the frame is full first. */
   fill(writer: Writer, oldestOrdinal: number): boolean {
+    if (this.#extended !== undefined && !this.#fillExtended(writer, this.#extended)) return false
     for (;;) {
       if (!this.#flush(writer)) return false
       const due = this.#due.at(0)
@@ -94,6 +102,14 @@ export class Settles {
       else if (!write(writer, due.answer)) return false
       else this.#written(due.answer)
     }
+  }
+
+  #fillExtended(writer: Writer, extended: Set<number>): boolean {
+    for (const seq of extended) {
+      if (!writer.extend(seq)) return false
+      extended.delete(seq)
+    }
+    return true
   }
 
   #written(answer: Answer): void {
@@ -135,7 +151,7 @@ function* numbers(outcome: Outcome | undefined, first: number, length: number) {
 
 function bytesOf(answer: Answer): number {
   if (answer.kind === 'result') return answer.value?.length ?? 0
-  return answer.kind === 'extend' ? 0 : answer.reason.length
+  return answer.reason.length
 }
 
 function write(writer: Writer, answer: Answer): boolean {
@@ -146,7 +162,5 @@ function write(writer: Writer, answer: Answer): boolean {
       return writer.failed(answer.seq, answer.code, answer.reason)
     case 'reject':
       return writer.reject(answer.seq, answer.code, answer.reason)
-    case 'extend':
-      return writer.extend(answer.seq)
   }
 }

@@ -1,4 +1,5 @@
 import type { Env, Timer, TimerOptions } from './env.ts'
+import type { Signals } from './signals.ts'
 
 /** The longest delay that the host's timers take; they fire at once beyond it. */
 const MAX_DELAY_MS = 2 ** 31 - 1
@@ -49,3 +50,17 @@ export const host: Env = {
   random: Math.random,
   randomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
 }
+
+const { process: own } = globalThis as { process?: Partial<NodeJS.Process> }
+
+/** The signals of this process; `undefined` where the host has none (browsers). */
+export const hostSignals: Signals | undefined =
+  own?.on === undefined || own.kill === undefined
+    ? undefined
+    : {
+        on: (name, listener) => {
+          process.on(name, listener)
+          return () => void process.off(name, listener)
+        },
+        raise: (name) => void process.kill(process.pid, name),
+      }
