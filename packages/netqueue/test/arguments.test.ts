@@ -62,7 +62,7 @@ test('a value that JSON has no word for is ENCODE_FAILED where it is put', async
   const server = await listen('memory:json', { item: json(), transports: [memory()] })
   expect(await failureOf(server.put(undefined))).toMatchObject({
     code: 'ENCODE_FAILED',
-    message: 'The codec or schema (json) does not take the item: JSON has no word for undefined',
+    message: 'The codec json does not take the item: JSON has no word for undefined',
   })
   await server.close()
 })

@@ -251,8 +251,30 @@ describe('what may describe a value', () => {
       '~standard': { version: 1, vendor: 'test', validate: async (value: unknown) => ({ value }) },
     } as const
     expect(() => encodeWithin(codecFrom('item', schema), 1, 100)).toThrow(
-      expect.objectContaining({ code: 'ENCODE_FAILED' }),
+      failing('ENCODE_FAILED', 'Expected the schema to validate synchronously, got a promise'),
     )
+  })
+
+  test('a schema that throws has refused the value, and its error is not lost', () => {
+    const error = new Error('mine')
+    const validate = (): never => {
+      throw error
+    }
+    const codec = codecFrom('item', { '~standard': { version: 1, vendor: 'test', validate } })
+    const refusal = expect.objectContaining({ message: 'mine', cause: error })
+    expect(() => encodeWithin(codec, 1, 100)).toThrow(
+      expect.objectContaining({ message: 'The schema does not take the item: mine', cause: refusal }),
+    )
+    expect(() => decodeWith(codec, msgpack().encode(1))).toThrow(
+      expect.objectContaining({ message: 'The schema does not take the item that the peer sent', cause: refusal }),
+    )
+  })
+
+  test('whoever refuses an item is named: the schema, or the codec', () => {
+    const codec = codecFrom('item', z.object({ size: z.number() }))
+    const refused = 'The schema does not take the item: size: Invalid input: expected number, received string'
+    expect(() => encodeWithin(codec, { size: 'big' } as never, 100)).toThrow(refused)
+    expect(() => encodeWithin(json(), 1n, 100)).toThrow('The codec json does not take the item: ')
   })
 
   test.each([

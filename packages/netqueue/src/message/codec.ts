@@ -116,16 +116,35 @@ export const isCodecName = (name: string): boolean => NAME.test(name)
 const isCodec = <T>(shape: Shape<T>): shape is Codec<T> =>
   'encode' in shape && 'decode' in shape && 'name' in shape && isCodecName(shape.name)
 
+/** Why a schema refuses a value. */
+class SchemaError extends TypeError {
+  override name = 'SchemaError'
+}
+
 /** What a schema makes of a value; throws for one that it refuses. */
 function checkBy<T>(schema: StandardSchemaV1<unknown, T>, value: unknown): T {
-  const outcome = schema['~standard'].validate(value)
+  const outcome = outcomeOf(schema, value)
   if (outcome instanceof Promise) {
     outcome.catch(() => {}) // it may reject, for what a peer sent, and nobody waits for it
-    throw new TypeError('Expected the schema to validate synchronously, got a promise')
+    throw new SchemaError('Expected the schema to validate synchronously, got a promise')
   }
-  if (outcome.issues !== undefined) throw new TypeError(outcome.issues.map(issueText).join('; '))
+  if (outcome.issues !== undefined) throw new SchemaError(outcome.issues.map(issueText).join('; '))
   return outcome.value
 }
+
+/** A schema that throws, in a transform of the user's, refuses as well. */
+function outcomeOf<T>(
+  schema: StandardSchemaV1<unknown, T>,
+  value: unknown,
+): ReturnType<StandardSchemaV1<unknown, T>['~standard']['validate']> {
+  try {
+    return schema['~standard'].validate(value)
+  } catch (cause) {
+    throw new SchemaError(textOf(cause), { cause })
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function validated<T>(schema: StandardSchemaV1<unknown, T>): Codec<T> {
   const inner = msgpack()
@@ -142,16 +161,29 @@ const NOTHING = new Uint8Array(0)
 /** Codecs that make at least one byte of every value. */
 const NEVER_EMPTY: ReadonlySet<string> = new Set(['msgpack', 'json'])
 
+/** How a part of a message travels. */
+export interface PartCodec extends Codec<unknown> {
+  /** What errors call it. */
+  readonly what: string
+}
+
+export interface PartInit {
+  codec: Codec<unknown>
+  schema: StandardSchemaV1 | undefined
+  what: string
+}
+
 /**
- * A codec for the payloads of messages: what the schema takes travels as it was given, and the receiver's schema makes of it what arrives.
+ * A codec for a part of a message: what the schema takes travels as it was given, and the receiver's schema makes of it what arrives.
  * Where the codec allows it, no bytes at all are `undefined`, which neither msgpack nor JSON has.
  */
-export function payloadCodec(codec: Codec<unknown>, schema: StandardSchemaV1 | undefined): Codec<unknown> {
+export function partCodec({ codec, schema, what }: PartInit): PartCodec {
   const { name } = codec
   const hasNothing = NEVER_EMPTY.has(name)
   const check = (value: unknown): unknown => (schema === undefined ? value : checkBy(schema, value))
   return {
     name,
+    what,
     encode: (value) => {
       check(value)
       return value === undefined && hasNothing ? NOTHING : codec.encode(value)
@@ -185,9 +217,9 @@ export function codecFrom<T>(option: string, shape: Shape<T> | undefined): Codec
   throw new TypeError(`${rule}, got \`${JSON.stringify(shape)}\``)
 }
 
-/** Encodes within a limit. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
+/** Encodes an item within a limit. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`; nothing was sent then. */
 export function encodeWithin<T>(codec: Codec<T>, value: T, maxItemBytes: number): Uint8Array {
-  const payload = encoded(codec, value)
+  const payload = encodeWith(codec, value, 'the item')
   if (payload.length <= maxItemBytes) return payload
   const message = `Expected an item of at most ${maxItemBytes} bytes (maxItemBytes), got ${payload.length}`
   throw new NetQueueError('ITEM_TOO_LARGE', message, {
@@ -197,7 +229,8 @@ export function encodeWithin<T>(codec: Codec<T>, value: T, maxItemBytes: number)
   })
 }
 
-function encoded<T>(codec: Codec<T>, value: T): Uint8Array {
+/** Encodes; throws `ENCODE_FAILED`, and nothing was sent then. `what` is what the error calls it. */
+export function encodeWith<T>(codec: Codec<T>, value: T, what: string): Uint8Array {
   try {
     const payload = codec.encode(value)
     if (payload instanceof Uint8Array) return payload
@@ -205,17 +238,20 @@ function encoded<T>(codec: Codec<T>, value: T): Uint8Array {
     throw new TypeError(`Expected encode() to return a Uint8Array, got ${typeof payload}`)
   } catch (cause) {
     const why = cause instanceof Error ? `: ${cause.message}` : ''
-    const message = `The codec or schema (${codec.name}) does not take the item${why}`
+    const message = `${refuserOf(codec, cause)} does not take ${what}${why}`
     throw new NetQueueError('ENCODE_FAILED', message, { cause, delivered: 'no' })
   }
 }
 
-/** Decodes what a peer sent; throws `DECODE_FAILED`. */
-export function decodeWith<T>(codec: Codec<T>, payload: Uint8Array): T {
+/** Decodes what a peer sent; throws `DECODE_FAILED`. `what` is what the error calls it. */
+export function decodeWith<T>(codec: Codec<T>, payload: Uint8Array, what: string = 'the item'): T {
   try {
     return codec.decode(payload)
   } catch (cause) {
-    const message = `The codec or schema (${codec.name}) does not take what the peer sent`
+    const message = `${refuserOf(codec, cause)} does not take ${what} that the peer sent`
     throw new NetQueueError('DECODE_FAILED', message, { cause })
   }
 }
+
+const refuserOf = ({ name }: { name: string }, cause: unknown): string =>
+  cause instanceof SchemaError ? 'The schema' : `The codec ${name}`

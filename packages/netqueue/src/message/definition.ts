@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { checkInteger } from '../errors/check.ts'
-import { checkCodec, msgpack, payloadCodec } from './codec.ts'
-import type { Codec } from './codec.ts'
+import { checkCodec, msgpack, partCodec } from './codec.ts'
+import type { Codec, PartCodec } from './codec.ts'
 import { isName, MAX_NAME_BYTES } from './names.ts'
 
 /** The lowest and the highest id that a message can have; those below are reserved. */
@@ -39,7 +39,7 @@ export interface MessageEntry<D extends MessageDefinition = MessageDefinition> {
   readonly codec: string
   readonly definition: D
   /** @internal How each part travels, with its checks. */
-  readonly parts: Readonly<Record<MessagePart, Codec<unknown>>>
+  readonly parts: Readonly<Record<MessagePart, PartCodec>>
 }
 
 /** What of a message is encoded: what is sent, what answers it, or a chunk of the stream that comes along with a request. */
@@ -49,7 +49,10 @@ const UNCHECKED: StandardSchemaV1 = {
   '~standard': { version: 1, vendor: 'netqueue', validate: (value) => ({ value }) },
 }
 
-/** A type for `payload` and `reply` that is a promise of both ends: nothing is checked at run time. */
+/**
+ * A type for `payload`, `reply` and `body` that nobody checks at run time: it trusts the peer. What arrives may be anything that the codec
+ * carries, `undefined` too, and neither handlers nor listeners are told. For a peer that is not yours, give a schema.
+ */
 export function type<T>(): StandardSchemaV1<T> {
   return UNCHECKED as StandardSchemaV1<T>
 }
@@ -70,15 +73,19 @@ export function entriesFrom(definitions: MessageDefinitions, present: readonly M
 
 function entryOf(name: string, id: number, definition: MessageDefinition): MessageEntry {
   const { payload, reply, body, codec = msgpack() } = definition
-  const part = (schema: StandardSchemaV1 | undefined): Codec<unknown> =>
-    payloadCodec(codec, schema === UNCHECKED ? undefined : schema)
+  const part = (part: MessagePart, given: StandardSchemaV1 | undefined): PartCodec =>
+    partCodec({
+      codec,
+      schema: given === UNCHECKED ? undefined : given,
+      what: `the ${part} of ${JSON.stringify(name)}`,
+    })
   return Object.freeze({
     name,
     id,
     isRequest: reply !== undefined,
     codec: codec.name,
     definition,
-    parts: { payload: part(payload), reply: part(reply), body: part(body) },
+    parts: { payload: part('payload', payload), reply: part('reply', reply), body: part('body', body) },
   })
 }
 

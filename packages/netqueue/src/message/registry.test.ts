@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { NetQueueError } from '../errors/errors.ts'
 import { bytes, json, msgpack, text } from './codec.ts'
 import { type } from './definition.ts'
 import { defineMessages } from './messages.ts'
@@ -214,12 +215,42 @@ describe('payloads', () => {
     expect(() => registry.encode('blob', 'payload', undefined)).toThrow(coded('ENCODE_FAILED'))
   })
 
-  test.each([6, 7])('of 6 bytes are taken within %i', (limit) => {
-    expect(registry.encode('line', 'payload', 'äää', limit).byteLength).toBe(6)
+  test.each([
+    [
+      'sized',
+      'payload',
+      { size: 1.5 },
+      /^The schema does not take the payload of "sized": size: Invalid input: expected int/,
+    ],
+    ['sized', 'reply', '', /^The schema does not take the reply of "sized": /],
+    ['open', 'body', 'one', /^The schema does not take the body of "open": /],
+    ['open', 'payload', () => 1, /^The codec msgpack does not take the payload of "open": Unrecognized object/],
+    [
+      'blob',
+      'payload',
+      'text',
+      /^The codec bytes does not take the payload of "blob": Expected encode\(\) to return a Uint8Array, got string$/,
+    ],
+  ] as const)('that are refused here are named, and so is who refuses them: %s, %s', (name, part, value, message) => {
+    expect(() => registry.encode(name, part, value)).toThrow(message)
   })
 
-  test.each([0, 1, 5])('of 6 bytes are ITEM_TOO_LARGE within %i', (limit) => {
-    expect(() => registry.encode('line', 'payload', 'äää', limit)).toThrow(coded('ITEM_TOO_LARGE'))
+  test.each([
+    ['sized', 'payload', { size: 'big' }, 'The schema does not take the payload of "sized" that the peer sent'],
+    ['open', 'body', 'one', 'The schema does not take the body of "open" that the peer sent'],
+  ] as const)(
+    'that are refused when they came are named, without a word of them: %s, %s',
+    (name, part, value, message) => {
+      expect(() => registry.decode(name, part, msgpack().encode(value))).toThrow(
+        new NetQueueError('DECODE_FAILED', message),
+      )
+    },
+  )
+
+  test('that are no text of their codec are refused by the codec', () => {
+    expect(() => registry.decode('tree', 'payload', Uint8Array.of(123))).toThrow(
+      'The codec json does not take the payload of "tree" that the peer sent',
+    )
   })
 })
 

@@ -1,6 +1,6 @@
 import { checkOneOf } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { decodeWith, encodeWithin } from './codec.ts'
+import { decodeWith, encodeWith } from './codec.ts'
 import type { MessageEntry, MessagePart } from './definition.ts'
 import { MessageTable } from './messages.ts'
 import type { Messages } from './messages.ts'
@@ -103,14 +103,16 @@ export class Registry {
     return this.#names.get(id)?.name
   }
 
-  /** Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`, and as {@link entry} does. */
-  encode(name: string, part: MessagePart, value: unknown, maxItemBytes: number = Number.POSITIVE_INFINITY): Uint8Array {
-    return encodeWithin(this.entry(name).parts[part], value, maxItemBytes)
+  /** Throws `ENCODE_FAILED`, and as {@link entry} does. */
+  encode(name: string, part: MessagePart, value: unknown): Uint8Array {
+    const codec = this.entry(name).parts[part]
+    return encodeWith(codec, value, codec.what)
   }
 
   /** Throws `DECODE_FAILED`, and as {@link entry} does. */
   decode(name: string, part: MessagePart, bytes: Uint8Array): unknown {
-    return decodeWith(this.entry(name).parts[part], bytes)
+    const codec = this.entry(name).parts[part]
+    return decodeWith(codec, bytes, codec.what)
   }
 }
 
