@@ -1,8 +1,9 @@
 import { Consumer } from './delivery/consumer.ts'
 import type { Sender } from './delivery/delivery.ts'
 import type { Inbox } from './delivery/inbox.ts'
-import type { Emitter, Listener } from './events/emitter.ts'
+import type { Emitter } from './events/emitter.ts'
 import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
+import type { Listener } from './events/listener.ts'
 import type { Body, MessageName, Messages, Payload, ReplyInput, RequestName } from './message/messages.ts'
 import type { HandleOptions, RequestContext } from './request/handlers.ts'
 import type { ReceivedMessage, SubscribeOptions } from './request/subscription.ts'
@@ -66,8 +67,8 @@ export abstract class Endpoint<
   }
 
   /**
-   * Messages of one name from now on, whoever sends them, for a loop of its own. So many wait while its body runs; then it loses those that
-   * come, or the oldest (`MESSAGE_DROPPED`, a warning). The loop ends when this side is closed, after what waits was read. Throws a
+   * Messages of one name from now on, whoever sends them, for a loop of its own. So many wait while its body runs; then it loses the oldest,
+   * or those that come (`MESSAGE_DROPPED`, a warning). The loop ends when this side is closed, after what waits was read. Throws a
    * `TypeError` for what is not the name of a message.
    */
   messages<N extends MessageName<M>>(name: N, options?: SubscribeOptions): MessageStream<From, Payload<M, N>> {
@@ -75,21 +76,25 @@ export abstract class Endpoint<
   }
 
   /**
-   * Calls a listener with each event of one type, or with each message of one name, from now on; returns the function that takes it away. A
-   * listener that throws disturbs nobody: its error goes to the host, as an uncaught one.
+   * Calls a listener with each event of one type, or with each message of one name, from now on; returns the function that takes it away. One
+   * that throws, or whose promise rejects, disturbs nobody: its error is the cause of a warning (`HANDLER_FAILED`). Throws a `TypeError` for
+   * what is neither the name of an event nor that of a message without a reply.
    */
   on<K extends keyof Events>(type: K, listener: Listener<Events[K]>): () => void
   on<N extends KnownName<M>>(name: N, listener: Listener<ReceivedMessage<From, Payload<M, N>>>): () => void
   on(type: string, listener: Listener<never>): () => void {
     if (this.#talk.defines(type)) return this.#talk.on(type, listener as Listener<ReceivedMessage<Sender>>)
+    this.#talk.checkHeard(type)
     return this.#events.on(type as keyof Events, listener as Listener<Events[keyof Events]>)
   }
 
   /**
-   * Events of one type from now on, for a loop of its own. So many wait while its body runs; then the oldest is dropped for each that
-   * comes (`EVENTS_DROPPED`, a warning). The loop ends when this side is closed, after what waits was read.
+   * Events of one type from now on, for a loop of its own. So many wait while its body runs; then it loses the oldest, or those that come
+   * (`EVENTS_DROPPED`, a warning). The loop ends when this side is closed, after what waits was read. Throws a `TypeError` for what is not the
+   * name of an event.
    */
   events<K extends keyof Events>(type: K, options?: EventStreamOptions): EventStream<Events[K]> {
+    this.#talk.checkEvent(String(type))
     return this.#events.stream(type, options)
   }
 

@@ -1,19 +1,24 @@
 import type { Sender } from './delivery/delivery.ts'
 import type { Env } from './env/env.ts'
+import { checkOneOf } from './errors/check.ts'
 import type { NetQueueError } from './errors/errors.ts'
-import type { Listener } from './events/emitter.ts'
+import type { Listener } from './events/listener.ts'
 import type { SharedByConversations } from './conversation.ts'
-import { encodeWithin } from './message/codec.ts'
+import { encodeWith } from './message/codec.ts'
 import type { MessageEntry } from './message/definition.ts'
 import { ownMessages } from './message/registry.ts'
 import type { MessagesOptions, OwnMessages } from './message/registry.ts'
 import type { Limits } from './options/limits.ts'
+import { checkSize } from './request/failures.ts'
 import { Handlers } from './request/handlers.ts'
 import type { HandleOptions, RequestHandler } from './request/handlers.ts'
 import { requestLimitsFrom } from './request/limits.ts'
 import type { RequestLimits } from './request/limits.ts'
 import type { ReceivedMessage, SubscribeOptions, Subscription } from './request/subscription.ts'
 import { Subscriptions } from './request/subscriptions.ts'
+
+/** Most names of messages that the text of an error lists. */
+const MAX_LISTED = 16
 
 export interface TalkOptions extends MessagesOptions {
   limits?: Partial<Limits & RequestLimits> | undefined
@@ -46,12 +51,14 @@ export class Talk {
   readonly own: OwnMessages
   readonly limits: Limits & RequestLimits
   readonly #shared: SharedByConversations
+  readonly #events: readonly string[]
   readonly #handlers: Handlers
   readonly #subscriptions: Subscriptions<Sender>
 
   /** Throws for options that no side can have. */
   constructor({ env, options, limits, events, warn, worked }: TalkInit) {
     const { exposeErrors = false } = options
+    this.#events = events
     this.#handlers = new Handlers(worked)
     this.own = messagesBeside(events, options)
     this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
@@ -75,6 +82,22 @@ export class Talk {
     return this.own.table.byName.has(name)
   }
 
+  /** Throws a `TypeError` for what is not the name of an event. */
+  checkEvent(name: string): void {
+    checkOneOf('event', name, this.#events)
+  }
+
+  /** Throws a `TypeError` for what nobody will ever hear of: neither an event nor one of this side's messages without a reply. */
+  checkHeard(name: string): void {
+    if (this.#events.includes(name)) return
+    const messages = [...this.own.table].flatMap(({ name, isRequest }) => (isRequest ? [] : [name]))
+    const known = [...this.#events, ...messages.slice(0, MAX_LISTED)].join(', ')
+    const more = messages.length > MAX_LISTED ? ` and ${messages.length - MAX_LISTED} more messages` : ''
+    throw new TypeError(
+      `Expected the name of an event or of a message without a reply, got ${JSON.stringify(name)}; known are ${known}${more}`,
+    )
+  }
+
   /** Throws a `TypeError` for what is not the name of one of this side's requests. */
   checkRequest(name: string): void {
     this.#entry(name, { isRequest: true })
@@ -87,12 +110,12 @@ export class Talk {
 
   /** The bytes of a message's payload, as all peers that know it take them. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`. */
   encode(name: string, payload: unknown): Uint8Array {
-    return encodeWithin(this.#entry(name, { isRequest: false }).parts.payload, payload, this.limits.maxItemBytes)
+    return this.#encode(this.#entry(name, { isRequest: false }), payload)
   }
 
   /** How long the payload of a request is, encoded. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`. */
   lengthOf(name: string, payload: unknown): number {
-    return encodeWithin(this.#entry(name, { isRequest: true }).parts.payload, payload, this.limits.maxItemBytes).length
+    return this.#encode(this.#entry(name, { isRequest: true }), payload).length
   }
 
   /** What all its conversations share. */
@@ -118,6 +141,12 @@ export class Talk {
   /** Loops over messages end when what waits was read. */
   close(): void {
     this.#subscriptions.close()
+  }
+
+  #encode({ parts: { payload: codec } }: MessageEntry, payload: unknown): Uint8Array {
+    const encoded = encodeWith(codec, payload, codec.what)
+    checkSize(encoded.length, this.limits.maxItemBytes)
+    return encoded
   }
 
   #entry(name: string, { isRequest }: { isRequest: boolean }): MessageEntry {

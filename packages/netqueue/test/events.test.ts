@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import type { EventStream, ServerEvents } from '../src/index.ts'
 import { Place, rest, until } from './support/nodes.ts'
+import { both } from './support/talking.ts'
 
 async function all<E>(stream: EventStream<E>): Promise<E[]> {
   const events: E[] = []
@@ -120,5 +121,85 @@ describe('events of a client', () => {
     const told = all(client.events('disconnect'))
     await client.close()
     expect(await told).toEqual([{}])
+  })
+})
+
+describe('P7: a listener that fails at what a peer said ends nothing', () => {
+  /** What the host is told of while something runs. */
+  async function unhandled(run: () => Promise<void>): Promise<unknown[]> {
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    const reasons: unknown[] = []
+    const note = (reason: unknown): void => void reasons.push(reason)
+    process.on('unhandledRejection', note)
+    try {
+      await run()
+      await rest()
+      return reasons
+    } finally {
+      process.off('unhandledRejection', note)
+      for (const listener of others) process.on('unhandledRejection', listener)
+    }
+  }
+
+  test('a message, a status: HANDLER_FAILED with the client and the cause, and all goes on', async () => {
+    await using place = new Place()
+    const { server, client, there } = await both(place)
+    const warnings: ServerEvents<string>['warning'][] = []
+    server.on('warning', (warning) => warnings.push(warning))
+    server.on('news:other', ({ payload }) => (payload as { x: { y: number } }).x.y)
+    server.on('status', async ({ status }) => (status as { x: { y: number } }).x.y)
+    const uncaught = await unhandled(async () => {
+      await client.send('news:other', undefined)
+      client.setStatus('no object')
+      await until(() => warnings.length === 2)
+    })
+    expect(uncaught).toEqual([])
+    expect(warnings.map(({ client: about }) => about)).toEqual([there, there])
+    const told = warnings.map(({ error: { code, value } }) => `${code} ${String(value)}`)
+    expect(new Set(told)).toEqual(new Set(['HANDLER_FAILED news:other', 'HANDLER_FAILED status']))
+    expect(warnings.every(({ error }) => error.cause instanceof TypeError)).toBe(true)
+    server.handle('math:add', ({ a, b }) => a + b)
+    expect(await client.request('math:add', { a: 1, b: 2 })).toBe(3)
+  })
+
+  test('a listener of warnings that fails at each of them does not go on for ever', async () => {
+    await using place = new Place()
+    const { server, client } = await both(place)
+    let count = 0
+    client.on('warning', async () => {
+      count += 1
+      throw new Error('mine')
+    })
+    client.on('status', () => {
+      throw new Error('mine as well')
+    })
+    const told = await unhandled(async () => {
+      server.setStatus('busy')
+      await until(() => count > 0)
+    })
+    expect([told, count]).toEqual([[], 2])
+  })
+})
+
+describe('names of events', () => {
+  test('that are none are a TypeError that names those that are, and messages that can be heard', async () => {
+    await using place = new Place()
+    const { server, client } = await both(place)
+    const wrong = 'conect' as 'connect'
+    expect(() => server.on(wrong, () => {})).toThrow(
+      /^Expected the name of an event or of a message without a reply, got "conect"; known are connect, .*warning, news:flash, news:other$/,
+    )
+    expect(() => server.events(wrong)).toThrow(/^Expected `event` to be one of "connect", .*got `"conect"`$/)
+    expect(() => client.on('connects' as 'status', () => {})).toThrow(TypeError)
+    expect(() => client.events('news:flash' as 'status')).toThrow(TypeError)
+    expect(() => client.on(Symbol('status') as never, () => {})).toThrow(TypeError)
+    expect(() => client.on('math:add' as 'status', () => {})).toThrow('without a reply')
+  })
+
+  test.each(['status', 'news:flash'] as const)('a listener of %s that is no function is a TypeError', async (name) => {
+    await using place = new Place()
+    const { client } = await both(place)
+    expect(() => client.on(name as 'status', 'no function' as never)).toThrow('Expected `listener` to be a function')
   })
 })

@@ -1,15 +1,30 @@
 import { describe, expect, test, vi } from 'vitest'
 
+import { turn } from '../../test/support/handles.ts'
+import { NetQueueError } from '../errors/errors.ts'
 import { Emitter } from './emitter.ts'
 
 interface Events {
   news: number
   other: string
+  status: { client: string; status: unknown }
+  warning: { error: NetQueueError; client?: string }
+}
+
+/** An emitter whose warnings are events of it, as those of servers and clients are; and all of them. */
+function emitterOf(): { emitter: Emitter<Events>; warnings: Events['warning'][] } {
+  const warnings: Events['warning'][] = []
+  const emitter: Emitter<Events> = new Emitter((error, client) => {
+    const warning = { error, ...(client !== undefined && { client }) }
+    warnings.push(warning)
+    emitter.emit('warning', warning)
+  })
+  return { emitter, warnings }
 }
 
 describe('an emitter', () => {
   test('calls those who listen to this type, in order, until they stop', () => {
-    const emitter = new Emitter<Events>()
+    const { emitter } = emitterOf()
     const heard: string[] = []
     const stop = emitter.on('news', (news) => heard.push(`a${news}`))
     emitter.on('news', (news) => heard.push(`b${news}`))
@@ -22,7 +37,7 @@ describe('an emitter', () => {
   })
 
   test('keeps two registrations of one function apart', () => {
-    const emitter = new Emitter<Events>()
+    const { emitter } = emitterOf()
     const listener = vi.fn<(news: number) => void>()
     const stop = emitter.on('news', listener)
     emitter.on('news', listener)
@@ -32,28 +47,88 @@ describe('an emitter', () => {
   })
 
   test('gives an event to those who listened when it came, not to those who came by it', () => {
-    const emitter = new Emitter<Events>()
+    const { emitter } = emitterOf()
     const late = vi.fn<(news: number) => void>()
     emitter.on('news', () => emitter.on('news', late))
     emitter.emit('news', 1)
     expect(late).not.toHaveBeenCalled()
   })
 
-  test('a listener that throws disturbs nobody: its error goes to the host', async () => {
-    const emitter = new Emitter<Events>()
-    const unhandled: unknown[] = []
-    const listeners = process.listeners('unhandledRejection')
-    process.removeAllListeners('unhandledRejection')
-    const heard = new Promise((resolve) => process.once('unhandledRejection', resolve))
+  test('names what is no function at once', () => {
+    expect(() => emitterOf().emitter.on('news', undefined as never)).toThrow('Expected `listener` to be a function')
+  })
+})
+
+describe('P7: a listener that fails', () => {
+  test('disturbs nobody: its error is the cause of a warning, HANDLER_FAILED', () => {
+    const { emitter, warnings } = emitterOf()
     const other = vi.fn<(news: number) => void>()
     emitter.on('news', () => {
       throw new Error('mine')
     })
     emitter.on('news', other)
     emitter.emit('news', 1)
-    unhandled.push(await heard)
-    for (const listener of listeners) process.on('unhandledRejection', listener)
     expect(other).toHaveBeenCalledWith(1)
-    expect(unhandled).toEqual([new Error('mine')])
+    const message = 'A listener of "news" failed'
+    expect(warnings).toMatchObject([
+      { error: { code: 'HANDLER_FAILED', value: 'news', message, cause: new Error('mine') } },
+    ])
+  })
+
+  test('by a promise that rejects has failed as well', async () => {
+    const { emitter, warnings } = emitterOf()
+    emitter.on('news', async () => {
+      await turn()
+      throw new Error('late')
+    })
+    emitter.on('news', () => Promise.reject(new Error('at once')))
+    emitter.emit('news', 1)
+    expect(warnings).toEqual([])
+    await turn()
+    await turn()
+    expect(warnings.map(({ error }) => error.cause)).toEqual([new Error('at once'), new Error('late')])
+  })
+
+  test('names the client that its event is about', () => {
+    const { emitter, warnings } = emitterOf()
+    emitter.on('status', ({ status }) => (status as { size: { deep: number } }).size.deep)
+    emitter.emit('status', { client: 'ada', status: 'nothing of the kind' })
+    expect(warnings).toMatchObject([{ error: { code: 'HANDLER_FAILED', value: 'status' }, client: 'ada' }])
+  })
+
+  test.each(['synchronously', 'by a promise'])(
+    'and listens to warnings is told so once, and never again: %s',
+    async (how) => {
+      const { emitter, warnings } = emitterOf()
+      emitter.on('warning', ({ error }) => {
+        if (how === 'synchronously') throw new Error('mine')
+        return Promise.reject(error)
+      })
+      emitter.on('warning', () => {
+        throw new Error('mine too')
+      })
+      const error = new NetQueueError('RESULT_UNCLAIMED', 'the first')
+      emitter.emit('warning', { error })
+      for (let turns = 0; turns < 10; turns += 1) await turn()
+      // What was told, and what each of the two made of that: not what they made of these.
+      expect(warnings.map(({ error: { code, value } }) => [code, value])).toEqual([
+        ['HANDLER_FAILED', 'warning'],
+        ['HANDLER_FAILED', 'warning'],
+      ])
+    },
+  )
+
+  test('of another event has its warning told to a listener of warnings that fails, too', () => {
+    const { emitter, warnings } = emitterOf()
+    const heard: unknown[] = []
+    emitter.on('warning', ({ error }) => {
+      heard.push(error.value)
+      throw new Error('mine too')
+    })
+    emitter.on('news', () => {
+      throw new Error('mine')
+    })
+    emitter.emit('news', 1)
+    expect([heard, warnings.length]).toEqual([['news', 'warning'], 2])
   })
 })

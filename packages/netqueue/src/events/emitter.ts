@@ -1,29 +1,37 @@
+import { checkFunction } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { LossyStream } from '../queue/lossy-stream.ts'
+import type { Loss } from '../queue/lossy-stream.ts'
 import type { EventStream, EventStreamOptions } from './event-stream.ts'
+import { callListener, listenerFailed } from './listener.ts'
+import type { Listener } from './listener.ts'
 
 /** Events that wait for a loop, unless it says otherwise. */
 const CAPACITY = 1_024
 
-/** Called with what happened. */
-export type Listener<E> = (event: E) => void
+/** The client that an event is about, of those that name one. */
+type ClientOf<E> = E extends { readonly client: infer C } ? C : never
+
+/** Tells of what went wrong, as an event of the emitter too. */
+type Warn<Events extends object> = (error: NetQueueError, client?: ClientOf<Events[keyof Events]>) => void
 
 /**
- * Typed events, for listeners and for loops. A listener that throws does not disturb the others or us: its error goes to the host, as
- * an uncaught one. A loop that is slow disturbs nobody either: it loses events, and `warn` hears of it.
+ * Typed events, for listeners and for loops. A listener that throws, or whose promise rejects, disturbs neither the others nor us, and a loop
+ * that is slow disturbs nobody either: it loses events. `warn` hears of both.
  */
 export class Emitter<Events extends object> {
   readonly #listeners: Map<keyof Events, Set<{ call: Listener<never> }>> = new Map()
   readonly #streams: Set<{ end(): void }> = new Set()
-  readonly #warn: (error: NetQueueError) => void
+  readonly #warn: Warn<Events>
   #isClosed = false
 
-  constructor(warn: (error: NetQueueError) => void = () => {}) {
+  constructor(warn: Warn<Events>) {
     this.#warn = warn
   }
 
   /** Returns the function that takes the listener away. */
   on<K extends keyof Events>(type: K, listener: Listener<Events[K]>): () => void {
+    checkFunction('listener', listener)
     const listeners = this.#listeners.get(type) ?? new Set()
     // Its own object: whoever added the same function once more keeps it when this one is taken away.
     const registration = { call: listener }
@@ -31,15 +39,19 @@ export class Emitter<Events extends object> {
     return () => void listeners.delete(registration)
   }
 
-  /** The events of one type from now on, until the loop is left, its signal fires, or no more come. */
-  stream<K extends keyof Events>(type: K, options: EventStreamOptions = {}): EventStream<Events[K]> {
-    const { capacity = CAPACITY, signal } = options
+  /** The events of one type from now on, behind those that are given, until the loop is left, its signal fires, or no more come. */
+  stream<K extends keyof Events>(
+    type: K,
+    options: EventStreamOptions = {},
+    first: readonly Events[K][] = [],
+  ): EventStream<Events[K]> {
+    const { capacity = CAPACITY, drop = 'oldest', signal } = options
     const stream = new LossyStream<Events[K]>({
       read: (event) => event,
       capacity,
-      drop: 'oldest',
+      drop,
       signal,
-      behind: () => this.#warn(dropping(String(type), capacity)),
+      behind: () => this.#warn(dropping(String(type), capacity, drop)),
       over: () => {
         this.#streams.delete(stream)
         stop()
@@ -48,19 +60,15 @@ export class Emitter<Events extends object> {
     const stop = this.on(type, (event) => stream.push(event))
     this.#streams.add(stream)
     stream.begin()
+    for (const event of first) stream.push(event)
     if (this.#isClosed) stream.end()
     return stream
   }
 
   emit<K extends keyof Events>(type: K, event: Events[K]): void {
     const listeners = [...(this.#listeners.get(type) ?? [])]
-    for (const { call } of listeners) {
-      try {
-        ;(call as Listener<Events[K]>)(event)
-      } catch (error) {
-        void Promise.reject(error)
-      }
-    }
+    const failed = (cause: unknown): void => this.#failed(type, event, cause)
+    for (const { call } of listeners) callListener(call as Listener<Events[K]>, event, failed)
   }
 
   /** Streams end when what waits in them was read; listeners stay. */
@@ -68,9 +76,20 @@ export class Emitter<Events extends object> {
     this.#isClosed = true
     for (const stream of this.#streams) stream.end()
   }
+
+  /** What listeners of warnings make of a warning about themselves is told no more: it would go on for ever. */
+  #failed<K extends keyof Events>(type: K, event: Events[K], cause: unknown): void {
+    const name = String(type)
+    const { client, error } = Object(event) as {
+      client?: ClientOf<Events[keyof Events]>
+      error?: Partial<NetQueueError>
+    }
+    if (name === 'warning' && error?.code === 'HANDLER_FAILED' && error.value === name) return
+    this.#warn(listenerFailed(name, cause), client)
+  }
 }
 
-function dropping(type: string, capacity: number): NetQueueError {
-  const message = `A loop over ${type} events is behind: ${capacity} wait for it (capacity), and the oldest are dropped`
+function dropping(type: string, capacity: number, drop: Loss): NetQueueError {
+  const message = `A loop over ${type} events is behind: ${capacity} wait for it (capacity), and the ${drop} are dropped`
   return new NetQueueError('EVENTS_DROPPED', message, { limit: 'capacity', value: capacity })
 }

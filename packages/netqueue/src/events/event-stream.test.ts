@@ -117,18 +117,14 @@ describe('a stream of events', () => {
     expect(await first).toEqual(event(1))
   })
 
-  test('of a listener that throws, others hear all the same', async () => {
-    const listeners = process.listeners('unhandledRejection')
-    process.removeAllListeners('unhandledRejection')
-    const uncaught = new Promise((resolve) => process.once('unhandledRejection', resolve))
+  test('beside a listener that throws has all the same', async () => {
     const emitter = emitterOf()
     emitter.on('news', () => {
       throw new Error('mine')
     })
-    const stream = emitter.stream('news')
+    const [stream, warnings] = [emitter.stream('news'), emitter.stream('warning')]
     emitAll(emitter, 1)
-    expect([await stream.next(), await uncaught]).toEqual([event(1), new Error('mine')])
-    for (const listener of listeners) process.on('unhandledRejection', listener)
+    expect([await stream.next(), await warnings.next()]).toEqual([event(1), event('HANDLER_FAILED')])
   })
 })
 
@@ -147,6 +143,21 @@ describe('a slow reader', () => {
     emitter.close()
     expect([await rest(stream), stream.dropped]).toEqual([kept, dropped])
   })
+
+  test.each([
+    [3, [1, 2, 3], 0],
+    [4, [1, 2, 3], 1],
+    [9, [1, 2, 3], 6],
+  ])(
+    'that would rather lose the newest, with a capacity of 3 and %i events: %j, %i dropped',
+    async (count, kept, dropped) => {
+      const emitter = emitterOf()
+      const stream = emitter.stream('news', { capacity: 3, drop: 'newest' })
+      emitAll(emitter, ...Array.from({ length: count }, (_, index) => index + 1))
+      emitter.close()
+      expect([await rest(stream), stream.dropped]).toEqual([kept, dropped])
+    },
+  )
 
   test.each([
     [1_023, 0],
@@ -190,12 +201,12 @@ describe('a slow reader', () => {
     expect([await rest(stream), stream.dropped]).toEqual([['c', 'EVENTS_DROPPED'], 2])
   })
 
-  test('is told which limit it reached', () => {
+  test.each(['oldest', 'newest'] as const)('is told which limit it reached, and that the %s are lost', (drop) => {
     const errors: unknown[] = []
     const emitter = new Emitter<Events>((error) => errors.push(error))
-    emitter.stream('news', { capacity: 1 })
+    emitter.stream('news', { capacity: 1, drop })
     emitAll(emitter, 1, 2)
-    const message = 'A loop over news events is behind: 1 wait for it (capacity), and the oldest are dropped'
+    const message = `A loop over news events is behind: 1 wait for it (capacity), and the ${drop} are dropped`
     expect(errors).toMatchObject([{ code: 'EVENTS_DROPPED', limit: 'capacity', value: 1, message }])
   })
 })
@@ -252,6 +263,7 @@ test.each([
   [{ capacity: 0 }, 'RangeError: Expected `capacity` to be an integer from 1, got `0`'],
   [{ capacity: 1.5 }, 'RangeError: Expected `capacity` to be an integer from 1, got `1.5`'],
   [{ capacity: '9' }, 'TypeError: Expected `capacity` to be an integer from 1, got `"9"` (string)'],
+  [{ drop: 'all' }, 'TypeError: Expected `drop` to be one of "newest", "oldest", got `"all"`'],
   [{ signal: {} }, 'TypeError: Expected `signal` to be an AbortSignal, got `[object Object]`'],
 ])('%j is refused', async (options, message) => {
   const make = async (): Promise<unknown> => emitterOf().stream('news', options as never)

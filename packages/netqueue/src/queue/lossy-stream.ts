@@ -9,6 +9,8 @@ export type Loss = 'newest' | 'oldest'
 export interface LossyStreamInit<E, Kept> {
   /** Makes a value of what was kept for it when it is read; `undefined`: it was none. */
   read: (kept: Kept) => E | undefined
+  /** Called with what has to wait, which may be for long. */
+  keep?: (kept: Kept) => void
   /** Values that wait at most. */
   capacity: number
   /** Bytes that wait at most; one value may overshoot it. @default Infinity */
@@ -117,6 +119,7 @@ export class LossyStream<E, Kept = E> implements AsyncIterableIterator<E, undefi
   }
 
   #add(kept: Kept, bytes: number): void {
+    this.#init.keep?.(kept)
     this.#ring.push({ kept, bytes })
     this.#bytes += bytes
   }

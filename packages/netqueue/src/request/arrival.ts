@@ -2,7 +2,7 @@ import type { NetQueueError } from '../errors/errors.ts'
 import type { Headers } from '../message/headers.ts'
 import type { ReceivedMessage } from './subscription.ts'
 
-/** A message as it came. */
+/** A message as it came, but for its payload. */
 export interface Arrived<From> {
   readonly name: string
   readonly headers: Headers
@@ -10,37 +10,57 @@ export interface Arrived<From> {
   /** Of the payload and the headers. */
   readonly bytes: number
   /** Throws `DECODE_FAILED`. */
-  decode(): unknown
+  decode(payload: Uint8Array): unknown
+  /** It cannot be decoded, as was found out now or by whoever read it later. Said once; must not throw. */
+  undecodable?(): void
 }
 
-/** A message that is decoded once, when the first one reads it: what waits takes no more than its bytes, whatever they decode to. */
+/**
+ * A message for several. Those who take it now share what it decodes to; what waits is decoded when it is read, by each for itself: it must
+ * take no more than its bytes, whatever they decode to.
+ */
 export class Arrival<From> {
-  /** Whether it was tried, and could not be decoded. */
-  hasFailed = false
-  readonly #failed: (error: NetQueueError, from: From) => void
-  #arrived: Arrived<From> | undefined
+  readonly #arrived: Arrived<From>
+  readonly #warn: (error: NetQueueError, from: From) => void
+  #hasFailed = false
+  /** While it is handed out. */
+  #payload: Uint8Array | undefined
   #message: ReceivedMessage<From> | undefined
 
-  constructor(arrived: Arrived<From>, failed: (error: NetQueueError, from: From) => void) {
+  constructor(arrived: Arrived<From>, payload: Uint8Array, warn: (error: NetQueueError, from: From) => void) {
     this.#arrived = arrived
-    this.#failed = failed
+    this.#payload = payload
+    this.#warn = warn
   }
 
-  /** `undefined` for what cannot be decoded. */
-  read(): ReceivedMessage<From> | undefined {
-    const arrived = this.#arrived
-    this.#arrived = undefined
-    if (arrived !== undefined) this.#decode(arrived)
+  /** Whether it was tried, and could not be decoded. */
+  get hasFailed(): boolean {
+    return this.#hasFailed
+  }
+
+  /** `payload` is what came, or a copy; `undefined` for what cannot be decoded. */
+  read(payload: Uint8Array): ReceivedMessage<From> | undefined {
+    if (this.#hasFailed) return undefined
+    if (payload !== this.#payload) return this.#decode(payload)
+    this.#message ??= this.#decode(payload)
     return this.#message
   }
 
-  #decode(arrived: Arrived<From>): void {
-    const { name, headers, from } = arrived
+  /** Everybody has it, or waits with a copy: nothing of it is kept here. */
+  handedOut(): void {
+    this.#payload = undefined
+    this.#message = undefined
+  }
+
+  #decode(payload: Uint8Array): ReceivedMessage<From> | undefined {
+    const { name, headers, from } = this.#arrived
     try {
-      this.#message = { name, headers, from, payload: arrived.decode() }
+      return { name, headers, from, payload: this.#arrived.decode(payload) }
     } catch (error) {
-      this.hasFailed = true
-      this.#failed(error as NetQueueError, from)
+      this.#hasFailed = true
+      this.#arrived.undecodable?.()
+      this.#warn(error as NetQueueError, from)
+      return undefined
     }
   }
 }

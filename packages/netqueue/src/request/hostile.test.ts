@@ -184,7 +184,7 @@ describe('names and codes that a peer chooses', () => {
     await pair.here.exchange.send(name, 1)
     await pair.settle()
     await expect(reply.promise).rejects.toMatchObject({ remoteCode: 'UNKNOWN_REQUEST' })
-    expect(pair.there.subscriptions.unheard).toBe(1)
+    expect([pair.there.error, pair.there.warnings]).toEqual([undefined, []])
   })
 
   test('do not become the message of an error of ours', async () => {

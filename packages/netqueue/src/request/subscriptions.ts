@@ -1,12 +1,14 @@
 import { checkFunction, checkString } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { Listener } from '../events/emitter.ts'
+import { callListener, listenerFailed } from '../events/listener.ts'
+import type { Listener } from '../events/listener.ts'
+import { Shelf } from '../protocol/payloads.ts'
 import { LossyStream } from '../queue/lossy-stream.ts'
 import { checkWait } from '../queue/pending.ts'
 import { Arrival } from './arrival.ts'
 import type { Arrived } from './arrival.ts'
 import type { RequestLimits } from './limits.ts'
-import type { ReceivedMessage, SubscribeOptions, Subscription } from './subscription.ts'
+import type { Kept, ReceivedMessage, SubscribeOptions, Subscription } from './subscription.ts'
 
 export interface SubscriptionsInit<From> {
   limits: Pick<RequestLimits, 'maxUnreadMessages' | 'maxUnreadBytes'>
@@ -16,8 +18,10 @@ export interface SubscriptionsInit<From> {
 
 /** Whoever wants the messages of one name. */
 interface Taker<From> {
-  push(arrival: Arrival<From>, bytes: number): void
+  push(arrival: Arrival<From>, payload: Uint8Array, bytes: number): void
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** Who wants which one-way messages, at one client or server: all its connections bring theirs here. */
 export class Subscriptions<From = unknown> {
@@ -26,25 +30,22 @@ export class Subscriptions<From = unknown> {
   readonly #takers: Map<string, readonly Taker<From>[]> = new Map()
   readonly #loops: Set<Subscription<From>> = new Set()
   #isClosed = false
-  #unheard = 0
 
   constructor(init: SubscriptionsInit<From>) {
     this.#init = init
-  }
-
-  /** Messages that came when nobody wanted them. */
-  get unheard(): number {
-    return this.#unheard
   }
 
   /** The messages of one name from now on. */
   subscribe(name: string, options: SubscribeOptions = {}): Subscription<From> {
     checkString('name', name)
     const { limits, warn } = this.#init
-    const { capacity = limits.maxUnreadMessages, drop = 'newest', signal } = options
+    const { capacity = limits.maxUnreadMessages, drop = 'oldest', signal } = options
     checkWait({ signal })
-    const loop: Subscription<From> = new LossyStream<ReceivedMessage<From>, Arrival<From>>({
-      read: (arrival) => arrival.read(),
+    // Its own: were it shared with loops that are read sooner, what waits here would keep what they had in between.
+    const shelf = new Shelf()
+    const loop: Subscription<From> = new LossyStream<ReceivedMessage<From>, Kept<From>>({
+      read: ({ arrival, payload }) => arrival.read(payload),
+      keep: (kept) => (kept.payload = shelf.copy(kept.payload)),
       capacity,
       maxBytes: limits.maxUnreadBytes,
       drop,
@@ -52,38 +53,44 @@ export class Subscriptions<From = unknown> {
       behind: () => warn(dropping(name)),
       over: () => {
         this.#loops.delete(loop)
-        this.#remove(name, loop)
+        this.#remove(name, taker)
       },
     })
+    const taker: Taker<From> = { push: (arrival, payload, bytes) => loop.push({ arrival, payload }, bytes) }
     this.#loops.add(loop)
-    this.#add(name, loop)
+    this.#add(name, taker)
     loop.begin()
     if (this.#isClosed) loop.end()
     return loop
   }
 
-  /** Returns the function that takes the listener away. A listener that throws disturbs nobody: its error goes to the host. */
+  /** Returns the function that takes the listener away. */
   on(name: string, listener: Listener<ReceivedMessage<From>>): () => void {
     checkString('name', name)
     checkFunction('listener', listener)
+    const failed = (cause: unknown, { from }: ReceivedMessage<From>): void =>
+      this.#init.warn(listenerFailed(name, cause), from)
     // Its own object: whoever added the same function once more keeps it when this one is taken away.
-    const taker = { push: (arrival: Arrival<From>) => call(listener, arrival.read()) }
+    const taker: Taker<From> = {
+      push: (arrival, payload) => {
+        const message = arrival.read(payload)
+        if (message !== undefined) callListener(listener, message, failed)
+      },
+    }
     this.#add(name, taker)
     return () => this.#remove(name, taker)
   }
 
   /**
-   * Gives a message to all who want it: decoded once, and for nobody not at all. One that cannot be decoded is dropped; `false` where that
-   * is known already.
+   * Gives a message to all who want it; for nobody it is not even decoded. One that cannot be decoded is dropped; `false` where that is known
+   * already. The payload may be in memory that it shares with others: what waits is copied out of it.
    */
-  deliver(arrived: Arrived<From>): boolean {
+  deliver(arrived: Arrived<From>, payload: Uint8Array = NOTHING): boolean {
     const takers = this.#takers.get(arrived.name)
-    if (takers === undefined) {
-      this.#unheard += 1
-      return true
-    }
-    const arrival = new Arrival(arrived, this.#init.warn)
-    for (const taker of takers) taker.push(arrival, arrived.bytes)
+    if (takers === undefined) return true
+    const arrival = new Arrival(arrived, payload, this.#init.warn)
+    for (const taker of takers) taker.push(arrival, payload, arrived.bytes)
+    arrival.handedOut()
     return !arrival.hasFailed
   }
 
@@ -101,14 +108,6 @@ export class Subscriptions<From = unknown> {
     const left = this.#takers.get(name)?.filter((other) => other !== taker) ?? []
     if (left.length > 0) this.#takers.set(name, left)
     else this.#takers.delete(name)
-  }
-}
-
-function call<From>(listener: Listener<ReceivedMessage<From>>, message: ReceivedMessage<From> | undefined): void {
-  try {
-    if (message !== undefined) listener(message)
-  } catch (error) {
-    void Promise.reject(error)
   }
 }
 
