@@ -3,6 +3,8 @@ import { Attempt } from './attempt.ts'
 import { checkOptions, CLIENT_EVENTS } from './client-options.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { Connection } from './connection/connection.ts'
+import { Pulse } from './connection/pulse.ts'
+import type { Session } from './connection/session.ts'
 import { Conversation } from './conversation.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry } from './delivery/entry.ts'
@@ -84,6 +86,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   readonly #talk: Talk
   readonly #conversation: Conversation
   readonly #connection: Connection
+  #session: Session | undefined
   readonly #redelivery: Redelivery<Out>
   readonly #deadlines: SettleDeadlines
   readonly #drain: Drain
@@ -169,6 +172,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
       link: this.#link,
       shared: talk.shared,
       opened: () => this.#opened(attempt),
+      suspended: () => this.#session?.giveUp(),
       wake: () => this.#connection.wake(),
       flush: () => this.#connection.flush(),
       warn,
@@ -190,9 +194,13 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
       }),
       limits,
       env,
-      session: () => this.#conversation,
+      pulse: new Pulse({ env, limits, warn }),
+      user: (session) => {
+        this.#session = session
+        return this.#conversation
+      },
       declined: (error) => this.#conversation.closed(error),
-      identify: (given) => (this.#id = given),
+      identified: (given) => (this.#id = given),
       closeDuplex: options.closeDuplex,
     })
     this.closed = ended.then((closed) => this.#connection.done.then(() => closed))
