@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -260,6 +261,7 @@ test('18: P8: a stream without end, for a reader that is as quick as the stream,
   const worker = new Worker(READER, { eval: true, workerData: { port, hex, bytes: 5 * MB } })
   const state = { isOver: false, rounds: 0 }
   worker.once('exit', () => (state.isOver = true))
+  await once(worker, 'online') // which takes longer than many turns
   await until(() => siege.server.clients.length === 2)
   for (; !state.isOver; state.rounds += 1) await siege.goesOn()
   expect(state.rounds).toBeGreaterThan(2)

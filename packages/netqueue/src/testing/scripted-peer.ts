@@ -35,13 +35,13 @@ export interface ScriptedPeer {
 
 /** A peer at one end of a duplex: it reads lengths and types of frames, and knows nothing else. */
 export function scriptedPeer(duplex: ByteDuplex): ScriptedPeer {
-  return new Peer(duplex)
+  return new HandPlayedPeer(duplex)
 }
 
 const LENGTH_BYTES = 4
 const TYPE_BYTES = 2
 
-class Peer implements ScriptedPeer {
+export class HandPlayedPeer implements ScriptedPeer {
   readonly frames: ScriptedFrame[] = []
   hasEnded = false
   failure: unknown
@@ -65,7 +65,7 @@ class Peer implements ScriptedPeer {
   get received(): Uint8Array {
     const all = joined(this.#chunks)
     this.#chunks.splice(0, this.#chunks.length, all)
-    return all
+    return this.view(all)
   }
 
   send(...parts: (string | Uint8Array)[]): void {
@@ -104,6 +104,11 @@ class Peer implements ScriptedPeer {
   async untilEnd(): Promise<ScriptedFrame[]> {
     while (!this.hasEnded) await this.#change()
     return this.frames.splice(0)
+  }
+
+  /** As what bytes are shown. */
+  protected view(bytes: Uint8Array): Uint8Array {
+    return bytes
   }
 
   async #wait(isSo: () => boolean, otherwise: string): Promise<void> {
@@ -165,7 +170,7 @@ class Peer implements ScriptedPeer {
     const isTyped = end >= LENGTH_BYTES + TYPE_BYTES
     const data = this.#rest.slice(Math.min(end, LENGTH_BYTES + TYPE_BYTES), end)
     this.#rest = this.#rest.subarray(end)
-    return { type: isTyped ? view.getUint16(LENGTH_BYTES) : -1, data }
+    return { type: isTyped ? view.getUint16(LENGTH_BYTES) : -1, data: this.view(data) }
   }
 }
 
@@ -180,7 +185,9 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function bytesOf(hex: string): Uint8Array {
-  if (!/^([\da-f]{2})*$/i.test(hex))
-    throw new TypeError(`Expected hexadecimal digits in pairs, got ${JSON.stringify(hex)}`)
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  if (hex.length % 2 > 0 || /[^\da-f]/i.test(hex))
+    throw new TypeError(`Expected hexadecimal digits in pairs, got ${JSON.stringify(hex.slice(0, 64))}`)
+  const bytes = new Uint8Array(hex.length / 2)
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16)
+  return bytes
 }
