@@ -263,7 +263,6 @@ describe('fault 41: a process that stands still', () => {
 
   test('for 3 s takes none of 200 live clients for lost, and a timer for each would take nearly all', () => {
     const { lost, lostByTimers } = stall(3_000)
-    console.info(`stalled for 3 s: ${lost} of ${CLIENTS} lost, ${lostByTimers} by a timer for each`)
     expect(lost).toBe(0)
     expect(lostByTimers).toBeGreaterThan(CLIENTS * 0.9)
   })

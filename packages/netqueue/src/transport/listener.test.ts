@@ -1,12 +1,17 @@
 import { getEventListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ending } from '../../test/support/bytes.ts'
 import { expectHandles, handles } from '../../test/support/handles.ts'
+import { serve } from './listener.ts'
 import { memory } from './memory.ts'
+import { fromSocket } from './socket.ts'
 import { tcp } from './tcp.ts'
+import type { ByteDuplex } from './transport.ts'
 import { unix } from './unix.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netqueue-listener-'))
@@ -28,6 +33,32 @@ test.each([
   const { value: served } = await listener[Symbol.asyncIterator]().next()
   expect(await ending(served.source)).toMatch(/ended|broken/)
   served.abort()
+  await listener.close()
+  await expectHandles(before)
+})
+
+test('fault 33: a listener to which the system cannot hand connections over takes none for a while, and then goes on at the same address', async () => {
+  const before = handles()
+  const server = createServer()
+  const listener = await serve(server, {
+    address: 'tcp://127.0.0.1:0',
+    listen: { host: '127.0.0.1', port: 0 },
+    maxWaiting: 10,
+    bound: () => `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    wrap: (socket) => fromSocket(socket, { remoteAddress: undefined }),
+  })
+  for (let failed = 0; failed < 3; failed += 1) {
+    const again = new Promise((resolve) => server.once('listening', resolve))
+    for (let refused = 0; refused < 3; refused += 1)
+      server.emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }))
+    expect(server.listening).toBe(false)
+    await again
+  }
+  const one = await tcp().connect(listener.address)
+  const { value: served } = (await listener[Symbol.asyncIterator]().next()) as { value: ByteDuplex }
+  one.abort?.(new Error('over'))
+  served.abort?.(new Error('over'))
+  server.emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }))
   await listener.close()
   await expectHandles(before)
 })

@@ -1,4 +1,6 @@
 import type { ListenOptions, Server, Socket } from 'node:net'
+import type { Timer } from '../env/env.ts'
+import { host } from '../env/host.ts'
 import { checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Queue } from '../queue/queue.ts'
@@ -75,13 +77,54 @@ export interface ServeInit {
 /** Lets a server of `node:net` listen; rejects with `LISTEN_FAILED`. */
 export function serve(server: Server, { address, listen, maxWaiting, bound, wrap }: ServeInit): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    // Stays: later errors are failed accepts (EMFILE), which the system has already turned away; the server goes on.
     server.on('error', (error) => reject(listenFailed(address, error)))
     server.listen(listen, () => {
-      // The callback of close() would wait for every connection; the listening handle is gone when the call returns.
-      const accepting = new Accepting({ address: bound(), maxWaiting, stop: () => server.close() })
+      const pauses = new Pauses(server, listen, bound)
+      const accepting = new Accepting({ address: bound(), maxWaiting, stop: () => pauses.stop() })
       server.on('connection', (socket) => accepting.accept(wrap(socket)))
       resolve(accepting)
     })
   })
+}
+
+/** Milliseconds without connections after a failed accept; twice as many after each that follows. */
+const LEAST_PAUSE_MS = 10
+const MOST_PAUSE_MS = 1_000
+
+/**
+ * Stops listening for a while when the system cannot hand over a connection. One that lacks descriptors (EMFILE) turns those away who come,
+ * and tells us nothing: it keeps a descriptor in reserve for that. Where it has lost that one, or lacks something else, the connection stays
+ * where it is, and we would be told of it again and again without an end.
+ */
+class Pauses {
+  readonly #server: Server
+  readonly #listen: ListenOptions
+  #ms = LEAST_PAUSE_MS
+  #timer: Timer | undefined
+
+  constructor(server: Server, listen: ListenOptions, bound: () => string) {
+    const at = server.address()
+    this.#server = server
+    this.#listen = typeof at === 'object' && at !== null ? { ...listen, port: at.port } : listen
+    server.on('error', () => this.#pause())
+    server.on('listening', bound)
+    server.on('connection', () => (this.#ms = LEAST_PAUSE_MS))
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#close()
+  }
+
+  /** The callback of close() would wait for every connection; the listening handle is gone when the call returns. */
+  #close(): void {
+    if (this.#server.listening) this.#server.close()
+  }
+
+  #pause(): void {
+    this.#close()
+    this.#timer?.cancel()
+    this.#timer = host.setTimer(() => this.#server.listen(this.#listen), this.#ms)
+    this.#ms = Math.min(this.#ms * 2, MOST_PAUSE_MS)
+  }
 }
