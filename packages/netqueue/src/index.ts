@@ -54,6 +54,7 @@ export type {
   MessageName,
   Messages,
   Payload,
+  PayloadArguments,
   PayloadInput,
   Reply,
   ReplyInput,

@@ -6,7 +6,7 @@ import type { PutOptions } from './server-options.ts'
 export const isSeveral = (to: PutOptions['to']): to is 'all' | readonly ServerClient[] =>
   to === 'all' || Array.isArray(to)
 
-/** Gives an item to each client and waits for all of them; throws for those who were not given it. */
+/** Gives something to each client and waits for all of them; throws for those who did not get it. */
 export async function giveToEach(
   clients: readonly ServerClient[],
   give: (client: ServerClient) => Promise<void>,
@@ -19,6 +19,13 @@ export async function giveToEach(
   if (first === undefined) return
   const { reason } = first
   if (!(reason instanceof NetQueueError)) throw reason
-  const message = `${refused.length} of ${clients.length} clients were not given the item: ${reason.message}`
-  throw new NetQueueError(reason.code, message, { undone: refused.map(({ id }) => id), cause: reason })
+  const { code, limit, value, delivered } = reason
+  const message = `${refused.length} of ${clients.length} clients did not get it: ${reason.message}`
+  throw new NetQueueError(code, message, {
+    ...(limit !== undefined && { limit }),
+    ...(value !== undefined && { value }),
+    ...(delivered !== undefined && { delivered }),
+    undone: refused.map(({ id }) => id),
+    cause: reason,
+  })
 }

@@ -61,6 +61,12 @@ test('a call gives value, headers or stream', async () => {
   expectTypeOf(headers).toEqualTypeOf<Headers>()
   expectTypeOf(stream).toEqualTypeOf<AsyncIterableIterator<string, undefined> | undefined>()
   expectTypeOf(server.call('math:add', { a: 1, b: 2 }, { to: someone })).toEqualTypeOf<Promise<Answer<number>>>()
+  if (stream === undefined) expectTypeOf(value).toEqualTypeOf<string>()
+  const answer = await server.call('math:add', { a: 1, b: 2 }, { to: someone })
+  if (answer.stream) {
+    expectTypeOf(answer.value).toEqualTypeOf<undefined>()
+    for await (const chunk of answer.stream) expectTypeOf(chunk).toEqualTypeOf<number>()
+  } else expectTypeOf(answer.value).toEqualTypeOf<number>()
 })
 
 test('a stream gives replies', async () => {
