@@ -2,6 +2,7 @@ import PQueue from 'p-queue'
 import { checkFunction, checkInteger } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { onAbort } from '../queue/on-abort.ts'
+import { isThenable } from '../queue/thenable.ts'
 import type { Delivery, Sender } from './delivery.ts'
 import type { Standing } from './demand.ts'
 import type { Inbox } from './inbox.ts'
@@ -151,8 +152,4 @@ function settle(delivery: Delivery<unknown>, value: unknown): undefined {
 
 function fail(delivery: Delivery<unknown>, error: unknown): undefined {
   if (delivery.isHeld || delivery.signal.aborted) delivery.failed(error)
-}
-
-function isThenable<Result>(value: Result | PromiseLike<Result>): value is PromiseLike<Result> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

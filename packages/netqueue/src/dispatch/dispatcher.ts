@@ -1,6 +1,7 @@
 import type { Entry } from '../delivery/entry.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { isThenable } from '../queue/thenable.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
 import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
@@ -285,6 +286,4 @@ const membersOf = <C>(candidates: readonly Candidate<C>[]): Members<C> => ({
   candidates,
   clients: clientsOf(candidates),
 })
-const isThenable = <R>(value: R | PromiseLike<R>): value is PromiseLike<R> =>
-  typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 const isAlone = ({ attempt }: Entry): boolean => attempt >= ALONE_FROM_ATTEMPT

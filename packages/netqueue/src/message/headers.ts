@@ -25,11 +25,29 @@ export function headersOf(pairs: Iterable<readonly [name: string, value: string 
 }
 
 /**
- * What a user gave as headers, as a copy, so that it stays what it was when it was checked; `undefined` where there are none. Throws a
- * `TypeError` for what is neither text nor `null`, and a `RangeError` for what breaks a limit.
+ * What a user gave as headers, as a copy, so that it stays what it was when it was checked, and with its length: whoever says the same to
+ * many does both once. Throws a `TypeError` for what is neither text nor `null`, and a `RangeError` for what breaks a limit.
  */
+export class CheckedHeaders {
+  /** `undefined` where there are none. */
+  readonly headers: Headers | undefined
+  /** What they take on the wire. */
+  readonly bytes: number
+
+  constructor(given: Headers | undefined) {
+    this.headers = given === undefined ? undefined : copyOf(given)
+    this.bytes = headerBytes(this.headers)
+    if (this.bytes > MAX_HEADER_BYTES)
+      throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADER_BYTES} bytes, got ${this.bytes}`)
+  }
+}
+
+/** As {@link CheckedHeaders}, without their length. */
 export function headersFrom(given: Headers | undefined): Headers | undefined {
-  if (given === undefined) return undefined
+  return given === undefined ? undefined : new CheckedHeaders(given).headers
+}
+
+function copyOf(given: Headers): Headers | undefined {
   if (typeof given !== 'object' || given === null || Symbol.iterator in given)
     throw new TypeError(`Expected \`headers\` to be an object of strings and null, got \`${JSON.stringify(given)}\``)
   const pairs = Object.entries(given)
@@ -37,10 +55,7 @@ export function headersFrom(given: Headers | undefined): Headers | undefined {
   if (pairs.length > MAX_HEADERS)
     throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADERS} pairs, got ${pairs.length}`)
   for (const [name, value] of pairs) checkPair(name, value)
-  const headers = headersOf(pairs)
-  const bytes = headerBytes(headers)
-  if (bytes <= MAX_HEADER_BYTES) return headers
-  throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADER_BYTES} bytes, got ${bytes}`)
+  return headersOf(pairs)
 }
 
 function checkPair(name: string, value: unknown): void {

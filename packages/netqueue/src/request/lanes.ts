@@ -2,11 +2,10 @@ import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
 
-/** The lane of one-way messages; behind it each channel has its own. Source: docs/protocol.md §7.1. */
-export const MESSAGE_LANE = 2
-const FIRST_CHANNEL_LANE = 3
+/** The lane of one-way messages; behind it each channel has its own. What lanes are called on the wire is an affair of the protocol. */
+export const MESSAGES = 0
 
-export const laneOf = (channel: number): number => FIRST_CHANNEL_LANE + channel
+export const laneOf = (channel: number): number => MESSAGES + 1 + channel
 
 /** So much does not wait for the end of the turn: the peer can begin while this side still works. */
 const FLUSHED_RECORDS = 64

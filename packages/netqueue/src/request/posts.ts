@@ -1,6 +1,6 @@
 import { Turns } from '../delivery/turns.ts'
 import type { NetQueueError } from '../errors/errors.ts'
-import { headerBytes, headersFrom } from '../message/headers.ts'
+import { CheckedHeaders } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
@@ -8,13 +8,18 @@ import { checkWait } from '../queue/pending.ts'
 import type { PendingInit, WaitOptions } from '../queue/pending.ts'
 import { Waiter } from '../queue/waiter.ts'
 import { checkSize, lost, tooManyWaiting, unsent } from './failures.ts'
-import { MESSAGE_LANE } from './lanes.ts'
+import { MESSAGES } from './lanes.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
 import type { Side } from './side.ts'
 
 export interface SendOptions extends WaitOptions {
   /** What goes beside the payload. */
   headers?: Headers | undefined
+}
+
+interface PostOwner {
+  /** It is on its way. */
+  written(post: Post): void
 }
 
 /** A message on its way out. */
@@ -25,22 +30,24 @@ class Post implements Mail {
   readonly #id: number
   readonly #headers: Headers | undefined
   readonly #payload: Uint8Array
-  readonly #written: (post: Post) => void
+  readonly #owner: PostOwner
 
-  constructor(id: number, headers: Headers | undefined, payload: Uint8Array, written: (post: Post) => void) {
+  constructor(owner: PostOwner, id: number, { headers, bytes }: CheckedHeaders, payload: Uint8Array) {
+    this.#owner = owner
     this.#id = id
     this.#headers = headers
     this.#payload = payload
-    this.#written = written
-    this.bytes = payload.length + headerBytes(headers)
+    this.bytes = payload.length + bytes
   }
 
   write(writer: ExchangeWriter): boolean {
     if (!writer.message({ name: this.#id, headers: this.#headers, payload: this.#payload })) return false
-    this.#written(this)
+    this.#owner.written(this)
     return true
   }
 }
+
+const NO_HEADERS = new CheckedHeaders(undefined)
 
 /** A `send` that waits for room. */
 class Sender extends Waiter<void> {
@@ -53,7 +60,7 @@ class Sender extends Waiter<void> {
 }
 
 /** Our one-way messages to one peer. So many may wait to be written; whoever is ahead of that waits. */
-export class Posts {
+export class Posts implements PostOwner {
   readonly #side: Side
   readonly #turns: Turns
   readonly #line: LinkedList<Sender> = new LinkedList()
@@ -90,9 +97,9 @@ export class Posts {
     }
   }
 
-  /** Sends if that takes no waiting; tells whether it did. */
-  trySendEncoded(name: string, payload: Uint8Array, headers?: Headers): boolean {
-    const post = this.#post(name, payload, headers)
+  /** Sends if that takes no waiting; tells whether it did. What goes to many has its headers checked once, by whoever sends it. */
+  trySendEncoded(name: string, payload: Uint8Array, headers?: Headers | CheckedHeaders): boolean {
+    const post = this.#post(name, payload, headers instanceof CheckedHeaders ? headers : checked(headers))
     if (!this.#hasRoom) return false
     this.#enter(post)
     return true
@@ -108,18 +115,30 @@ export class Posts {
     this.#unsent = 0
   }
 
+  /** @internal */
+  written(post: Post): void {
+    this.#unsent -= 1
+    this.#bytes -= post.bytes
+    for (let sender = this.#line.first; sender !== undefined && this.#hasRoom; sender = this.#line.first) {
+      this.#leave(sender)
+      this.#enter(sender.post)
+      sender.resolve()
+    }
+    this.#side.changed()
+  }
+
   #send(name: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
     checkWait(options)
-    const post = this.#post(name, payload, options.headers)
+    const post = this.#post(name, payload, checked(options.headers))
     if (!this.#hasRoom) return this.#wait(post, options)
     this.#enter(post)
     return this.#turns.next()
   }
 
-  #post(name: string, payload: Uint8Array, headers: Headers | undefined): Post {
+  #post(name: string, payload: Uint8Array, headers: CheckedHeaders): Post {
     const { vocabulary, maxItemBytes } = this.#side
     this.#side.checkOpen()
-    const post = new Post(vocabulary.idOf(name), headersFrom(headers), payload, (written) => this.#written(written))
+    const post = new Post(this, vocabulary.idOf(name), headers, payload)
     checkSize(post.bytes, maxItemBytes)
     return post
   }
@@ -133,7 +152,7 @@ export class Posts {
   #enter(post: Post): void {
     this.#unsent += 1
     this.#bytes += post.bytes
-    this.#side.lanes.post(MESSAGE_LANE, post, post.bytes)
+    this.#side.lanes.post(MESSAGES, post, post.bytes)
   }
 
   #wait(post: Post, options: WaitOptions): Promise<void> {
@@ -155,15 +174,7 @@ export class Posts {
     this.#waiting -= 1
     this.#side.changed()
   }
-
-  #written(post: Post): void {
-    this.#unsent -= 1
-    this.#bytes -= post.bytes
-    for (let sender = this.#line.first; sender !== undefined && this.#hasRoom; sender = this.#line.first) {
-      this.#leave(sender)
-      this.#enter(sender.post)
-      sender.resolve()
-    }
-    this.#side.changed()
-  }
 }
+
+const checked = (headers: Headers | undefined): CheckedHeaders =>
+  headers === undefined ? NO_HEADERS : new CheckedHeaders(headers)
