@@ -1,5 +1,8 @@
 export { testDuplex } from './duplex.ts'
 export type { DuplexSuite, Ends } from './duplex.ts'
+export { testProtocol } from './protocol.ts'
+export type { ProtocolSuite, ProtocolVector } from './protocol.ts'
+export type { Protocol } from '../protocol/protocol.ts'
 export type { SuiteOptions, TestFunctions } from './suite.ts'
 export { testTransport } from './transport.ts'
 export type { TransportSuite } from './transport.ts'

@@ -1,0 +1,154 @@
+import type { FrameLimit } from '../framing/framing.ts'
+import { limitsFrom } from '../options/limits.ts'
+import type { Limits } from '../options/limits.ts'
+import type { Handshake, Message, PeerEnd, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
+import { joined } from './bytes.ts'
+
+/** The most that a side has to say at once, here. */
+const MAX_FRAMES = 1_000
+
+/** A message with its items cut out, for comparing. */
+export type Heard = Record<string, unknown> & { type: string }
+
+export interface SideOptions {
+  role: Role
+  protocol: Protocol
+  limits?: Partial<Limits> | undefined
+}
+
+/** One side of a conversation without a connection: frames in, frames out. */
+export class Side {
+  readonly protocol: Protocol
+  /** All that the other side said, since both know each other. */
+  readonly heard: Heard[] = []
+  /** How the other side ended the introduction. */
+  end: PeerEnd | undefined
+  wire: Wire | undefined
+  readonly handshake: Handshake
+  readonly #limits: Limits
+  readonly #outgoing: Uint8Array[]
+
+  constructor({ role, protocol, limits }: SideOptions) {
+    this.protocol = protocol
+    this.#limits = limitsFrom(limits)
+    this.handshake = protocol.handshake({
+      role,
+      introduction: () => introductionOf(role),
+      limits: this.#limits,
+      admit: ({ id }) => ({ id: id === '' ? 'somebody' : id }),
+    })
+    this.#outgoing = this.handshake.start()
+  }
+
+  /** Reads one frame; throws what it leads to. */
+  take(frame: Uint8Array): void {
+    if (this.wire !== undefined) return void this.wire.decode(frame, (message) => this.heard.push(plain(message)))
+    const { send, wire, replay = false, end, refusal } = this.handshake.take(frame)
+    this.#outgoing.push(...send)
+    if (refusal !== undefined) throw refusal
+    this.end = end
+    this.wire = wire
+    if (replay) this.take(frame)
+  }
+
+  /** The frames that are due: those that what is said makes, with those of an introduction before them. */
+  frames(say: (writer: Writer) => void = () => {}): Uint8Array[] {
+    const frames = this.#outgoing.splice(0)
+    let isSaid = false
+    const fill = (writer: Writer): void => {
+      if (!isSaid) say(writer)
+      isSaid = true
+    }
+    for (let frame = this.wire?.encode(fill); frame !== undefined; frame = this.wire?.encode(fill)) {
+      frames.push(frame.slice())
+      if (frames.length > MAX_FRAMES) throw new Error(`Expected an end of frames, got ${MAX_FRAMES}`)
+    }
+    return frames
+  }
+
+  frameLimit(): FrameLimit {
+    return { name: 'maxFrameBytes', bytes: this.#limits.maxFrameBytes }
+  }
+}
+
+function introductionOf(role: Role): ReturnType<Parameters<Protocol['handshake']>[0]['introduction']> {
+  const nonce = new Uint8Array(16).fill(role === 'client' ? 1 : 2)
+  return { id: role, item: 'text', result: 'text', tags: [], status: undefined, nonce }
+}
+
+/** Both sides of a conversation. */
+export interface Talk {
+  client: Side
+  server: Side
+  /** All frames that each of them sent, in order. */
+  sent: Record<Role, Uint8Array[]>
+  /** One side says something, and the other hears it; then all that follows is said. */
+  say(from: Role, what: (writer: Writer) => void): void
+}
+
+/** A client and a server that have introduced themselves to each other, if the protocol lets them. */
+export function talkOf(create: () => Protocol, limits: Partial<Record<Role, Partial<Limits>>> = {}): Talk {
+  const client = new Side({ role: 'client', protocol: create(), limits: limits.client })
+  const server = new Side({ role: 'server', protocol: create(), limits: limits.server })
+  const sent: Talk['sent'] = { client: [], server: [] }
+  const pass = (from: Role, what?: (writer: Writer) => void): boolean => {
+    const [speaker, listener] = from === 'client' ? [client, server] : [server, client]
+    const frames = speaker.frames(what)
+    sent[from].push(...frames)
+    for (const frame of frames) listener.take(frame)
+    return frames.length > 0
+  }
+  const settle = (): void => {
+    for (let turns = 0; pass('client') || pass('server'); turns += 1)
+      if (turns > MAX_FRAMES) throw new Error('Expected an end of what both sides have to say')
+  }
+  settle()
+  return {
+    client,
+    server,
+    sent,
+    say: (from, what) => {
+      pass(from, what)
+      settle()
+    },
+  }
+}
+
+function plain(message: Message): Heard {
+  if (message.type !== 'items') return { ...message }
+  const { payloads } = message
+  return { ...message, payloads: Array.from({ length: payloads.count }, () => payloads.next().slice()) }
+}
+
+/** Frames as the bytes of a stream. */
+export async function streamOf({ protocol, frameLimit }: Framer, frames: readonly Uint8Array[]): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of protocol.framing({ limit: frameLimit }).encode(given(frames))) chunks.push(chunk.slice())
+  return joined(chunks)
+}
+
+/** Hands over each frame in the chunks of a stream; throws what they lead to. A stream that does not end keeps its reader waiting. */
+export async function readFrames(
+  { protocol, frameLimit }: Framer,
+  chunks: readonly Uint8Array[],
+  { ends = true, take }: { ends?: boolean; take: (frame: Uint8Array) => void },
+): Promise<void> {
+  for await (const frame of protocol.framing({ limit: frameLimit }).decode(given(chunks, ends))) take(frame.slice())
+}
+
+/** The frames in the chunks of a stream that ends. */
+export async function framesOf(framer: Framer, chunks: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  const frames: Uint8Array[] = []
+  await readFrames(framer, chunks, { take: (frame) => frames.push(frame) })
+  return frames
+}
+
+export interface Framer {
+  protocol: Protocol
+  frameLimit: () => FrameLimit
+}
+
+async function* given(parts: readonly Uint8Array[], ends: boolean = true): AsyncGenerator<Uint8Array> {
+  yield* parts
+  if (!ends) await new Promise(() => {})
+}
