@@ -13,7 +13,7 @@ export interface Payloads {
 export const SHARED_BYTES = 8_192
 /** Longer pieces are worth memory of their own. */
 export const MAX_SHARED_BYTES: number = SHARED_BYTES / 4
-const NOTHING = new Uint8Array(0)
+const NOTHING: Uint8Array = new Uint8Array(0)
 /**
  * A piece that whoever gets it may keep, and transfer to another thread: a copy, unless it is the rest of what it came in and most of
  * that. What stood before it was cut out before it.
@@ -24,23 +24,40 @@ export function apart(piece: Uint8Array): Uint8Array {
   return isRest && piece.length * 2 > byteLength ? piece : piece.slice()
 }
 
-/** Copies pieces out of what they came in, short ones into memory that they share. */
+/** Cuts pieces out of frames that they do not keep: long ones stand apart, short ones share what was copied of the frame together. */
 export class Shelf {
-  #shared = NOTHING
-  #at = 0
+  #shared: Uint8Array = NOTHING
+  #used = 0
+  /** What was copied last: up to where, and how far from there its copy stands. */
+  #frame: Uint8Array = NOTHING
+  #end = 0
+  #shift = 0
 
-  copy(piece: Uint8Array): Uint8Array {
-    const { length } = piece
-    if (length > MAX_SHARED_BYTES) return apart(piece)
+  /** Pieces of one frame are cut in order. */
+  cut(frame: Uint8Array, start: number, end: number): Uint8Array {
+    if (end - start > MAX_SHARED_BYTES) return apart(frame.subarray(start, end))
     // Memory that somebody transferred to another thread has no length, and is not written to again.
-    if (length > this.#shared.length - this.#at) {
+    if (frame !== this.#frame || end > this.#end || this.#shared.length === 0) this.#copy(frame, start, end)
+    return this.#shared.subarray(start + this.#shift, end + this.#shift)
+  }
+
+  /** Nothing more is cut out of the frame. */
+  leave(): void {
+    this.#frame = NOTHING
+  }
+
+  /** Copies a piece, with what stands behind it as far as there is room. */
+  #copy(frame: Uint8Array, start: number, end: number): void {
+    if (end - start > this.#shared.length - this.#used) {
       this.#shared = new Uint8Array(SHARED_BYTES)
-      this.#at = 0
+      this.#used = 0
     }
-    const copy = this.#shared.subarray(this.#at, this.#at + length)
-    copy.set(piece)
-    this.#at += length
-    return copy
+    const length = Math.min(frame.length - start, this.#shared.length - this.#used)
+    this.#shared.set(frame.subarray(start, start + length), this.#used)
+    this.#frame = frame
+    this.#end = start + length
+    this.#shift = this.#used - start
+    this.#used += length
   }
 }
 

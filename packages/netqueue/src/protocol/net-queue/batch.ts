@@ -1,3 +1,5 @@
+import { headerBytes } from '../../message/headers.ts'
+import type { Headers } from '../../message/headers.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { ByteWriter, MAX_VARINT_BYTES } from './bytes.ts'
 import { FrameType, TYPE_BYTES } from './frame-types.ts'
@@ -23,17 +25,20 @@ const CONTROL_BYTES = 256
 /** The longest control record: CREDIT. */
 const MAX_CONTROL_RECORD_BYTES = 1 + 4 * MAX_VARINT_BYTES
 
-/** A record that ends with a payload. */
-export interface PayloadRecord {
-  lane: number
-  kind: number
-  /** The item's number or the request's tag. */
-  id: number
-  /** Writes what stands between the kind and the payload's length. */
-  head: (out: ByteWriter) => void
-  /** What the head has beside its numbers. */
-  headerBytes: number
+/** What a record that ends with a payload is to say. */
+export interface Carried {
+  headers?: Headers | undefined
   payload: Uint8Array
+}
+
+/** How one kind of such records is written. */
+export interface Form<S extends Carried> {
+  readonly kind: number
+  laneOf(said: S): number
+  /** The item's number or the request's tag. */
+  idOf(said: S): number
+  /** Writes what stands between the kind and the payload's length. */
+  writeHead(out: ByteWriter, said: S): void
 }
 
 /** One BATCH frame after the other, and the long records that are spread over them. */
@@ -111,12 +116,13 @@ export class Batch {
   }
 
   /** Takes a record, to leave whole, or in pieces in this frame and those that follow. */
-  write({ lane, kind, id, head, headerBytes, payload }: PayloadRecord): boolean {
-    const bytes = headerBytes + payload.length
-    if (bytes > MAX_WHOLE_BYTES) return this.#startLong(lane, { kind, id, head, headerBytes, payload })
-    if (!this.fits(lane, bytes + RECORD_OVERHEAD_BYTES)) return false
-    this.begin(kind)
-    head(this.out)
+  write<S extends Carried>(form: Form<S>, said: S): boolean {
+    const { headers, payload } = said
+    const bytes = headerBytes(headers) + payload.length
+    if (bytes > MAX_WHOLE_BYTES) return this.#startLong(form, said)
+    if (!this.fits(form.laneOf(said), bytes + RECORD_OVERHEAD_BYTES)) return false
+    this.begin(form.kind)
+    form.writeHead(this.out, said)
     this.out.bytes(payload)
     return true
   }
@@ -150,16 +156,19 @@ export class Batch {
     return true
   }
 
-  #startLong(lane: number, { kind, id, head, headerBytes, payload }: Omit<PayloadRecord, 'lane'>): boolean {
+  #startLong<S extends Carried>(form: Form<S>, said: S): boolean {
+    const lane = form.laneOf(said)
     if (!this.#isClear(lane) || !this.#lanes.mayStart(lane)) {
       this.#lanes.refused(lane, MIN_FRAGMENT_BYTES, true)
       return false
     }
-    const out = new ByteWriter(new Uint8Array(headerBytes + RECORD_OVERHEAD_BYTES))
-    out.u8(kind)
-    head(out)
+    const { headers, payload } = said
+    const out = new ByteWriter(new Uint8Array(headerBytes(headers) + RECORD_OVERHEAD_BYTES))
+    out.u8(form.kind)
+    form.writeHead(out, said)
     out.varint(payload.length)
-    this.#lanes.start(lane, { kind, id, head: out.take().subarray(), payload, sent: 0, isCancelled: false })
+    const head = out.take().subarray()
+    this.#lanes.start(lane, { kind: form.kind, id: form.idOf(said), head, payload, sent: 0, isCancelled: false })
     return true
   }
 

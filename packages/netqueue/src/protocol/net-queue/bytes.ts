@@ -1,6 +1,7 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Bytes } from '../../transport/transport.ts'
+import type { Shelf } from '../payloads.ts'
 
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
@@ -102,6 +103,11 @@ export class ByteReader {
     if (length > this.left) throw badMessage(`a field of ${length} bytes where ${this.left} are left`, length)
     this.#at += length
     return length
+  }
+
+  /** The last bytes that were read, as a piece that whoever gets it may keep. */
+  last(length: number, shelf: Shelf): Uint8Array {
+    return shelf.cut(this.#data, this.#at - length, this.#at)
   }
 
   /** What was read since a place. */

@@ -39,6 +39,7 @@ export class RecordReader {
     const reader = new ByteReader(data)
     if (reader.left === 0) throw badMessage('an empty batch')
     while (reader.left > 0) this.#next(reader, take)
+    this.#kept.leave()
   }
 
   #next(reader: ByteReader, take: Take): void {
@@ -136,16 +137,16 @@ export class RecordReader {
   #result(reader: ByteReader): Message {
     const seq = readNumber(reader)
     const kind = reader.u8()
-    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#kept.copy(this.#payload(reader)) }
+    if (kind === ResultKind.VALUE) return { type: 'result', seq, value: this.#payload(reader) }
     if (kind === ResultKind.UNDEFINED) return { type: 'result', seq, value: undefined }
     if (kind === ResultKind.FAILED) return { type: 'failed', seq, ...readFailure(reader) }
     throw badMessage('a RESULT of a kind that has no meaning', kind)
   }
 
   #payload(reader: ByteReader): Uint8Array {
-    const payload = reader.bytes()
-    if (payload.length > this.#init.maxItemBytes) throw itemTooLarge(payload.length, this.#init.maxItemBytes)
-    return payload
+    const length = reader.skip()
+    if (length > this.#init.maxItemBytes) throw itemTooLarge(length, this.#init.maxItemBytes)
+    return reader.last(length, this.#kept)
   }
 }
 

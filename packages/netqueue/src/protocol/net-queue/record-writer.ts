@@ -1,6 +1,7 @@
 import type { Bytes } from '../../transport/transport.ts'
 import type { Outcome, Said, SaidInChannel, Writer } from '../protocol.ts'
 import { Batch } from './batch.ts'
+import type { Form } from './batch.ts'
 import { encodeText, MAX_VARINT_BYTES } from './bytes.ts'
 import type { ByteWriter } from './bytes.ts'
 import {
@@ -109,11 +110,7 @@ export class RecordWriter implements Writer {
 
   result(seq: number, value: Uint8Array | undefined): boolean {
     if (value === undefined) return this.#undefined(seq)
-    const head = (out: ByteWriter): void => {
-      out.varint(seq)
-      out.u8(ResultKind.VALUE)
-    }
-    return this.#batch.write({ lane: ITEM_LANE, kind: Kind.RESULT, id: seq, head, headerBytes: 0, payload: value })
+    return this.#batch.write(RESULT, { seq, payload: value })
   }
 
   failed(seq: number, code: string, reason: string): boolean {
@@ -153,11 +150,11 @@ export class RecordWriter implements Writer {
   }
 
   request(request: Said<'request'>): boolean {
-    return requests.request(this.#batch, request)
+    return this.#batch.write(requests.REQUEST, request)
   }
 
   response(response: SaidInChannel<'response'>): boolean {
-    return requests.response(this.#batch, response)
+    return this.#batch.write(requests.RESPONSE, response)
   }
 
   refusal(refusal: SaidInChannel<'refusal'>): boolean {
@@ -165,11 +162,11 @@ export class RecordWriter implements Writer {
   }
 
   message(message: Said<'message'>): boolean {
-    return requests.message(this.#batch, message)
+    return this.#batch.write(requests.MESSAGE, message)
   }
 
   chunk(chunk: SaidInChannel<'chunk'>): boolean {
-    return requests.chunk(this.#batch, chunk)
+    return this.#batch.write(requests.CHUNK, chunk)
   }
 
   chunkCredit(credit: SaidInChannel<'chunkCredit'>): boolean {
@@ -195,18 +192,13 @@ export class RecordWriter implements Writer {
   }
 
   #firstItem(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean): boolean {
-    if (payload.length > MAX_WHOLE_BYTES) return this.#longItem(seq, payload, attempt, wantsResult)
+    if (payload.length > MAX_WHOLE_BYTES) return this.#batch.write(LONG_ITEM, { seq, attempt, wantsResult, payload })
     if (!this.#batch.fits(ITEM_LANE, payload.length + RECORD_OVERHEAD_BYTES)) return false
     this.#batch.begin(Kind.ITEMS)
     const countAt = itemsHead(this.#batch.out, seq, attempt, wantsResult, 0)
     this.#run = { begun: this.#batch.begun, countAt, count: 0, next: seq, attempt, wantsResult }
     this.#join(this.#run, payload)
     return true
-  }
-
-  #longItem(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean): boolean {
-    const head = (out: ByteWriter): void => void itemsHead(out, seq, attempt, wantsResult, 1)
-    return this.#batch.write({ lane: ITEM_LANE, kind: Kind.ITEMS, id: seq, head, headerBytes: 0, payload })
   }
 
   #join(run: Run, payload: Uint8Array): void {
@@ -231,6 +223,23 @@ export class RecordWriter implements Writer {
     this.#batch.begin(kind)
     return true
   }
+}
+
+const RESULT: Form<{ seq: number; payload: Uint8Array }> = {
+  kind: Kind.RESULT,
+  laneOf: () => ITEM_LANE,
+  idOf: ({ seq }) => seq,
+  writeHead(out, { seq }) {
+    out.varint(seq)
+    out.u8(ResultKind.VALUE)
+  },
+}
+
+const LONG_ITEM: Form<{ seq: number; attempt: number; wantsResult: boolean; payload: Uint8Array }> = {
+  kind: Kind.ITEMS,
+  laneOf: () => ITEM_LANE,
+  idOf: ({ seq }) => seq,
+  writeHead: (out, { seq, attempt, wantsResult }) => void itemsHead(out, seq, attempt, wantsResult, 1),
 }
 
 /** Writes the part of an ITEMS record between its kind and its items; returns where its count stands. */

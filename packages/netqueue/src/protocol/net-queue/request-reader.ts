@@ -87,9 +87,9 @@ export class RequestReader {
   /** `from` is where its headers begin. */
   #payload(reader: ByteReader, from: number = reader.at): Uint8Array {
     const headerBytes = reader.at - from
-    const payload = reader.bytes()
-    this.#check(headerBytes + payload.length)
-    return this.#payloads.copy(payload)
+    const length = reader.skip()
+    this.#check(headerBytes + length)
+    return reader.last(length, this.#payloads)
   }
 
   /** Headers are a part of what they stand before. */
