@@ -1,5 +1,5 @@
 import type { Sender } from './delivery/delivery.ts'
-import type { Answerers, Question } from './dispatch/answerers.ts'
+import type { Answerers, Wanted } from './dispatch/answerers.ts'
 import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
@@ -11,8 +11,10 @@ import { checkWait } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
 import type { Exchange } from './request/exchange.ts'
 import { checkSize } from './request/failures.ts'
+import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
+import { checkRequest } from './request/requester.ts'
 import type { RequestOptions } from './request/requester.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
@@ -32,6 +34,14 @@ export interface AddressingInit {
 }
 
 type Ask<R> = (client: ConnectedClient, options: RequestOptions) => R
+
+/** A request for whoever is free. */
+interface Asked {
+  name: string
+  payload: unknown
+  options: RequestOptions
+  timeout: number
+}
 
 /** Milliseconds that a broadcast gives a client to make room. */
 const BROADCAST_MS = 1_000
@@ -61,8 +71,9 @@ export class Addressing {
     const begin: Ask<Stream> = ({ conversation }, rest) => conversation.exchange.stream(name, payload, rest)
     if (to !== undefined) return begin(connectedOf(to), options)
     checkWait(options)
+    const { timeout = Number.POSITIVE_INFINITY } = options
     return new LateStream(signal, (search) =>
-      this.#choose(name, payload, { ...options, signal: search }, (client, rest) =>
+      this.#choose({ name, payload, options: { ...options, signal: search }, timeout }, (client, rest) =>
         begun(begin(client, { ...rest, signal })),
       ),
     )
@@ -111,45 +122,51 @@ export class Addressing {
   }
 
   #ask<R>(name: string, payload: unknown, options: ServerRequestOptions, ask: Ask<Promise<R>>): Promise<R> {
-    const { to } = options
+    const { to, timeout = this.#init.requestTimeoutMs } = options
     if (to !== undefined) return ask(connectedOf(to), options)
-    return this.#choose(name, payload, options, ask, this.#init.requestTimeoutMs) as Promise<R>
+    return this.#choose({ name, payload, options, timeout }, ask) as Promise<R>
   }
 
-  /** Has whoever is free asked. The time that it takes to find somebody is part of the request's. */
-  #choose<R>(
-    name: string,
-    payload: unknown,
-    options: RequestOptions,
-    ask: Ask<R>,
-    defaultTimeout: number = Number.POSITIVE_INFINITY,
-  ): R | Promise<Awaited<R>> {
-    const { env, answerers, maxItemBytes } = this.#init
-    const { timeout = defaultTimeout, signal } = options
+  /** Has whoever is free asked, or the first one who becomes free. */
+  #choose<R>(asked: Asked, ask: Ask<R>): R | Promise<Awaited<R>> {
+    const { answerers } = this.#init
+    const { name, options } = asked
+    const free = answerers.free({ name, fits: this.#takesAll })
+    if (free !== undefined) return ask(free, options)
+    const wanted = this.#wanted(asked)
+    const fitting = answerers.free(wanted)
+    return fitting === undefined ? this.#wait(wanted, asked, ask) : ask(fitting, options)
+  }
+
+  /** The time that it takes to find somebody is part of the request's. */
+  #wait<R>(wanted: Wanted<ConnectedClient>, { options, timeout }: Asked, ask: Ask<R>): Promise<Awaited<R>> {
+    const { env, answerers } = this.#init
     const began = env.now()
-    let isLate = false
-    const question: Question<ConnectedClient, R> = {
-      name,
-      fits: (client) => client.takes(maxItemBytes) || client.takes(this.#lengthOf(name, payload, options)),
-      ask: (client) => {
-        // Handed on as they are where that will do: to copy them would cost more than all the rest.
-        const rest = isLate ? { ...options, timeout: Math.max(1, timeout - (env.now() - began)) } : options
-        return ask(client, rest)
-      },
+    let isAsked = false
+    const askLate = (client: ConnectedClient): R => {
+      isAsked = true
+      return ask(client, { ...options, timeout: Math.max(1, timeout - (env.now() - began)) })
     }
-    const answer = answerers.choose(question, { timeout, signal })
-    isLate = true
+    const answer = answerers.wait({ ...wanted, ask: askLate }, { timeout, signal: options.signal })
+    if (options.body !== undefined) answer.catch(() => isAsked || dropBody(options.body))
     return answer
   }
 
-  /** Of a request, for clients that take less than this side sends; 0 for one that cannot be sent, as whoever is asked will say. */
-  #lengthOf(name: string, payload: unknown, { headers }: RequestOptions): number {
+  /** What somebody must know and take who answers a request. Throws as the request would: `ENCODE_FAILED`, `ITEM_TOO_LARGE` … */
+  #wanted({ name, payload, options }: Asked): Wanted<ConnectedClient> {
     try {
-      return this.#init.lengthOf(name, payload) + headerBytes(headersFrom(headers))
-    } catch {
-      return 0
+      checkRequest(options)
+      const bytes = this.#init.lengthOf(name, payload) + headerBytes(headersFrom(options.headers))
+      checkSize(bytes, this.#init.maxItemBytes)
+      return { name, fits: (client) => client.takes(bytes) }
+    } catch (error) {
+      dropBody(options.body)
+      throw error
     }
   }
+
+  /** Most clients take whatever this side sends, so that nothing has to be measured for them. */
+  readonly #takesAll = (client: ConnectedClient): boolean => client.takes(this.#init.maxItemBytes)
 }
 
 const isList = (to: ServerClient | readonly ServerClient[]): to is readonly ServerClient[] => Array.isArray(to)

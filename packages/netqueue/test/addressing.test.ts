@@ -132,7 +132,7 @@ describe('a request to whoever is free', () => {
     expect([bare.state, less.state]).toEqual(['connected', 'connected'])
   })
 
-  test('QUEUE_FULL after its timeout, or requestTimeoutMs, where there is nobody; the time that it waited is part of the request’s', async () => {
+  test('TIMEOUT after its timeout, or requestTimeoutMs, where there is nobody; the time that it waited is part of the request’s', async () => {
     await using place = new Place()
     const server = await place.listen({ messages, limits: { requestTimeoutMs: 3_000 } })
     const own = failureOf(server.request('any:ask', 1, { timeout: 1_000 }))
@@ -141,12 +141,12 @@ describe('a request to whoever is free', () => {
     await rest()
     place.clock.advance(1_000)
     for (const failure of [own, call])
-      expect(await failure).toMatchObject({ code: 'QUEUE_FULL', limit: 'timeout', value: 1_000, delivered: 'no' })
+      expect(await failure).toMatchObject({ code: 'TIMEOUT', limit: 'timeout', value: 1_000, delivered: 'no' })
     place.clock.advance(1_000)
     await rest()
     const late = failureOf(server.request('any:ask', 3, { timeout: 2_500 }))
     place.clock.advance(1_000)
-    expect(await usual).toMatchObject({ code: 'QUEUE_FULL', value: 3_000, delivered: 'no' })
+    expect(await usual).toMatchObject({ code: 'TIMEOUT', value: 3_000, delivered: 'no' })
     const client = await place.connect({ messages })
     const work = new Work()
     client.handle('any:ask', work.handler)
@@ -370,7 +370,7 @@ describe('P11: an original', () => {
     }
     expect(await failureOf(server.request('any:ask', 1, { to }))).toMatchObject(unsupported)
     expect(() => server.stream('any:ask', 1, { to })).toThrow(expect.objectContaining(unsupported))
-    expect(await failureOf(server.request('any:ask', 1, { timeout: 10 }))).toMatchObject({ code: 'QUEUE_FULL' })
+    expect(await failureOf(server.request('any:ask', 1, { timeout: 10 }))).toMatchObject({ code: 'TIMEOUT' })
     expect(await server.broadcast('news:flash', 'to those who understand')).toEqual({ sent: 0, missed: [] })
     expect(peer.received.toString('hex')).toBe(CONN)
     peer.cut()

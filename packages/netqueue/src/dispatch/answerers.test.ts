@@ -38,7 +38,7 @@ test('P8: clients come, change and go as often as they like beside 50,000 reques
   const other = new Peer('other')
   all.join(other)
   // Each look at all who wait would be one too many: together they would take minutes.
-  const waiting = Array.from({ length: 50_000 }, async () => all.choose({ name: 'rare', fits, ask }, {}))
+  const waiting = Array.from({ length: 50_000 }, async () => all.wait({ name: 'rare', fits, ask }, {}))
   for (let times = 0; times < 50_000; times += 1) all.changed(other)
   const rare = new Peer('rare')
   all.join(rare)
@@ -54,8 +54,8 @@ test('one who asks for what somebody free knows does not wait behind those who a
   const { all, ask } = begin()
   const other = new Peer('other')
   all.join(other)
-  const waiting = all.choose({ name: 'rare', fits, ask }, {})
-  expect(all.choose({ name: 'other', fits, ask }, {})).toBe(other)
+  const waiting = all.wait({ name: 'rare', fits, ask }, {})
+  expect(all.free({ name: 'other', fits })).toBe(other)
   expect(waiting).toBeInstanceOf(Promise)
 })
 
@@ -70,7 +70,7 @@ test('those who wait for one name are asked in order, whoever comes later', asyn
       order.push(who)
       return ask(peer)
     }
-    await all.choose({ name: 'rare', fits, ask: asks }, {})
+    await all.wait({ name: 'rare', fits, ask: asks }, {})
   }
   const waiting = [choose('first'), choose('second')]
   rare.requests = 0
@@ -87,13 +87,30 @@ test('what does not fit one client waits for another, and holds up nobody whom t
   const { all, ask } = begin()
   const [little, large] = [new Peer('rare'), new Peer('rare')]
   all.join(little)
-  const long = all.choose({ name: 'rare', fits: (peer) => peer === large, ask }, {})
-  expect(all.choose({ name: 'rare', fits, ask }, {})).toBe(little)
-  expect(all.choose({ name: 'rare', fits, ask }, {})).toBe(little)
-  const short = all.choose({ name: 'rare', fits, ask }, {})
+  const long = all.wait({ name: 'rare', fits: (peer) => peer === large, ask }, {})
+  expect(all.free({ name: 'rare', fits })).toBe(little)
+  ask(little)
+  expect(all.free({ name: 'rare', fits })).toBe(little)
+  ask(little)
+  const short = all.wait({ name: 'rare', fits, ask }, {})
   little.requests = 0
   all.changed(little)
   expect(await short).toBe(little)
   all.join(large)
   expect(await long).toBe(large)
+})
+
+test('P8: clients that take next to nothing come and go beside 50,000 requests that are too long for them', async () => {
+  const { all, ask } = begin()
+  let looks = 0
+  const none = (): boolean => {
+    looks += 1
+    return false
+  }
+  const waiting = Array.from({ length: 50_000 }, async () => all.wait({ name: 'rare', fits: none, ask }, {}))
+  for (let times = 0; times < 100; times += 1) all.join(new Peer('rare'))
+  // Each is held against all who wait, once.
+  expect(looks).toBe(50_000 * 100)
+  all.close(new NetQueueError('CLOSED', 'The test is over'))
+  await Promise.allSettled(waiting)
 })

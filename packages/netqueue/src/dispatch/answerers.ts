@@ -58,10 +58,14 @@ class Seat<C extends Answerer> implements Candidate<C> {
 }
 
 /** A request for whoever can answer it. */
-export interface Question<C, R = unknown> {
+export interface Wanted<C> {
   readonly name: string
   /** Whether a client that knows the name takes this one. */
-  fits(client: C): boolean
+  readonly fits: (client: C) => boolean
+}
+
+/** One that can wait until there is somebody. */
+export interface Question<C, R = unknown> extends Wanted<C> {
   ask(client: C): R
 }
 
@@ -93,7 +97,8 @@ export class Answerers<C extends Answerer> {
   /** How many of those wait for each name. */
   readonly #wanted: Map<string, number> = new Map()
   #waiting = 0
-  #isServing = false
+  /** Those who are free anew; the first one is being asked. */
+  readonly #due: Set<C> = new Set()
   #end: NetQueueError | undefined
 
   constructor(init: AnswerersInit) {
@@ -118,31 +123,22 @@ export class Answerers<C extends Answerer> {
     const isFree = seat.isOpen && seat.credit > 0
     this.#free.set(seat, isFree)
     // Not for whoever nobody waits for: that would look through all who wait, as often as such a client wants it.
-    if (isFree && this.#isWanted(client)) this.#serve()
+    if (isFree && this.#isWanted(client)) this.#serve(client)
+  }
+
+  /** The one to be asked now. None of those who wait is overtaken: they could not be asked of anybody who is free. Throws after the end. */
+  free(wanted: Wanted<C>): C | undefined {
+    if (this.#end !== undefined) throw this.#end
+    return this.#leastBusy(wanted)
   }
 
   /**
-   * Has one asked, now or when there is one, and gives what `ask` gives: `timeout` → `QUEUE_FULL`, `signal` → its reason. Throws
-   * `QUEUE_FULL` where too many wait already.
+   * Has one asked when there is one, and gives what `ask` gives: `timeout` → `TIMEOUT`, `signal` → its reason. Throws `QUEUE_FULL` where
+   * too many wait already.
    */
-  choose<R>(question: Question<C, R>, wait: WaitOptions): R | Promise<Awaited<R>> {
+  wait<R>(question: Question<C, R>, wait: WaitOptions): Promise<Awaited<R>> {
     checkWait(wait)
     if (this.#end !== undefined) throw this.#end
-    // Those who wait could not be asked of anybody who is free now: none of them is overtaken.
-    const chosen = this.#leastBusy(question)
-    return chosen === undefined ? this.#wait(question, wait) : question.ask(chosen)
-  }
-
-  /** All calls that wait are over, and those that come. */
-  close(error: NetQueueError): void {
-    this.#end = error
-    for (const asker of this.#line) {
-      this.#leave(asker)
-      asker.reject(error)
-    }
-  }
-
-  #wait<R>(question: Question<C, R>, wait: WaitOptions): Promise<Awaited<R>> {
     const { maxWaiting } = this.#init
     const { name } = question
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
@@ -157,21 +153,34 @@ export class Answerers<C extends Answerer> {
     return asker.promise as Promise<Awaited<R>>
   }
 
-  /** Those who have waited longest first; one whom nobody can answer keeps nobody up. */
-  #serve(): void {
-    if (this.#isServing) return
-    this.#isServing = true
-    /** Nobody becomes free meanwhile, so who has no answerer has none: what is too long for one, or all of a name. */
-    const hopeless = new Set<Asker<C> | string>()
-    while (this.#free.size > 0) {
-      const asker = this.#line.find((each) => !hopeless.has(each.question.name) && !hopeless.has(each))
-      if (asker === undefined) break
-      const { question } = asker
-      const client = this.#leastBusy(question)
-      if (client !== undefined) this.#begin(asker, client)
-      else hopeless.add(this.#isKnown(question.name) ? asker : question.name)
+  /** All calls that wait are over, and those that come. */
+  close(error: NetQueueError): void {
+    this.#end = error
+    for (const asker of this.#line) {
+      this.#leave(asker)
+      asker.reject(error)
     }
-    this.#isServing = false
+  }
+
+  /** Has a client asked that is free anew. Nobody else could be: those who wait would not wait. */
+  #serve(client: C): void {
+    if (this.#due.has(client)) return
+    this.#due.add(client)
+    if (this.#due.size > 1) return
+    for (const next of this.#due) {
+      this.#askAll(next)
+      this.#due.delete(next)
+    }
+  }
+
+  /** Those who have waited longest first. */
+  #askAll(client: C): void {
+    const seat = this.#seats.get(client)
+    for (const asker of this.#line) {
+      if (this.#end !== undefined || seat === undefined || !seat.isOpen || seat.credit === 0) break
+      const { name, fits } = asker.question
+      if (client.knows(name) && fits(client)) this.#begin(asker, client)
+    }
   }
 
   #begin(asker: Asker<C>, client: C): void {
@@ -196,17 +205,12 @@ export class Answerers<C extends Answerer> {
     return false
   }
 
-  #leastBusy(question: Question<C>): C | undefined {
-    return this.#free.leastBusy(({ client }) => client.knows(question.name) && question.fits(client))?.client
-  }
-
-  /** Whether somebody who is free knows a name. */
-  #isKnown(name: string): boolean {
-    return this.#free.leastBusy(({ client }) => client.knows(name)) !== undefined
+  #leastBusy({ name, fits }: Wanted<C>): C | undefined {
+    return this.#free.leastBusy(({ client }) => client.knows(name) && fits(client))?.client
   }
 }
 
 function nobodyAnswers(name: string, timeout: number | undefined): NetQueueError {
   const message = `No client that knows ${JSON.stringify(name)} was free within ${timeout} ms (timeout)`
-  return new NetQueueError('QUEUE_FULL', message, { limit: 'timeout', value: timeout, delivered: 'no' })
+  return new NetQueueError('TIMEOUT', message, { limit: 'timeout', value: timeout, delivered: 'no' })
 }
