@@ -176,6 +176,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
       wake: () => this.#connection.wake(),
       flush: () => this.#connection.flush(),
       warn,
+      asked: () => {},
       changed: () => this.#drain.check(),
     })
     this.#drain = new Drain(env, () => this.#isDone)

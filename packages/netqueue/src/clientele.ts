@@ -232,16 +232,11 @@ export class Clientele<Item> {
       wake: () => session.wake(),
       flush,
       warn: (error) => this.#init.warn(error, this.#clients.get(link)),
-      changed: () => this.#talked(link),
+      asked: () => this.#with(link, (client) => this.#init.answerers.changed(client)),
+      changed: () => this.#goaway !== undefined && this.#init.changed(),
     })
     this.#conversations.add(conversation)
     return conversation
-  }
-
-  /** A request is over, or a message was written. */
-  #talked(link: Link): void {
-    this.#with(link, (client) => this.#init.answerers.changed(client))
-    if (this.#goaway !== undefined) this.#init.changed()
   }
 
   #declined(error: NetQueueError | undefined, { reject }: Acceptance): void {

@@ -13,7 +13,7 @@ export type SharedByConversations = Pick<
   'env' | 'limits' | 'handlers' | 'subscriptions' | 'exposeErrors'
 >
 
-export interface ConversationInit extends Pick<ExchangeInit<Sender>, 'wake' | 'flush' | 'warn' | 'changed'> {
+export interface ConversationInit extends Pick<ExchangeInit<Sender>, 'wake' | 'flush' | 'warn' | 'asked' | 'changed'> {
   link: Link
   shared: SharedByConversations
   /** Both sides know each other. */
@@ -124,9 +124,9 @@ export class Conversation implements SessionUser {
   #begin(): Exchange<Sender> {
     const { registry } = this.#peer ?? {}
     if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '')
-    const { shared, wake, flush, warn, changed } = this.#init
+    const { shared, wake, flush, warn, asked, changed } = this.#init
     const from = (): Sender => this.link.from
-    const exchange = new Exchange<Sender>({ ...shared, vocabulary: registry, from, wake, flush, warn, changed })
+    const exchange = new Exchange<Sender>({ ...shared, vocabulary: registry, from, wake, flush, warn, asked, changed })
     exchange.opened(this.#peer)
     if (this.#isDraining) exchange.drain()
     if (this.#end !== undefined) exchange.closed(this.#end.error)

@@ -161,5 +161,5 @@ function record(entry: Entry, attempt: Attempt): void {
 }
 
 function remoteError({ code, reason }: Extract<Settlement, { code: string }>): RemoteError {
-  return new RemoteError(code, reason === '' ? undefined : reason)
+  return new RemoteError(code, reason === '' ? {} : { reason })
 }

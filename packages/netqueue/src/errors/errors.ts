@@ -94,10 +94,12 @@ export class RemoteError extends NetQueueError {
   readonly remoteCode: string
   /** The text of the error that the handler threw, where the other end exposes it. */
   declare readonly reason?: string
+  /** What the handler of a request had set to go beside its answer. */
+  declare readonly headers?: Readonly<Record<string, string | null>>
 
-  constructor(remoteCode: string, reason?: string) {
+  constructor(remoteCode: string, details: Pick<RemoteError, 'reason' | 'headers'> = {}) {
     super('REMOTE_ERROR', `The other end answered with the error code ${JSON.stringify(remoteCode)}`)
     this.remoteCode = remoteCode
-    if (reason !== undefined) this.reason = reason
+    Object.assign(this, details)
   }
 }

@@ -31,9 +31,10 @@ export class FairLine<N extends Linked> {
 
   shift(): N | undefined {
     const party = this.#turns.shift()
-    const member = party?.members.shift()
-    if (party?.members.first !== undefined) this.#turns.push(party)
-    else this.#parties.delete(party?.key)
+    if (party === undefined) return undefined
+    const member = party.members.shift()
+    if (party.members.first === undefined) this.#parties.delete(party.key)
+    else this.#turns.push(party)
     return member
   }
 

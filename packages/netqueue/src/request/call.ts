@@ -1,10 +1,11 @@
 import { failureOf } from '../delivery/failure.ts'
 import type { NetQueueError } from '../errors/errors.ts'
+import type { Timer } from '../env/env.ts'
 import type { Headers } from '../message/headers.ts'
+import type { Timed } from '../queue/deadlines.ts'
 import type { Linked } from '../queue/linked-list.ts'
+import { onAbort } from '../queue/on-abort.ts'
 import { abortedWhenSent, checkSize, timedOut } from './failures.ts'
-import { Guard } from './guard.ts'
-import type { Guarded } from './guard.ts'
 import { Inflow } from './inflow.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
 import { Outflow } from './outflow.ts'
@@ -36,6 +37,8 @@ export interface CallInit {
 /** Who makes calls, and hears of them. */
 export interface CallOwner {
   readonly side: Side
+  /** Those that the peer has, or is to have. */
+  readonly open: number
   /** The tag of the next one that is written. */
   readonly nextTag: number
   sent(call: Call): void
@@ -49,8 +52,11 @@ export interface CallOwner {
   gaveUp(call: Call, error: unknown): void
 }
 
+/** What two clocks may differ by in one request. */
+const CLOCK_MS = 2
+
 /** A request of ours, from the call that made it until its answer has come, streams included. */
-export class Call implements Mail, Guarded {
+export class Call implements Mail, Timed {
   before: Linked = this
   after: Linked = this
   readonly init: CallInit
@@ -60,15 +66,18 @@ export class Call implements Mail, Guarded {
    */
   state: 'new' | 'waiting' | 'queued' | 'sent' | 'abandoned' | 'over' = 'new'
   tag = 0
+  /** Whether its time runs, or has run. */
+  isBegun = false
   /** Whether the response has come, be it one that a stream follows. */
   isAnswered = false
-  guard: Guard | undefined
   readonly body: Outflow | undefined
   /** Where the chunks of the reply go; made for them, or for whoever asks for them beforehand. */
   replies: Inflow | undefined
   readonly #owner: CallOwner
   readonly #asker: Asker
   #deadline = Number.POSITIVE_INFINITY
+  #timer: Timer | undefined
+  #callOff: (() => void) | undefined
 
   constructor(owner: CallOwner, asker: Asker, init: CallInit) {
     this.#owner = owner
@@ -91,17 +100,30 @@ export class Call implements Mail, Guarded {
     const { env, deadlines } = this.#owner.side
     const { timeout, signal } = this.init
     const now = env.now()
+    this.isBegun = true
     this.#deadline = now + timeout
-    this.guard = new Guard(this, { deadlines, timeout, now, signal })
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = deadlines.set(this, timeout, now)
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#aborted(signal.reason))
+  }
+
+  /** Neither its time nor its signal ends it any more: its promise may have settled long before its streams do. */
+  end(): void {
+    this.#timer?.cancel()
+    this.#callOff?.()
   }
 
   timeIsUp(): void {
-    const { name, timeout } = this.init
-    this.#owner.gaveUp(this, timedOut(name, timeout, this.state === 'sent' ? 'maybe' : 'no'))
+    this.#owner.gaveUp(this, this.timedOut())
   }
 
-  aborted(reason: unknown): void {
-    this.#owner.gaveUp(this, this.state === 'sent' ? abortedWhenSent(this.init.name, reason) : reason)
+  timedOut(): NetQueueError {
+    const { name, timeout } = this.init
+    return timedOut(name, timeout, this.tag === 0 ? 'no' : 'maybe')
+  }
+
+  /** Whether the peer says what our clock is about to say: both watch the time, and it may be the first to notice. */
+  isGivenUp(code: string): boolean {
+    return code === 'TIMEOUT' && this.#owner.side.env.now() >= this.#deadline - CLOCK_MS
   }
 
   write(writer: ExchangeWriter): boolean {
@@ -109,7 +131,7 @@ export class Call implements Mail, Guarded {
     const tag = this.#owner.nextTag
     const hasBody = this.body !== undefined
     const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload }
-    if (!writer.request(request)) return false
+    if (!this.#owner.side.lanes.admitsCall(this.#owner.open) || !writer.request(request)) return false
     this.tag = tag
     this.#owner.sent(this)
     this.body?.start(tag)
@@ -167,6 +189,10 @@ export class Call implements Mail, Guarded {
     })
   }
 
+  #aborted(reason: unknown): void {
+    this.#owner.gaveUp(this, this.state === 'sent' ? abortedWhenSent(this.init.name, reason) : reason)
+  }
+
   #outflow(source: Chunks): Outflow {
     const { lanes, exposeErrors } = this.#owner.side
     return new Outflow({
@@ -190,7 +216,7 @@ export class Call implements Mail, Guarded {
 
   /** What is left of its time. */
   get #deadlineMs(): number | undefined {
-    const left = Math.ceil(this.#deadline - this.#owner.side.env.now())
+    const left = Math.ceil(this.#deadline - this.#owner.side.frameTime)
     // Beyond the numbers that travel it makes no difference.
     return left > Number.MAX_SAFE_INTEGER ? undefined : Math.max(0, left)
   }

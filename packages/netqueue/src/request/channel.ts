@@ -22,6 +22,7 @@ export class Channel<R extends Unbegun = Unbegun> {
   #isAdvancing = false
 
   add(request: Unbegun): void {
+    if (this.#line.first === undefined && request.slot.tryEnter()) return request.begin()
     this.#line.push(request)
     this.advance()
   }

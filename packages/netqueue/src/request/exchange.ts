@@ -42,7 +42,9 @@ export interface ExchangeInit<From = unknown> {
   /** There is a frame's worth to write. */
   flush: () => void
   warn: (error: NetQueueError) => void
-  /** A request began, or something is over: {@link Exchange.isIdle} and {@link Exchange.requests} may have changed. */
+  /** {@link Exchange.requests} changed. */
+  asked: () => void
+  /** Something is over: {@link Exchange.isIdle} may have changed. */
   changed: () => void
 }
 
@@ -64,6 +66,7 @@ export class Exchange<From = unknown> {
   /** Of messages that cannot be decoded. */
   #refusals: Bucket | undefined
   #peer: ExchangePeer | undefined
+  #frameTime = 0
   #error: NetQueueError | undefined
 
   constructor(init: ExchangeInit<From>) {
@@ -125,6 +128,7 @@ export class Exchange<From = unknown> {
 
   /** Writes until all is written or the frame is full; tells whether all is. */
   fill(writer: ExchangeWriter): boolean {
+    if (this.#requests !== undefined) this.#frameTime = this.#init.env.now()
     this.#requests?.fillControl(writer)
     return this.#lanes.fill(writer)
   }
@@ -213,8 +217,9 @@ export class Exchange<From = unknown> {
   }
 
   #makeSide(): Side {
-    const { env, limits, vocabulary, exposeErrors, warn, changed } = this.#init
+    const { env, limits, vocabulary, exposeErrors, warn, asked, changed } = this.#init
     const peer = (): ExchangePeer | undefined => this.#peer
+    const frameTime = (): number => this.#frameTime
     return {
       env,
       deadlines: new Deadlines(env),
@@ -222,8 +227,12 @@ export class Exchange<From = unknown> {
       vocabulary,
       exposeErrors,
       warn,
+      asked,
       changed,
       lanes: this.#lanes,
+      get frameTime() {
+        return frameTime()
+      },
       get maxItemBytes() {
         return Math.min(limits.maxItemBytes, peer()?.maxItemBytes ?? limits.maxItemBytes)
       },

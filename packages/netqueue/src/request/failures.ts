@@ -1,5 +1,7 @@
 import { NetQueueError, RemoteError } from '../errors/errors.ts'
 
+import type { Headers } from '../message/headers.ts'
+
 type Delivered = 'no' | 'maybe'
 
 export function badMessage(what: string, value?: number): NetQueueError {
@@ -75,9 +77,15 @@ export function busy(): NetQueueError {
   return new NetQueueError('ITERATOR_BUSY', 'Expected next() to be called when the one before has settled')
 }
 
+interface Said {
+  code: string
+  reason: string
+  headers?: Headers | undefined
+}
+
 /** What the other end said; a text that it did not expose is none. */
-export function remoteError({ code, reason }: { code: string; reason: string }): RemoteError {
-  return reason === '' ? new RemoteError(code) : new RemoteError(code, reason)
+export function remoteError({ code, reason, headers }: Said): RemoteError {
+  return new RemoteError(code, { ...(reason !== '' && { reason }), ...(headers !== undefined && { headers }) })
 }
 
 const shown = (name: string): string => `The request ${JSON.stringify(name)}`

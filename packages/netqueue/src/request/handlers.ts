@@ -44,6 +44,8 @@ export interface HandleOptions {
 export interface Registration {
   readonly call: (payload: unknown, context: RequestContext) => unknown
   readonly slots: Slots
+  /** It was taken away. */
+  isGone: boolean
 }
 
 /** The handlers of one client or server, by the names of what they answer; all its connections share them. */
@@ -75,10 +77,12 @@ export class Handlers {
     const registration: Registration = {
       call: handler as Registration['call'],
       slots: new Slots(concurrency, this.#work),
+      isGone: false,
     }
     this.#registrations.set(name, registration)
     return () => {
       if (this.#registrations.get(name) === registration) this.#registrations.delete(name)
+      registration.isGone = true
     }
   }
 

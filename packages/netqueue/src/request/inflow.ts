@@ -21,6 +21,8 @@ export interface InflowInit {
   waits?: () => void
   /** Something came for a reader that waits; `resume` is called when it may go on, which may be at once. */
   goesOn?: (resume: () => void) => void
+  /** A reader that waits hears that the stream was aborted, and goes on. */
+  aborted?: () => void
   /** The reader left before the end, or what came could not be decoded. */
   left?: () => void
 }
@@ -125,7 +127,10 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
     if (this.#state === 'over') return
     this.#discard()
     const reader = this.#takeReader()
-    if (reader !== undefined) return reader.reject(error)
+    if (reader !== undefined) {
+      this.#init.aborted?.()
+      return reader.reject(error)
+    }
     this.#error = error
     this.#hasFailed = true
   }

@@ -1,14 +1,13 @@
-import type { Env, Timer } from '../env/env.ts'
-import type { Deadlines, Timed } from '../queue/deadlines.ts'
+import type { Timer } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
+import type { Timed } from '../queue/deadlines.ts'
+import type { Side } from './side.ts'
 
-export interface InterestInit {
-  env: Env
-  deadlines: Deadlines
+/** A request that somebody may give up. */
+export interface Wanted extends Timed {
+  readonly side: Side
   /** Milliseconds for which the requester waits; `undefined`: for ever. */
-  deadlineMs: number | undefined
-  /** Whoever asks, and gives up. */
-  whose: Timed
+  readonly deadlineMs: number | undefined
 }
 
 /** Whether somebody still waits for the answer to a request, as its handler is told. */
@@ -19,11 +18,12 @@ export class Interest {
   #controller: AbortController | undefined
   #reason: NetQueueError | undefined
 
-  constructor({ env, deadlines, deadlineMs, whose }: InterestInit) {
+  constructor(wanted: Wanted) {
+    const { side, deadlineMs } = wanted
     if (deadlineMs === undefined) return
-    const now = env.now()
+    const now = side.env.now()
     this.deadline = now + deadlineMs
-    this.#timer = deadlines.set(whose, deadlineMs, now)
+    this.#timer = side.deadlines.set(wanted, deadlineMs, now)
   }
 
   /** Why nobody waits any more; `undefined` while somebody does. */

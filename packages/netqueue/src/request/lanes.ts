@@ -10,6 +10,12 @@ export const laneOf = (channel: number): number => MESSAGES + 1 + channel
 /** So much does not wait for the end of the turn: the peer can begin while this side still works. */
 const FLUSHED_RECORDS = 64
 const FLUSHED_BYTES = 49_152
+/**
+ * Requests and answers in one frame: half of those that are open, within these bounds. A frame is taken in one go, and only then does anything
+ * leave that it brought about: with all that is open in one frame, each side would wait while the other works.
+ */
+const MIN_CALLS_IN_FRAME = 32
+const MAX_CALLS_IN_FRAME = 128
 
 export interface LanesInit {
   /** There is something to write. */
@@ -32,6 +38,8 @@ export class Lanes {
   #due: LinkedList<Lane> = new LinkedList()
   #records = 0
   #bytes = 0
+  /** Requests and answers in the frame. */
+  #calls = 0
 
   constructor(init: LanesInit) {
     this.#init = init
@@ -61,6 +69,7 @@ export class Lanes {
   fill(writer: ExchangeWriter): boolean {
     this.#records = 0
     this.#bytes = 0
+    this.#calls = 0
     // Not only the frame may be full: a lane that has a long record under way takes no other, while other lanes do.
     const stalled: Lane[] = []
     for (let lane = this.#due.shift(); lane !== undefined; lane = this.#due.shift()) {
@@ -69,6 +78,12 @@ export class Lanes {
     }
     for (const lane of stalled) if (!isLinked(lane)) this.#due.push(lane)
     return stalled.length === 0
+  }
+
+  /** Counts a request, or the answer to one, of so many that are open into the frame; `false` when that has enough of them. */
+  admitsCall(open: number): boolean {
+    this.#calls += 1
+    return this.#calls <= Math.min(MAX_CALLS_IN_FRAME, Math.max(MIN_CALLS_IN_FRAME, open >> 1))
   }
 
   /** Nothing will be written any more, and nothing that waits is kept. */

@@ -184,6 +184,19 @@ export class Outflow implements Mail {
   }
 }
 
+/** Lets the source of a request that is not made clean up; what is no source has nothing to. */
+export function dropBody(source: Chunks | undefined): void {
+  if (Symbol.asyncIterator in Object(source)) void leave(source as Chunks)
+}
+
+async function leave(source: Chunks): Promise<void> {
+  try {
+    await iteratorOf(source).return?.()
+  } catch {
+    // Whoever asked hears why the request was not made; that weighs more.
+  }
+}
+
 function iteratorOf(source: Chunks): AsyncIterator<unknown> {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : each(source)
 }

@@ -223,3 +223,80 @@ describe('a request ends in time:', () => {
     pair.cut()
   })
 })
+
+describe('P11: whose clock is first', () => {
+  test.each([
+    [0, 'REMOTE_ERROR'],
+    [997, 'REMOTE_ERROR'],
+    [998, 'TIMEOUT'],
+  ])('a refusal with TIMEOUT %i ms into a request of 1,000: %s', async (ms, code) => {
+    const { here, clock } = new Pair()
+    const call = watch(here.exchange.value('ask', 1, { timeout: 1_000 }))
+    here.frame()
+    clock.advance(ms)
+    here.exchange.take({ type: 'refusal', tag: 1, headers: undefined, code: 'TIMEOUT', reason: '' })
+    await expect(call.promise).rejects.toMatchObject(code === 'TIMEOUT' ? { code, delivered: 'maybe' } : { code })
+    expect(clock.timers).toBe(0)
+  })
+
+  test('the end of a stream with TIMEOUT when its time is up is our TIMEOUT, too', async () => {
+    const { here, clock } = new Pair()
+    const stream = here.exchange.stream('ask', 1, { timeout: 1_000 })
+    const first = watch(stream.next())
+    here.frame()
+    here.exchange.take({ type: 'response', tag: 1, headers: undefined, hasStream: true, payload: new Uint8Array(0) })
+    clock.advance(999)
+    here.exchange.take({ type: 'chunkEnd', tag: 1, direction: 'reply', code: 'TIMEOUT', reason: '' })
+    await expect(first.promise).rejects.toMatchObject({ code: 'TIMEOUT', delivered: 'maybe' })
+  })
+})
+
+describe('headers of an answer', () => {
+  test('can be set by a handler that took its context apart, and go with a failure, too', async () => {
+    const pair = new Pair()
+    pair.there.handlers.add('ask', (_, { setHeaders }) => {
+      setHeaders({ 'retry-after': '5' })
+      throw Object.assign(new Error('busy'), { code: 'BUSY' })
+    })
+    const call = watch(pair.here.exchange.value('ask', 1))
+    await pair.settle()
+    await expect(call.promise).rejects.toMatchObject({ remoteCode: 'BUSY', headers: { 'retry-after': '5' } })
+  })
+
+  test('are refused at once where the requester takes nothing of their length', async () => {
+    const pair = new Pair({ here: { maxItemBytes: 64 }, there: { maxItemBytes: 64 } })
+    const codes: unknown[] = []
+    pair.there.handlers.add('ask', (_, { setHeaders }) => {
+      for (const length of [59, 60])
+        try {
+          setHeaders({ a: 'x'.repeat(length) })
+          codes.push('taken')
+        } catch (error) {
+          codes.push((error as RemoteError).code)
+        }
+      throw new Error('no')
+    })
+    const call = watch(pair.here.exchange.value('ask', 1))
+    await pair.settle()
+    expect([codes, call.outcome(), pair.here.error]).toEqual([['taken', 'ITEM_TOO_LARGE'], 'REMOTE_ERROR', undefined])
+  })
+})
+
+test('the source of a request that cannot be made is left', async () => {
+  const { here } = new Pair({ here: { maxItemBytes: 64 } })
+  let left = 0
+  const body = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ done: false as const, value: 1 }),
+      return: async () => {
+        left += 1
+        return { done: true as const, value: undefined }
+      },
+    }),
+  }
+  const long = watch(here.exchange.value('ask', 'x'.repeat(100), { body }))
+  await expect(long.promise).rejects.toMatchObject({ code: 'ITEM_TOO_LARGE' })
+  here.exchange.closed(undefined)
+  await expect(here.exchange.value('ask', 1, { body })).rejects.toMatchObject({ code: 'CLOSED' })
+  expect(left).toBe(2)
+})

@@ -12,6 +12,7 @@ import { Cancels } from './cancels.ts'
 import { EndOfRequests } from './end-of-requests.ts'
 import { badMessage, checkSize, lost, remoteError, requestsEnded } from './failures.ts'
 import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
+import { dropBody } from './outflow.ts'
 import type { Chunks } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
@@ -88,12 +89,12 @@ export class Requester implements CallOwner {
     if (isLive) call.answered(payload, headers)
   }
 
-  refusal({ tag, code, reason }: Extract<ExchangeMessage, { type: 'refusal' }>): void {
+  refusal({ tag, headers, code, reason }: Extract<ExchangeMessage, { type: 'refusal' }>): void {
     const call = this.#unanswered(tag, 'a refusal')
     if (call === undefined) return
     const { isLive } = call
     this.#finish(call)
-    if (isLive) call.failed(remoteError({ code, reason }))
+    if (isLive) call.failed(call.isGivenUp(code) ? call.timedOut() : remoteError({ code, reason, headers }))
   }
 
   chunk(tag: number, payload: Uint8Array): void {
@@ -104,7 +105,8 @@ export class Requester implements CallOwner {
     const call = this.#streaming(tag, 'the end of a stream')
     if (call === undefined) return
     this.#finish(call)
-    call.replies?.end(end.code === '' ? undefined : remoteError(end))
+    if (call.isGivenUp(end.code)) call.replies?.end(call.timedOut())
+    else call.replies?.end(end.code === '' ? undefined : remoteError(end))
   }
 
   chunkCredit(tag: number, chunks: number, bytes: number): void {
@@ -172,17 +174,20 @@ export class Requester implements CallOwner {
   }
 
   #call(name: string, value: unknown, options: RequestOptions, defaultTimeout: number, asker: Asker): Call {
-    const { vocabulary, maxItemBytes } = this.side
-    const { channel = 0, timeout = defaultTimeout, signal, body } = options
-    this.#checkOpen()
-    checkWait(options)
-    checkInteger('channel', channel, 0, MAX_CHANNEL)
-    if (body !== undefined) checkBody(body)
-    const headers = headersFrom(options.headers)
-    const id = vocabulary.idOf(name)
-    const payload = vocabulary.encode(name, 'payload', value)
-    checkSize(payload.length + headerBytes(headers), maxItemBytes)
-    return new Call(this, asker, { name, id, channel, headers, payload, timeout, signal, body })
+    try {
+      const { vocabulary, maxItemBytes } = this.side
+      const { channel = 0, timeout = defaultTimeout, signal, body } = options
+      this.#checkOpen()
+      checkRequest(options)
+      const headers = headersFrom(options.headers)
+      const id = vocabulary.idOf(name)
+      const payload = vocabulary.encode(name, 'payload', value)
+      checkSize(payload.length + headerBytes(headers), maxItemBytes)
+      return new Call(this, asker, { name, id, channel, headers, payload, timeout, signal, body })
+    } catch (error) {
+      dropBody(options.body)
+      throw error
+    }
   }
 
   #begin(call: Call): void {
@@ -196,7 +201,7 @@ export class Requester implements CallOwner {
     }
     this.#live += 1
     call.begin()
-    this.side.changed()
+    this.side.asked()
   }
 
   /**
@@ -208,7 +213,7 @@ export class Requester implements CallOwner {
     if (call.state === 'sent') {
       call.state = 'abandoned'
       this.#cancels.add(call.tag)
-    } else if (call.state !== 'new') this.#admission.leave(call)
+    } else if (call.state !== 'new') this.#leave(call)
     this.#unlive(call)
     void call.body?.cease()
   }
@@ -217,7 +222,7 @@ export class Requester implements CallOwner {
   #finish(call: Call): void {
     const { isLive } = call
     this.#open.take(call.tag)
-    this.#admission.leave(call)
+    this.#leave(call)
     if (!isLive) return this.side.changed()
     this.#unlive(call)
     call.stopBody()
@@ -234,10 +239,14 @@ export class Requester implements CallOwner {
     }
   }
 
+  #leave(call: Call): void {
+    this.#admission.leave(call)
+    this.side.asked()
+  }
+
   #unlive(call: Call): void {
-    const wasBegun = call.guard !== undefined
-    call.guard?.end()
-    if (!wasBegun) {
+    call.end()
+    if (!call.isBegun) {
       call.state = 'over'
       return
     }
@@ -272,6 +281,14 @@ export class Requester implements CallOwner {
     this.side.checkOpen()
     if (this.#end !== undefined) throw requestsEnded()
   }
+}
+
+/** Throws for options that no request can have. */
+export function checkRequest(options: RequestOptions): void {
+  const { channel = 0, body } = options
+  checkWait(options)
+  checkInteger('channel', channel, 0, MAX_CHANNEL)
+  if (body !== undefined) checkBody(body)
 }
 
 function checkBody(body: unknown): void {

@@ -10,6 +10,7 @@ import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
 import { Served } from './served.ts'
 import type { ServedOwner } from './served.ts'
 import type { Side } from './side.ts'
+import { Slots } from './slot.ts'
 
 export interface ResponderInit {
   side: Side
@@ -41,6 +42,10 @@ class Refusal implements Mail {
 
 /** The requests of one peer, as many as may be open at once. One that was cancelled is open until its handler is done with it. */
 export class Responder implements ServedOwner {
+  /** @internal */
+  readonly side: Side
+  /** @internal */
+  readonly nobody: Slots = new Slots(Number.POSITIVE_INFINITY)
   readonly #init: ResponderInit
   readonly #channels: Map<number, Channel<Served>> = new Map()
   /** Requests that are open. */
@@ -57,6 +62,7 @@ export class Responder implements ServedOwner {
   constructor(init: ResponderInit) {
     const { env, limits } = init.side
     this.#init = init
+    this.side = init.side
     this.#cancels = new Bucket({ env, burst: limits.maxCancels, perSecond: PER_SECOND })
     this.#refusals = new Bucket({ env, burst: limits.maxRefusals, perSecond: PER_SECOND })
   }
@@ -72,7 +78,7 @@ export class Responder implements ServedOwner {
   }
 
   request(message: RequestMessage): void {
-    const { limits, maxItemBytes } = this.#init.side
+    const { limits, maxItemBytes } = this.side
     const name = this.#check(message)
     // One may overshoot the limit, and need not come last: channels overtake each other.
     const hasRoom = this.#bytes + message.payload.length < limits.maxRequestBytes + maxItemBytes
@@ -82,7 +88,7 @@ export class Responder implements ServedOwner {
 
   /** Throws for a peer that cancels faster than we take: it has us begin what nobody wants. */
   cancel(tag: number): void {
-    const { maxCancels } = this.#init.side.limits
+    const { maxCancels } = this.side.limits
     const served = this.#find(tag, 'a CANCEL')
     if (!this.#cancels.take()) throw rateExceeded('requests cancelled', 'maxCancels', maxCancels)
     served?.cancel(cancelled())
@@ -105,7 +111,7 @@ export class Responder implements ServedOwner {
   endRequests(): void {
     if (this.#hasPeerEnded) throw badMessage('a second end of requests')
     this.#hasPeerEnded = true
-    this.#init.side.changed()
+    this.side.changed()
   }
 
   /** Begins nothing new: requests that come from now on are refused with `CLOSED`. */
@@ -124,36 +130,33 @@ export class Responder implements ServedOwner {
     this.#size = 0
   }
 
-  /** @internal A handler that was taken away before its turn came answers nothing. */
-  objectionTo({ isLate, name, registration }: Served): string | undefined {
-    if (isLate) return 'CLOSED'
-    return registration === undefined || this.#init.handlers.get(name) !== registration ? 'UNKNOWN_REQUEST' : undefined
+  /** @internal */
+  get from(): unknown {
+    return this.#init.from()
   }
 
   /** @internal */
-  withdrawn({ channel }: Served): void {
-    this.#channel(channel).advance()
+  withdrawn({ message }: Served): void {
+    this.#channel(message.channel).advance()
   }
 
   /** What the request asks for, by name. */
   #check({ tag, channel, name }: RequestMessage): string {
     if (this.#hasPeerEnded) throw badMessage('a request behind the end of its requests', tag)
     const known = this.#channel(channel)
-    if (tag <= known.lastTag || this.#open(tag) !== undefined)
+    if (tag <= known.lastTag || (tag <= this.#lastTag && this.#open(tag) !== undefined))
       throw badMessage(`a request with tag ${tag}, which is taken`, tag)
     known.lastTag = tag
     this.#lastTag = Math.max(this.#lastTag, tag)
-    const text = this.#init.side.vocabulary.nameOf(name)
+    const text = this.side.vocabulary.nameOf(name)
     if (text === undefined) throw badMessage(`a request with id ${name}, which it has not announced`, name)
     return text
   }
 
   #serve(message: RequestMessage, name: string): void {
-    const { side, handlers, from } = this.#init
     const channel = this.#channel(message.channel)
-    const registration = handlers.get(name)
-    const isLate = this.#isDraining
-    const served = new Served({ side, message, name, from: from(), registration, isLate, owner: this })
+    const registration = this.#init.handlers.get(name)
+    const served = new Served(this, { message, name, registration, isLate: this.#isDraining })
     channel.open.push(served.tag, served)
     this.#size += 1
     this.#bytes += served.bytes
@@ -162,7 +165,7 @@ export class Responder implements ServedOwner {
 
   /** Answers without keeping anything. Throws for a peer that goes on and on. */
   #refuse(message: RequestMessage): void {
-    const { lanes, limits } = this.#init.side
+    const { lanes, limits } = this.side
     // Not only a rate: a peer that reads nothing would have them pile up slowly.
     if (this.#refused >= limits.maxRefusals || !this.#refusals.take())
       throw rateExceeded('requests refused', 'maxRefusals', limits.maxRefusals)
@@ -174,7 +177,8 @@ export class Responder implements ServedOwner {
   #find(tag: number, what: string, { hasBody = false } = {}): Served | undefined {
     if (tag < 1 || tag > this.#lastTag) throw badMessage(`${what} for request ${tag}, which it has not sent`, tag)
     const served = this.#open(tag)
-    if (hasBody && served?.hasBody === false) throw badMessage(`${what} for request ${tag}, which has no stream`, tag)
+    if (hasBody && served?.message.hasBody === false)
+      throw badMessage(`${what} for request ${tag}, which has no stream`, tag)
     return served
   }
 
@@ -196,9 +200,9 @@ export class Responder implements ServedOwner {
 
   /** @internal */
   over(served: Served): void {
-    if (this.#channel(served.channel).open.take(served.tag) === undefined) return
+    if (this.#channel(served.message.channel).open.take(served.tag) === undefined) return
     this.#size -= 1
     this.#bytes -= served.bytes
-    this.#init.side.changed()
+    this.side.changed()
   }
 }

@@ -1,37 +1,44 @@
 import { failureOf } from '../delivery/failure.ts'
 import type { Failure } from '../delivery/failure.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { Timed } from '../queue/deadlines.ts'
+import { headerBytes, headersFrom } from '../message/headers.ts'
+import type { Headers } from '../message/headers.ts'
 import { unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { Unbegun } from './channel.ts'
 import { Context } from './context.ts'
-import { checkSize, timeIsUp } from './failures.ts'
+import { answered, checkSize, timeIsUp } from './failures.ts'
 import { isAsyncIterable, isThenable } from './handler-result.ts'
 import type { Registration } from './handlers.ts'
+import { Inflow } from './inflow.ts'
 import { Interest } from './interest.ts'
+import type { Wanted } from './interest.ts'
 import { laneOf } from './lanes.ts'
 import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
 import { Outflow } from './outflow.ts'
 import type { Side } from './side.ts'
-import { Slot, Slots } from './slot.ts'
+import { Slot } from './slot.ts'
+import type { Slots } from './slot.ts'
 
+/** What the answer to a request takes to begin with. */
 export interface ServedInit {
-  side: Side
   message: RequestMessage
   name: string
-  from: unknown
   /** `undefined` for what nobody handles. */
   registration: Registration | undefined
   /** It came when nothing new is begun any more. */
   isLate: boolean
-  owner: ServedOwner
 }
 
 /** Who has requests of a peer, and hears of them. */
 export interface ServedOwner {
-  /** The code with which a request is refused when its turn comes; `undefined` where its handler is to be called. */
-  objectionTo(served: Served): string | undefined
+  readonly side: Side
+  /** Who asks. */
+  readonly from: unknown
+  /** Requests that are open. */
+  readonly size: number
+  /** For requests that nobody handles. */
+  readonly nobody: Slots
   /** It was not begun, and will not be: those behind it may go on. */
   withdrawn(served: Served): void
   /** It leaves nothing behind. */
@@ -39,79 +46,88 @@ export interface ServedOwner {
 }
 
 const NOTHING = new Uint8Array(0)
-const NOBODY = new Slots(Number.POSITIVE_INFINITY)
 
 /** A request of the peer, from its arrival until its answer, streams included, was written and its handler is done with it. */
-export class Served implements Unbegun, Mail, Timed {
+export class Served implements Unbegun, Mail, Wanted {
   before: Linked = this
   after: Linked = this
-  readonly tag: number
+  readonly message: RequestMessage
+  readonly name: string
+  readonly from: unknown
   readonly slot: Slot
-  readonly #init: ServedInit
-  readonly #interest: Interest
-  readonly #context: Context
+  readonly interest: Interest
+  /** Of the payload. */
+  readonly bytes: number
+  readonly #owner: ServedOwner
+  readonly #registration: Registration | undefined
+  readonly #isLate: boolean
   /** `answering`: the answer waits to be written. `over`: nothing is to be said any more. */
   #state: 'waiting' | 'running' | 'answering' | 'streaming' | 'over' = 'waiting'
+  #body: Inflow | undefined
+  #replyHeaders: Headers | undefined
   #stream: Outflow | undefined
-  /** Room that the requester gave before there was a stream. */
-  #granted = { chunks: 0, bytes: 0 }
+  /** Room that the requester gave for chunks of the reply. */
+  #chunkLimit = 0
+  #byteLimit = 0
   #answer: Uint8Array | Failure = NOTHING
 
-  constructor(init: ServedInit) {
-    const { side, message, name, from, registration, owner } = init
-    this.#init = init
-    this.tag = message.tag
-    this.slot = new Slot(registration?.slots ?? NOBODY, owner)
-    this.#interest = new Interest({
-      env: side.env,
-      deadlines: side.deadlines,
-      deadlineMs: message.deadlineMs,
-      whose: this,
-    })
-    this.#context = new Context({ side, message, name, from, interest: this.#interest, slot: this.slot })
+  constructor(owner: ServedOwner, { message, name, registration, isLate }: ServedInit) {
+    this.message = message
+    this.name = name
+    this.from = owner.from
+    this.bytes = message.payload.length
+    this.#owner = owner
+    this.#registration = registration
+    this.#isLate = isLate
+    this.slot = new Slot(registration?.slots ?? owner.nobody, owner)
+    this.interest = new Interest(this)
+    if (message.hasBody) this.body.open(message.tag)
   }
 
-  get name(): string {
-    return this.#init.name
+  get side(): Side {
+    return this.#owner.side
   }
 
-  get channel(): number {
-    return this.#init.message.channel
+  get tag(): number {
+    return this.message.tag
   }
 
-  get isLate(): boolean {
-    return this.#init.isLate
+  get deadlineMs(): number | undefined {
+    return this.message.deadlineMs
   }
 
-  get registration(): Registration | undefined {
-    return this.#init.registration
+  /** The stream that comes along; of a request without one, an empty one. */
+  get body(): Inflow {
+    if (this.#body !== undefined) return this.#body
+    this.#body = this.#inflow()
+    if (!this.message.hasBody) this.#body.end()
+    return this.#body
   }
 
-  /** Of the payload. */
-  get bytes(): number {
-    return this.#init.message.payload.length
-  }
-
-  get hasBody(): boolean {
-    return this.#init.message.hasBody
+  /** Throws for what cannot travel, or is too late. */
+  setHeaders(headers: Headers): void {
+    if (this.#stream !== undefined) throw new TypeError('Expected headers before the handler returns what it streams')
+    const checked = headersFrom(headers)
+    checkSize(headerBytes(checked), this.side.maxItemBytes)
+    this.#replyHeaders = checked
   }
 
   /** A chunk of the body. Throws for one that was not granted. */
   push(payload: Uint8Array): void {
-    this.#context.body.push(payload)
+    this.body.push(payload)
   }
 
   endBody(error: NetQueueError | undefined): void {
-    this.#context.body.end(error)
+    this.body.end(error)
   }
 
   /** Calls the handler. */
   begin(): void {
     this.#state = 'running'
-    const objection = this.#init.owner.objectionTo(this)
+    const objection = this.#objection
     if (objection !== undefined) return this.#answered({ code: objection, reason: '' })
     try {
-      this.#call(this.#init.side.vocabulary.decode(this.#init.name, 'payload', this.#init.message.payload))
+      this.#call(this.side.vocabulary.decode(this.name, 'payload', this.message.payload))
     } catch (error) {
       this.#unfit(error)
     }
@@ -122,9 +138,9 @@ export class Served implements Unbegun, Mail, Timed {
    * told, unless it had been said already.
    */
   cancel(reason: NetQueueError): void {
-    if (this.#interest.reason !== undefined || this.#state === 'over') return
-    this.#context.closeBody(reason)
-    this.#interest.lose(reason)
+    if (this.interest.reason !== undefined || this.#state === 'over') return
+    this.#closeBody(reason)
+    this.interest.lose(reason)
     if (this.#state === 'waiting') this.#withdraw()
     else if (this.#state === 'streaming') void this.#stop()
   }
@@ -132,10 +148,10 @@ export class Served implements Unbegun, Mail, Timed {
   /** There is nobody to answer: the handler's signal fires. */
   close(reason: NetQueueError): void {
     const isRunning = this.#state === 'running'
-    this.#context.closeBody(reason)
+    this.#closeBody(reason)
     unlink(this)
     this.#end()
-    this.#interest.lose(reason)
+    this.interest.lose(reason)
     // A handler at work keeps its place: whoever connects anew would get more of them than there are.
     if (this.#stream !== undefined) void this.#stream.cease().then(() => this.slot.leave())
     else if (!isRunning) this.slot.leave()
@@ -143,24 +159,25 @@ export class Served implements Unbegun, Mail, Timed {
 
   /** The requester gives up. */
   timeIsUp(): void {
-    this.cancel(timeIsUp(this.#init.message.deadlineMs ?? 0))
+    this.cancel(timeIsUp(this.deadlineMs ?? 0))
   }
 
   /** Fires the signal; the answer is still wanted. */
   revoke(reason: NetQueueError): void {
-    this.#interest.hurry(reason)
+    this.interest.hurry(reason)
   }
 
   /** The requester has room for chunks of the reply. */
   granted(chunks: number, bytes: number): void {
-    this.#granted = { chunks: Math.max(chunks, this.#granted.chunks), bytes: Math.max(bytes, this.#granted.bytes) }
+    this.#chunkLimit = Math.max(chunks, this.#chunkLimit)
+    this.#byteLimit = Math.max(bytes, this.#byteLimit)
     this.#stream?.granted(chunks, bytes)
   }
 
-  /** */
   write(writer: ExchangeWriter): boolean {
-    const { tag, channel } = this.#init.message
-    const headers = this.#context.replyHeaders
+    if (!this.side.lanes.admitsCall(this.#owner.size)) return false
+    const { tag, channel } = this.message
+    const headers = this.#replyHeaders
     const answer = this.#answer
     if (!(answer instanceof Uint8Array))
       return writer.refusal({ tag, channel, headers, code: answer.code, reason: answer.reason }) && this.#end()
@@ -171,7 +188,7 @@ export class Served implements Unbegun, Mail, Timed {
 
   #call(payload: unknown): void {
     try {
-      const answer = this.#init.registration?.call(payload, this.#context)
+      const answer = this.#registration?.call(payload, new Context(this))
       if (!isThenable(answer)) return this.#settle(answer)
       Promise.resolve(answer).then(
         (value) => this.#settle(value),
@@ -203,14 +220,14 @@ export class Served implements Unbegun, Mail, Timed {
 
   /** The codec or schema refused the payload, or the answer. */
   #unfit(error: unknown): void {
-    this.#init.side.warn(error as NetQueueError)
+    this.side.warn(error as NetQueueError)
     this.#answered(this.#describe(error))
   }
 
   /** The handler is done. The answer goes to its lane first: whoever takes the place may answer at once. */
   #answered(answer: Uint8Array | Failure): void {
     if (this.#state === 'running') this.#post(answer)
-    this.#context.closeBody()
+    this.#closeBody()
     this.slot.leave()
   }
 
@@ -221,8 +238,7 @@ export class Served implements Unbegun, Mail, Timed {
       return this.#answered(this.#cancelled)
     }
     this.#stream = stream
-    stream.granted(this.#granted.chunks, this.#granted.bytes)
-    this.#context.announced()
+    stream.granted(this.#chunkLimit, this.#byteLimit)
     // Until the requester has room for the first chunk.
     this.slot.pause()
     this.#post(NOTHING)
@@ -245,25 +261,32 @@ export class Served implements Unbegun, Mail, Timed {
   #post(answer: Uint8Array | Failure): void {
     this.#answer = answer
     this.#state = 'answering'
-    this.#init.side.lanes.post(
-      laneOf(this.#init.message.channel),
-      this,
-      answer instanceof Uint8Array ? answer.length : 0,
-    )
+    this.side.lanes.post(laneOf(this.message.channel), this, answer instanceof Uint8Array ? answer.length : 0)
   }
 
   #withdraw(): void {
     unlink(this)
     this.slot.leave()
     this.#post(this.#cancelled)
-    this.#init.owner.withdrawn(this)
+    this.#owner.withdrawn(this)
   }
 
   #end(): true {
     this.#state = 'over'
-    this.#interest.end()
-    this.#init.owner.over(this)
+    this.interest.end()
+    this.#owner.over(this)
     return true
+  }
+
+  /** The code with which it is refused; `undefined` where its handler is to be called. One that was taken away meanwhile answers nothing. */
+  get #objection(): string | undefined {
+    if (this.#isLate) return 'CLOSED'
+    return this.#registration === undefined || this.#registration.isGone ? 'UNKNOWN_REQUEST' : undefined
+  }
+
+  /** The body can be read no more: for that reason, or because the request has been answered. */
+  #closeBody(reason?: Error): void {
+    this.#body?.abort(reason ?? answered())
   }
 
   /** Whether what the handler says now is told. */
@@ -272,35 +295,49 @@ export class Served implements Unbegun, Mail, Timed {
   }
 
   get #isWanted(): boolean {
-    return this.#interest.reason === undefined
+    return this.interest.reason === undefined
   }
 
   get #cancelled(): Failure {
-    return { code: this.#interest.reason?.code ?? 'CANCELLED', reason: '' }
+    return { code: this.interest.reason?.code ?? 'CANCELLED', reason: '' }
   }
 
   #describe(error: unknown): Failure {
-    return failureOf(error, { fallback: 'HANDLER_FAILED', exposeErrors: this.#init.side.exposeErrors })
+    return failureOf(error, { fallback: 'HANDLER_FAILED', exposeErrors: this.side.exposeErrors })
   }
 
   /** A handler that stops because nobody waits for it has not failed. */
   #warn(cause: unknown): void {
     if (!this.#isWanted) return
-    const message = `The handler of ${JSON.stringify(this.#init.name)} failed`
-    this.#init.side.warn(new NetQueueError('HANDLER_FAILED', message, { cause }))
+    const message = `The handler of ${JSON.stringify(this.name)} failed`
+    this.side.warn(new NetQueueError('HANDLER_FAILED', message, { cause }))
   }
 
   #encode(value: unknown): Uint8Array {
-    const { vocabulary, maxItemBytes } = this.#init.side
-    const payload = vocabulary.encode(this.#init.name, 'reply', value)
-    checkSize(payload.length + this.#context.replyHeaderBytes, maxItemBytes)
+    const { vocabulary, maxItemBytes } = this.side
+    const payload = vocabulary.encode(this.name, 'reply', value)
+    checkSize(payload.length + headerBytes(this.#replyHeaders), maxItemBytes)
     return payload
+  }
+
+  #inflow(): Inflow {
+    const { side, slot } = this
+    return new Inflow({
+      lanes: side.lanes,
+      limits: side.limits,
+      channel: this.message.channel,
+      direction: 'body',
+      decode: (bytes) => side.vocabulary.decode(this.name, 'body', bytes),
+      waits: () => slot.pause(),
+      goesOn: (resume) => slot.enter(resume),
+      aborted: () => slot.retake(),
+    })
   }
 
   #streamOf(source: AsyncIterable<unknown>): Outflow {
     return new Outflow({
-      lanes: this.#init.side.lanes,
-      channel: this.#init.message.channel,
+      lanes: this.side.lanes,
+      channel: this.message.channel,
       direction: 'reply',
       source,
       encode: (value) => this.#encode(value),
@@ -309,7 +346,7 @@ export class Served implements Unbegun, Mail, Timed {
       pause: () => this.slot.pause(),
       failed: (error) => this.#warn(error),
       ended: () => {
-        this.#context.closeBody()
+        this.#closeBody()
         this.slot.leave()
         this.#end()
       },

@@ -23,6 +23,10 @@ export interface Side {
   /** Throws where nothing can be sent: the connection is over, or its protocol has no requests. */
   checkOpen(): void
   warn(error: NetQueueError): void
-  /** A request began, or something is over: whoever waits until all is may look. */
+  /** Milliseconds on the clock of `env`, when the frame was begun that is being written. */
+  readonly frameTime: number
+  /** This side has another number of requests at the peer. */
+  asked(): void
+  /** Something is over: whoever waits until all is may look. */
   changed(): void
 }

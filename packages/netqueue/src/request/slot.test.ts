@@ -115,4 +115,21 @@ describe('slots', () => {
     a.leave()
     expect(entered.join('')).toBe('bcd')
   })
+
+  test('are taken back at once by whoever cannot be held up, and nobody else comes in before they are free again', () => {
+    const all = new Slots(1)
+    const [first, second, third] = [new Slot(all), new Slot(all), new Slot(all)]
+    const entered: string[] = []
+    first.enter(() => {})
+    first.pause()
+    second.enter(() => entered.push('second'))
+    first.enter(() => entered.push('first'))
+    third.enter(() => entered.push('third'))
+    first.retake()
+    expect(entered).toEqual(['second', 'first'])
+    second.leave()
+    expect(entered).toEqual(['second', 'first'])
+    first.leave()
+    expect(entered).toEqual(['second', 'first', 'third'])
+  })
 })

@@ -22,15 +22,21 @@ export class Slots {
     this.#tally = tally
   }
 
-  /** @internal */
-  enter(slot: Slot): boolean {
-    // While the line is served there may be a place and a line.
-    if (this.#taken >= this.#size || !this.#line.isEmpty) {
-      this.#line.push(slot, slot.party)
-      return false
-    }
+  /** @internal A place, if there is one and nobody waits: while the line is served there may be a place and a line. */
+  enter(): boolean {
+    if (this.#taken >= this.#size || !this.#line.isEmpty) return false
     this.#take(1)
     return true
+  }
+
+  /** @internal */
+  wait(slot: Slot): void {
+    this.#line.push(slot, slot.party)
+  }
+
+  /** @internal A place, be there one or not. */
+  force(): void {
+    this.#take(1)
   }
 
   /** @internal */
@@ -75,15 +81,26 @@ export class Slot implements Linked {
     this.party = party
   }
 
+  /** Takes the place if it is there. */
+  tryEnter(): boolean {
+    if (!this.#isHeld && !isLinked(this) && this.#waiting === undefined) this.#isHeld = this.#slots.enter()
+    return this.#isHeld
+  }
+
   /** Calls back when the place is there, which may be at once. */
   enter(resume: () => void): void {
-    if (this.#isHeld) return resume()
-    if (!isLinked(this) && this.#waiting === undefined && this.#slots.enter(this)) {
-      this.#isHeld = true
-      return resume()
-    }
+    if (this.tryEnter()) return resume()
+    if (!isLinked(this)) this.#slots.wait(this)
     this.#waiting ??= []
     this.#waiting.push(resume)
+  }
+
+  /** Takes the place back at once, over the number if need be: what waited here goes on, and cannot be held up. */
+  retake(): void {
+    if (this.#isHeld) return
+    if (isLinked(this)) this.#slots.forget(this)
+    this.#slots.force()
+    this.begin()
   }
 
   /** Gives the place up for now, if it is there. Who waits for it goes on waiting. */

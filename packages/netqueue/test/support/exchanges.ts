@@ -221,6 +221,7 @@ export class End {
       wake: () => (this.isAwake = true),
       flush: () => {},
       warn,
+      asked: () => {},
       changed: () => {},
     }
     this.exchange = new Exchange<string>(init)
