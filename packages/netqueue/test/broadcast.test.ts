@@ -17,7 +17,7 @@ async function crowd(place: Place, count: number, limits: object = {}) {
   const server = await place.listen({ messages, limits })
   const clients: Listening[] = []
   for (let index = 0; index < count; index += 1) {
-    const attached = await place.attach(server, { messages, id: `c${index}` })
+    const attached = await place.attach(server, { messages, id: `c${index}`, limits })
     const heard: string[] = []
     attached.client.on('news:flash', ({ payload }) => heard.push(payload))
     clients.push({ ...attached, heard })
@@ -203,7 +203,7 @@ describe('P8: a client that stalls', () => {
 
   test('is never owed more than maxUnsentMessages and maxUnsentBytes', async () => {
     await using place = new Place()
-    const { server, clients } = await crowd(place, 1, { maxUnsentBytes: 100_000 })
+    const { server, clients } = await crowd(place, 1, { maxUnsentBytes: 100_000, heartbeatMs: 0, sendTimeoutMs: 0 })
     const [stalled] = clients
     stalled.hold()
     let missed = 0

@@ -41,6 +41,13 @@ export class Shelf {
     return this.#shared.subarray(start + this.#shift, end + this.#shift)
   }
 
+  /** A piece that stands alone. */
+  copy(piece: Uint8Array): Uint8Array {
+    const copy = this.cut(piece, 0, piece.length)
+    this.leave()
+    return copy
+  }
+
   /** Nothing more is cut out of the frame. */
   leave(): void {
     this.#frame = NOTHING
