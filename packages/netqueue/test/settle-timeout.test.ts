@@ -209,6 +209,21 @@ describe('P9: an item that its holder does not settle within settleTimeoutMs', (
     expect([await submitted, await next]).toMatchObject([{ code: 'DEAD_LETTER' }, { code: 'DEAD_LETTER' }])
   })
 
+  test('has it again when it is put again as a dead letter', async () => {
+    await using place = new Place()
+    const server = await place.listen({ maxAttempts: 1 })
+    const taken = await taking(place, 'only')
+    await server.put('a', { settleTimeoutMs: 100 })
+    await rest()
+    await pass(place, 100)
+    expect(server.deadLetters.requeue()).toBe(1)
+    await rest()
+    await pass(place, 99)
+    expect([taken.length, server.deadLetters.size]).toEqual([2, 0])
+    await pass(place, 1)
+    expect(server.deadLetters.list()).toMatchObject([{ attempts: 1, history: [{ outcome: 'overdue' }] }])
+  })
+
   test('is one that the server does not settle, where a client puts it: the client puts it again', async () => {
     await using place = new Place()
     const server = await place.listen()

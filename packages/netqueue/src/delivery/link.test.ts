@@ -167,6 +167,19 @@ test('P9: what a peer did not settle in time ends there, the newest first, and i
   expect(told.slice(3)).toEqual([['STALE_SETTLE', 1]])
 })
 
+test('goes on measuring after an item that it measured was not settled in time', () => {
+  const late = entryOf('a')
+  limitSettling(late, { settleTimeoutMs: 100 })
+  link.assign(late)
+  said()
+  env.advance(100)
+  link.assign(entryOf('b'))
+  said()
+  env.advance(7)
+  link.take({ type: 'settle', outcome: 'done', first: 2, length: 1 })
+  expect(link.serviceTime).toBe(7)
+})
+
 describe('P7: a peer', () => {
   test('that floods us with pings costs nothing, and gets the newest answered', () => {
     for (let token = 0; token < 1_000; token += 1) link.take({ type: 'ping', token })

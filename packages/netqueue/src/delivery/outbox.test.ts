@@ -320,6 +320,8 @@ describe('P9: an item that its peer does not settle in time', () => {
     expect([outbox.inFlight, outbox.credit]).toEqual([0, 0])
     outbox.settle('cancelled', 1, 1)
     expect(outbox.credit).toBe(1)
+    outbox.take(2, { hasValue: true })
+    expect(outbox.credit).toBe(2)
   })
 
   test('is not given back again when the peer is lost', () => {

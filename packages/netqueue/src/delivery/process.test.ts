@@ -104,6 +104,18 @@ describe('P3: process', () => {
     expect(receiving.warnings).toEqual([])
   })
 
+  test('P4: says that a result came too late for an item that was cancelled; who stops and returns nothing has not worked in vain', async () => {
+    const work = new Work()
+    void receiving.consumer.process(work.handler, { concurrency: 2 })
+    await send(['stops', 'goes on'], { wantsResult: true })
+    for (const seq of [1, 2]) receiving.intake.cancel(seq)
+    await work.finish('stops')
+    expect(receiving.warnings).toEqual([])
+    await work.finish('goes on', 'a result')
+    expect(receiving.warnings).toEqual(['STALE_SETTLE'])
+    expect(settlesOf()).toEqual([['settle', 'cancelled', 1, 2]])
+  })
+
   test('tells a handler which attempt this is, and from whom', async () => {
     const seen: Partial<Delivery<unknown>>[] = []
     void receiving.consumer.process(
