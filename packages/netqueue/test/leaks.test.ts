@@ -2,8 +2,8 @@ import { getEventListeners } from 'node:events'
 
 import { describe, expect, test } from 'vitest'
 
-import { connect, json, listen, memory } from '../src/index.ts'
-import type { Client, Server } from '../src/index.ts'
+import { connect, json, listen, memory, tcp } from '../src/index.ts'
+import type { ByteDuplex, Client, Server, Transport } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { heapSlope, usedHeap } from './support/heap.ts'
 import { Place, rest, until } from './support/nodes.ts'
@@ -16,25 +16,32 @@ const ROUNDS = 10
 /** One forgotten connection holds some kilobytes; the first thousands of cycles also warm caches. */
 const MAX_BYTES_PER_CYCLE = FACTOR === 1 ? 2_000 : 50
 
+interface Options {
+  transports?: Transport[]
+}
+
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 const listeners = (): unknown => process.eventNames().map((name) => [name, process.listenerCount(name)])
 
-/** Comes, works on an item, and leaves in one of the ways there are. */
-async function visit(server: Server<string, string>, address: string, cycle: number, options: object): Promise<void> {
-  const client = await connect<string, string>(address, options)
+/** Comes, works on an item, and leaves in one of the ways there are, or is cut off. */
+async function visit(server: Server<string, string>, address: string, cycle: number, options: Options): Promise<void> {
+  const { transports = [tcp()] } = options
+  const duplex = (await transports[0]?.connect(address)) as ByteDuplex
+  const client = await connect<string, string>(duplex, options)
   const answered = client.process((item) => item).catch(() => {})
   await server.submit('a')
   const there = server.clients[0]
-  if (cycle % 3 === 0) await client.close()
-  else if (cycle % 3 === 1) await there?.close()
-  else await client.close({ notify: false })
+  if (cycle % 4 === 0) await client.close()
+  else if (cycle % 4 === 1) await there?.close()
+  else if (cycle % 4 === 2) await client.close({ notify: false })
+  else duplex.abort?.(new Error('the cable was pulled'))
   await client.closed
   await answered
   await until(() => server.clients.length === 0)
 }
 
 /** Tries to come and is not let in. */
-async function knock(address: string, cycle: number, options: object): Promise<void> {
+async function knock(address: string, cycle: number, options: Options): Promise<void> {
   const controller = new AbortController()
   const codec = cycle % 2 === 0 ? { item: json() } : { signal: controller.signal }
   const failure = failureOf(connect(address, { ...options, ...codec }))
@@ -42,7 +49,7 @@ async function knock(address: string, cycle: number, options: object): Promise<v
   if ((await failure) === undefined) throw new Error('It was let in')
 }
 
-async function cycles(address: string, count: number, options: object): Promise<number> {
+async function cycles(address: string, count: number, options: Options): Promise<number> {
   const server = await listen<string, string>(address, options)
   const before = { timers: timers(), listeners: listeners() } // the runner has timers of its own, which may end
   let cycle = 0
@@ -59,7 +66,7 @@ async function cycles(address: string, count: number, options: object): Promise<
   return slope
 }
 
-describe('P12: clients that come and go leave nothing behind', () => {
+describe('P12, fault 44: clients that come and go, or are cut off, leave nothing behind', () => {
   test(
     `${CYCLES} times over memory: no timer, no listener, no growing heap`,
     { timeout: 30_000 * FACTOR },
