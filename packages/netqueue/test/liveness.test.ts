@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
@@ -264,4 +266,12 @@ test('fault 33: a server without descriptors turns connections away at once, doe
   for (const peer of peers) peer.cut()
   await using client = await connect(address)
   expect(client.state).toBe('connected')
+})
+
+test('fault 40: nothing asks for the time of day, which may jump: deadlines and heartbeats go by the clock of the host, which only goes forward', () => {
+  const src = join(import.meta.dirname, '../src')
+  const paths = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => /(?<!\.test)\.ts$/.test(path))
+  const asking = paths.filter((path) => /\bDate\b(?!`)/.test(readFileSync(join(src, path), 'utf8')))
+  expect(paths.length).toBeGreaterThan(100)
+  expect(asking).toEqual([])
 })
