@@ -64,7 +64,7 @@ describe('P11: connect() rejects', () => {
     await rest()
     place.clock.advance(100)
     expect(await failure).toMatchObject({ code: 'HANDSHAKE_TIMEOUT', limit: 'handshakeTimeoutMs', value: 100 })
-    place.clock.advance(2_000)
+    place.clock.advance(2_050)
     await rest()
   })
 
