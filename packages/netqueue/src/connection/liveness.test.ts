@@ -123,6 +123,7 @@ describe('P9: a peer that says nothing', () => {
   test('fault 9: bytes of a frame that does not end are no sign of life', () => {
     const side = new Side({ heartbeatMs: 1_000 })
     const peer = side.open()
+    side.loop.advance(500)
     peer.received.begun += 1
     side.loop.advance(10_000)
     expect(peer.end).toBe('CONNECTION_LOST heartbeatMs')
