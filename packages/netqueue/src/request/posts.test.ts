@@ -21,7 +21,9 @@ function postsOf(maxItemBytes = 100): { posts: Posts; written: () => (Headers | 
     vocabulary: { idOf: () => 16, nameOf: () => undefined, encode: () => new Uint8Array(0), decode: () => undefined },
     maxItemBytes,
     exposeErrors: false,
+    frameTime: 0,
     checkOpen: () => {},
+    asked: () => {},
     warn: () => {},
     changed: () => {},
   })
