@@ -1,5 +1,4 @@
-import { Connection } from './connection/connection.ts'
-import type { Entrant } from './connection/connection.ts'
+import type { Connection } from './connection/connection.ts'
 import { Pulse } from './connection/pulse.ts'
 import type { Session } from './connection/session.ts'
 import { Conversation } from './conversation.ts'
@@ -12,7 +11,9 @@ import type { Backlog } from './dispatch/backlog.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
 import type { Logger } from './options/logger.ts'
-import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
+import type { Introduction, Protocol } from './protocol/protocol.ts'
+import { Reception } from './reception.ts'
+import type { AcceptOptions } from './reception.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { Arrival, ServerClient } from './server-client.ts'
 import type { ServerEvents } from './server-options.ts'
@@ -36,33 +37,42 @@ export interface ClienteleInit<Item> {
   warn: (error: NetQueueError, client?: ServerClient) => void
 }
 
-export interface AcceptOptions {
-  /** Whether to end the duplex with the connection. @default true */
-  closeDuplex?: boolean | undefined
-}
-
-/** The clients of one server, from the first connection to the goodbye: introduces them, tells the backlog who comes and goes. */
+/** The clients of one server, from the introduction to the goodbye: tells the backlog who comes, is away, and goes. */
 export class Clientele<Item> {
   readonly #init: ClienteleInit<Item>
   readonly #clients: Map<Link, ConnectedClient> = new Map()
-  readonly #connections: Set<Connection> = new Set()
   readonly #ids: Map<string, ConnectedClient> = new Map()
   /** Those of the clients, and those whose items are still worked on here. */
   readonly #conversations: Set<Conversation> = new Set()
   /** For all links: each costs a server as little as can be. */
   readonly #owner: LinkOwner
   readonly #pulse: Pulse
+  readonly #reception: Reception
   #goaway: string | undefined
 
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
     this.#owner = this.#ownLinks()
-    this.#pulse = new Pulse({ ...init.link, warn: init.warn })
+    const { protocol, introduction, link, changed, warn } = init
+    const pulse = new Pulse({ ...link, warn })
+    this.#pulse = pulse
+    this.#reception = new Reception({
+      protocol,
+      introduction,
+      env: link.env,
+      limits: link.limits,
+      pulse,
+      find: (id) => this.#ids.get(id),
+      count: () => this.#clients.size,
+      converse: (session, arrival) => this.#converse(session, arrival),
+      changed,
+      warn,
+    })
   }
 
   /** Whether nobody is connected, introduced or not, and nothing is in hand here. */
   get isDone(): boolean {
-    return this.#connections.size === 0 && !this.isWorking
+    return this.#reception.isEmpty && !this.isWorking
   }
 
   /** Whether something that a client put, or asked, is in hand here. */
@@ -85,17 +95,12 @@ export class Clientele<Item> {
 
   /** Resolves when all connections of this moment are gone. */
   async done(): Promise<void> {
-    await Promise.all([...this.#connections].map(({ done }) => done))
+    await this.#reception.done()
   }
 
   /** Resolves when the other end has introduced itself; rejects with the reason for which it was refused. */
-  accept(duplex: ByteDuplex, { closeDuplex }: AcceptOptions): Promise<ServerClient> {
-    const refusal = this.#refusal()
-    if (refusal === undefined)
-      return new Promise((resolve, reject) => this.#connect(duplex, { closeDuplex }, { resolve, reject }))
-    if (closeDuplex !== false) duplex.abort?.(refusal)
-    this.#init.warn(refusal)
-    return Promise.reject(refusal)
+  accept(duplex: ByteDuplex, options: AcceptOptions): Promise<ServerClient> {
+    return this.#reception.accept(duplex, options)
   }
 
   /** Why a client cannot have an item, if so: its protocol cannot carry it, or it takes none of that size. */
@@ -126,12 +131,12 @@ export class Clientele<Item> {
   drain(code: string): void {
     this.#goaway = code
     const introduced = new Set<Connection>()
-    for (const client of [...this.#clients.values()]) {
+    for (const client of this.#clients.values()) {
       introduced.add(client.arrival.connection)
       if (client.isAway) client.session.giveUp()
       else this.#sendAway(client, code)
     }
-    for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(serverClosed())
+    this.#reception.close(introduced)
   }
 
   #sendAway({ settles, link, conversation, session }: ConnectedClient, code: string): void {
@@ -146,63 +151,7 @@ export class Clientele<Item> {
       conversation.link.intake.revoke(serverClosed())
       conversation.revoke(serverClosed())
     }
-    for (const connection of this.#connections) connection.end()
-  }
-
-  #refusal(): NetQueueError | undefined {
-    if (this.#goaway !== undefined) return serverClosed()
-    return this.#connections.size < this.#init.link.limits.maxConnections ? undefined : this.#tooMany()
-  }
-
-  #tooMany(): NetQueueError {
-    const { maxConnections } = this.#init.link.limits
-    const message = `${maxConnections} clients are connected, or are waited for, already (maxConnections)`
-    return new NetQueueError('TOO_MANY_CONNECTIONS', message, { limit: 'maxConnections', value: maxConnections + 1 })
-  }
-
-  #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
-    const { protocol, introduction, link: shared } = this.#init
-    const arrival = (): Arrival => ({ ...acceptance, connection, address: duplex.remoteAddress })
-    const connection: Connection = new Connection(duplex, {
-      role: 'server',
-      protocol,
-      introduction,
-      limits: shared.limits,
-      env: shared.env,
-      pulse: this.#pulse,
-      user: (session) => this.#converse(session, arrival()),
-      declined: (error) => this.#declined(error, acceptance),
-      admit: (applicant) => this.#admit(applicant, arrival),
-      closeDuplex,
-    })
-    this.#connections.add(connection)
-    void connection.done.then(() => {
-      this.#connections.delete(connection)
-      this.#init.changed()
-    })
-  }
-
-  /** Who has an id, and proves it, takes the place of its old connection, however alive that still looks from here. */
-  #admit(applicant: Applicant, arrival: () => Arrival): Entrant {
-    const { id } = applicant
-    const known = this.#ids.get(id)
-    if (known === undefined) return { id: this.#newId(id) }
-    const { session } = known
-    const former = session.provenBy(applicant)
-    if (former === undefined) throw idInUse(id)
-    known.arrival.connection.lose(cameAgain(id))
-    if (session.isSuspended && session.name === former.session) {
-      known.arrival = arrival()
-      return { id, session, former }
-    }
-    session.giveUp()
-    return { id, former }
-  }
-
-  #newId(wanted: string): string {
-    const { env, limits } = this.#init.link
-    if (this.#clients.size >= limits.maxConnections) throw this.#tooMany()
-    return wanted === '' ? `client-${randomName(env.randomBytes(6))}` : wanted
+    this.#reception.end()
   }
 
   /** Whoever has introduced itself is talked to; the link outlives the session where something of it is in hand here. */
@@ -237,12 +186,6 @@ export class Clientele<Item> {
     })
     this.#conversations.add(conversation)
     return conversation
-  }
-
-  #declined(error: NetQueueError | undefined, { reject }: Acceptance): void {
-    const reason = error ?? new NetQueueError('CONNECTION_LOST', 'The peer left before it introduced itself')
-    this.#init.warn(reason)
-    reject(reason)
   }
 
   /** Something of a client's was settled here, or it is gone. */
@@ -346,20 +289,4 @@ export class Clientele<Item> {
       ...(error !== undefined && { error }),
     })
   }
-}
-
-type Acceptance = Pick<Arrival, 'resolve' | 'reject'>
-
-function idInUse(id: string): NetQueueError {
-  const message = `A client with the id ${JSON.stringify(id)} is connected already, or is waited for`
-  return new NetQueueError('ID_IN_USE', message, { limit: 'id', value: id })
-}
-
-function cameAgain(id: string): NetQueueError {
-  return new NetQueueError('CONNECTION_LOST', `Client ${JSON.stringify(id)} came again on another connection`)
-}
-
-/** Letters and digits for a name that nobody chose. */
-export function randomName(random: Uint8Array): string {
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -99,7 +99,7 @@ describe('a client that is away', () => {
     const { server, client, there } = setup
     const [worked, heard]: [string[], unknown[]] = [[], []]
     void client.reader.process((item) => void worked.push(item)).catch(() => {})
-    client.talk.handle('any:ask', (payload) => payload as never)
+    client.talk.handle('any:ask', (payload: unknown) => payload)
     client.talk.on('news:flash', ({ payload }) => heard.push(payload))
     await rest()
     await away(setup)

@@ -282,9 +282,9 @@ function meaning(decoded: FrameVector['decoded']): unknown {
 
 /** What a server says to its client alone. */
 function grantOf(value: Record<string, unknown>): Grant | undefined {
-  const { session, you, secret, resumeMs = 0, resumed, batches } = value as Record<string, never>
-  if (you === undefined) return undefined
-  return { id: you['id'], session, secret, resumeMs, resumed, batches }
+  const { session, you, secret, resumeMs = 0, resumed, batches } = value as Partial<Grant> & { you?: { id: string } }
+  if (you === undefined || session === undefined) return undefined
+  return { id: you.id, session, secret, resumeMs, resumed, batches }
 }
 
 function encode({ decoded }: FrameVector): Uint8Array {

@@ -1,67 +1,16 @@
 import { pipe } from 'it-pipe'
-import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Framing } from '../framing/framing.ts'
 import type { Progress } from '../framing/progress.ts'
-import type { Limits } from '../options/limits.ts'
-import type {
-  Admission,
-  Applicant,
-  Handshake,
-  HandshakeStep,
-  Introduction,
-  PeerEnd,
-  Protocol,
-  Role,
-  Ticket,
-  Wire,
-} from '../protocol/protocol.ts'
+import type { PeerEnd } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
 import { endedByPeer, lost } from './failures.ts'
+import { Introductions } from './introductions.ts'
+import type { ConnectionInit } from './introductions.ts'
 import { Liveness } from './liveness.ts'
 import type { Watched } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
-import type { Pulse } from './pulse.ts'
-import { Session } from './session.ts'
-import type { Carrier, SessionUser } from './session.ts'
-
-/** As whom a server takes an applicant. */
-export interface Entrant {
-  id: string
-  /** The session that it goes on with; none: it begins one. */
-  session?: Session | undefined
-  /** The ticket by which it proved that it had this session, or another one in the place of which it begins one. */
-  former?: Ticket | undefined
-}
-
-export interface ConnectionInit {
-  role: Role
-  protocol: Protocol
-  /** What this side says of itself; asked when it is to be said, for most who knock at a port that is attacked hear nothing. */
-  introduction: () => Introduction
-  limits: Limits
-  env: Env
-  /** Of whoever makes connections: all deadlines, and the looks at who is alive. They share timers. */
-  pulse: Pulse
-  /**
-   * Gives what a new session is for, once both sides know each other. Not called where `previous`, or the session of which `admit` says so,
-   * goes on: its user is told with {@link SessionUser.resumed}.
-   */
-  user: (session: Session) => SessionUser
-  /** Called when they did not get that far; `previous` then waits on. */
-  declined: (error: NetQueueError | undefined) => void
-  /**
-   * Client: the session that it had last, over or waiting. Where the server has it no more, it is over before `user` is called
-   * ({@link SessionUser.closed} with the error with which its connection was lost).
-   */
-  previous?: Session | undefined
-  /** Client: told its id. */
-  identified?: ((id: string) => void) | undefined
-  /** Server: takes an applicant, or throws, for example `ID_IN_USE`. A session that is to go on must wait for a connection by then. */
-  admit?: ((applicant: Applicant) => Entrant) | undefined
-  /** Whether to end the duplex with the connection. @default true */
-  closeDuplex?: boolean | undefined
-}
+import type { Carrier, Session } from './session.ts'
 
 /**
  * One peer, on one duplex of bytes. In one sentence: the duplex is piped through the length-prefixed codec, which turns
@@ -74,7 +23,8 @@ export class Connection implements Carrier, Watched {
   readonly received: Progress = { begun: 0, done: 0 }
   readonly #init: ConnectionInit
   readonly #duplex: ByteDuplex
-  #handshake: Handshake | undefined
+  /** Until both sides know each other. */
+  #introductions: Introductions | undefined
   readonly #outgoing: Outgoing
   /** Frames that go before whatever the session has: introductions and errors. */
   readonly #urgent: Uint8Array[]
@@ -82,8 +32,6 @@ export class Connection implements Carrier, Watched {
   #cut!: () => void
   #chunks: AsyncIterator<Bytes> | undefined
   #session: Session | undefined
-  /** Server: who knocked, as it was taken. */
-  #entrant: Entrant | undefined
   /** Our goodbye, which is the last that we send: an error is one too. */
   #ending: 'no' | 'due' | 'said' = 'no'
   /** The peer has said goodbye: nothing after it is read. */
@@ -95,15 +43,11 @@ export class Connection implements Carrier, Watched {
 
   /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
   constructor(duplex: ByteDuplex, init: ConnectionInit) {
-    const { env, protocol, closeDuplex, pulse } = init
+    const { env, closeDuplex, pulse } = init
     this.#init = init
     this.#duplex = duplex
-    this.#handshake = protocol.handshake({
-      ...init,
-      claim: init.previous?.claim,
-      admit: (applicant) => this.#admit(applicant),
-    })
-    this.#urgent = this.#handshake.start()
+    this.#introductions = new Introductions(init)
+    this.#urgent = this.#introductions.start()
     this.#outgoing = new Outgoing({
       env,
       next: () => this.#nextFrame(),
@@ -143,7 +87,7 @@ export class Connection implements Carrier, Watched {
   fail(error: NetQueueError): void {
     if (this.#finished) return
     const wasSaid = this.#ending === 'said'
-    const frame = (this.#session?.wire ?? this.#handshake)?.error(noticeOf(error))
+    const frame = (this.#session?.wire ?? this.#introductions)?.error(noticeOf(error))
     if (frame !== undefined && !wasSaid) this.#urgent.push(frame)
     this.#ending = 'said'
     this.#liveness.goodbye()
@@ -175,6 +119,13 @@ export class Connection implements Carrier, Watched {
   /** @internal Frames that the sink was given, and has taken. */
   get sent(): Progress {
     return this.#outgoing
+  }
+
+  /** @internal It is for a session from now on. */
+  opened(session: Session): void {
+    this.#session = session
+    this.#introductions = undefined
+    this.#liveness.opened(session.wire.peer.supports)
   }
 
   /** @internal An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
@@ -236,54 +187,14 @@ export class Connection implements Carrier, Watched {
 
   #take(frame: Bytes): void {
     if (this.#session !== undefined) return this.#session.take(frame)
-    if (this.#handshake === undefined || this.#ending !== 'no') return // we have given up the introduction
-    const step = this.#handshake.take(frame.subarray())
+    if (this.#introductions === undefined || this.#ending !== 'no') return // we have given up the introduction
+    const step = this.#introductions.take(frame.subarray())
     if (step.end !== undefined) return this.endedByPeer(step.end)
     this.#urgent.push(...step.send)
     this.wake()
     if (step.refusal !== undefined) throw step.refusal
-    this.#open(step)
+    this.#introductions.open(step, this)
     if (step.replay === true) this.#take(frame)
-  }
-
-  #open({ wire, resumed, ticket }: HandshakeStep): void {
-    if (wire !== undefined) this.#begin(wire, ticket)
-    else if (resumed !== undefined) this.#goOn(resumed.batches, ticket)
-  }
-
-  #begin(wire: Wire, ticket: Ticket | undefined): void {
-    const { role, limits, pulse, user, previous } = this.#init
-    const { deadlines } = pulse
-    const former = this.#entrant?.former
-    previous?.giveUp()
-    const session = new Session({ role, wire, ticket, deadlines, maxReplayBytes: limits.maxReplayBytes })
-    this.#opened(session)
-    session.begin(user(session), this, former)
-  }
-
-  #goOn(batches: number, ticket: Ticket | undefined): void {
-    const { session = this.#init.previous, former } = this.#entrant ?? {}
-    if (session?.isSuspended !== true) throw new NetQueueError('BAD_MESSAGE', 'The peer resumes a session that is over')
-    session.rewind(batches)
-    this.#opened(session)
-    session.resume(this, ticket, former)
-  }
-
-  #opened(session: Session): void {
-    this.#liveness.opened(session.wire.peer.supports)
-    this.#session = session
-    this.#handshake = undefined
-    this.#entrant = undefined
-  }
-
-  /** What the client says of the session is checked before it hears that it goes on. */
-  #admit(applicant: Applicant): Admission {
-    const entrant = this.#init.admit?.(applicant) ?? { id: applicant.id }
-    this.#entrant = entrant
-    const { id, session, former } = entrant
-    if (session === undefined || former === undefined) return { id }
-    session.rewind(applicant.resume?.batches ?? 0)
-    return { id, resumed: { session: former.session, batches: session.taken } }
   }
 
   /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */
@@ -300,7 +211,7 @@ export class Connection implements Carrier, Watched {
     // What is held up goes before the goodbye, unless the peer has said its own.
     if (!this.#goodbye && this.#session?.isHeldUp === true) return undefined
     this.#ending = 'said'
-    return (this.#session?.wire ?? this.#handshake)?.disconnect() ?? 'end'
+    return (this.#session?.wire ?? this.#introductions)?.disconnect() ?? 'end'
   }
 
   #flushed(): void {

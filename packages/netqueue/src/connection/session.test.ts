@@ -60,6 +60,8 @@ class User implements SessionUser {
     if (token !== undefined) writer.ping(token)
   }
 
+  ping(): void {}
+
   suspended({ code }: NetQueueError): void {
     this.log.push(`suspended ${code}`)
   }
@@ -76,6 +78,7 @@ class User implements SessionUser {
 class Line implements Carrier {
   wakes = 0
   readonly ends: string[] = []
+  opened = (): void => {}
   wake = (): void => void (this.wakes += 1)
   wakeLater = (): void => {}
   flush = (): void => {}

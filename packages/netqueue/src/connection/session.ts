@@ -28,6 +28,8 @@ export interface SessionUser {
 
 /** The connection of a session, as the session sees it. */
 export interface Carrier {
+  /** It is for this session from now on. */
+  opened(session: Session): void
   wake(): void
   wakeLater(): void
   flush(): void
@@ -231,6 +233,7 @@ export class Session {
 
   #attach(carrier: Carrier): void {
     this.#carrier = carrier
+    carrier.opened(this)
     this.#receipts?.told()
     // The first word of a client is that it acknowledges, and that it has heard of its ticket.
     if (this.#init.role === 'client') this.#receipts?.say()

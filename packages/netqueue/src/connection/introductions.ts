@@ -1,0 +1,123 @@
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import type { Limits } from '../options/limits.ts'
+import type {
+  Admission,
+  Applicant,
+  ErrorNotice,
+  Handshake,
+  HandshakeStep,
+  Introduction,
+  Protocol,
+  Role,
+  Ticket,
+  Wire,
+} from '../protocol/protocol.ts'
+import type { Pulse } from './pulse.ts'
+import { Session } from './session.ts'
+import type { Carrier, SessionUser } from './session.ts'
+
+/** As whom a server takes an applicant. */
+export interface Entrant {
+  id: string
+  /** The session that it goes on with; none: it begins one. */
+  session?: Session | undefined
+  /** The ticket by which it proved that it had this session, or another one in the place of which it begins one. */
+  former?: Ticket | undefined
+}
+
+export interface ConnectionInit {
+  role: Role
+  protocol: Protocol
+  /** What this side says of itself; asked when it is to be said, for most who knock at a port that is attacked hear nothing. */
+  introduction: () => Introduction
+  limits: Limits
+  env: Env
+  /** When it is looked at; shared by the connections of one client or server. */
+  pulse: Pulse
+  /**
+   * Gives what a new session is for, once both sides know each other. Not called where `previous`, or the session of which `admit` says so,
+   * goes on: its user is told with {@link SessionUser.resumed}.
+   */
+  user: (session: Session) => SessionUser
+  /** Called when they did not get that far; `previous` then waits on. */
+  declined: (error: NetQueueError | undefined) => void
+  /**
+   * Client: the session that it had last, over or waiting. Where the server has it no more, it is over before `user` is called
+   * ({@link SessionUser.closed} with the error with which its connection was lost).
+   */
+  previous?: Session | undefined
+  /** Client: told its id. */
+  identified?: ((id: string) => void) | undefined
+  /** Server: takes an applicant, or throws, for example `ID_IN_USE`. A session that is to go on must wait for a connection by then. */
+  admit?: ((applicant: Applicant) => Entrant) | undefined
+  /** Whether to end the duplex with the connection. @default true */
+  closeDuplex?: boolean | undefined
+}
+
+/** The beginning of a connection, from the first word of either side to the session that it is for. */
+export class Introductions {
+  readonly #init: ConnectionInit
+  readonly #handshake: Handshake
+  /** Server: who knocked, as it was taken. */
+  #entrant: Entrant | undefined
+
+  /** Throws for an introduction that cannot be sent. */
+  constructor(init: ConnectionInit) {
+    this.#init = init
+    this.#handshake = init.protocol.handshake({
+      ...init,
+      claim: init.previous?.claim,
+      admit: (applicant) => this.#admit(applicant),
+    })
+  }
+
+  /** What is sent unasked. */
+  start(): Uint8Array[] {
+    return this.#handshake.start()
+  }
+
+  /** Throws a coded error for a frame that does not belong here. */
+  take(frame: Uint8Array): HandshakeStep {
+    return this.#handshake.take(frame)
+  }
+
+  error(notice: ErrorNotice): Uint8Array | undefined {
+    return this.#handshake.error(notice)
+  }
+
+  disconnect(): Uint8Array | undefined {
+    return this.#handshake.disconnect()
+  }
+
+  /** Begins a session, or goes on with one, when both sides know each other. */
+  open({ wire, resumed, ticket }: HandshakeStep, carrier: Carrier): void {
+    if (wire !== undefined) this.#begin(carrier, wire, ticket)
+    else if (resumed !== undefined) this.#goOn(carrier, resumed.batches, ticket)
+  }
+
+  #begin(carrier: Carrier, wire: Wire, ticket: Ticket | undefined): void {
+    const { role, limits, pulse, user, previous } = this.#init
+    const { deadlines } = pulse
+    previous?.giveUp()
+    const session = new Session({ role, wire, ticket, deadlines, maxReplayBytes: limits.maxReplayBytes })
+    session.begin(user(session), carrier, this.#entrant?.former)
+  }
+
+  #goOn(carrier: Carrier, batches: number, ticket: Ticket | undefined): void {
+    const { session = this.#init.previous, former } = this.#entrant ?? {}
+    if (session?.isSuspended !== true) throw new NetQueueError('BAD_MESSAGE', 'The peer resumes a session that is over')
+    session.rewind(batches)
+    session.resume(carrier, ticket, former)
+  }
+
+  /** What a client says of the session is checked before it hears that it goes on. */
+  #admit(applicant: Applicant): Admission {
+    const entrant = this.#init.admit?.(applicant) ?? { id: applicant.id }
+    this.#entrant = entrant
+    const { id, session, former } = entrant
+    if (session === undefined || former === undefined) return { id }
+    session.rewind(applicant.resume?.batches ?? 0)
+    return { id, resumed: { session: former.session, batches: session.taken } }
+  }
+}

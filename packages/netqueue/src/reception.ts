@@ -1,0 +1,155 @@
+import { Connection } from './connection/connection.ts'
+import type { Entrant } from './connection/introductions.ts'
+import type { Pulse } from './connection/pulse.ts'
+import type { Session, SessionUser } from './connection/session.ts'
+import { serverClosed } from './dispatch/backlog.ts'
+import type { Env } from './env/env.ts'
+import { NetQueueError } from './errors/errors.ts'
+import type { Limits } from './options/limits.ts'
+import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
+import type { Arrival, ConnectedClient, ServerClient } from './server-client.ts'
+import type { ByteDuplex } from './transport/index.ts'
+
+export interface ReceptionInit {
+  protocol: Protocol
+  /** What the server says of itself to the next one who connects. */
+  introduction: () => Introduction
+  env: Env
+  limits: Limits
+  pulse: Pulse
+  /** The client that has an id, connected or away. */
+  find: (id: string) => ConnectedClient | undefined
+  /** How many clients there are, those that are away included. */
+  count: () => number
+  /** Gives what a new session is for. */
+  converse: (session: Session, arrival: Arrival) => SessionUser
+  /** A connection is gone. */
+  changed: () => void
+  warn: (error: NetQueueError) => void
+}
+
+export interface AcceptOptions {
+  /** Whether to end the duplex with the connection. @default true */
+  closeDuplex?: boolean | undefined
+}
+
+type Acceptance = Pick<Arrival, 'resolve' | 'reject'>
+
+/** The connections of one server: lets in who introduces itself, and whoever comes back to the session that it had. */
+export class Reception {
+  readonly #init: ReceptionInit
+  readonly #connections: Set<Connection> = new Set()
+  #isClosed = false
+
+  constructor(init: ReceptionInit) {
+    this.#init = init
+  }
+
+  /** Whether there is no connection, introduced or not. */
+  get isEmpty(): boolean {
+    return this.#connections.size === 0
+  }
+
+  /** Resolves when all connections of this moment are gone. */
+  async done(): Promise<void> {
+    await Promise.all([...this.#connections].map(({ done }) => done))
+  }
+
+  /** Resolves when the other end has introduced itself; rejects with the reason for which it was refused. */
+  accept(duplex: ByteDuplex, { closeDuplex }: AcceptOptions): Promise<ServerClient> {
+    const refusal = this.#refusal()
+    if (refusal === undefined)
+      return new Promise((resolve, reject) => this.#connect(duplex, { closeDuplex }, { resolve, reject }))
+    if (closeDuplex !== false) duplex.abort?.(refusal)
+    this.#init.warn(refusal)
+    return Promise.reject(refusal)
+  }
+
+  /** Refuses those who come, and those who have not introduced themselves yet. */
+  close(introduced: ReadonlySet<Connection>): void {
+    this.#isClosed = true
+    for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(serverClosed())
+  }
+
+  /** Says goodbye to all. */
+  end(): void {
+    for (const connection of this.#connections) connection.end()
+  }
+
+  #refusal(): NetQueueError | undefined {
+    const { maxConnections } = this.#init.limits
+    if (this.#isClosed) return serverClosed()
+    return this.#connections.size < maxConnections ? undefined : tooMany(maxConnections)
+  }
+
+  #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
+    const { protocol, introduction, env, limits, pulse, converse, changed } = this.#init
+    const arrival = (): Arrival => ({ ...acceptance, connection, address: duplex.remoteAddress })
+    const connection: Connection = new Connection(duplex, {
+      role: 'server',
+      protocol,
+      introduction,
+      limits,
+      env,
+      pulse,
+      user: (session) => converse(session, arrival()),
+      declined: (error) => this.#declined(error, acceptance),
+      admit: (applicant) => this.#admit(applicant, arrival),
+      closeDuplex,
+    })
+    this.#connections.add(connection)
+    void connection.done.then(() => {
+      this.#connections.delete(connection)
+      changed()
+    })
+  }
+
+  #declined(error: NetQueueError | undefined, { reject }: Acceptance): void {
+    const reason = error ?? new NetQueueError('CONNECTION_LOST', 'The peer left before it introduced itself')
+    this.#init.warn(reason)
+    reject(reason)
+  }
+
+  /** Who has an id, and proves it, takes the place of its old connection, however alive that still looks from here. */
+  #admit(applicant: Applicant, arrival: () => Arrival): Entrant {
+    const { id } = applicant
+    const known = this.#init.find(id)
+    if (known === undefined) return { id: this.#newId(id) }
+    const { session } = known
+    const former = session.provenBy(applicant)
+    if (former === undefined) throw idInUse(id)
+    known.arrival.connection.lose(cameAgain(id))
+    if (session.isSuspended && session.name === former.session) {
+      known.arrival = arrival()
+      return { id, session, former }
+    }
+    session.giveUp()
+    return { id, former }
+  }
+
+  /** Whoever is away is waited for, and counts. */
+  #newId(wanted: string): string {
+    const { env, limits, count } = this.#init
+    if (count() >= limits.maxConnections) throw tooMany(limits.maxConnections)
+    return wanted === '' ? `client-${randomName(env.randomBytes(6))}` : wanted
+  }
+}
+
+function tooMany(maxConnections: number): NetQueueError {
+  const message = `${maxConnections} clients are connected, or are waited for, already (maxConnections)`
+  return new NetQueueError('TOO_MANY_CONNECTIONS', message, { limit: 'maxConnections', value: maxConnections + 1 })
+}
+
+function idInUse(id: string): NetQueueError {
+  const message = `A client with the id ${JSON.stringify(id)} is connected already, or is waited for`
+  return new NetQueueError('ID_IN_USE', message, { limit: 'id', value: id })
+}
+
+function cameAgain(id: string): NetQueueError {
+  return new NetQueueError('CONNECTION_LOST', `Client ${JSON.stringify(id)} came again on another connection`)
+}
+
+/** Letters and digits for a name that nobody chose. */
+export function randomName(random: Uint8Array): string {
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
