@@ -177,6 +177,11 @@ describe('fault 31: a connection that is half open', () => {
   })
 })
 
+/** Waits for what other processes bring about, however long they take to start. */
+async function eventually(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 test('fault 11: one of four worker processes stands still: the others get its items, and what it says later counts for nothing', async () => {
   await using workers = await Processes.of(`
     const client = await netqueue.connect(process.argv[2], { id: process.argv[3], prefetch: 16, reconnect: false })
@@ -193,11 +198,11 @@ test('fault 11: one of four worker processes stands still: the others get its it
   const stale: string[] = []
   server.on('warning', ({ error }) => stale.push(error.code))
   const started = ['one', 'two', 'three', 'four'].map((id) => workers.start({ args: [server.address ?? '', id] }))
-  await until(() => server.clients.length === 4)
+  await eventually(() => server.clients.length === 4)
 
   const numbers = Array.from({ length: 2_000 }, (_, index) => index)
   const results = Promise.all(numbers.map((number) => server.submit(number)))
-  await until(() => server.clients.every(({ inFlight }) => inFlight > 0))
+  await eventually(() => server.clients.every(({ inFlight }) => inFlight > 0))
   started[1]?.signal('SIGSTOP')
   const { id, code, unsettled } = await lost
   expect([id, code]).toEqual(['two', 'CONNECTION_LOST'])
@@ -257,7 +262,7 @@ test('fault 33: a server without descriptors turns connections away at once, doe
   }
   const address = (await server.next()) as string
   const peers = await Promise.all(Array.from({ length: 200 }, () => RawPeer.dial(address)))
-  await until(() => peers.filter(({ hasEnded }) => hasEnded).length > 100)
+  await eventually(() => peers.filter(({ hasEnded }) => hasEnded).length > 100)
   const late = await RawPeer.dial(address)
   await late.untilEnd()
   const [cpu, at] = [await cpuMs(), performance.now()]

@@ -5,7 +5,17 @@ import { failureOf } from '../../test/support/outcome.ts'
 import { Inlet } from './inlet.ts'
 
 const END = { done: true, value: undefined }
-const make = (): Inlet => new Inlet(() => {})
+
+/** Counts how often somebody read. */
+class Counting extends Inlet {
+  reads = 0
+
+  protected override read(): void {
+    this.reads += 1
+  }
+}
+
+const make = (): Counting => new Counting()
 
 test('is full at 256 KiB or 64 pieces, and low at half of that', async () => {
   const [wide, many] = [make(), make()]
@@ -55,9 +65,8 @@ test('the first of end, fail and return() counts, and nothing comes after it', a
 })
 
 test('return() drops what waits, ends the next() that waits, and asks for more to drop', async () => {
-  let asked = 0
-  const inlet = new Inlet(() => (asked += 1))
+  const inlet = make()
   const waiting = inlet.next()
   expect(await inlet.return()).toEqual(END)
-  expect([await waiting, asked]).toEqual([END, 2])
+  expect([await waiting, inlet.reads]).toEqual([END, 2])
 })

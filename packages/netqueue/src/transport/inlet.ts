@@ -9,28 +9,19 @@ const MAX_WAITING_PIECES = 64
 type Result = IteratorResult<Bytes, undefined>
 const END: Result = { done: true, value: undefined }
 
-interface Reader {
-  resolve(result: Result): void
-  reject(reason: unknown): void
-}
-
 /**
  * The reading half of a connection, fed from outside. One reader: an overlapping `next()` rejects with `ITERATOR_BUSY`.
  * `return()` says that the rest is not wanted: what still arrives is dropped, for unread bytes would make the system
  * reset the connection and take with it what we still send.
  */
-export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
+export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   readonly #pieces = new Ring<Bytes>()
-  readonly #onRead: () => void
   #bytes = 0
-  #reader: Reader | undefined
+  /** The reader that waits. */
+  #resolve: ((result: Result) => void) | undefined
+  #reject: ((reason: unknown) => void) | undefined
   #over = false
   #failure: unknown
-
-  /** `onRead` is called when a piece was taken or is waited for, and when the rest is not wanted. */
-  constructor(onRead: () => void) {
-    this.#onRead = onRead
-  }
 
   /** Pieces that nobody has taken yet. */
   get size(): number {
@@ -49,10 +40,7 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
 
   push(piece: Bytes): void {
     if (this.#over || piece.length === 0) return
-    if (this.#reader !== undefined) {
-      this.#takeReader()?.resolve({ done: false, value: piece })
-      return
-    }
+    if (this.#resolve !== undefined) return this.#answer({ done: false, value: piece })
     this.#pieces.push(piece)
     this.#bytes += piece.length
   }
@@ -69,7 +57,7 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   end(): void {
     if (this.#over) return
     this.#over = true
-    this.#takeReader()?.resolve(END)
+    this.#answer(END)
   }
 
   /** The connection broke: reading fails once what waits was read. Does nothing after the end. */
@@ -77,7 +65,10 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     if (this.#over) return
     this.#over = true
     this.#failure = reason
-    this.#takeReader()?.reject(reason)
+    const reject = this.#reject
+    this.#resolve = undefined
+    this.#reject = undefined
+    reject?.(reason)
   }
 
   /** Like `fail`, but at once: what waits is dropped. */
@@ -87,21 +78,24 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   next(): Promise<Result> {
-    if (this.#reader !== undefined) {
+    if (this.#resolve !== undefined) {
       return Promise.reject(new NetQueueError('ITERATOR_BUSY', 'The previous next() of this source is still waiting'))
     }
     if (this.#pieces.size > 0) return Promise.resolve({ done: false, value: this.#shift() })
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#over) return Promise.resolve(END)
-    const piece = new Promise<Result>((resolve, reject) => (this.#reader = { resolve, reject }))
-    this.#onRead()
+    const piece = new Promise<Result>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.read()
     return piece
   }
 
   return(): Promise<Result> {
     this.#clear()
     this.end()
-    this.#onRead()
+    this.read()
     return Promise.resolve(END)
   }
 
@@ -109,17 +103,21 @@ export class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     return this
   }
 
+  /** A piece was taken or is waited for, or the rest is not wanted. */
+  protected abstract read(): void
+
   #shift(): Bytes {
     const piece = this.#pieces.shift() as Bytes
     this.#bytes -= piece.length
-    this.#onRead()
+    this.read()
     return piece
   }
 
-  #takeReader(): Reader | undefined {
-    const reader = this.#reader
-    this.#reader = undefined
-    return reader
+  #answer(result: Result): void {
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    this.#reject = undefined
+    resolve?.(result)
   }
 
   #clear(): void {

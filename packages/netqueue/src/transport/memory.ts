@@ -69,24 +69,20 @@ class MemoryTransport implements Transport {
   }
 }
 
-class MemoryDuplex implements ByteDuplex {
+class MemoryDuplex extends Outlet implements ByteDuplex {
   readonly remoteAddress: string
   readonly source: Inlet
-  readonly sink: ByteDuplex['sink']
-  readonly #outlet: Outlet
   #other!: MemoryDuplex
-  #taken: (() => void) | undefined
   #writesLeft = WRITES_IN_A_TURN
+  /** The other end has not read all that was written. */
+  #isBehind = false
+  /** The event loop is to have its turn before the next piece is pulled. */
+  #isPausing = false
 
   constructor(remoteAddress: string) {
+    super()
     this.remoteAddress = remoteAddress
-    this.source = new Inlet(() => this.#other.#onTaken())
-    this.#outlet = new Outlet({
-      write: (bytes) => this.#write(bytes),
-      end: () => this.#other.source.end() as undefined,
-      abort: (reason) => this.abort(reason),
-    })
-    this.sink = this.#outlet.sink
+    this.source = new MemoryInlet(() => this.#other.#wasRead())
   }
 
   join(other: MemoryDuplex): void {
@@ -94,31 +90,54 @@ class MemoryDuplex implements ByteDuplex {
   }
 
   abort(reason: unknown): void {
-    this.#fail(reason)
-    this.#other.#fail(connectionLost(this.remoteAddress))
+    this.#cut(reason)
+    this.#other.#cut(connectionLost(this.remoteAddress))
   }
 
-  #fail(reason: unknown): void {
-    this.source.cut(reason)
-    this.#outlet.fail(reason)
-  }
-
-  #write(bytes: Bytes): Promise<void> | undefined {
+  protected write(bytes: Bytes): boolean {
     this.#other.source.push(bytes instanceof Uint8Array ? bytes : bytes.slice())
-    const taken = this.#other.source.size === 0 ? undefined : new Promise<void>((resolve) => (this.#taken = resolve))
+    this.#isBehind = this.#other.source.size > 0
     this.#writesLeft -= 1
-    return this.#writesLeft > 0 ? taken : this.#nextTurn(taken)
+    if (this.#writesLeft === 0) this.#pause()
+    return !this.#isBehind && !this.#isPausing
   }
 
-  /** Gives the event loop its turn before the next piece is pulled. */
-  async #nextTurn(taken: Promise<void> | undefined): Promise<void> {
+  protected end(): void {
+    this.#other.source.end()
+    this.ended()
+  }
+
+  #pause(): void {
     this.#writesLeft = WRITES_IN_A_TURN
-    await new Promise<void>((resolve) => host.afterPoll(resolve))
-    await taken
+    this.#isPausing = true
+    host.afterPoll(() => {
+      this.#isPausing = false
+      if (!this.#isBehind) this.taken()
+    })
   }
 
-  #onTaken(): void {
-    if (this.#other.source.size === 0) this.#taken?.()
+  #cut(reason: unknown): void {
+    this.source.cut(reason)
+    this.fail(reason)
+  }
+
+  #wasRead(): void {
+    if (!this.#isBehind || this.#other.source.size > 0) return
+    this.#isBehind = false
+    if (!this.#isPausing) this.taken()
+  }
+}
+
+class MemoryInlet extends Inlet {
+  readonly #wasRead: () => void
+
+  constructor(wasRead: () => void) {
+    super()
+    this.#wasRead = wasRead
+  }
+
+  protected override read(): void {
+    this.#wasRead()
   }
 }
 

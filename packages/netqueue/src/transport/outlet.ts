@@ -1,82 +1,94 @@
 import type { Sink, Source } from 'it-stream-types'
 import type { Bytes } from './transport.ts'
 
-/** Where the bytes go. Promises only where there is something to wait for: most writes are taken at once. */
-export interface Writer {
-  /** Hands over one piece, which is never empty; the promise resolves when it was taken, and stays open where the outlet was told to fail. */
-  write(bytes: Bytes): Promise<void> | undefined
-  /** Ends our side. */
-  end(): Promise<void> | undefined
-  /** What was to be sent failed: a clean end would hide that the rest is missing. */
-  abort(reason: unknown): void
-}
-
 type AnyIterator = Iterator<Bytes> | AsyncIterator<Bytes>
+
+/**
+ * The writing half of a connection: pulls a source, piece by piece, until its end or until the connection broke. By hand, for the three
+ * async functions and the race that this takes otherwise are most of what an idle connection costs.
+ */
+export abstract class Outlet {
+  #source: AnyIterator | undefined
+  #resolve: (() => void) | undefined
+  #reject: ((reason: unknown) => void) | undefined
+  #failed = false
+  #failure: unknown
+
+  /** Takes one source in its life: a stream of bytes has one end. */
+  get sink(): Sink<Source<Bytes>, Promise<void>> {
+    return (source) => new Promise((resolve, reject) => this.#begin(iterate(source), resolve, reject))
+  }
+
+  /** Cuts the connection: what was to be sent failed, and a clean end would hide that the rest is missing. */
+  abstract abort(reason: unknown): void
+
+  /** Hands over one piece, which is never empty; whether it was taken at once. Otherwise {@link taken} tells when it is, if ever. */
+  protected abstract write(bytes: Bytes): boolean
+
+  /** Ends our side; {@link ended} tells when it has. */
+  protected abstract end(): void
+
+  protected taken(): void {
+    if (!this.#failed) this.#pull()
+  }
+
+  protected ended(): void {
+    this.#source = undefined
+    this.#resolve?.()
+  }
+
+  /** The connection broke: the sink rejects at once, even where its source or a write never comes back. */
+  protected fail(reason: unknown): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#failure = reason
+    leave(this.#source)
+    this.#reject?.(reason)
+  }
+
+  #begin(source: AnyIterator, resolve: () => void, reject: (reason: unknown) => void): void {
+    if (this.#failed || this.#resolve !== undefined) {
+      leave(source)
+      throw this.#failed ? this.#failure : new TypeError('Expected one source, got another: this sink was used before')
+    }
+    this.#source = source
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#pull()
+  }
+
+  #pull(): void {
+    try {
+      Promise.resolve(this.#source?.next()).then(this.#onNext, this.#onError)
+    } catch (error) {
+      this.#onError(error)
+    }
+  }
+
+  readonly #onNext = (next: IteratorResult<Bytes> | undefined): void => {
+    if (this.#failed || next === undefined) return
+    if (next.done === true) return this.end()
+    try {
+      if (next.value.length === 0 || this.write(next.value)) this.#pull()
+    } catch (error) {
+      this.#onError(error)
+    }
+  }
+
+  readonly #onError = (error: unknown): void => {
+    if (!this.#failed) this.abort(error)
+  }
+}
 
 function iterate(source: Source<Bytes>): AnyIterator {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
 }
 
-async function leave(iterator: AnyIterator): Promise<void> {
+/** The sink rejects with the reason; what the source makes of being left adds nothing. */
+function leave(source: AnyIterator | undefined): void {
   try {
-    await iterator.return?.()
+    Promise.resolve(source?.return?.()).catch(() => {})
   } catch {
-    // The sink already rejects with the reason; what the source makes of being left adds nothing.
-  }
-}
-
-/** The writing half of a connection: pulls a source, piece by piece, until its end or until the connection broke. */
-export class Outlet {
-  readonly #writer: Writer
-  readonly #broken: Promise<never>
-  #break!: (reason: unknown) => void
-  #used = false
-  #failed = false
-  #failure: unknown
-
-  constructor(writer: Writer) {
-    this.#writer = writer
-    this.#broken = new Promise<never>((_, reject) => (this.#break = reject))
-    this.#broken.catch(() => {}) // it may break while nobody writes
-  }
-
-  /** The connection broke: the sink rejects at once, even where its source or a write never comes back. */
-  fail(reason: unknown): void {
-    if (this.#failed) return
-    this.#failed = true
-    this.#failure = reason
-    this.#break(reason)
-  }
-
-  /** Takes one source in its life: a stream of bytes has one end. */
-  readonly sink: Sink<Source<Bytes>, Promise<void>> = async (source) => {
-    const iterator = iterate(source)
-    try {
-      if (this.#failed) throw this.#failure
-      if (this.#used) throw new TypeError('Expected one source, got another: this sink was used before')
-      this.#used = true
-      await Promise.race([this.#pull(iterator), this.#broken])
-    } catch (error) {
-      void leave(iterator)
-      throw error
-    }
-  }
-
-  async #pull(iterator: AnyIterator): Promise<void> {
-    try {
-      await this.#pump(iterator)
-    } catch (error) {
-      if (!this.#failed) this.#writer.abort(error)
-      throw error
-    }
-  }
-
-  async #pump(iterator: AnyIterator): Promise<void> {
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      if (this.#failed) return
-      const taken = next.value.length === 0 ? undefined : this.#writer.write(next.value)
-      if (taken !== undefined) await taken
-    }
-    if (!this.#failed) await this.#writer.end()
+    // As above.
   }
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { fromStreams } from './streams.ts'
+import { StreamDuplex } from './streams.ts'
 import type { ByteDuplex } from './transport.ts'
 
 export interface SocketInit {
@@ -12,16 +12,24 @@ export interface SocketInit {
  * the other side sees an end, and cannot always tell it when unread bytes wait there: only a frame that is cut short is sure to show it.
  */
 export function fromSocket(socket: Socket, { remoteAddress }: SocketInit): ByteDuplex {
-  const closed = new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
-  const duplex = fromStreams({ readable: socket, writable: socket, remoteAddress, cut: () => cut(socket) })
-  return Object.assign(duplex, { closed })
+  return new SocketDuplex({ readable: socket, writable: socket, remoteAddress })
 }
 
-function cut(socket: Socket): void {
-  if (socket.destroyed) return
-  // Node loses the descriptor of a socket that is reset while its FIN is on the way (EINVAL).
-  const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
-  const isTcp = socket.remoteFamily !== undefined
-  if (isTcp && !ending) socket.resetAndDestroy()
-  else socket.destroy()
+class SocketDuplex extends StreamDuplex {
+  declare protected readonly readable: Socket
+
+  get closed(): Promise<void> {
+    const socket = this.readable
+    return new Promise((resolve) => void (socket.closed ? resolve() : socket.once('close', () => resolve())))
+  }
+
+  protected override cut(): void {
+    const socket = this.readable
+    if (socket.destroyed) return
+    // Node loses the descriptor of a socket that is reset while its FIN is on the way (EINVAL).
+    const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+    const isTcp = socket.remoteFamily !== undefined
+    if (isTcp && !ending) socket.resetAndDestroy()
+    else socket.destroy()
+  }
 }

@@ -24,92 +24,121 @@ const toWritable = (stream: StreamPair['writable']): Writable =>
 /**
  * Two streams, of Node or of the web, as one connection: pipes, the standard streams of a child process, a socket.
  * Nothing is read before the first `next()`, and nothing is copied. When reading breaks, writing fails too; when writing
- * breaks, what the other side still says can be read to its end.
+ * breaks, what the other side still says can be read to its end. A stream belongs to one connection in its life.
  */
-export function fromStreams(pair: StreamPair): ByteDuplex {
-  return new StreamDuplex(toReadable(pair.readable), toWritable(pair.writable), pair)
+export function fromStreams({ readable, writable, ...more }: StreamPair): ByteDuplex {
+  return new StreamDuplex({ readable: toReadable(readable), writable: toWritable(writable), ...more })
 }
 
 /** Lists up to this length are joined: one write of one piece costs the system less than the copy costs us. */
 const MAX_JOINED_BYTES = 16_384
 
-class StreamDuplex implements ByteDuplex {
-  readonly source: Inlet
-  readonly sink: ByteDuplex['sink']
-  readonly remoteAddress?: string
-  readonly #readable: Readable
-  readonly #writable: Writable
-  readonly #outlet: Outlet
-  readonly #cut: (reason: unknown) => void
-  #written: (() => void) | undefined
+/**
+ * Where a stream has the connection that reads it, and the one that writes to it. All share their listeners, for six of its own would cost
+ * each of them half a kilobyte.
+ */
+const READER: unique symbol = Symbol('reader')
+const WRITER: unique symbol = Symbol('writer')
 
-  constructor(readable: Readable, writable: Writable, { remoteAddress, cut }: StreamPair) {
-    this.#readable = readable
+interface Connected {
+  [READER]?: StreamDuplex
+  [WRITER]?: StreamDuplex
+}
+
+export interface StreamDuplexInit extends StreamPair {
+  readable: Readable
+  writable: Writable
+}
+
+/** See {@link fromStreams}. */
+export class StreamDuplex extends Outlet implements ByteDuplex {
+  readonly source: Inlet
+  readonly remoteAddress?: string
+  protected readonly readable: Readable & Connected
+  readonly #writable: Writable & Connected
+  readonly #cut: StreamPair['cut']
+  /** The system has not taken all that was written. */
+  #isBehind = false
+
+  constructor({ readable, writable, remoteAddress, cut }: StreamDuplexInit) {
+    super()
+    this.readable = readable
     this.#writable = writable
+    this.#cut = cut
     if (remoteAddress !== undefined) this.remoteAddress = remoteAddress
-    // With the reason: a web stream that is destroyed without one ends as if all was well.
-    this.#cut = cut ?? ((reason): void => [readable, writable].forEach((stream) => stream.destroy(reason as Error)))
-    this.source = new Inlet(() => this.source.low && readable.isPaused() && readable.resume())
-    this.#outlet = new Outlet({
-      write: (bytes) => this.#write(bytes),
-      end: () => this.#end(),
-      abort: (reason) => this.abort(reason),
-    })
-    this.sink = this.#outlet.sink
+    this.source = new StreamInlet(readable)
     this.#watchReadable()
     this.#watchWritable()
   }
 
   abort(reason: unknown): void {
     this.source.cut(reason)
-    this.#outlet.fail(reason)
-    this.#cut(reason)
+    this.fail(reason)
+    this.cut(reason)
+  }
+
+  /** Cuts both streams at once. */
+  protected cut(reason: unknown): void {
+    if (this.#cut !== undefined) return this.#cut(reason)
+    // With the reason: a web stream that is destroyed without one ends as if all was well.
+    for (const stream of [this.readable, this.#writable]) stream.destroy(reason as Error)
+  }
+
+  protected write(bytes: Bytes): boolean {
+    if (bytes instanceof Uint8Array) this.#writable.write(bytes, this.#onWritten)
+    else if (bytes.length <= MAX_JOINED_BYTES) this.#writable.write(bytes.subarray(), this.#onWritten)
+    else this.#writeAll(bytes)
+    // Not the answer of write(): it only tells whether the stream's own buffer has room, and 'drain' never comes when the stream dies.
+    this.#isBehind = this.#writable.writableLength > 0
+    return !this.#isBehind
+  }
+
+  protected end(): void {
+    this.#writable.end((error?: Error | null) => {
+      if (error) this.writingBroke(error)
+      else this.ended()
+    })
   }
 
   #watchReadable(): void {
-    const readable = this.#readable
+    const { readable } = this
+    readable[READER] = this
     readable.pause() // until someone reads: connections that nobody looks at hold no bytes
-    readable.on('data', (piece: Uint8Array | string) => this.#received(piece))
-    readable.on('end', () => this.source.end())
-    readable.on('error', (error) => this.#readingBroke(error))
-    readable.on('close', () => !readable.readableEnded && this.#readingBroke())
+    readable.on('data', onData)
+    readable.on('end', onEnd)
+    listen(readable)
     if (readable.readableEnded) this.source.end()
-    else if (readable.destroyed) this.#readingBroke(readable.errored ?? undefined)
+    else if (readable.destroyed) this.readingBroke(readable.errored ?? undefined)
   }
 
   #watchWritable(): void {
     const writable = this.#writable
-    writable.on('error', (error) => this.#writingBroke(error))
-    writable.on('close', () => !writable.writableFinished && this.#writingBroke())
-    if (writable.destroyed) this.#writingBroke(writable.errored ?? undefined)
+    writable[WRITER] = this
+    if (writable[READER] === undefined) listen(writable)
+    if (writable.destroyed) this.writingBroke(writable.errored ?? undefined)
   }
 
-  #received(piece: Uint8Array | string): void {
+  /** @internal */
+  received(piece: Uint8Array | string): void {
     if (typeof piece === 'string') {
       this.abort(new TypeError('Expected `readable` to give bytes, got a string: it must not have an encoding'))
       return
     }
     this.source.push(piece)
-    if (this.source.full) this.#readable.pause()
+    if (this.source.full) this.readable.pause()
   }
 
-  #readingBroke(cause?: unknown): void {
+  /** @internal */
+  readingBroke(cause?: unknown): void {
     const reason = connectionLost(this.remoteAddress, cause)
     this.source.fail(reason)
-    this.#outlet.fail(reason)
-    this.#cut(reason)
+    this.fail(reason)
+    this.cut(reason)
   }
 
-  #writingBroke(cause?: unknown): void {
-    this.#outlet.fail(connectionLost(this.remoteAddress, cause))
-  }
-
-  #write(bytes: Bytes): Promise<void> | undefined {
-    if (bytes instanceof Uint8Array) this.#writable.write(bytes, this.#onWritten)
-    else if (bytes.length <= MAX_JOINED_BYTES) this.#writable.write(bytes.subarray(), this.#onWritten)
-    else this.#writeAll(bytes)
-    // Not the answer of write(): it only tells whether the stream's own buffer has room, and 'drain' never comes when the stream dies.
-    return this.#writable.writableLength === 0 ? undefined : new Promise((resolve) => (this.#written = resolve))
+  /** @internal */
+  writingBroke(cause?: unknown): void {
+    this.fail(connectionLost(this.remoteAddress, cause))
   }
 
   #writeAll(pieces: Iterable<Uint8Array>): void {
@@ -119,16 +148,45 @@ class StreamDuplex implements ByteDuplex {
   }
 
   readonly #onWritten = (error?: Error | null): void => {
-    if (error) this.#writingBroke(error)
-    else if (this.#writable.writableLength === 0) this.#written?.()
+    if (error) return this.writingBroke(error)
+    if (!this.#isBehind || this.#writable.writableLength > 0) return
+    this.#isBehind = false
+    this.taken()
+  }
+}
+
+function onData(this: Connected, piece: Uint8Array | string): void {
+  this[READER]?.received(piece)
+}
+
+function onEnd(this: Connected): void {
+  this[READER]?.source.end()
+}
+
+function onError(this: Connected, error: Error): void {
+  this[READER]?.readingBroke(error)
+  this[WRITER]?.writingBroke(error)
+}
+
+function onClose(this: Readable & Writable & Connected): void {
+  if (!this.readableEnded) this[READER]?.readingBroke()
+  if (!this.writableFinished) this[WRITER]?.writingBroke()
+}
+
+function listen(stream: Readable | Writable): void {
+  stream.on('error', onError)
+  stream.on('close', onClose)
+}
+
+class StreamInlet extends Inlet {
+  readonly #readable: Readable
+
+  constructor(readable: Readable) {
+    super()
+    this.#readable = readable
   }
 
-  #end(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#writable.end((error?: Error | null) => {
-        if (error) this.#writingBroke(error)
-        else resolve()
-      })
-    })
+  protected override read(): void {
+    if (this.low && this.#readable.isPaused()) this.#readable.resume()
   }
 }
