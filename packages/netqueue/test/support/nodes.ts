@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 
 import { connect, listen, memory, memoryPair, NetQueueError } from '../../src/index.ts'
 import type { Client, ClientOptions, Env, Messages, Server, ServerClient, ServerOptions } from '../../src/index.ts'
+import { chaosDuplex } from '../../src/testing/index.ts'
 import { VirtualClock as Clock } from '../../src/testing/virtual-env.ts'
 import { turn } from './handles.ts'
-import { Valve } from './valve.ts'
 
 export { Clock }
 
@@ -50,14 +50,14 @@ export class Place implements AsyncDisposable {
   ): Promise<Attached<Client<In, Out, M>>> {
     const [here, there] = memoryPair()
     const accepted = server.accept(there)
-    const valve = new Valve(here)
-    const client = this.#keep(await connect<In, Out, M>(valve.duplex, { ...this.#shared, ...options }))
+    const wire = chaosDuplex(here, { env: this.clock })
+    const client = this.#keep(await connect<In, Out, M>(wire, { ...this.#shared, ...options }))
     return {
       client,
       there: await accepted,
       lose: () => here.abort?.(new Error('the cable was pulled')),
-      hold: () => valve.close(),
-      letGo: () => valve.open(),
+      hold: () => wire.halfOpen('down'),
+      letGo: () => wire.heal(),
     }
   }
 
