@@ -11,9 +11,9 @@ interface Fate {
   state: 'open' | 'done' | 'rejected' | 'cancelled'
   /** The delivery that somebody holds now. */
   held: Delivery<number> | undefined
-  /** Deliveries that failed in somebody's hands: each counts as an attempt. */
+  /** Deliveries that failed in somebody's hands, by taking too long as well: each counts as an attempt. */
   failures: number
-  /** Losses of any client since the item was put: each may count, for it may have been waiting there. */
+  /** Losses of any client since the item was put, and times that passed: each may count, for it may have been waiting there. */
   losses: number
   cancel: AbortController | undefined
 }
@@ -21,8 +21,12 @@ interface Fate {
 interface Worker {
   client: Client<number, number>
   lose: () => void
-  holds: Set<number>
+  /** What it was given, and when it was given it or last said that it needs longer. */
+  holds: Map<Delivery<number>, { since: number; isExtended: boolean }>
 }
+
+/** Items that are not settled, nor extended, for so long are taken back, from clients and from the server. */
+const SETTLE_MS = 2_500
 
 /** A server and its clients, and beside them what a reader of the promises would expect of every item. */
 class World {
@@ -37,7 +41,7 @@ class World {
   #items = 0
 
   async begin(): Promise<this> {
-    this.server = await this.place.listen<number, number>({ maxAttempts: 1_000 })
+    this.server = await this.place.listen<number, number>({ maxAttempts: 1_000, settleTimeoutMs: SETTLE_MS })
     void this.#keep()
     return this
   }
@@ -53,9 +57,10 @@ class World {
   }
 
   async join(prefetch: number): Promise<void> {
-    const { client, lose } = await this.place.attach(this.server, { prefetch, maxAttempts: 1_000 })
+    const options = { prefetch, maxAttempts: 1_000, settleTimeoutMs: SETTLE_MS }
+    const { client, lose } = await this.place.attach(this.server, options)
     void client.closed.then(({ undone }) => undone.forEach((item) => this.undone.add(item)))
-    this.workers.push({ client, lose, holds: new Set() })
+    this.workers.push({ client, lose, holds: new Map() })
   }
 
   /** Everything that is under way arrives. */
@@ -100,13 +105,30 @@ class World {
   drop(worker: Worker): void {
     this.workers.splice(this.workers.indexOf(worker), 1)
     for (const fate of this.fates.values()) fate.losses += 1
-    for (const item of worker.holds) this.failed(item)
+    for (const delivery of worker.holds.keys()) this.failed(delivery)
   }
 
-  failed(item: number): void {
-    const fate = this.fate(item)
+  /** A delivery ended, and its item is open; one that took too long counted when the item was given to somebody else. */
+  failed(delivery: Delivery<number>): void {
+    const fate = this.fate(delivery.item)
+    if (fate.held !== delivery) return
     fate.held = undefined
     fate.failures += 1
+  }
+
+  /** Each item is its holder's until its time is up, and no longer. */
+  async pass(ms: number): Promise<void> {
+    const { clock } = this.place
+    for (const fate of this.fates.values()) fate.losses += 1
+    clock.advance(ms)
+    await this.settle()
+    for (const { holds } of this.workers)
+      for (const [delivery, { since, isExtended }] of holds) {
+        if (this.fate(delivery.item).state !== 'open') continue
+        const isOver = clock.now() >= since + SETTLE_MS
+        if (isOver || isExtended)
+          assert.equal(delivery.isOpen, !isOver, `Item ${delivery.item} was given, or extended, at ${since}`)
+      }
   }
 
   fate(item: number): Fate {
@@ -118,7 +140,8 @@ class World {
   #given(worker: Worker, delivery: Delivery<number>): void {
     const fate = this.fate(delivery.item)
     assert.equal(fate.state, 'open', `Item ${delivery.item} was ${fate.state}, and is delivered again`)
-    assert.equal(fate.held, undefined, `Item ${delivery.item} is held by two`)
+    assert(fate.held?.isOpen !== true, `Item ${delivery.item} is held by two`)
+    if (fate.held !== undefined) this.failed(fate.held)
     const { attempt } = delivery
     assert(
       attempt > fate.failures,
@@ -126,7 +149,7 @@ class World {
     )
     assert(attempt <= 1 + fate.failures + fate.losses, `Item ${delivery.item}: attempt ${attempt} of too few losses`)
     fate.held = delivery
-    worker.holds.add(delivery.item)
+    worker.holds.set(delivery, { since: this.place.clock.now(), isExtended: false })
   }
 
   /** Whatever is still open is delivered to one last client, once, and then all is quiet. */
@@ -134,7 +157,7 @@ class World {
     const { place, server, workers } = this
     for (const worker of workers.splice(0)) {
       worker.lose()
-      for (const item of worker.holds) this.failed(item)
+      for (const delivery of worker.holds.keys()) this.failed(delivery)
     }
     await this.settle()
     const last = new Map<number, number>()
@@ -223,15 +246,16 @@ function withWorker(name: string, act: (world: World, worker: Worker) => Promise
 function withHeld(
   name: string,
   act: (world: World, item: number, delivery: Delivery<number>) => void,
+  { keeps = false } = {},
 ): fc.Arbitrary<Step> {
   const holding = ({ workers }: Readonly<World>): Worker[] => workers.filter(({ holds }) => holds.size > 0)
   const run = (world: World, index: number): void => {
     const worker = pick(holding(world), index)
-    const item = pick([...worker.holds], index)
-    const { held } = world.fate(item)
-    worker.holds.delete(item)
-    if (held?.isOpen === true) act(world, item, held)
-    else held?.done()
+    const delivery = pick([...worker.holds.keys()], index)
+    worker.holds.delete(delivery)
+    if (delivery.isOpen) act(world, delivery.item, delivery)
+    else assert(!delivery.extend() && !delivery.done(), `Item ${delivery.item} was settled by one who had it no more`)
+    if (keeps && delivery.isOpen) worker.holds.set(delivery, { since: world.place.clock.now(), isExtended: true })
   }
   return fc.nat(5).map(
     (index) =>
@@ -263,10 +287,11 @@ const done = withHeld('done', (world, item, delivery) => {
   assert(delivery.done())
   world.end(item, 'done')
 })
-const release = withHeld('release', (world, item, delivery) => {
+const release = withHeld('release', (world, _item, delivery) => {
   assert(delivery.release())
-  world.failed(item)
+  world.failed(delivery)
 })
+const extend = withHeld('extend', (_world, _item, delivery) => assert(delivery.extend()), { keeps: true })
 const reject = withHeld('reject', (world, item, delivery) => {
   assert(delivery.reject())
   // Whoever submitted it is told; there is no letter then.
@@ -299,13 +324,13 @@ const clientPut = withWorker('client puts', (world, { client }) => {
 })
 const serverDone = withKept('server is done', (world, delivery) => world.received(delivery))
 const serverRelease = withKept('server releases', (_world, delivery) => void delivery.release())
-const time = fc.constant(new Step('time passes', always, (world) => world.place.clock.advance(1_000)))
+const time = fc.constant(new Step('time passes', always, (world) => world.pass(1_000)))
 
 /** Some steps several times: they are to happen more often than others. */
 const steps = [put, put, put, submit, submit, join, join, take, take, take, take, take, take, done, release, reject]
-const rarer = [cancel, lose, close, clientPut, clientPut, serverDone, serverRelease, time]
+const rarer = [cancel, lose, close, extend, clientPut, clientPut, serverDone, serverRelease, time, time]
 
-test('P2, P4: put, get, settle, release, reject, cancel, leave and come back in any order lose nothing and repeat only what they may', async () => {
+test('P2, P4, P9: put, get, settle, release, reject, cancel, extend, hang, leave and come back in any order lose nothing and repeat only what they may', async () => {
   await fc.assert(
     fc.asyncProperty(fc.commands([...steps, ...rarer], { maxCommands: 100, size: 'max' }), async (commands) => {
       const world = await new World().begin()
@@ -314,5 +339,5 @@ test('P2, P4: put, get, settle, release, reject, cancel, leave and come back in 
     }),
     { numRuns: 100 },
   )
-  assert.equal(ran.size, 14, 'Expected every step to be taken at least once')
+  assert.equal(ran.size, 15, 'Expected every step to be taken at least once')
 })
