@@ -256,28 +256,20 @@ describe('a server', () => {
   })
 
   test('P7: a listener that throws disturbs neither the server nor the other listeners', async () => {
-    const uncaught: unknown[] = []
-    const others = process.listeners('unhandledRejection')
-    process.removeAllListeners('unhandledRejection')
-    const note = (reason: unknown): void => void uncaught.push(reason)
-    process.on('unhandledRejection', note)
-    try {
-      await using place = new Place()
-      const server = await place.listen()
-      const seen: string[] = []
-      server.on('connect', () => {
-        throw new Error('a bug in a listener')
-      })
-      server.on('connect', ({ client }) => seen.push(client.id))
-      const client = await place.connect({ id: 'a' })
-      await rest()
-      expect(seen).toEqual(['a'])
-      expect(client.state).toBe('connected')
-      expect(uncaught.map(String)).toEqual(['Error: a bug in a listener'])
-    } finally {
-      process.off('unhandledRejection', note)
-      for (const listener of others) process.on('unhandledRejection', listener)
-    }
+    await using place = new Place()
+    const server = await place.listen()
+    const seen: string[] = []
+    const told: unknown[] = []
+    const error = new Error('a bug in a listener')
+    server.on('warning', (warning) => told.push([warning.error.code, warning.error.cause, warning.client?.id]))
+    server.on('connect', () => {
+      throw error
+    })
+    server.on('connect', ({ client }) => seen.push(client.id))
+    const client = await place.connect({ id: 'a' })
+    await rest()
+    expect([seen, client.state]).toEqual([['a'], 'connected'])
+    expect(told).toEqual([['HANDLER_FAILED', error, 'a']])
   })
 })
 
