@@ -3,10 +3,12 @@ import type { Answerers, Wanted } from './dispatch/answerers.ts'
 import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
+import { RemoteError } from './errors/errors.ts'
 import { headerBytes, headersFrom } from './message/headers.ts'
 import type { Headers } from './message/headers.ts'
 import { begun, LateStream } from './late-stream.ts'
 import type { Stream } from './late-stream.ts'
+import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
 import type { Exchange } from './request/exchange.ts'
@@ -14,6 +16,7 @@ import { checkSize } from './request/failures.ts'
 import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
+import type { Elsewhere } from './request/reply-askers.ts'
 import { checkRequest } from './request/requester.ts'
 import type { RequestOptions } from './request/requester.ts'
 import { ConnectedClient } from './server-client.ts'
@@ -33,7 +36,7 @@ export interface AddressingInit {
   lengthOf: (name: string, payload: unknown) => number
 }
 
-type Ask<R> = (client: ConnectedClient, options: RequestOptions) => R
+type Ask<R> = (client: ConnectedClient, options: RequestOptions, elsewhere?: Elsewhere<Awaited<R>>) => R
 
 /** A request for whoever is free. */
 interface Asked {
@@ -43,6 +46,8 @@ interface Asked {
   timeout: number
 }
 
+/** Milliseconds for which a client that does not handle a name is not asked again, if others may: by then it may handle it. */
+const REFUSED_MS = 1_000
 /** Milliseconds that a broadcast gives a client to make room. */
 const BROADCAST_MS = 1_000
 
@@ -55,14 +60,14 @@ export class Addressing {
   }
 
   request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
-    return this.#ask(name, payload, options, ({ conversation }, rest) =>
-      conversation.exchange.value(name, payload, rest),
+    return this.#ask<unknown>(name, payload, options, ({ conversation }, rest, elsewhere) =>
+      conversation.exchange.value(name, payload, rest, elsewhere),
     )
   }
 
   call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {
-    return this.#ask(name, payload, options, ({ conversation }, rest) =>
-      conversation.exchange.request(name, payload, rest),
+    return this.#ask<Reply>(name, payload, options, ({ conversation }, rest, elsewhere) =>
+      conversation.exchange.request(name, payload, rest, elsewhere),
     )
   }
 
@@ -132,20 +137,36 @@ export class Addressing {
     const { answerers } = this.#init
     const { name, options } = asked
     const free = answerers.free({ name, fits: this.#takesAll })
-    if (free !== undefined) return ask(free, options)
+    if (free !== undefined) return ask(free, options, this.#elsewhere(free, asked, ask))
     const wanted = this.#wanted(asked)
     const fitting = answerers.free(wanted)
-    return fitting === undefined ? this.#wait(wanted, asked, ask) : ask(fitting, options)
+    if (fitting === undefined) return this.#wait(wanted, asked, ask)
+    return ask(fitting, options, this.#elsewhere(fitting, asked, ask))
+  }
+
+  /** Has somebody else asked where a client says that it does not handle the name, for it certainly has not begun. */
+  #elsewhere<R>(client: ConnectedClient, asked: Asked, ask: Ask<R>): Elsewhere<Awaited<R>> {
+    return (error, timeLeft) => {
+      const { name, options } = asked
+      if (!(error instanceof RemoteError) || error.remoteCode !== 'UNKNOWN_REQUEST') return undefined
+      client.refuses(name, this.#init.env.now() + REFUSED_MS)
+      if (!this.#init.answerers.isHandled(name)) return undefined
+      const timeout = Math.max(1, timeLeft)
+      const again = { ...asked, options: { ...options, timeout }, timeout }
+      return promised(() => Promise.resolve(this.#choose(again, ask)) as Promise<Awaited<R>>)
+    }
   }
 
   /** The time that it takes to find somebody is part of the request's. */
-  #wait<R>(wanted: Wanted<ConnectedClient>, { options, timeout }: Asked, ask: Ask<R>): Promise<Awaited<R>> {
+  #wait<R>(wanted: Wanted<ConnectedClient>, asked: Asked, ask: Ask<R>): Promise<Awaited<R>> {
     const { env, answerers } = this.#init
+    const { options, timeout } = asked
     const began = env.now()
     let isAsked = false
     const askLate = (client: ConnectedClient): R => {
       isAsked = true
-      return ask(client, { ...options, timeout: Math.max(1, timeout - (env.now() - began)) })
+      const left = Math.max(1, timeout - (env.now() - began))
+      return ask(client, { ...options, timeout: left }, this.#elsewhere(client, asked, ask))
     }
     const answer = answerers.wait({ ...wanted, ask: askLate }, { timeout, signal: options.signal })
     if (options.body !== undefined) answer.catch(() => isAsked || dropBody(options.body))

@@ -51,6 +51,11 @@ export class Conversation implements SessionUser {
     return this.#exchange?.requests ?? 0
   }
 
+  /** How many of those there may be. */
+  get maxRequests(): number {
+    return Math.min(this.#init.shared.limits.maxRequests, this.#peer?.requests?.count ?? 0)
+  }
+
   /** Requests of the peer that are not answered. */
   get serving(): number {
     return this.#exchange?.serving ?? 0

@@ -71,6 +71,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   /** It took no message in the time that a broadcast gives: the next ones pass over it until it has room. */
   isBehind = false
   readonly #ready: ((client: ServerClient) => boolean) | undefined
+  #refused: Map<string, number> | undefined
 
   constructor({ conversation, session, arrival, ready }: ConnectedClientInit) {
     const { link } = conversation
@@ -130,6 +131,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     return this.conversation.requests
   }
 
+  get maxRequests(): number {
+    return this.conversation.maxRequests
+  }
+
   get isPaced(): boolean {
     return this.link.peer?.isPaced === true
   }
@@ -150,6 +155,16 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
 
   knows(name: string): boolean {
     return this.link.peer?.registry?.has(name) === true
+  }
+
+  refusesUntil(name: string): number | undefined {
+    return this.#refused?.get(name)
+  }
+
+  /** It has said that it does not handle a name: others are asked, if there are any, until then. */
+  refuses(name: string, until: number): void {
+    this.#refused ??= new Map()
+    this.#refused.set(name, until)
   }
 
   /** Whether it takes payloads, with their headers, of that length. */

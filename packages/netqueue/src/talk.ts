@@ -60,8 +60,9 @@ export class Talk {
     const { exposeErrors = false } = options
     this.#events = events
     this.#handlers = new Handlers(worked)
-    this.own = messagesBeside(events, options)
     this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
+    const { maxRequests: count, maxRequestBytes: bytes } = this.limits
+    this.own = { ...messagesBeside(events, options), open: { count, bytes } }
     this.#subscriptions = new Subscriptions({ limits: this.limits, warn })
     this.#shared = {
       env,

@@ -403,11 +403,66 @@ describe('P11: an original', () => {
   })
 })
 
-test('a client that knows a name but has no handler for it answers UNKNOWN_REQUEST', async () => {
-  await using place = new Place()
-  const server = await place.listen({ messages })
-  await place.connect({ messages })
-  const failure = await failureOf(server.request('math:add', { a: 1, b: 2 }))
-  expect(failure).toBeInstanceOf(RemoteError)
-  expect(failure).toMatchObject({ remoteCode: 'UNKNOWN_REQUEST' })
+describe('clients that know a name and have no handler for it', () => {
+  test('answer UNKNOWN_REQUEST where there is nobody else: nothing was begun', async () => {
+    await using place = new Place()
+    const server = await place.listen({ messages })
+    for (let count = 0; count < 3; count += 1) await place.connect({ messages })
+    for (let count = 0; count < 3; count += 1) {
+      const failure = await failureOf(server.request('math:add', { a: 1, b: 2 }))
+      expect(failure).toBeInstanceOf(RemoteError)
+      expect(failure).toMatchObject({ remoteCode: 'UNKNOWN_REQUEST', delivered: 'no' })
+    }
+  })
+
+  test('cost nobody an answer, however idle they are: those who handle it are asked, and from then on they alone', async () => {
+    await using place = new Place()
+    const server = await place.listen({ messages })
+    const idle = await Promise.all([1, 2, 3].map(() => place.attach(server, { messages })))
+    const { client } = await place.attach(server, { messages })
+    client.handle('math:add', ({ a, b }) => a + b)
+    const sums = await Promise.all(Array.from({ length: 100 }, (_, n) => server.request('math:add', { a: n, b: 1 })))
+    expect(sums).toEqual(Array.from({ length: 100 }, (_, n) => n + 1))
+    // After a second they are asked again, as they may handle it by then.
+    const [late] = idle as [(typeof idle)[number]]
+    let asked = 0
+    late.client.handle('math:add', () => (asked += 1))
+    await server.request('math:add', { a: 1, b: 1 })
+    expect(asked).toBe(0)
+    place.clock.advance(1_000)
+    await Promise.all(Array.from({ length: 100 }, () => server.request('math:add', { a: 1, b: 1 })))
+    expect(asked).toBeGreaterThan(0)
+  })
+
+  test('are waited for no longer than for those who handle it: when the last of these leaves, UNKNOWN_REQUEST', async () => {
+    await using place = new Place()
+    const server = await place.listen({ messages, limits: { maxRequests: 1 } })
+    await place.attach(server, { messages })
+    const { client } = await place.attach(server, { messages })
+    const work = new Work()
+    client.handle('any:ask', work.handler)
+    const first = server.request('any:ask', 1)
+    await until(() => work.begun.length === 1)
+    const second = failureOf(server.request('any:ask', 2))
+    await rest()
+    void client.close()
+    await rest()
+    work.endAll()
+    await first
+    expect(await second).toMatchObject({ remoteCode: 'UNKNOWN_REQUEST', delivered: 'no' })
+  })
+
+  test('the time of a request goes on while somebody else is asked', async () => {
+    await using place = new Place()
+    const server = await place.listen({ messages })
+    await place.attach(server, { messages })
+    const { client } = await place.attach(server, { messages })
+    const work = new Work()
+    client.handle('any:ask', work.handler)
+    const call = failureOf(server.request('any:ask', 1, { timeout: 1_000 }))
+    await until(() => work.begun.includes(1))
+    place.clock.advance(1_001)
+    expect(await call).toMatchObject({ code: 'TIMEOUT', delivered: 'maybe' })
+    work.endAll()
+  })
 })

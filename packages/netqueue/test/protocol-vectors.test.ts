@@ -175,9 +175,12 @@ function messagesOf(record: RecordFields): unknown[] {
       return [{ type: kind, tag, channel, name, deadlineMs, hasBody, ...contentOf(fields) }]
     }
     case 'response': {
-      const { tag, stream: hasStream, code, reason } = fields
+      const { tag, stream: hasStream, code, reason, flags } = fields
+      const isUnbegun = ((flags as number) & 8) !== 0
       if (code === undefined) return [{ type: kind, tag, hasStream, ...contentOf(fields) }]
-      return [{ type: 'refusal', tag, headers: contentOf(fields).headers, code, reason }]
+      return [
+        { type: 'refusal', tag, headers: contentOf(fields).headers, code, reason, ...(isUnbegun && { isUnbegun }) },
+      ]
     }
     case 'message':
       return [{ type: kind, name: fields['type'], ...contentOf(fields) }]
@@ -270,8 +273,11 @@ function meaning(decoded: FrameVector['decoded']): unknown {
       frameBytes: maxFrameBytes,
       itemBytes: maxItemBytes,
       unsettled: maxUnsettled,
+      requests: count = 256,
+      requestBytes: bytes = 16_777_216,
     } = limits as unknown as Record<string, number>
-    const said = { announcement: announcementOf(value), grant: grantOf(value), resume }
+    const requests = { count, bytes }
+    const said = { requests, announcement: announcementOf(value), grant: grantOf(value), resume }
     return { item, result, status, tags, isPaced, maxFrameBytes, maxItemBytes, maxUnsettled, ...said }
   }
   if (type === 'error') return { type, ...value }
@@ -328,7 +334,12 @@ function encode({ decoded }: FrameVector): Uint8Array {
 function introductionOf(value: Record<string, unknown>): Parameters<typeof encodeWelcome>[0] {
   const { id = '', item = '', result = '', tags = [], status, paced = false } = value as Record<string, never>
   const nonce = new Uint8Array(16)
-  return { id, item, result, tags, status, isPaced: paced, messages: messagesSaid(value), nonce }
+  const { requests: count, requestBytes: bytes } = (value['limits'] ?? {}) as Record<string, number>
+  const messages = {
+    ...messagesSaid(value),
+    ...(count !== undefined && bytes !== undefined && { open: { count, bytes } }),
+  }
+  return { id, item, result, tags, status, isPaced: paced, messages, nonce }
 }
 
 type Rows = Record<string, [id: number, isRequest?: 0 | 1, codec?: string]>

@@ -186,8 +186,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'places-beyond-limit',
     why: 'one request more is open than may be',
     file: 'request/admission.js',
-    find: 'this.#taken < maxRequests',
-    replace: 'this.#taken <= maxRequests',
+    find: 'this.#taken < count',
+    replace: 'this.#taken <= count',
   },
   {
     name: 'cancel-not-sent',

@@ -1,3 +1,5 @@
+import { RemoteError } from '../errors/errors.ts'
+
 /** What a sender is told of a failure. */
 export interface Failure {
   /** A short name for programs. */
@@ -15,7 +17,8 @@ export function failureOf(
   { fallback, exposeErrors }: { fallback: string; exposeErrors: boolean },
 ): Failure {
   try {
-    const code = (error as { code?: unknown } | null | undefined)?.code
+    // What somebody else said is handed on as it came.
+    const code = error instanceof RemoteError ? error.remoteCode : (error as { code?: unknown } | null)?.code
     return {
       code: typeof code === 'string' && CODE.test(code) ? code : fallback,
       reason: exposeErrors ? textOf(error) : '',

@@ -8,6 +8,7 @@ import type { Answerer } from './answerers.ts'
 /** A client that knows some names, and keeps what it is asked. */
 class Peer implements Answerer {
   requests = 0
+  readonly maxRequests = 2
   isOpen = true
   readonly #names: readonly string[]
 
@@ -18,11 +19,15 @@ class Peer implements Answerer {
   knows(name: string): boolean {
     return this.#names.includes(name)
   }
+
+  refusesUntil(): undefined {
+    return undefined
+  }
 }
 
 /** Those who can be asked, two requests each; whoever is asked has one more, and says so. */
 function begin(): { all: Answerers<Peer>; ask: (peer: Peer) => Peer } {
-  const all = new Answerers<Peer>({ env: new Clock(), maxRequests: 2, maxWaiting: 1_000_000 })
+  const all = new Answerers<Peer>({ env: new Clock(), maxWaiting: 1_000_000 })
   const ask = (peer: Peer): Peer => {
     peer.requests += 1
     all.changed(peer)

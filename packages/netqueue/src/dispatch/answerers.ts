@@ -13,14 +13,16 @@ export interface Answerer {
   readonly isOpen: boolean
   /** Requests of ours that it has, and those that wait for it; also those whose answers nobody waits for any more. */
   readonly requests: number
+  /** Requests of ours that it takes at once. */
+  readonly maxRequests: number
   /** Whether it has a message of this name. */
   knows(name: string): boolean
+  /** Until when it is passed over for this name, as it has said that it does not handle it; `undefined`: it has not. */
+  refusesUntil(name: string): number | undefined
 }
 
 export interface AnswerersInit {
   env: Env
-  /** Requests that one client may have open at once. */
-  maxRequests: number
   /** Calls that may wait for a client at once. */
   maxWaiting: number
 }
@@ -30,16 +32,14 @@ class Seat<C extends Answerer> implements Candidate<C> {
   readonly client: C
   readonly isReady = true
   readonly isPaced = false
-  readonly #maxRequests: number
 
-  constructor(client: C, maxRequests: number) {
+  constructor(client: C) {
     this.client = client
-    this.#maxRequests = maxRequests
   }
 
   /** Whether it takes one more, not how many: where that is many, the least busy is found only by about how many it has. */
   get credit(): number {
-    return this.client.requests < this.#maxRequests ? 1 : 0
+    return this.client.requests < this.client.maxRequests ? 1 : 0
   }
 
   get inFlight(): number {
@@ -106,7 +106,7 @@ export class Answerers<C extends Answerer> {
   }
 
   join(client: C): void {
-    this.#seats.set(client, new Seat(client, this.#init.maxRequests))
+    this.#seats.set(client, new Seat(client))
     this.changed(client)
   }
 
@@ -114,6 +114,8 @@ export class Answerers<C extends Answerer> {
     const seat = this.#seats.get(client)
     this.#seats.delete(client)
     if (seat !== undefined) this.#free.set(seat, false)
+    // Whoever waited for it may now have to do with somebody who has refused.
+    if (this.#waiting > 0) for (const other of this.#seats.keys()) this.changed(other)
   }
 
   /** It has one request more or less, or takes none any more. */
@@ -179,7 +181,8 @@ export class Answerers<C extends Answerer> {
     for (const asker of this.#line) {
       if (this.#end !== undefined || seat === undefined || !seat.isOpen || seat.credit === 0) break
       const { name, fits } = asker.question
-      if (client.knows(name) && fits(client)) this.#begin(asker, client)
+      if (!client.knows(name) || !fits(client)) continue
+      if (this.#handles(client, name) || !this.isHandled(name)) this.#begin(asker, client)
     }
   }
 
@@ -205,8 +208,22 @@ export class Answerers<C extends Answerer> {
     return false
   }
 
+  /** Whether somebody, busy or not, handles a name, as far as is known. */
+  isHandled(name: string): boolean {
+    for (const client of this.#seats.keys()) if (this.#handles(client, name)) return true
+    return false
+  }
+
   #leastBusy({ name, fits }: Wanted<C>): C | undefined {
+    const found = this.#free.leastBusy(({ client }) => this.#handles(client, name) && fits(client))
+    if (found !== undefined || this.isHandled(name)) return found?.client
     return this.#free.leastBusy(({ client }) => client.knows(name) && fits(client))?.client
+  }
+
+  #handles(client: C, name: string): boolean {
+    if (!client.knows(name)) return false
+    const until = client.refusesUntil(name)
+    return until === undefined || until <= this.#init.env.now()
   }
 }
 

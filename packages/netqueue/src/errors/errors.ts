@@ -97,7 +97,7 @@ export class RemoteError extends NetQueueError {
   /** What the handler of a request had set to go beside its answer. */
   declare readonly headers?: Readonly<Record<string, string | null>>
 
-  constructor(remoteCode: string, details: Pick<RemoteError, 'reason' | 'headers'> = {}) {
+  constructor(remoteCode: string, details: Pick<RemoteError, 'reason' | 'headers' | 'delivered'> = {}) {
     super('REMOTE_ERROR', `The other end answered with the error code ${JSON.stringify(remoteCode)}`)
     this.remoteCode = remoteCode
     Object.assign(this, details)

@@ -40,7 +40,19 @@ export interface Announcement {
 export interface OwnMessages {
   readonly table: MessageTable
   readonly ids: MessageIds
+  /** How many of its requests it takes at a time, and of how many bytes. @default what a peer takes that does not say */
+  readonly open?: OpenRequests
 }
+
+/** What one side takes of another's requests at a time. */
+export interface OpenRequests {
+  readonly count: number
+  /** Of their payloads; one request may overshoot it. */
+  readonly bytes: number
+}
+
+/** What a peer takes that does not say. */
+export const USUAL_REQUESTS: OpenRequests = { count: 256, bytes: 16_777_216 }
 
 const NO_MESSAGES = new MessageTable([])
 

@@ -1,7 +1,7 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { Framing, FramingOptions } from '../framing/framing.ts'
 import type { Headers } from '../message/headers.ts'
-import type { OwnMessages, Registry } from '../message/registry.ts'
+import type { OpenRequests, OwnMessages, Registry } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
@@ -58,7 +58,15 @@ export type Message =
       payload: Uint8Array
     }
   | { type: 'response'; tag: number; headers: Headers | undefined; hasStream: boolean; payload: Uint8Array }
-  | { type: 'refusal'; tag: number; headers: Headers | undefined; code: string; reason: string }
+  /** `isUnbegun`: no handler was called. */
+  | {
+      type: 'refusal'
+      tag: number
+      headers: Headers | undefined
+      code: string
+      reason: string
+      isUnbegun?: boolean
+    }
   | { type: 'message'; name: number; headers: Headers | undefined; payload: Uint8Array }
   | { type: 'chunk'; tag: number; direction: Direction; payload: Uint8Array }
   /** Both numbers count from the beginning of the stream, and never fall. */
@@ -133,6 +141,8 @@ export interface Peer {
   /** What it takes: the smaller of its limits and ours holds. */
   readonly maxItemBytes: number
   readonly maxUnsettled: number
+  /** What it takes of our requests at a time. @default none */
+  readonly requests?: OpenRequests
   /** Which messages both sides have, and by which ids; none where the protocol has no messages. */
   readonly registry?: Registry
 }

@@ -63,8 +63,8 @@ export class Admission {
   }
 
   get #hasRoom(): boolean {
-    const { maxRequests, maxRequestBytes } = this.#side.limits
-    return this.#taken < maxRequests && this.#bytes < maxRequestBytes
+    const { count, bytes } = this.#side.maxOpen
+    return this.#taken < count && this.#bytes < bytes
   }
 
   #queue(call: Call): void {

@@ -18,7 +18,7 @@ export interface Asker {
   answered(call: Call, payload: Uint8Array, headers: Headers): void
   /** Chunks, which come one by one. */
   streamed(replies: Inflow, headers: Headers): void
-  failed(error: unknown): void
+  failed(error: unknown, call: Call): void
 }
 
 export interface CallInit {
@@ -159,13 +159,13 @@ export class Call implements Mail, Timed {
 
   failed(error: unknown): void {
     this.replies?.abort(error)
-    this.#asker.failed(error)
+    this.#asker.failed(error, this)
   }
 
   /** The peer is gone: what came of a stream can still be read. */
   lost(error: NetQueueError): void {
     this.replies?.end(error)
-    this.#asker.failed(error)
+    this.#asker.failed(error, this)
   }
 
   /** The answer is complete: nobody reads more of the body. */
@@ -214,7 +214,12 @@ export class Call implements Mail, Timed {
     return bytes
   }
 
-  /** What is left of its time. */
+  /** Milliseconds that are left of its time; `Infinity` where it has no end. */
+  get timeLeft(): number {
+    return this.#deadline - this.#owner.side.env.now()
+  }
+
+  /** What is left of its time, for the peer. */
   get #deadlineMs(): number | undefined {
     const left = Math.ceil(this.#deadline - this.#owner.side.frameTime)
     // Beyond the numbers that travel it makes no difference.

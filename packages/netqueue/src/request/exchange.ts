@@ -15,6 +15,7 @@ import { Posts } from './posts.ts'
 import type { SendOptions } from './posts.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
+import type { Elsewhere } from './reply-askers.ts'
 import { Requester } from './requester.ts'
 import type { RequestOptions } from './requester.ts'
 import { Responder } from './responder.ts'
@@ -49,7 +50,10 @@ export interface ExchangeInit<From = unknown> {
 }
 
 /** What an exchange has to know of its peer. */
-export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes'>
+export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes' | 'requests'>
+
+/** As its owner sees it. */
+type Own<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
  * Requests in both directions with their streams, and one-way messages, on one connection. A synchronous machine: it is told what
@@ -58,7 +62,7 @@ export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes'>
 export class Exchange<From = unknown> {
   readonly #init: ExchangeInit<From>
   readonly #lanes: Lanes
-  readonly #side: Side
+  readonly #side: Own<Side>
   // Made when they are used: a server with many connections may use one of them, and of few.
   #requests: Requester | undefined
   #answers: Responder | undefined
@@ -66,7 +70,6 @@ export class Exchange<From = unknown> {
   /** Of messages that cannot be decoded. */
   #refusals: Bucket | undefined
   #peer: ExchangePeer | undefined
-  #frameTime = 0
   #error: NetQueueError | undefined
 
   constructor(init: ExchangeInit<From>) {
@@ -103,7 +106,12 @@ export class Exchange<From = unknown> {
 
   /** Both sides know each other. */
   opened(peer: ExchangePeer): void {
+    const { limits } = this.#init
+    const { count, bytes } = this.#side.maxOpen
     this.#peer = peer
+    this.#side.maxItemBytes = Math.min(limits.maxItemBytes, peer.maxItemBytes)
+    if (peer.requests === undefined) return
+    this.#side.maxOpen = { count: Math.min(count, peer.requests.count), bytes: Math.min(bytes, peer.requests.bytes) }
   }
 
   /** Throws a coded error for what the peer must not send; the connection then ends with it. */
@@ -128,7 +136,7 @@ export class Exchange<From = unknown> {
 
   /** Writes until all is written or the frame is full; tells whether all is. */
   fill(writer: ExchangeWriter): boolean {
-    if (this.#requests !== undefined) this.#frameTime = this.#init.env.now()
+    if (this.#requests !== undefined) this.#side.frameTime = this.#init.env.now()
     this.#requests?.fillControl(writer)
     return this.#lanes.fill(writer)
   }
@@ -149,13 +157,13 @@ export class Exchange<From = unknown> {
    * begun. A handler that throws, or nobody who handles it: `RemoteError`. Also rejects with `QUEUE_FULL`, `ITEM_TOO_LARGE`,
    * `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`.
    */
-  request(name: string, payload: unknown, options?: RequestOptions): Promise<Reply> {
-    return this.#requester.request(name, payload, options)
+  request(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
+    return this.#requester.request(name, payload, options, elsewhere)
   }
 
   /** {@link request}, for the value of the reply alone. One that is streamed has none: `REPLY_STREAMED`, and the request is cancelled. */
-  value(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    return this.#requester.value(name, payload, options)
+  value(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<unknown>): Promise<unknown> {
+    return this.#requester.value(name, payload, options, elsewhere)
   }
 
   /**
@@ -216,26 +224,21 @@ export class Exchange<From = unknown> {
     return this.#messages
   }
 
-  #makeSide(): Side {
+  #makeSide(): Own<Side> {
     const { env, limits, vocabulary, exposeErrors, warn, asked, changed } = this.#init
-    const peer = (): ExchangePeer | undefined => this.#peer
-    const frameTime = (): number => this.#frameTime
     return {
       env,
       deadlines: new Deadlines(env),
       limits,
+      maxOpen: { count: limits.maxRequests, bytes: limits.maxRequestBytes },
+      maxItemBytes: limits.maxItemBytes,
       vocabulary,
       exposeErrors,
       warn,
       asked,
       changed,
       lanes: this.#lanes,
-      get frameTime() {
-        return frameTime()
-      },
-      get maxItemBytes() {
-        return Math.min(limits.maxItemBytes, peer()?.maxItemBytes ?? limits.maxItemBytes)
-      },
+      frameTime: 0,
       checkOpen: () => this.#checkOpen(),
     }
   }

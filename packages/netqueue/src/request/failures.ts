@@ -81,11 +81,17 @@ interface Said {
   code: string
   reason: string
   headers?: Headers | undefined
+  /** No handler was called. */
+  isUnbegun?: boolean
 }
 
 /** What the other end said; a text that it did not expose is none. */
-export function remoteError({ code, reason, headers }: Said): RemoteError {
-  return new RemoteError(code, { ...(reason !== '' && { reason }), ...(headers !== undefined && { headers }) })
+export function remoteError({ code, reason, headers, isUnbegun = false }: Said): RemoteError {
+  return new RemoteError(code, {
+    ...(reason !== '' && { reason }),
+    ...(headers !== undefined && { headers }),
+    ...(isUnbegun && { delivered: 'no' }),
+  })
 }
 
 const shown = (name: string): string => `The request ${JSON.stringify(name)}`

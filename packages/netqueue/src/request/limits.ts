@@ -1,10 +1,11 @@
 import { checkInteger, checkMs } from '../errors/check.ts'
+import { USUAL_REQUESTS } from '../message/registry.ts'
 
 /** What requests, streams and messages of one connection may cost. Counts and bytes come in pairs: either alone can be got round. */
 export interface RequestLimits {
   /**
-   * Requests that may be open at once, in each direction. Ours beyond it wait here; the peer's are refused (`TOO_MANY_REQUESTS`). At most
-   * 1,024. @default 256
+   * Requests that may be open at once, in each direction: where the peer takes fewer, so many. Ours beyond it wait here; the peer's are
+   * refused (`TOO_MANY_REQUESTS`). At most 1,024. @default 256
    */
   maxRequests: number
   /** Bytes of payloads of open requests, in each direction; one request may overshoot it. @default 16_777_216 */
@@ -33,8 +34,8 @@ export interface RequestLimits {
 }
 
 export const requestLimitDefaults: RequestLimits = {
-  maxRequests: 256,
-  maxRequestBytes: 16_777_216,
+  maxRequests: USUAL_REQUESTS.count,
+  maxRequestBytes: USUAL_REQUESTS.bytes,
   maxStreamChunks: 256,
   maxStreamBytes: 1_048_576,
   maxUnsentMessages: 1_024,

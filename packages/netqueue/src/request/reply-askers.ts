@@ -4,57 +4,61 @@ import { replyStreamed } from './failures.ts'
 import type { Inflow } from './inflow.ts'
 import type { Reply } from './reply.ts'
 
-/** Settles the promise of a call with all that the answer has. */
-export class ReplyAsker implements Asker {
-  readonly #resolve: (reply: Reply) => void
-  readonly #reject: (error: unknown) => void
+/** What somebody else says, or is to say, where the peer has refused a request; `undefined`: nobody does. */
+export type Elsewhere<R> = (error: unknown, timeLeft: number) => Promise<R> | undefined
 
-  constructor(resolve: (reply: Reply) => void, reject: (error: unknown) => void) {
-    this.#resolve = resolve
-    this.#reject = reject
+/** How the promise of a call is settled. */
+export interface Settling<R> {
+  resolve: (value: R) => void
+  reject: (error: unknown) => void
+  elsewhere: Elsewhere<R> | undefined
+}
+
+abstract class PromiseAsker<R> implements Asker {
+  protected readonly settling: Settling<R>
+
+  constructor(settling: Settling<R>) {
+    this.settling = settling
   }
 
+  abstract answered(call: Call, payload: Uint8Array, headers: Headers): void
+  abstract streamed(stream: Inflow, headers: Headers): void
+
+  failed(error: unknown, call: Call): void {
+    const { resolve, reject, elsewhere } = this.settling
+    const other = call.init.body === undefined ? elsewhere?.(error, call.timeLeft) : undefined
+    if (other === undefined) reject(error)
+    else other.then(resolve, reject)
+  }
+}
+
+/** Settles the promise of a call with all that the answer has. */
+export class ReplyAsker extends PromiseAsker<Reply> {
   answered(call: Call, payload: Uint8Array, headers: Headers): void {
     try {
-      this.#resolve({ value: call.decode(payload), headers, stream: undefined })
+      this.settling.resolve({ value: call.decode(payload), headers, stream: undefined })
     } catch (error) {
-      this.#reject(error)
+      this.settling.reject(error)
     }
   }
 
   streamed(stream: Inflow, headers: Headers): void {
-    this.#resolve({ value: undefined, headers, stream })
-  }
-
-  failed(error: unknown): void {
-    this.#reject(error)
+    this.settling.resolve({ value: undefined, headers, stream })
   }
 }
 
 /** Settles the promise of a call with the value of the answer. One that is streamed has none, and is left. */
-export class ValueAsker implements Asker {
-  readonly #resolve: (value: unknown) => void
-  readonly #reject: (error: unknown) => void
-
-  constructor(resolve: (value: unknown) => void, reject: (error: unknown) => void) {
-    this.#resolve = resolve
-    this.#reject = reject
-  }
-
+export class ValueAsker extends PromiseAsker<unknown> {
   answered(call: Call, payload: Uint8Array): void {
     try {
-      this.#resolve(call.decode(payload))
+      this.settling.resolve(call.decode(payload))
     } catch (error) {
-      this.#reject(error)
+      this.settling.reject(error)
     }
   }
 
   streamed(stream: Inflow): void {
-    this.#reject(replyStreamed())
+    this.settling.reject(replyStreamed())
     void stream.return()
-  }
-
-  failed(error: unknown): void {
-    this.#reject(error)
   }
 }

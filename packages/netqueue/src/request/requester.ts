@@ -17,6 +17,7 @@ import type { Chunks } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { ReplyAsker, ValueAsker } from './reply-askers.ts'
+import type { Elsewhere } from './reply-askers.ts'
 import type { Side } from './side.ts'
 
 export interface RequestOptions<Chunk = unknown> extends WaitOptions {
@@ -63,13 +64,22 @@ export class Requester implements CallOwner {
     return this.#lastTag + 1
   }
 
-  request(name: string, payload: unknown, options: RequestOptions = {}): Promise<Reply> {
-    return new Promise((resolve, reject) => this.#ask(name, payload, options, new ReplyAsker(resolve, reject)))
+  request(name: string, payload: unknown, options: RequestOptions = {}, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
+    return new Promise((resolve, reject) =>
+      this.#ask(name, payload, options, new ReplyAsker({ resolve, reject, elsewhere })),
+    )
   }
 
   /** The value of the reply alone; one that is streamed is none. */
-  value(name: string, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#ask(name, payload, options, new ValueAsker(resolve, reject)))
+  value(
+    name: string,
+    payload: unknown,
+    options: RequestOptions = {},
+    elsewhere?: Elsewhere<unknown>,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) =>
+      this.#ask(name, payload, options, new ValueAsker({ resolve, reject, elsewhere })),
+    )
   }
 
   /** Begins when the first chunk is asked for. A reply that is one value is a stream of one. */
@@ -89,12 +99,12 @@ export class Requester implements CallOwner {
     if (isLive) call.answered(payload, headers)
   }
 
-  refusal({ tag, headers, code, reason }: Extract<ExchangeMessage, { type: 'refusal' }>): void {
-    const call = this.#unanswered(tag, 'a refusal')
+  refusal(refusal: Extract<ExchangeMessage, { type: 'refusal' }>): void {
+    const call = this.#unanswered(refusal.tag, 'a refusal')
     if (call === undefined) return
     const { isLive } = call
     this.#finish(call)
-    if (isLive) call.failed(call.isGivenUp(code) ? call.timedOut() : remoteError({ code, reason, headers }))
+    if (isLive) call.failed(call.isGivenUp(refusal.code) ? call.timedOut() : remoteError(refusal))
   }
 
   chunk(tag: number, payload: Uint8Array): void {

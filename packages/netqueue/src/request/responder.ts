@@ -34,7 +34,8 @@ class Refusal implements Mail {
 
   write(writer: ExchangeWriter): boolean {
     const to = { tag: this.#tag, channel: this.#channel }
-    if (!writer.refusal({ ...to, headers: undefined, code: 'TOO_MANY_REQUESTS', reason: '' })) return false
+    if (!writer.refusal({ ...to, headers: undefined, code: 'TOO_MANY_REQUESTS', reason: '', isUnbegun: true }))
+      return false
     this.#written()
     return true
   }

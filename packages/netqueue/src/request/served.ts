@@ -70,6 +70,8 @@ export class Served implements Unbegun, Mail, Wanted {
   #chunkLimit = 0
   #byteLimit = 0
   #answer: Uint8Array | Failure = NOTHING
+  /** Its handler was not called, and will not be. */
+  #isUnbegun = false
 
   constructor(owner: ServedOwner, { message, name, registration, isLate }: ServedInit) {
     this.message = message
@@ -125,6 +127,7 @@ export class Served implements Unbegun, Mail, Wanted {
   begin(): void {
     this.#state = 'running'
     const objection = this.#objection
+    this.#isUnbegun = objection !== undefined
     if (objection !== undefined) return this.#answered({ code: objection, reason: '' })
     try {
       this.#call(this.side.vocabulary.decode(this.name, 'payload', this.message.payload))
@@ -180,7 +183,7 @@ export class Served implements Unbegun, Mail, Wanted {
     const headers = this.#replyHeaders
     const answer = this.#answer
     if (!(answer instanceof Uint8Array))
-      return writer.refusal({ tag, channel, headers, code: answer.code, reason: answer.reason }) && this.#end()
+      return writer.refusal({ tag, channel, headers, ...answer, isUnbegun: this.#isUnbegun }) && this.#end()
     const hasStream = this.#stream !== undefined
     if (!writer.response({ tag, channel, headers, hasStream, payload: answer })) return false
     return hasStream ? this.#begun() : this.#end()
@@ -265,6 +268,7 @@ export class Served implements Unbegun, Mail, Wanted {
   }
 
   #withdraw(): void {
+    this.#isUnbegun = true
     unlink(this)
     this.slot.leave()
     this.#post(this.#cancelled)

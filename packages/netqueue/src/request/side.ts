@@ -1,4 +1,5 @@
 import type { Env } from '../env/env.ts'
+import type { OpenRequests } from '../message/registry.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Deadlines } from '../queue/deadlines.ts'
 import type { Lanes } from './lanes.ts'
@@ -14,6 +15,8 @@ export interface Side {
     /** Calls that may wait at once. */
     readonly maxWaiting: number
   }
+  /** How many of our requests the peer may have, and of how many bytes. */
+  readonly maxOpen: OpenRequests
   readonly lanes: Lanes
   readonly vocabulary: Vocabulary
   /** Longest payload, with its headers, that both sides take. */

@@ -23,7 +23,7 @@ export class NativeWire implements Wire {
 
   constructor(welcome: Agreement, id: string, limits: Limits, workspace: Workspace) {
     this.#workspace = workspace
-    const { tags, status, isPaced, registry } = welcome
+    const { tags, status, isPaced, requests, registry } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
     this.peer = {
@@ -35,6 +35,7 @@ export class NativeWire implements Wire {
       supports: nativeSupports,
       maxItemBytes,
       maxUnsettled,
+      requests,
       registry,
     }
     this.#reader = new RecordReader({

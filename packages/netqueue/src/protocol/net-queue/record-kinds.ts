@@ -65,7 +65,7 @@ export const FragmentFlag = { FIRST: 1, LAST: 2 } as const
 export const ResultKind = { VALUE: 0, FAILED: 1, UNDEFINED: 2 } as const
 /** Bits of REQUEST, RESPONSE and MESSAGE, which has but the first. */
 export const RequestFlag = { HEADERS: 1, STREAM: 2, DEADLINE: 4 } as const
-export const ResponseFlag = { HEADERS: 1, STREAM: 2, FAILED: 4 } as const
+export const ResponseFlag = { HEADERS: 1, STREAM: 2, FAILED: 4, UNBEGUN: 8 } as const
 /** The second byte of CANCEL. */
 export const CancelTarget = { ITEM: 0, REQUEST: 1 } as const
 

@@ -8,7 +8,7 @@ import { readFailure, readNumber } from './record-fields.ts'
 import { DIRECTIONS, Kind, MAX_CHANNEL, RequestFlag, ResponseFlag } from './record-kinds.ts'
 
 const REQUEST_FLAGS = RequestFlag.HEADERS | RequestFlag.STREAM | RequestFlag.DEADLINE
-const RESPONSE_FLAGS = ResponseFlag.HEADERS | ResponseFlag.STREAM | ResponseFlag.FAILED
+const RESPONSE_FLAGS = ResponseFlag.HEADERS | ResponseFlag.STREAM | ResponseFlag.FAILED | ResponseFlag.UNBEGUN
 
 /** Reads the records of requests, streams and messages. Tags are looked at by whoever keeps the requests. */
 export class RequestReader {
@@ -60,12 +60,15 @@ export class RequestReader {
     const tag = readNumber(reader)
     const flags = readFlags(reader, RESPONSE_FLAGS)
     const hasStream = (flags & ResponseFlag.STREAM) !== 0
+    const isUnbegun = (flags & ResponseFlag.UNBEGUN) !== 0
     const from = reader.at
     const headers = this.#headers(reader, flags)
+    if (isUnbegun && (flags & ResponseFlag.FAILED) === 0)
+      throw badMessage('a RESPONSE that was not begun and has not failed', flags)
     if ((flags & ResponseFlag.FAILED) === 0)
       return { type: 'response', tag, headers, hasStream, payload: this.#payload(reader, from) }
     if (hasStream) throw badMessage('a RESPONSE that failed and streams', flags)
-    return { type: 'refusal', tag, headers, ...readFailure(reader) }
+    return { type: 'refusal', tag, headers, ...readFailure(reader), ...(isUnbegun && { isUnbegun }) }
   }
 
   #message(reader: ByteReader): Message {

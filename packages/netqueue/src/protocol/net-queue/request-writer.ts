@@ -67,12 +67,14 @@ export const CHUNK: Form<SaidInChannel<'chunk'>> = {
 
 /** Each of these writes one record into a batch, or leaves it all where there is no room now. */
 
-export function refusal(batch: Batch, { tag, channel, headers, code, reason }: SaidInChannel<'refusal'>): boolean {
+export function refusal(batch: Batch, refused: SaidInChannel<'refusal'>): boolean {
+  const { tag, channel, headers, code, reason, isUnbegun = false } = refused
   const bytes = headerBytes(headers) + MAX_FAILURE_BYTES + RECORD_OVERHEAD_BYTES
   if (!batch.fits(laneOfChannel(channel), bytes)) return false
   batch.begin(Kind.RESPONSE)
   batch.out.varint(tag)
-  batch.out.u8((headers === undefined ? 0 : ResponseFlag.HEADERS) | ResponseFlag.FAILED)
+  const begun = isUnbegun ? ResponseFlag.UNBEGUN : 0
+  batch.out.u8((headers === undefined ? 0 : ResponseFlag.HEADERS) | ResponseFlag.FAILED | begun)
   if (headers !== undefined) writeHeaders(batch.out, headers)
   writeFailure(batch.out, code, reason)
   return true

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import type { Announcement, OwnMessages, Registry } from '../../message/registry.ts'
+import { USUAL_REQUESTS } from '../../message/registry.ts'
+import type { Announcement, OpenRequests, OwnMessages, Registry } from '../../message/registry.ts'
 import { isPlain } from '../../message/names.ts'
 import { MIN_FRAME_BYTES } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
@@ -21,6 +22,8 @@ export interface Welcome {
   maxFrameBytes: number
   maxItemBytes: number
   maxUnsettled: number
+  /** What it takes of the receiver's requests at a time. */
+  requests: OpenRequests
   /** What the sender calls its messages. */
   announcement: Announcement
   /** Server: what the client has from now on. */
@@ -68,6 +71,7 @@ export function encodeWelcome(
   { grant, resume }: { grant?: Grant | undefined; resume?: Resume | undefined } = {},
 ): Uint8Array {
   const { id, item, result, tags, status, isPaced, messages } = introduction
+  const open = messages !== undefined && messages.table.size > 0 ? messages.open : undefined
   const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
   const data = encodeText(
     JSON.stringify({
@@ -75,7 +79,7 @@ export function encodeWelcome(
       id,
       item,
       result,
-      limits: { frameBytes, itemBytes, unsettled },
+      limits: { frameBytes, itemBytes, unsettled, requests: open?.count, requestBytes: open?.bytes },
       tags: grant === undefined ? tags : undefined,
       paced: isPaced || undefined,
       status,
@@ -143,6 +147,11 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
     maxFrameBytes: count(limits['frameBytes'], 'frameBytes', MIN_FRAME_BYTES),
     maxItemBytes: count(limits['itemBytes'], 'itemBytes', 1),
     maxUnsettled: count(limits['unsettled'], 'unsettled', 1),
+    requests: {
+      count: limits['requests'] === undefined ? USUAL_REQUESTS.count : count(limits['requests'], 'requests', 1),
+      bytes:
+        limits['requestBytes'] === undefined ? USUAL_REQUESTS.bytes : count(limits['requestBytes'], 'requestBytes', 1),
+    },
     announcement: { messages: decodeMessages(fields['messages']), adapts: flag(fields['adapt'], 'adapt') },
     grant: from === 'server' ? decodeGrant(fields) : undefined,
     resume: from === 'client' ? decodeResume(fields['resume']) : undefined,
