@@ -6,6 +6,9 @@ import { memoryPair } from '../transport/memory.ts'
 import type { ByteDuplex } from '../transport/transport.ts'
 import { chaosDuplex } from './chaos-duplex.ts'
 import type { ChaosDuplex } from './chaos-duplex.ts'
+import { Direction } from './direction.ts'
+import type { OnTheWay } from './direction.ts'
+import { Lane } from './lane.ts'
 import type { ChaosToxics } from './toxics.ts'
 import { virtualEnv } from './virtual-env.ts'
 import type { VirtualEnv } from './virtual-env.ts'
@@ -265,6 +268,48 @@ describe('what happens to it', () => {
     )
     expect([arrived, env.timers]).toEqual([[], 0])
     await expect(far.sink([pattern(1)])).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  test('reset() works where the duplex has no abort of its own, and is not misled by a second sink', async () => {
+    const env = virtualEnv()
+    const [{ source, sink }] = memoryPair()
+    const near = chaosDuplex({ source, sink }, { env })
+    const failed = [failureOf(near.sink(open())), failureOf(collect(near.source))]
+    await expect(near.sink([])).rejects.toThrow(TypeError)
+    near.reset()
+    for (const each of failed) expect(await each).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  test('set() counts at once for what waits', async () => {
+    const { env, near, ending } = make()
+    const sent = failureOf(near.sink(open()))
+    await env.rest()
+    near.set({ up: { resetAfterBytes: 0 } })
+    expect(await sent).toMatchObject({ code: 'CONNECTION_LOST' })
+    expect(await ending).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  test('a lane that is over is forgotten by its direction', async () => {
+    const lanes = new Set<unknown>()
+    class Known extends Direction {
+      override add(lane: OnTheWay): void {
+        super.add(lane)
+        lanes.add(lane)
+      }
+
+      override remove(lane: OnTheWay): void {
+        super.remove(lane)
+        lanes.delete(lane)
+      }
+    }
+    const direction = new Known(virtualEnv(), 'up', {})
+    const made = [[], [pattern(1)], [pattern(1)], [pattern(1)]].map((source) => new Lane(direction, source, () => {}))
+    expect(lanes.size).toBe(4)
+    await collect(made[0] as Lane)
+    await collect(made[1] as Lane)
+    await made[2]?.return()
+    made[3]?.fail(new Error('enough'))
+    expect(lanes.size).toBe(0)
   })
 
   test('under latency, at most 1 MiB is under way', async () => {

@@ -7,7 +7,7 @@ import { collect, ending, pattern, pieces } from '../../test/support/bytes.ts'
 import { expectHandles, handles, turn } from '../../test/support/handles.ts'
 import { failureOf } from '../../test/support/outcome.ts'
 import { memory, tcp, unix } from '../transport/index.ts'
-import type { ByteDuplex, Listener, Transport } from '../transport/transport.ts'
+import type { ByteDuplex, Bytes, Listener, Transport } from '../transport/transport.ts'
 import { chaosProxy } from './chaos-proxy.ts'
 import type { ChaosProxy } from './chaos-proxy.ts'
 import { virtualEnv } from './virtual-env.ts'
@@ -30,6 +30,21 @@ const setups: Setup[] = [
   { name: 'unix', transport: unix(), server: `unix:${folder}/server`, proxy: `unix:${folder}/proxy`, cut: 'ended' },
   { name: 'memory', transport: memory(), server: 'memory:server', proxy: 'memory:proxy', cut: 'broken' },
 ]
+
+/** Pieces without end, which leave the event loop its turns. */
+async function* endless(): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    await turn()
+    yield pattern(900)
+  }
+}
+
+async function* counted(source: AsyncIterable<Bytes>, count: () => void): AsyncGenerator<Bytes> {
+  for await (const piece of source) {
+    count()
+    yield piece
+  }
+}
 
 describe.each(setups)('$name', ({ transport, server, proxy: listen, cut }) => {
   let before: Record<string, number>
@@ -148,13 +163,33 @@ describe.each(setups)('$name', ({ transport, server, proxy: listen, cut }) => {
     }
   })
 
-  test('limitBytes ends each connection, and its other side too', async () => {
+  test('slices arrive one by one', async () => {
+    proxy.set({ sliceBytes: 1 })
+    const [client, served] = await meet()
+    let count = 0
+    const read = collect(counted(served.source, () => (count += 1)))
+    await client.sink([pattern(300)])
+    expect(await read).toHaveLength(300)
+    expect(count).toBeGreaterThan(200)
+    await Promise.all([served.sink([]), collect(client.source)])
+  })
+
+  test('limitBytes ends each connection, and whoever goes on sending is told', async () => {
     proxy.set({ up: { limitBytes: 1_000 } })
     const [client, served] = await meet()
-    void client.sink([pattern(900), pattern(900)]).catch(() => {})
+    const sent = failureOf(client.sink(endless()))
     expect(await collect(served.source)).toHaveLength(1_000)
     await served.sink([])
-    expect(await ending(client.source)).toMatch(/ended|broken/)
+    expect(await sent).toMatchObject({ code: 'CONNECTION_LOST' })
+    client.abort?.(new Error('over'))
+  })
+
+  test('a server that is gone is told to whoever goes on sending', async () => {
+    const [client, served] = await meet()
+    const sent = failureOf(client.sink(endless()))
+    await served.source[Symbol.asyncIterator]().next()
+    served.abort?.(new Error('gone'))
+    expect(await sent).toMatchObject({ code: 'CONNECTION_LOST' })
     client.abort?.(new Error('over'))
   })
 
@@ -205,6 +240,45 @@ test('in memory with a virtual clock, a slow network takes no time', async () =>
   for (const each of [client, served]) each.abort?.(new Error('over'))
   await Promise.all([proxy.close(), listener.close()])
   expect(env.timers).toBe(0)
+})
+
+/** Connections that have no abort, and are released when a test says so. */
+function bare(under: Transport, closed: Promise<void>): Transport {
+  const strip = ({ source, sink }: ByteDuplex): ByteDuplex => ({ source, sink, closed })
+  return {
+    form: under.form,
+    accepts: (address) => under.accepts(address),
+    exposed: () => false,
+    connect: async (address) => strip(await under.connect(address)),
+    listen: async (address) => {
+      const listener = await under.listen(address)
+      const each = async function* (): AsyncGenerator<ByteDuplex> {
+        for await (const duplex of listener) yield strip(duplex)
+      }
+      return { address, close: () => listener.close(), [Symbol.asyncIterator]: each }
+    },
+  }
+}
+
+test('reset() works where connections have no abort, and close() waits until they are released', async () => {
+  const under = memory()
+  const listener = await under.listen('memory:far')
+  let release!: () => void
+  const released = new Promise<void>((resolve) => (release = resolve))
+  const proxy = await chaosProxy({ to: 'memory:far', listen: 'memory:near', transports: [bare(under, released)] })
+  const client = await under.connect('memory:near')
+  const { value: served } = (await listener[Symbol.asyncIterator]().next()) as { value: ByteDuplex }
+  const ends = Promise.all([ending(client.source), ending(served.source)])
+  await turn()
+  proxy.reset()
+  expect(await ends).toEqual(['broken', 'broken'])
+  let isClosed = false
+  const closed = proxy.close().then(() => (isClosed = true))
+  for (let turns = 0; turns < 50; turns += 1) await turn()
+  expect(isClosed).toBe(false)
+  release()
+  await closed
+  await listener.close()
 })
 
 test.each([

@@ -36,8 +36,6 @@ export class Lane implements OnTheWay, AsyncIterableIterator<Bytes, undefined> {
   readonly #parcels = new Ring<Parcel>()
   #bytesUnderWay = 0
   #bytesPassed = 0
-  /** When the last parcel arrives: none overtakes it. */
-  #lastAt = 0
   /** When the next piece may pass. */
   #freeAt = 0
   #reader: Reader | undefined
@@ -149,7 +147,7 @@ export class Lane implements OnTheWay, AsyncIterableIterator<Bytes, undefined> {
     this.#bytesPassed += bytes
     this.#bytesUnderWay -= bytes
     const delay = Number.isFinite(toxics.sliceBytes) ? toxics.sliceDelayMs : 0
-    this.#freeAt = Math.max(this.#freeAt, env.now()) + Math.max(delay, (bytes / toxics.bytesPerSecond) * 1_000)
+    this.#freeAt = env.now() + Math.max(delay, (bytes / toxics.bytesPerSecond) * 1_000)
   }
 
   #pause(then: () => void = () => this.wake()): void {
@@ -204,11 +202,11 @@ export class Lane implements OnTheWay, AsyncIterableIterator<Bytes, undefined> {
     this.wake()
   }
 
+  /** Where that is earlier than for the piece before, it waits for that one. */
   #arrival(moreMs: number): number {
     const { env, toxics } = this.#direction
     const jitterMs = (env.random() * 2 - 1) * toxics.jitterMs
-    this.#lastAt = Math.max(this.#lastAt, env.now() + Math.max(0, toxics.latencyMs + jitterMs) + moreMs)
-    return this.#lastAt
+    return env.now() + Math.max(0, toxics.latencyMs + jitterMs) + moreMs
   }
 
   #finish(): void {
