@@ -181,7 +181,7 @@ export class Clientele<Item> {
       wake: () => session.wake(),
       flush,
       warn: (error) => this.#init.warn(error, this.#clients.get(link)),
-      asked: () => this.#with(link, (client) => this.#init.answerers.changed(client)),
+      asked: () => this.#init.answerers.changed(link.from as ConnectedClient),
       changed: () => this.#goaway !== undefined && this.#init.changed(),
     })
     this.#conversations.add(conversation)

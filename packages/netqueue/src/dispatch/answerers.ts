@@ -125,7 +125,7 @@ export class Answerers<C extends Answerer> {
     const isFree = seat.isOpen && seat.credit > 0
     this.#free.set(seat, isFree)
     // Not for whoever nobody waits for: that would look through all who wait, as often as such a client wants it.
-    if (isFree && this.#isWanted(client)) this.#serve(client)
+    if (isFree && this.#waiting > 0 && this.#isWanted(client)) this.#serve(client)
   }
 
   /** The one to be asked now. None of those who wait is overtaken: they could not be asked of anybody who is free. Throws after the end. */
