@@ -32,7 +32,7 @@ class ScriptedUser implements SessionUser {
     this.due.shift()?.(writer)
   }
 
-  suspended(): void {
+  suspended(_error: NetQueueError): void {
     throw new Error('Expected the session to end with its connection')
   }
 
@@ -274,6 +274,21 @@ describe('introductions', () => {
 })
 
 describe('P11, P12: the end', () => {
+  test('what had come already is not taken from a connection that is lost: it comes again on the next one', async () => {
+    const { peer, session, connection } = play('client')
+    const grant = { session: 's', you: { id: 'client' }, secret: `${'A'.repeat(43)}=`, resumeMs: 1_000 }
+    const suspended: string[] = []
+    session.suspended = ({ code }: NetQueueError) => void suspended.push(code)
+    session.onTake = () => queueMicrotask(() => connection.lose(new NetQueueError('CONNECTION_LOST', 'taken over')))
+    peer.send(HELLO, frame(FRAME.WELCOME, welcome('raw', grant)))
+    await rest()
+    for (let index = 0; index < 100; index += 1) peer.send(frame(FRAME.BATCH, Buffer.of(12, index)))
+    await connection.done
+    await rest()
+    expect([suspended, session.end]).toEqual([['CONNECTION_LOST'], ''])
+    expect(session.messages.length).toBeLessThan(10)
+  })
+
   test('end() says what the session has, then goodbye, and waits for the goodbye of the other side', async () => {
     const { peer, session, clock, connection } = await open('client')
     session.due.push(item, item)

@@ -1,36 +1,47 @@
 import { pipe } from 'it-pipe'
+import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { Framing } from '../framing/framing.ts'
+import type { FrameLimit, Frames, FrameTaker, FramingOptions } from '../framing/framing.ts'
 import type { Progress } from '../framing/progress.ts'
-import type { PeerEnd } from '../protocol/protocol.ts'
+import type { Limits } from '../options/limits.ts'
+import type { PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
-import { endedByPeer, lost } from './failures.ts'
+import { endedByPeer, isPeersFault, lost, noticeOf } from './failures.ts'
+import { Incoming } from './incoming.ts'
 import { Introductions } from './introductions.ts'
 import type { ConnectionInit } from './introductions.ts'
 import { Liveness } from './liveness.ts'
 import type { Watched } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
+import type { FrameSource } from './outgoing.ts'
 import type { Carrier, Session } from './session.ts'
+
+const RESOLVED: Promise<void> = Promise.resolve()
+const NO_FRAMES: readonly Uint8Array[] = []
 
 /**
  * One peer, on one duplex of bytes. In one sentence: the duplex is piped through the length-prefixed codec, which turns
  * chunks into frames, and the protocol decodes each frame into messages, which the session takes.
+ *
+ * No async function and no race waits while it is idle, and it is itself what its parts ask and tell: a server may have ten thousand.
  */
-export class Connection implements Carrier, Watched {
+export class Connection implements Carrier, Watched, FrameSource, FrameTaker, FramingOptions {
   /** Settles when duplex and timers are released; never rejects. */
   readonly done: Promise<void>
+  /** @internal */
+  readonly env: Env
+  /** @internal Whether the duplex goes on without us. */
+  readonly keepOpen: boolean
   /** @internal Frames that came. */
   readonly received: Progress = { begun: 0, done: 0 }
-  readonly #init: ConnectionInit
+  readonly #limits: Limits
   readonly #duplex: ByteDuplex
   /** Until both sides know each other. */
   #introductions: Introductions | undefined
   readonly #outgoing: Outgoing
   /** Frames that go before whatever the session has: introductions and errors. */
-  readonly #urgent: Uint8Array[]
-  readonly #isCut: Promise<void>
-  #cut!: () => void
-  #chunks: AsyncIterator<Bytes> | undefined
+  #urgent: readonly Uint8Array[]
+  #incoming: Incoming | undefined
   #session: Session | undefined
   /** Our goodbye, which is the last that we send: an error is one too. */
   #ending: 'no' | 'due' | 'said' = 'no'
@@ -39,25 +50,26 @@ export class Connection implements Carrier, Watched {
   /** The session has been told of the end, and why. */
   #finished = false
   #reason: NetQueueError | undefined
+  /** Our last frame was taken; nothing more is to be read; nothing more is to be waited for. */
+  #hasSaidAll = false
+  #hasHeardAll = false
+  #isOver = false
+  #resolve!: () => void
   readonly #liveness: Liveness
 
   /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
   constructor(duplex: ByteDuplex, init: ConnectionInit) {
-    const { env, closeDuplex, pulse } = init
-    this.#init = init
+    this.env = init.env
+    this.keepOpen = init.closeDuplex === false
+    this.#limits = init.limits
     this.#duplex = duplex
     this.#introductions = new Introductions(init)
     this.#urgent = this.#introductions.start()
-    this.#outgoing = new Outgoing({
-      env,
-      next: () => this.#nextFrame(),
-      flushed: () => this.#flushed(),
-      keepOpen: closeDuplex === false,
-    })
-    this.#isCut = new Promise((resolve) => (this.#cut = resolve))
-    this.#liveness = new Liveness(this, pulse)
+    this.#outgoing = new Outgoing(this)
+    this.#liveness = new Liveness(this, init.pulse)
+    this.done = new Promise((resolve) => (this.#resolve = resolve))
     // Later, so that whoever made this connection has it before its session hears of it.
-    this.done = Promise.resolve().then(() => this.#run())
+    void RESOLVED.then(() => this.#run(init.protocol))
   }
 
   /** Something is to be sent: what this turn still adds leaves in the same frame. */
@@ -88,7 +100,7 @@ export class Connection implements Carrier, Watched {
     if (this.#finished) return
     const wasSaid = this.#ending === 'said'
     const frame = (this.#session?.wire ?? this.#introductions)?.error(noticeOf(error))
-    if (frame !== undefined && !wasSaid) this.#urgent.push(frame)
+    if (frame !== undefined && !wasSaid) this.#urgent = [...this.#urgent, frame]
     this.#ending = 'said'
     this.#liveness.goodbye()
     this.wake()
@@ -134,77 +146,13 @@ export class Connection implements Carrier, Watched {
     if (end.type === 'error') this.cut(endedByPeer(end))
   }
 
-  async #run(): Promise<void> {
-    const framing = this.#init.protocol.framing({
-      limit: () => this.#frameLimit(),
-      unread: (rest) => this.#unread(rest),
-      received: this.received,
-    })
-    await Promise.race([Promise.all([this.#send(framing), this.#receive(framing)]), this.#isCut])
-    this.#release()
-    // Whoever waits for the end must find no handle behind it.
-    if (this.#init.closeDuplex !== false) await this.#duplex.closed
-  }
-
-  /** Resolves when our last frame was taken, and the stream ended behind it unless it is to stay open. */
-  async #send(framing: Framing): Promise<void> {
-    try {
-      const sending = pipe(this.#outgoing, framing.encode, (chunks) => this.#duplex.sink(chunks))
-      await (this.#init.closeDuplex === false ? Promise.race([sending, this.#outgoing.ended]) : sending)
-      if (!this.#outgoing.hasEnded)
-        throw new TypeError('Expected the sink of the duplex to take all frames, it stopped')
-    } catch (cause) {
-      if (this.#goodbye) this.cut()
-      else this.lose(lost(cause))
+  /** @internal The next frame; `undefined` when there is none now, `'end'` when there will be none. */
+  nextFrame(): Bytes | undefined | 'end' {
+    const urgent = this.#urgent[0]
+    if (urgent !== undefined) {
+      this.#urgent = this.#urgent.length === 1 ? NO_FRAMES : this.#urgent.slice(1)
+      return urgent
     }
-  }
-
-  /** Resolves when the peer has nothing more to say. */
-  async #receive(framing: Framing): Promise<void> {
-    try {
-      await pipe(this.#incoming(), framing.decode, (frames) => this.#takeAll(frames))
-    } catch (cause) {
-      if (!isPeersFault(cause)) return this.lose(lost(cause))
-      this.fail(cause)
-    }
-    if (this.#init.closeDuplex !== false && !this.#goodbye) await this.#readToEnd()
-  }
-
-  async #takeAll(frames: AsyncIterable<Bytes>): Promise<void> {
-    for await (const frame of frames) {
-      if (this.#finished) break
-      const wasOpen = this.#session !== undefined
-      this.#take(frame)
-      if (this.#goodbye || this.#finished) break
-      if (!wasOpen && this.#session !== undefined) await this.#introduced()
-    }
-    if (this.#ending === 'no' && !this.#goodbye)
-      throw new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye')
-    const isDeclined = this.#ending === 'no' && this.#session === undefined
-    this.end()
-    if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
-  }
-
-  #take(frame: Bytes): void {
-    if (this.#session !== undefined) return this.#session.take(frame)
-    if (this.#introductions === undefined || this.#ending !== 'no') return // we have given up the introduction
-    const step = this.#introductions.take(frame.subarray())
-    if (step.end !== undefined) return this.endedByPeer(step.end)
-    this.#urgent.push(...step.send)
-    this.wake()
-    if (step.refusal !== undefined) throw step.refusal
-    this.#introductions.open(step, this)
-    if (step.replay === true) this.#take(frame)
-  }
-
-  /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */
-  #introduced(): Promise<void> {
-    return new Promise((resolve) => this.#init.env.afterTurn(resolve))
-  }
-
-  #nextFrame(): Bytes | undefined | 'end' {
-    const urgent = this.#urgent.shift()
-    if (urgent !== undefined) return urgent
     if (this.#ending === 'said') return 'end'
     const frame = this.#goodbye ? undefined : this.#session?.nextFrame()
     if (frame !== undefined || this.#ending === 'no') return frame
@@ -214,68 +162,139 @@ export class Connection implements Carrier, Watched {
     return (this.#session?.wire ?? this.#introductions)?.disconnect() ?? 'end'
   }
 
-  #flushed(): void {
+  /** @internal The sink has taken all frames so far. */
+  flushed(): void {
     if (!this.#finished) this.#session?.flushed()
   }
 
-  /** The chunks as a stage that does not close the stream when a later one fails: the rest is then read and dropped. */
-  #incoming(): AsyncIterable<Bytes> {
-    const chunks = this.#duplex.source[Symbol.asyncIterator]()
-    this.#chunks = chunks
-    return { [Symbol.asyncIterator]: () => ({ next: () => chunks.next() }) }
+  /** @internal Our last frame was taken. */
+  saidAll(): void {
+    this.#hasSaidAll = true
+    if (this.#hasHeardAll) this.#over()
   }
 
-  /** What stands behind the goodbye is not ours, where the duplex goes on without us. */
-  #unread(rest: Uint8Array): void {
-    if (this.#goodbye && this.#init.closeDuplex === false) this.#duplex.source.unread?.(rest)
+  /** @internal Takes a frame; whether the next one is wanted. */
+  take(frame: Bytes): boolean | Promise<boolean> {
+    if (this.#finished) return false
+    const wasOpen = this.#session !== undefined
+    this.#take(frame)
+    if (this.#goodbye || this.#finished) return false
+    return wasOpen || this.#session === undefined || this.#introduced()
+  }
+
+  /** @internal No more frames come, or none is wanted. */
+  ended(): void {
+    if (this.#ending === 'no' && !this.#goodbye)
+      return this.broke(new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye'))
+    const isDeclined = this.#ending === 'no' && this.#session === undefined
+    this.end()
+    if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
+    this.#readToEnd()
+  }
+
+  /** @internal The stream broke, or the peer sent what it must not send. */
+  broke(cause: unknown): void {
+    if (!isPeersFault(cause)) return this.lose(lost(cause))
+    this.fail(cause)
+    this.#readToEnd()
+  }
+
+  /** @internal Longest frame taken at this moment. */
+  limit(): FrameLimit {
+    const name = this.#session === undefined ? 'maxHelloBytes' : 'maxFrameBytes'
+    return { name, bytes: this.#limits[name] }
+  }
+
+  /** @internal What stands behind the goodbye is not ours, where the duplex goes on without us. */
+  unread(rest: Uint8Array): void {
+    if (this.#goodbye && this.keepOpen) this.#duplex.source.unread?.(rest)
+  }
+
+  #run(protocol: Protocol): void {
+    if (this.#isOver) return
+    const framing = protocol.framing(this)
+    try {
+      const incoming = new Incoming(this.#duplex.source)
+      this.#incoming = incoming
+      const encode = (frames: AsyncIterable<Bytes>): AsyncIterable<Bytes> => framing.encode(frames)
+      const decode = (chunks: AsyncIterable<Bytes>): Frames => framing.decode(chunks)
+      const sent = pipe(this.#outgoing, encode, (chunks) => this.#duplex.sink(chunks))
+      sent.then(this.#onSent, this.#onUnsent)
+      pipe(incoming, decode, (frames) => frames.each(this))
+    } catch (cause) {
+      this.#onUnsent(cause)
+    }
+  }
+
+  readonly #onSent = (): void => {
+    if (this.#outgoing.hasEnded) this.saidAll()
+    else this.#onUnsent(new TypeError('Expected the sink of the duplex to take all frames, it stopped'))
+  }
+
+  readonly #onUnsent = (cause: unknown): void => {
+    if (this.#isOver) return
+    if (this.#goodbye) this.cut()
+    else this.lose(lost(cause))
+  }
+
+  #take(frame: Bytes): void {
+    if (this.#session !== undefined) return this.#session.take(frame)
+    if (this.#introductions === undefined || this.#ending !== 'no') return // we have given up the introduction
+    const step = this.#introductions.take(frame.subarray())
+    if (step.end !== undefined) return this.endedByPeer(step.end)
+    if (step.send.length > 0) this.#urgent = [...this.#urgent, ...step.send]
+    this.wake()
+    if (step.refusal !== undefined) throw step.refusal
+    this.#introductions.open(step, this)
+    if (step.replay === true) this.#take(frame)
+  }
+
+  /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */
+  #introduced(): Promise<true> {
+    return new Promise((resolve) => this.env.afterTurn(() => resolve(true)))
   }
 
   /** Closing a socket with unread bytes resets it, and the peer would not get our last words. */
-  async #readToEnd(): Promise<void> {
-    try {
-      while ((await this.#chunks?.next())?.done === false);
-    } catch {
-      // The end is what was waited for.
-    }
+  #readToEnd(): void {
+    if (this.keepOpen || this.#goodbye || this.#incoming === undefined) this.#heardAll()
+    else void this.#incoming.drop().then(() => this.#heardAll())
+  }
+
+  #heardAll(): void {
+    this.#hasHeardAll = true
+    if (this.#hasSaidAll) this.#over()
   }
 
   /** Nothing more is sent or received. */
   #stop(): void {
-    this.#urgent.length = 0
+    this.#urgent = NO_FRAMES
     this.#ending = 'said'
-    this.#cut()
+    this.#over()
   }
 
   #finish(error: NetQueueError | undefined): void {
     if (this.#finished) return
     this.#finished = true
     this.#reason = error
-    if (this.#session === undefined) this.#init.declined(error)
+    if (this.#session === undefined) this.#introductions?.declined(error)
     else this.#session.close(error)
+  }
+
+  /** When the turn of whoever brought this about is over. */
+  #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    void RESOLVED.then(() => this.#release())
   }
 
   #release(): void {
     this.#liveness.end()
     this.#finish(undefined)
-    if (this.#init.closeDuplex === false) return
+    if (this.keepOpen) return this.#resolve()
     this.#outgoing.close()
     this.#duplex.abort?.(this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
-    void Promise.resolve(this.#chunks?.return?.()).catch(() => {})
+    this.#incoming?.leave()
+    // Whoever waits for the end must find no handle behind it.
+    void Promise.resolve(this.#duplex.closed).then(this.#resolve)
   }
-
-  #frameLimit(): { name: string; bytes: number } {
-    const { maxFrameBytes, maxHelloBytes } = this.#init.limits
-    return this.#session === undefined
-      ? { name: 'maxHelloBytes', bytes: maxHelloBytes }
-      : { name: 'maxFrameBytes', bytes: maxFrameBytes }
-  }
-}
-
-/** Whether the peer is to be told: it sent what it must not send. A stream that broke or ended has nobody at its other end. */
-function isPeersFault(cause: unknown): cause is NetQueueError {
-  return cause instanceof NetQueueError && cause.code !== 'FRAME_TRUNCATED' && cause.code !== 'CONNECTION_LOST'
-}
-
-function noticeOf({ code, limit, value }: NetQueueError): { code: string; limit?: string; value?: number } {
-  return { code, ...(limit !== undefined && { limit }), ...(typeof value === 'number' && { value }) }
 }

@@ -1,7 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
-import type { PeerEnd } from '../protocol/protocol.ts'
+import type { ErrorNotice, PeerEnd } from '../protocol/protocol.ts'
 
 /** The codes with which a peer refuses an introduction for a reason that its user must know; all others are a lost connection. */
 const REFUSALS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
@@ -49,6 +49,16 @@ export function unfinishedFrame({ frameTimeoutMs }: Pick<Limits, 'frameTimeoutMs
 export function slowPeer({ sendTimeoutMs }: Pick<Limits, 'sendTimeoutMs'>): NetQueueError {
   const message = `The peer took nothing of what was sent to it for ${sendTimeoutMs} ms (sendTimeoutMs)`
   return new NetQueueError('SLOW_PEER', message, { limit: 'sendTimeoutMs', value: sendTimeoutMs })
+}
+
+/** Whether the peer is to be told: it sent what it must not send. A stream that broke or ended has nobody at its other end. */
+export function isPeersFault(cause: unknown): cause is NetQueueError {
+  return cause instanceof NetQueueError && cause.code !== 'FRAME_TRUNCATED' && cause.code !== 'CONNECTION_LOST'
+}
+
+/** What the peer is told of an error. */
+export function noticeOf({ code, limit, value }: NetQueueError): ErrorNotice {
+  return { code, ...(limit !== undefined && { limit }), ...(typeof value === 'number' && { value }) }
 }
 
 /** The system's code for what happened, never a peer's text. */

@@ -90,6 +90,11 @@ export class Introductions {
     return this.#handshake.disconnect()
   }
 
+  /** They came to nothing. */
+  declined(error: NetQueueError | undefined): void {
+    this.#init.declined(error)
+  }
+
   /** Begins a session, or goes on with one, when both sides know each other. */
   open({ wire, resumed, ticket }: HandshakeStep, carrier: Carrier): void {
     if (wire !== undefined) this.#begin(carrier, wire, ticket)

@@ -8,16 +8,18 @@ interface Script {
   env: VirtualEnv
   due: (Uint8Array | 'end' | Error)[]
   flushes: number
+  hasSaidAll: boolean
   outgoing: Outgoing
 }
 
 function script(keepOpen: boolean = false): Script {
-  const made: Partial<Script> = { env: new VirtualEnv(), due: [], flushes: 0 }
+  const made: Partial<Script> = { env: new VirtualEnv(), due: [], flushes: 0, hasSaidAll: false }
   made.outgoing = new Outgoing({
     env: made.env as VirtualEnv,
     keepOpen,
     flushed: () => (made.flushes = (made.flushes as number) + 1),
-    next: () => {
+    saidAll: () => (made.hasSaidAll = true),
+    nextFrame: () => {
       const next = made.due?.shift()
       if (next instanceof Error) throw next
       return next
@@ -104,25 +106,25 @@ describe('frames as the sink asks for them', () => {
     expect(made.flushes).toBe(2)
   })
 
-  test('the end resolves `ended`, and the sink ends', async () => {
+  test('at the end the sink ends', async () => {
     const { env, outgoing, due } = script()
     due.push('end')
     const answer = outgoing.next()
     env.advance(0)
     expect(await answer).toEqual({ done: true, value: undefined })
-    await outgoing.ended
     expect(outgoing.hasEnded).toBe(true)
     expect(await outgoing.next()).toEqual({ done: true, value: undefined })
   })
 
-  test('keepOpen: the end resolves `ended`, and the sink waits on', async () => {
-    const { env, outgoing, due } = script(true)
+  test('keepOpen: at the end the source is told, and the sink waits on', async () => {
+    const made = script(true)
+    const { env, outgoing, due } = made
     due.push('end')
     let answered = false
     void outgoing.next().then(() => (answered = true))
     env.advance(0)
-    await outgoing.ended
-    expect(answered).toBe(false)
+    await Promise.resolve()
+    expect([made.hasSaidAll, answered]).toEqual([true, false])
     outgoing.close()
   })
 
@@ -155,7 +157,13 @@ test.each([
   ['of 64 frames where time stands still', new Clock()],
   ['of 5 ms', host],
 ])('P8: a sink that takes each frame at once, when there is always one more, has turns %s', async (_, env) => {
-  const outgoing = new Outgoing({ env, keepOpen: false, flushed: () => {}, next: () => frame(1) })
+  const outgoing = new Outgoing({
+    env,
+    keepOpen: false,
+    flushed: () => {},
+    saidAll: () => {},
+    nextFrame: () => frame(1),
+  })
   const turn = { isOver: false }
   setImmediate(() => (turn.isOver = true))
   let taken = 0

@@ -2,22 +2,20 @@ import type { Env } from '../env/env.ts'
 import type { Progress } from '../framing/progress.ts'
 import type { Bytes } from '../transport/transport.ts'
 
-export interface OutgoingInit {
-  env: Env
-  /** The next frame, `undefined` when there is none now, `'end'` when there will be none. May throw: the sink then fails with it. */
-  next: () => Bytes | undefined | 'end'
-  /** The sink has taken all frames so far. */
-  flushed: () => void
+/** Where frames come from. */
+export interface FrameSource {
+  readonly env: Env
   /** Leave the sink waiting behind the last frame, so that it does not end the stream. */
-  keepOpen: boolean
+  readonly keepOpen: boolean
+  /** The next frame, `undefined` when there is none now, `'end'` when there will be none. May throw: the sink then fails with it. */
+  nextFrame(): Bytes | undefined | 'end'
+  /** The sink has taken all frames so far. */
+  flushed(): void
+  /** The sink has taken the last frame, where it is to wait on. */
+  saidAll(): void
 }
 
 type Result = IteratorResult<Bytes, undefined>
-
-interface Reader {
-  resolve(result: Result): void
-  reject(reason: unknown): void
-}
 
 const DONE: Result = { done: true, value: undefined }
 const RESOLVED: Promise<void> = Promise.resolve()
@@ -33,15 +31,14 @@ const TURN_MS = 5
  * messages wait behind nothing but what the sink already holds.
  */
 export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
-  /** Resolves when the sink has taken the last frame. */
-  readonly ended: Promise<void>
   /** Frames that the sink was given, and those that it has taken: it asks for the next when it has. */
   begun = 0
   done = 0
-  readonly #init: OutgoingInit
-  #end!: () => void
+  readonly #source: FrameSource
   #hasEnded = false
-  #waiting: Reader | undefined
+  /** The sink that waits. */
+  #resolve: ((result: Result) => void) | undefined
+  #reject: ((reason: unknown) => void) | undefined
   /** Whether there may be a frame. */
   #isDue = true
   #isScheduled = false
@@ -53,10 +50,9 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   #frames = 0
   #since: number
 
-  constructor(init: OutgoingInit) {
-    this.#init = init
-    this.#since = init.env.now()
-    this.ended = new Promise((resolve) => (this.#end = resolve))
+  constructor(source: FrameSource) {
+    this.#source = source
+    this.#since = source.env.now()
   }
 
   /** Whether the sink has taken the last frame. */
@@ -72,7 +68,8 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
     this.done = this.begun
     if (this.#isClosed) return Promise.resolve(DONE)
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject }
+      this.#resolve = resolve
+      this.#reject = reject
       // Not at once: a turn that goes on and on would have what it adds leave one by one.
       if (this.#isDue) this.wake()
     })
@@ -86,9 +83,9 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   /** There may be a frame: it leaves at the end of this turn, with all that the turn still adds. */
   wake(): void {
     this.#isDue = true
-    if (this.#isScheduled || this.#waiting === undefined) return
+    if (this.#isScheduled || this.#resolve === undefined) return
     this.#isScheduled = true
-    this.#init.env.afterTurn(() => {
+    this.#source.env.afterTurn(() => {
       this.#isScheduled = false
       this.#serve()
     })
@@ -97,9 +94,9 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   /** There may be a frame that nobody waits for: it leaves when what has arrived was looked at, with all that this adds. */
   wakeLater(): void {
     this.#isDue = true
-    if (this.#isScheduled || this.#isPostponed || this.#waiting === undefined) return
+    if (this.#isScheduled || this.#isPostponed || this.#resolve === undefined) return
     this.#isPostponed = true
-    this.#init.env.afterPoll(() => {
+    this.#source.env.afterPoll(() => {
       this.#isPostponed = false
       this.#serve()
     })
@@ -107,7 +104,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
 
   /** There is a frame's worth: it leaves as soon as whoever calls this is done, however long the turn still takes. */
   flush(): void {
-    if (this.#isFlushing || this.#waiting === undefined) return
+    if (this.#isFlushing || this.#resolve === undefined) return
     this.#isFlushing = true
     void RESOLVED.then(() => {
       this.#isFlushing = false
@@ -118,27 +115,29 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   /** There will be no more frames, and the stream may end. */
   close(): void {
     this.#isClosed = true
-    this.#takeReader()?.resolve(DONE)
+    this.#answer(DONE)
   }
 
   /** Answers the sink, if it waits and there is something to say. A sink that waits has taken everything before. */
   #serve(): void {
-    if (this.#waiting === undefined || this.#isPausing) return
+    if (this.#resolve === undefined || this.#isPausing) return
     try {
-      this.#init.flushed()
+      this.#source.flushed()
       const result = this.#make()
       this.#isDue = result !== undefined
       if (result === undefined) return
-      this.#takeReader()?.resolve(result)
+      this.#answer(result)
       this.#made()
     } catch (error) {
       this.#isClosed = true
-      this.#takeReader()?.reject(error)
+      const reject = this.#reject
+      this.#resolve = undefined
+      reject?.(error)
     }
   }
 
   #made(): void {
-    const { env } = this.#init
+    const { env } = this.#source
     this.begun += 1
     this.#frames += 1
     if (this.#frames < FRAMES_IN_A_TURN && env.now() - this.#since < TURN_MS) return
@@ -152,19 +151,19 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   }
 
   #make(): Result | undefined {
-    const frame = this.#init.next()
+    const frame = this.#source.nextFrame()
     if (frame === undefined) return undefined
     if (frame !== 'end') return { done: false, value: frame }
     this.#hasEnded = true
-    this.#end()
-    if (this.#init.keepOpen) return undefined
-    this.#isClosed = true
-    return DONE
+    this.#isClosed = !this.#source.keepOpen
+    if (this.#isClosed) return DONE
+    this.#source.saidAll()
+    return undefined
   }
 
-  #takeReader(): Reader | undefined {
-    const reader = this.#waiting
-    this.#waiting = undefined
-    return reader
+  #answer(result: Result): void {
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    resolve?.(result)
   }
 }

@@ -1,15 +1,16 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
+import type { Frames, FrameTaker } from './framing.ts'
 import type { Progress } from './progress.ts'
 
-export interface DecodedInit {
-  /** Throws for a length that no frame may have here, as soon as it is known. */
-  checkLength: (length: number) => void
-  /** Gets what was read behind the frame at which decoding is left. */
-  unread: (rest: Uint8Array) => void
+export interface DecodedOwner {
   /** Counts the frames: begun with the first byte of their headers, done when they are whole. */
-  received: Progress
+  readonly received: Progress
+  /** Throws for a length that no frame may have here, as soon as it is known. */
+  checkLength(length: number): void
+  /** Gets what was read behind the frame at which decoding is left. */
+  unread(rest: Uint8Array): void
 }
 
 type Result = IteratorResult<Bytes, undefined>
@@ -30,8 +31,8 @@ const MAX_PINNED_FACTOR = 4
  * together in memory that grows with what has come, never with what was announced. By hand, not with it-length-prefixed: its decoder is two
  * async generators deep, which costs an idle connection four kilobytes and each chunk eight turns of the microtask queue.
  */
-export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
-  readonly #init: DecodedInit
+export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames {
+  readonly #owner: DecodedOwner
   readonly #chunks: AsyncIterator<Bytes>
   #chunk: Uint8Array = NOTHING
   #at = 0
@@ -41,12 +42,19 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   /** What there is of a frame that has not come whole. */
   #frame: Uint8Array = NOTHING
   #filled = 0
+  /** Who gets the frames: all of them, or the next one. */
+  #taker: FrameTaker | undefined
   #reader: Reader | undefined
   #isOver = false
 
-  constructor(chunks: AsyncIterable<Bytes>, init: DecodedInit) {
-    this.#init = init
+  constructor(chunks: AsyncIterable<Bytes>, owner: DecodedOwner) {
+    this.#owner = owner
     this.#chunks = chunks[Symbol.asyncIterator]()
+  }
+
+  each(taker: FrameTaker): void {
+    this.#taker = taker
+    this.#serve()
   }
 
   next(): Promise<Result> {
@@ -58,8 +66,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   async return(): Promise<Result> {
-    if (this.#at < this.#chunk.length) this.#init.unread(this.#chunk.slice(this.#at))
-    this.#chunk = NOTHING
+    this.#leave()
     await this.#chunks.return?.()
     return DONE
   }
@@ -70,14 +77,26 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
 
   #serve(): void {
     try {
-      const frame = this.#cut()
-      if (frame !== undefined) return this.#reader?.resolve({ done: false, value: frame })
+      for (let frame = this.#cut(); frame !== undefined; frame = this.#cut()) if (!this.#isNextWanted(frame)) return
       this.#chunk = NOTHING // which nobody needs while we wait
       this.#at = 0
       this.#chunks.next().then(this.#onChunk, this.#onError)
     } catch (error) {
       this.#onError(error)
     }
+  }
+
+  /** Hands a frame over. Where the next one is wanted later, or never, somebody else goes on from there. */
+  #isNextWanted(frame: Bytes): boolean {
+    if (this.#taker === undefined) {
+      this.#reader?.resolve({ done: false, value: frame })
+      return false
+    }
+    const isWanted = this.#taker.take(frame)
+    if (isWanted === true) return true
+    if (isWanted === false) this.#left()
+    else isWanted.then((isWantedNow) => (isWantedNow ? this.#serve() : this.#left()), this.#onError)
+    return false
   }
 
   readonly #onChunk = ({ done, value }: IteratorResult<Bytes>): void => {
@@ -91,15 +110,35 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
 
   readonly #onError = (error: unknown): void => {
     this.#isOver = true
-    this.#reader?.reject(error)
+    if (this.#taker === undefined) return this.#reader?.reject(error)
+    this.#leave()
+    this.#taker.broke(error)
   }
 
   #end(): void {
     this.#isOver = true
-    if (this.#headerBytes === 0) return this.#reader?.resolve(DONE)
+    if (this.#headerBytes > 0) return this.#onError(this.#truncated())
+    if (this.#taker === undefined) this.#reader?.resolve(DONE)
+    else this.#taker.ended()
+  }
+
+  #truncated(): NetQueueError {
     const isInFrame = this.#headerBytes === HEADER_BYTES
     const where = isInFrame ? `inside a frame of ${this.#length} bytes` : 'inside the header of a frame'
-    this.#reader?.reject(new NetQueueError('FRAME_TRUNCATED', `The stream ended ${where}`))
+    return new NetQueueError('FRAME_TRUNCATED', `The stream ended ${where}`)
+  }
+
+  /** No more frames are wanted. */
+  #left(): void {
+    this.#isOver = true
+    this.#leave()
+    this.#taker?.ended()
+  }
+
+  /** Gives back what stands behind the last frame. */
+  #leave(): void {
+    if (this.#at < this.#chunk.length) this.#owner.unread(this.#chunk.slice(this.#at))
+    this.#chunk = NOTHING
   }
 
   /** The next frame, if it is here whole. */
@@ -115,14 +154,14 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   #readHeader(): boolean {
-    if (this.#headerBytes === 0 && this.#at < this.#chunk.length) this.#init.received.begun += 1
+    if (this.#headerBytes === 0 && this.#at < this.#chunk.length) this.#owner.received.begun += 1
     while (this.#headerBytes < HEADER_BYTES && this.#at < this.#chunk.length) {
       this.#length = this.#length * 0x100 + (this.#chunk[this.#at] as number)
       this.#at += 1
       this.#headerBytes += 1
     }
     if (this.#headerBytes < HEADER_BYTES) return false
-    this.#init.checkLength(this.#length)
+    this.#owner.checkLength(this.#length)
     return true
   }
 
@@ -150,7 +189,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined> {
     this.#length = 0
     this.#frame = NOTHING
     this.#filled = 0
-    this.#init.received.done += 1
+    this.#owner.received.done += 1
     return frame
   }
 

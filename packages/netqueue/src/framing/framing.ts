@@ -1,14 +1,30 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { Decoded } from './decoded.ts'
+import type { DecodedOwner } from './decoded.ts'
 import { Encoded } from './encoded.ts'
 import type { Progress } from './progress.ts'
 
 /** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
-  encode: (frames: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
+  encode(frames: AsyncIterable<Bytes>): AsyncIterable<Bytes>
   /** Frames as views of what they came in. Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
-  decode: (chunks: AsyncIterable<Bytes>) => AsyncIterable<Bytes>
+  decode(chunks: AsyncIterable<Bytes>): Frames
+}
+
+/** Frames as they come: for a loop, or one by one for somebody who takes them in the turn in which they come. */
+export interface Frames extends AsyncIterable<Bytes> {
+  /** Without a promise for each frame, of which an idle connection would hold one for ever. */
+  each(taker: FrameTaker): void
+}
+
+export interface FrameTaker {
+  /** Whether the next one is wanted; it waits for a promise. What this throws ends it all, as the stream's own errors do. */
+  take(frame: Bytes): boolean | Promise<boolean>
+  /** No more frames come, or none was wanted. */
+  ended(): void
+  /** The stream broke, or something in it did. */
+  broke(cause: unknown): void
 }
 
 /** What the framing of one connection asks whoever takes its frames, and tells them. */
@@ -21,25 +37,42 @@ export interface FramingOptions {
   received?: Progress
 }
 
-export interface LengthPrefixedOptions extends FramingOptions {
-  /** Shortest frame that has a meaning, without its header. */
-  minBytes: number
-}
-
 export interface FrameLimit {
   /** The option that sets it. */
   name: string
   bytes: number
 }
 
-/** Frames behind a 4-byte big-endian unsigned length that does not count itself. */
-export function lengthPrefix(options: LengthPrefixedOptions): Framing {
-  const { minBytes, received = { begun: 0, done: 0 } } = options
-  const checked = (length: number): void => checkLength(length, minBytes, options.limit())
-  const unread = (rest: Uint8Array): void => options.unread?.(rest)
-  return {
-    encode: (frames) => new Encoded(frames),
-    decode: (chunks) => new Decoded(chunks, { checkLength: checked, unread, received }),
+/** Frames of at least `minBytes` behind a 4-byte big-endian unsigned length that does not count itself. */
+export function lengthPrefix(minBytes: number, options: FramingOptions): Framing {
+  return new LengthPrefixed(minBytes, options)
+}
+
+class LengthPrefixed implements Framing, DecodedOwner {
+  readonly received: Progress
+  readonly #minBytes: number
+  readonly #options: FramingOptions
+
+  constructor(minBytes: number, options: FramingOptions) {
+    this.#minBytes = minBytes
+    this.#options = options
+    this.received = options.received ?? { begun: 0, done: 0 }
+  }
+
+  encode(frames: AsyncIterable<Bytes>): AsyncIterable<Bytes> {
+    return new Encoded(frames)
+  }
+
+  decode(chunks: AsyncIterable<Bytes>): Frames {
+    return new Decoded(chunks, this)
+  }
+
+  checkLength(length: number): void {
+    checkLength(length, this.#minBytes, this.#options.limit())
+  }
+
+  unread(rest: Uint8Array): void {
+    this.#options.unread?.(rest)
   }
 }
 

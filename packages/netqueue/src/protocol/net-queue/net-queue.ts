@@ -7,7 +7,7 @@ import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
 import { Workspace } from './workspace.ts'
 
-const framing = (options: FramingOptions): Framing => lengthPrefix({ ...options, minBytes: TYPE_BYTES })
+const framing = (options: FramingOptions): Framing => lengthPrefix(TYPE_BYTES, options)
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {
