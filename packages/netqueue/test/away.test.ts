@@ -170,17 +170,21 @@ describe('a client that is away', () => {
     await other.gone()
   })
 
-  test('does not spoil what is known of the way to it', async () => {
+  test('does not spoil what is known of the way to it: a ping that was under way tells nothing', async () => {
     const setup = await connected()
-    const { clock, there } = setup
-    setup.cable.limit('up', 0)
-    setup.client.session?.wake()
-    await rest()
-    const { rtt } = there
+    const { clock, server, there } = setup
     await away(setup)
+    const cable = new Cable()
+    cable.hideFromServer()
+    server.on('resume', () => cable.limit('up', 0))
+    join(server, setup.client, cable)
+    await until(() => setup.client.log.length > 2)
+    await rest()
     clock.advance(30_000)
-    await back(setup)
-    expect(there.rtt ?? rtt ?? 0).toBeLessThan(1_000)
+    join(server, setup.client)
+    await until(() => setup.events.filter((event) => event === 'resume').length === 2)
+    await rest()
+    expect(there.rtt ?? 0).toBeLessThan(1_000)
   })
 })
 
@@ -262,6 +266,16 @@ describe('the end of a session that could go on', () => {
     const other = await connected()
     await other.there.close()
     expect(other.events).toEqual(['connect', 'disconnect goodbye 0'])
+  })
+
+  test('and so is a loss behind it: whoever was sent away is not waited for', async () => {
+    const setup = await connected()
+    setup.cable.limit('up', 0)
+    const closed = setup.there.close()
+    await rest()
+    setup.cable.cut()
+    await closed
+    expect(setup.events).toEqual(['connect', 'disconnect CONNECTION_LOST 0'])
   })
 
   test('P12: close() of the server is one: it waits for nobody who is away, and names what they had', async () => {

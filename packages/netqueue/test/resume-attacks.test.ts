@@ -46,10 +46,10 @@ class Stage {
     server.on('warning', ({ error }) => this.warnings.push(error.code))
   }
 
-  static async open({ resumeTimeoutMs = 60_000 } = {}): Promise<Stage> {
+  static async open({ resumeTimeoutMs = 60_000, maxReplayBytes = 4_194_304 } = {}): Promise<Stage> {
     const clock = new Clock()
-    const codecs = { item: text(), result: text() }
-    return new Stage(await listen<string, string>(undefined, { ...codecs, env: clock, resumeTimeoutMs }), clock)
+    const options = { item: text(), result: text(), env: clock, resumeTimeoutMs, limits: { maxReplayBytes } }
+    return new Stage(await listen<string, string>(undefined, options), clock)
   }
 
   /** A connection on which both have said HELLO; with the data of both CONNs. */
@@ -106,7 +106,7 @@ afterEach(async () => {
   stage = undefined
 })
 
-async function staged(options?: { resumeTimeoutMs?: number }): Promise<Stage> {
+async function staged(options?: { resumeTimeoutMs?: number; maxReplayBytes?: number }): Promise<Stage> {
   stage = await Stage.open(options)
   return stage
 }
@@ -293,6 +293,47 @@ describe('P7: numbers that cannot be', () => {
     await at.server.put('still here')
     await rest()
     expect(batches(peer)).toHaveLength(1)
+  })
+})
+
+describe('P7: a client that takes and never acknowledges', () => {
+  test('gets no more than maxReplayBytes, and the goodbye goes behind what is held up', async () => {
+    const at = await staged({ maxReplayBytes: 1_000 })
+    const { peer } = await at.connect()
+    peer.send(ACK(0), CREDIT(100))
+    await rest()
+    for (let n = 0; n < 10; n += 1) {
+      await at.server.put(`item ${n}`)
+      await rest()
+    }
+    const got = batches(peer)
+    expect(got.length).toBeLessThan(6)
+    void at.server.clients[0]?.close()
+    await rest()
+    expect(types(peer)).not.toContain(FRAME.DISCONN)
+    peer.send(ACK(got.length))
+    await rest()
+    peer.send(ACK(batches(peer).length))
+    await rest()
+    expect(types(peer).at(-1)).toBe(FRAME.DISCONN)
+    const items = Buffer.concat(peer.frames.map(({ data }) => data)).toString('latin1')
+    expect(items.match(/item \d/g)).toHaveLength(10)
+  })
+
+  test('is cut 2 s after the goodbye is due', async () => {
+    const at = await staged({ maxReplayBytes: 1_000 })
+    const { peer } = await at.connect()
+    peer.send(ACK(0), CREDIT(100))
+    for (let n = 0; n < 10; n += 1) {
+      await at.server.put(`item ${n}`)
+      await rest()
+    }
+    void at.server.clients[0]?.close()
+    await rest()
+    expect(peer.hasEnded).toBe(false)
+    at.clock.advance(2_100)
+    await rest()
+    expect([peer.hasEnded, at.events.at(-1)]).toEqual([true, 'disconnect goodbye'])
   })
 })
 

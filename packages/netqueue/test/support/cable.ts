@@ -26,7 +26,7 @@ export class Cable {
     this.here = { source: this.#limited(here, 'down'), sink: here.sink, abort: (reason) => here.abort?.(reason) }
     this.there = {
       source: this.#limited(there, 'up'),
-      sink: (frames) => this.#taken(there.sink(frames)),
+      sink: (frames) => this.#taken(there, frames),
       abort: (reason) => there.abort?.(reason),
     }
   }
@@ -98,11 +98,14 @@ export class Cable {
     return this.#isBroken && this.#isHalfOpen
   }
 
-  async #taken(taking: Promise<void>): Promise<void> {
+  /** Whoever does not hear of the end goes on sending. */
+  async #taken({ sink }: ByteDuplex, frames: AsyncIterable<Bytes> | Iterable<Bytes>): Promise<void> {
+    const iterator = Symbol.asyncIterator in frames ? frames[Symbol.asyncIterator]() : frames[Symbol.iterator]()
     try {
-      await taking
+      await sink({ [Symbol.asyncIterator]: () => ({ next: async () => iterator.next() }) })
     } catch (error) {
-      await this.#gone(error)
+      if (!this.#isHidden) throw error
+      while ((await iterator.next()).done !== true);
     }
   }
 
