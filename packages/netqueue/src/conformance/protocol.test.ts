@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { Runner } from '../../test/support/runner.ts'
-import type { Framing } from '../framing/framing.ts'
+import type { FrameTaker, Framing } from '../framing/framing.ts'
 import { native, netQueue } from '../protocol/net-queue/net-queue.ts'
 import type { Handshake, Protocol, Wire, Writer } from '../protocol/protocol.ts'
 import type { Bytes } from '../transport/transport.ts'
@@ -63,8 +63,25 @@ function bound(writer: Writer): Partial<Writer> {
 type Chunks = AsyncIterable<Bytes>
 
 /** A framing that reads in another way. */
-const reading = (framing: Framing, decode: (chunks: Chunks) => Chunks): Framing =>
-  Object.assign({ ...framing }, { decode })
+const reading = (framing: Framing, decode: (chunks: Chunks) => Chunks): Framing => ({
+  encode: (frames) => framing.encode(frames),
+  decode: (chunks) => {
+    const frames = decode(chunks)
+    return {
+      [Symbol.asyncIterator]: () => frames[Symbol.asyncIterator](),
+      each: (taker) => void takeAll(frames, taker),
+    }
+  },
+})
+
+async function takeAll(frames: Chunks, taker: FrameTaker): Promise<void> {
+  try {
+    for await (const frame of frames) if (!(await taker.take(frame))) break
+    taker.ended()
+  } catch (error) {
+    taker.broke(error)
+  }
+}
 
 const brokenProtocols: [string, Protocol, fails: string][] = [
   ['has no name', { ...native(), name: '' }, 'has a name, and says of each feature whether it has it'],

@@ -122,11 +122,12 @@ const tests: Record<string, (suite: ProtocolSuite) => Promise<void> | void> = {
       const stream = await streamOf(framer(talk[role]), frames)
       const cuts = Array.from({ length: stream.length + 1 }, (_, at) => [stream.subarray(0, at), stream.subarray(at)])
       for (const chunks of [...cuts, Array.from(stream, (byte) => Uint8Array.of(byte))])
-        same(
-          await framesOf(framer(talk[role]), chunks),
-          frames,
-          `the frames of a stream in chunks of ${lengths(chunks)}`,
-        )
+        for (const by of ['each', 'loop'] as const)
+          same(
+            await framesOf(framer(talk[role]), chunks, by),
+            frames,
+            `the frames of a stream in chunks of ${lengths(chunks)} (${by})`,
+          )
     }
   },
 

@@ -1,7 +1,8 @@
-import type { FrameLimit } from '../framing/framing.ts'
+import type { FrameLimit, Frames } from '../framing/framing.ts'
 import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Handshake, Message, PeerEnd, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
+import type { Bytes } from '../transport/transport.ts'
 import { joined } from './bytes.ts'
 
 /** The most that a side has to say at once, here. */
@@ -127,19 +128,43 @@ export async function streamOf({ protocol, frameLimit }: Framer, frames: readonl
   return joined(chunks)
 }
 
-/** Hands over each frame in the chunks of a stream; throws what they lead to. A stream that does not end keeps its reader waiting. */
+export interface Reading {
+  /** Whether the stream ends; otherwise it keeps its reader waiting. @default true */
+  ends?: boolean
+  /** As connections do, or by a loop. @default 'each' */
+  by?: 'each' | 'loop'
+  take: (frame: Uint8Array) => void
+}
+
+/** Hands over each frame in the chunks of a stream; rejects with what they lead to. */
 export async function readFrames(
   { protocol, frameLimit }: Framer,
   chunks: readonly Uint8Array[],
-  { ends = true, take }: { ends?: boolean; take: (frame: Uint8Array) => void },
+  { ends = true, by = 'each', take }: Reading,
 ): Promise<void> {
-  for await (const frame of protocol.framing({ limit: frameLimit }).decode(given(chunks, ends))) take(frame.slice())
+  const frames = protocol.framing({ limit: frameLimit }).decode(given(chunks, ends))
+  if (by === 'each') return eachOf(frames, take)
+  for await (const frame of frames) take(frame.slice())
+}
+
+function eachOf(frames: Frames, take: (frame: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const taken = (frame: Bytes): true => {
+      take(frame.slice())
+      return true
+    }
+    frames.each({ take: taken, ended: resolve, broke: reject })
+  })
 }
 
 /** The frames in the chunks of a stream that ends. */
-export async function framesOf(framer: Framer, chunks: readonly Uint8Array[]): Promise<Uint8Array[]> {
+export async function framesOf(
+  framer: Framer,
+  chunks: readonly Uint8Array[],
+  by: Reading['by'] = 'each',
+): Promise<Uint8Array[]> {
   const frames: Uint8Array[] = []
-  await readFrames(framer, chunks, { take: (frame) => frames.push(frame) })
+  await readFrames(framer, chunks, { by, take: (frame) => frames.push(frame) })
   return frames
 }
 
