@@ -3,30 +3,26 @@ import { expect, test } from 'vitest'
 import { Clock } from '../../test/support/nodes.ts'
 import { CheckedHeaders } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
-import { Deadlines } from '../queue/deadlines.ts'
 import { Lanes } from './lanes.ts'
 import { requestLimitDefaults } from './limits.ts'
 import type { ExchangeWriter } from './mail.ts'
 import { Posts } from './posts.ts'
+import type { Side } from './side.ts'
 
 /** Posts to one peer, and the headers of what is written to it. */
 function postsOf(maxItemBytes = 100): { posts: Posts; written: () => (Headers | undefined)[] } {
   const env = new Clock()
   const lanes = new Lanes({ wake: () => {}, flush: () => {} })
-  const posts = new Posts({
+  const side: Partial<Side> = {
     env,
-    deadlines: new Deadlines(env),
     limits: { ...requestLimitDefaults, maxWaiting: 1 },
     lanes,
     vocabulary: { idOf: () => 16, nameOf: () => undefined, encode: () => new Uint8Array(0), decode: () => undefined },
     maxItemBytes,
-    exposeErrors: false,
-    frameTime: 0,
     checkOpen: () => {},
-    asked: () => {},
-    warn: () => {},
     changed: () => {},
-  })
+  }
+  const posts = new Posts(side as Side)
   const written = (): (Headers | undefined)[] => {
     const all: (Headers | undefined)[] = []
     const message: ExchangeWriter['message'] = ({ headers }) => all.push(headers) > 0
