@@ -241,11 +241,14 @@ export class Clientele<Item> {
     return client
   }
 
-  /** The connection of a client was lost: what it has stays its own for a while. Nobody comes back to a server that drains. */
+  /**
+   * The connection of a client was lost: what it has stays its own for a while. Nobody comes back to a server that drains, and who was leaving
+   * itself does not come back either.
+   */
   #suspended(link: Link, session: Session, error: NetQueueError): void {
     const { logger, events } = this.#init
     const client = this.#clients.get(link)
-    if (client === undefined || this.#goaway !== undefined) return session.giveUp()
+    if (client === undefined || client.isDraining || this.#goaway !== undefined) return session.giveUp()
     client.presence = 'away'
     client.absence = this.#pulse.deadlines.set(client, session.resumeMs)
     this.#changed(client)

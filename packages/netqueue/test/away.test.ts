@@ -254,6 +254,15 @@ describe('the end of a session that could go on', () => {
     expect(setup.events).toEqual(['connect', 'disconnect goodbye 0'])
   })
 
+  test('whoever was leaving is not waited for either', async () => {
+    const setup = await connected()
+    setup.client.leave()
+    await rest()
+    setup.cable.cut()
+    await rest()
+    expect(setup.events).toEqual(['connect', 'disconnect CONNECTION_LOST 0'])
+  })
+
   test('ServerClient.close() is one, be it away or not', async () => {
     const setup = await connected()
     const { server, client, there } = setup

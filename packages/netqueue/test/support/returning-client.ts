@@ -58,7 +58,12 @@ export class ReturningClient {
     this.talk = new Talk({ env, options: { messages }, limits: this.#limits, events: [], warn, worked: () => {} })
     this.#inbox = new Inbox({ env, prefetch: 3, maxBytes: this.#limits.maxInboxBytes, countReaders: true, warn })
     this.reader = Reader.of(this.#inbox)
-    this.#line = new Line({ env, maxWaiting: 1_000, link: () => this.#link })
+    this.#line = new Line({
+      env,
+      maxWaiting: 1_000,
+      taker: () => (this.#link.outbox.credit > 0 ? this.#link : undefined),
+      withdrawn: () => this.#link.wake(),
+    })
     this.#pulse = new Pulse({ env, limits: this.#limits, warn })
   }
 
@@ -98,6 +103,11 @@ export class ReturningClient {
     })
   }
 
+  /** Says that it will leave. */
+  leave(): void {
+    this.#link.goaway('CLOSED')
+  }
+
   /** Leaves without a goodbye, for good. */
   async gone(): Promise<void> {
     this.lost = () => {}
@@ -128,6 +138,7 @@ export class ReturningClient {
         retry: new Retry({}),
         deadlines: new SettleDeadlines(this.#env),
         keepsReceived: false,
+        lastOrdinal: () => this.#line.lastOrdinal,
         oldestWaiting: () => this.#line.oldestOrdinal,
       },
       owner: {

@@ -5,8 +5,9 @@ import { defineMessages } from '../../message/messages.ts'
 import { ownMessages } from '../../message/registry.ts'
 import type { MessagesOptions, Registry } from '../../message/registry.ts'
 import { limitsFrom } from '../../options/limits.ts'
-import type { HandshakeInit, HandshakeStep } from '../protocol.ts'
-import { frameType, FrameType } from './frame-types.ts'
+import { NetQueueError } from '../../errors/errors.ts'
+import type { Admission, Applicant, Claim, HandshakeInit, HandshakeStep, Introduction, Ticket } from '../protocol.ts'
+import { frameOf, frameType, FrameType } from './frame-types.ts'
 import { native } from './net-queue.ts'
 
 const any = { payload: type<unknown>() }
@@ -101,4 +102,62 @@ describe('messages in an introduction', () => {
     )
     expect(() => introduce({ client: { messages } })).toThrow(expect.objectContaining({ code: 'ENCODE_FAILED' }))
   })
+})
+
+/** Two sides that introduce themselves; what the server says at the end, and what both make of it. */
+function comeBack(claim: Claim | undefined, admit: (applicant: Applicant) => Admission): HandshakeStep[] {
+  const nonce = new Uint8Array(16).fill(7)
+  const own = init('server', undefined)
+  const introduction = (): Introduction => ({
+    ...own.introduction(),
+    nonce,
+    secret: new Uint8Array(32),
+    resumeMs: 5_000,
+  })
+  const client = native().handshake({ ...init('client', undefined), claim })
+  const server = native().handshake({ ...own, introduction, admit })
+  const [answer] = server.take(client.start()[0] as Uint8Array).send
+  const [welcome] = client.take(answer as Uint8Array).send
+  const served = server.take(welcome as Uint8Array)
+  return [served, client.take(served.send[0] as Uint8Array)]
+}
+
+describe('fault 25: a client that comes back', () => {
+  const before: Ticket = { session: 's', secret: `${'B'.repeat(43)}=`, resumeMs: 1_000 }
+  const other: Ticket = { ...before, secret: `${'C'.repeat(43)}=` }
+  const now: Ticket = { session: 's', secret: `${'A'.repeat(43)}=`, resumeMs: 5_000 }
+
+  test('proves that it knows the secret of its ticket, and goes on with another one', () => {
+    const proofs: boolean[] = []
+    const [server, client] = comeBack({ ticket: before, batches: 3 }, ({ id, resume }) => {
+      proofs.push(...[before, other].map((ticket) => resume?.proves(ticket) === true))
+      return { id, resumed: { session: 's', batches: 9 } }
+    })
+    expect(proofs).toEqual([true, false])
+    expect(server).toMatchObject({ resumed: { batches: 3 }, ticket: now })
+    expect(client).toEqual({ send: [], resumed: { batches: 9 }, ticket: now })
+    expect([server?.wire, client?.wire]).toEqual([undefined, undefined])
+  })
+
+  test('begins a session where it is not to go on, and where it had none', () => {
+    const session = '07'.repeat(16)
+    for (const claim of [{ ticket: before, batches: 3 }, undefined]) {
+      const [server, client] = comeBack(claim, ({ id }) => ({ id }))
+      expect([server?.resumed, client?.resumed]).toEqual([undefined, undefined])
+      expect([server?.ticket, client?.ticket]).toEqual([
+        { ...now, session },
+        { ...now, session },
+      ])
+      expect(client?.wire?.peer.id).toBe('server')
+    }
+  })
+})
+
+test('P7: an original that is not let in hears DISCONN, for it does not know ERROR', () => {
+  const admit = (): never => {
+    throw new NetQueueError('TOO_MANY_CONNECTIONS', 'full')
+  }
+  const server = native().handshake({ ...init('server', undefined), admit })
+  expect(() => server.take(frameOf(FrameType.CONN))).toThrow(NetQueueError)
+  expect(server.error({ code: 'TOO_MANY_CONNECTIONS' })).toEqual(frameOf(FrameType.DISCONN))
 })

@@ -149,6 +149,7 @@ export class ServerHandshake implements Handshake {
   readonly #workspace: Workspace
   /** What was said to a client of our kind, and what it said. */
   #greeted: Greeted | undefined
+  #isOriginal = false
 
   constructor(init: HandshakeInit, workspace: Workspace) {
     this.#init = init
@@ -164,8 +165,9 @@ export class ServerHandshake implements Handshake {
     return endOf(frame) ?? this.#agree(frame, this.#greeted)
   }
 
+  /** An original does not know ERROR. */
   error(notice: ErrorNotice): Uint8Array {
-    return encodeError(notice)
+    return this.#isOriginal ? frameOf(FrameType.DISCONN) : encodeError(notice)
   }
 
   disconnect(): Uint8Array | undefined {
@@ -176,6 +178,7 @@ export class ServerHandshake implements Handshake {
     const type = frameType(frame)
     if (!isOriginalType(type)) throw unexpected(type)
     if (type === FrameType.CONN && isHello(frameData(frame))) return this.#greet(frame)
+    this.#isOriginal = true
     return { send: [], replay: true, wire: new OriginalWire('server', this.#admit({ id: '' }).id, this.#init.limits) }
   }
 
