@@ -2,6 +2,9 @@ import { Ring } from '../queue/ring.ts'
 
 /** Settled places behind one that is still open are kept up to this many, and up to as many as there are open ones. */
 const MAX_GAPS = 64
+/** For those that have had nothing yet: most of the links of a server are idle. */
+const NO_NUMBERS: Ring<number> = new Ring()
+const NO_VALUES: Ring<never> = new Ring()
 
 /**
  * What is on the wire and not settled, by its ever-growing number. Settling from the front, the usual case, takes one step; what
@@ -9,8 +12,8 @@ const MAX_GAPS = 64
  * worked on for an hour costs no memory for those that pass it.
  */
 export class Unsettled<T> {
-  #numbers: Ring<number> = new Ring()
-  #values: Ring<T | undefined> = new Ring()
+  #numbers: Ring<number> = NO_NUMBERS
+  #values: Ring<T | undefined> = NO_VALUES
   #size = 0
 
   get size(): number {
@@ -23,6 +26,7 @@ export class Unsettled<T> {
   }
 
   push(seq: number, value: T): void {
+    if (this.#numbers === NO_NUMBERS) this.#begin()
     this.#numbers.push(seq)
     this.#values.push(value)
     this.#size += 1
@@ -78,6 +82,11 @@ export class Unsettled<T> {
 
   *[Symbol.iterator](): Generator<T> {
     for (const value of this.#values) if (value !== undefined) yield value
+  }
+
+  #begin(): void {
+    this.#numbers = new Ring()
+    this.#values = new Ring()
   }
 
   #isUpTo(last: number, index: number): boolean {

@@ -15,7 +15,8 @@ const END: Result = { done: true, value: undefined }
  * reset the connection and take with it what we still send.
  */
 export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
-  readonly #pieces = new Ring<Bytes>()
+  /** Most of the time, a reader waits for what comes. */
+  #pieces: Ring<Bytes> | undefined
   #bytes = 0
   /** The reader that waits. */
   #resolve: ((result: Result) => void) | undefined
@@ -25,32 +26,30 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
 
   /** Pieces that nobody has taken yet. */
   get size(): number {
-    return this.#pieces.size
+    return this.#pieces?.size ?? 0
   }
 
   /** Time to pause. */
   get full(): boolean {
-    return this.#bytes >= MAX_WAITING_BYTES || this.#pieces.size >= MAX_WAITING_PIECES
+    return this.#bytes >= MAX_WAITING_BYTES || this.size >= MAX_WAITING_PIECES
   }
 
   /** Time to go on; well below `full`, so that a slow reader does not pause and resume at each piece. */
   get low(): boolean {
-    return this.#bytes <= MAX_WAITING_BYTES / 2 && this.#pieces.size <= MAX_WAITING_PIECES / 2
+    return this.#bytes <= MAX_WAITING_BYTES / 2 && this.size <= MAX_WAITING_PIECES / 2
   }
 
   push(piece: Bytes): void {
     if (this.#over || piece.length === 0) return
     if (this.#resolve !== undefined) return this.#answer({ done: false, value: piece })
-    this.#pieces.push(piece)
-    this.#bytes += piece.length
+    this.#keep(piece)
   }
 
   /** Puts back what was read beyond what its reader wanted: the next one gets it first, even behind the end. */
   unread(piece: Bytes): void {
     const later: Bytes[] = []
-    while (this.#pieces.size > 0) later.push(this.#pieces.shift() as Bytes)
-    for (const each of [piece, ...later]) this.#pieces.push(each)
-    this.#bytes += piece.length
+    while (this.size > 0) later.push(this.#take())
+    for (const each of [piece, ...later]) this.#keep(each)
   }
 
   /** Nothing more will come; what waits can still be read. */
@@ -81,7 +80,7 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     if (this.#resolve !== undefined) {
       return Promise.reject(new NetQueueError('ITERATOR_BUSY', 'The previous next() of this source is still waiting'))
     }
-    if (this.#pieces.size > 0) return Promise.resolve({ done: false, value: this.#shift() })
+    if (this.size > 0) return Promise.resolve({ done: false, value: this.#shift() })
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#over) return Promise.resolve(END)
     const piece = new Promise<Result>((resolve, reject) => {
@@ -107,9 +106,20 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   protected abstract read(): void
 
   #shift(): Bytes {
-    const piece = this.#pieces.shift() as Bytes
-    this.#bytes -= piece.length
+    const piece = this.#take()
     this.read()
+    return piece
+  }
+
+  #keep(piece: Bytes): void {
+    this.#pieces ??= new Ring()
+    this.#pieces.push(piece)
+    this.#bytes += piece.length
+  }
+
+  #take(): Bytes {
+    const piece = this.#pieces?.shift() as Bytes
+    this.#bytes -= piece.length
     return piece
   }
 
@@ -121,7 +131,7 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   #clear(): void {
-    this.#pieces.clear()
+    this.#pieces?.clear()
     this.#bytes = 0
   }
 }

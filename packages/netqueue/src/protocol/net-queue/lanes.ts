@@ -34,13 +34,16 @@ interface Claim {
   isAsked: boolean
 }
 
+/** On most connections nothing ever waits. */
+const NO_CLAIMS: Map<number, Claim> = new Map()
+
 /**
  * Divides frames among lanes. Who waits keeps its place, whatever the order in which the session asks: a frame has room for what was
  * refused and for a share of what is half sent, the longest waiting first, and everybody else uses the rest.
  */
 export class Lanes {
   /** Those that wait, the longest waiting first. */
-  readonly #claims = new Map<number, Claim>()
+  #claims = NO_CLAIMS
   #kept = 0
   #isDivided = false
   #heldFromItems = 0
@@ -76,7 +79,7 @@ export class Lanes {
     // Items have a frame to themselves as long as nobody else wants to use it.
     if (lane === ITEM_LANE && this.#claims.size === 0) return
     const claim = this.#claims.get(lane)
-    if (claim === undefined) this.#claims.set(lane, { record: undefined, bytes, isLong, kept: 0, isAsked: true })
+    if (claim === undefined) this.#add(lane, { record: undefined, bytes, isLong, kept: 0, isAsked: true })
     else if (claim.record === undefined && !claim.isAsked) Object.assign(claim, { bytes, isLong, isAsked: true })
     this.#changed()
   }
@@ -100,7 +103,7 @@ export class Lanes {
 
   start(lane: number, record: LongRecord): void {
     this.#remove(lane)
-    this.#claims.set(lane, { record, bytes: 0, isLong: true, kept: 0, isAsked: true })
+    this.#add(lane, { record, bytes: 0, isLong: true, kept: 0, isAsked: true })
     this.#changed()
   }
 
@@ -136,6 +139,11 @@ export class Lanes {
     this.#kept = left - free
     this.#isDivided = true
     this.#changed()
+  }
+
+  #add(lane: number, claim: Claim): void {
+    if (this.#claims === NO_CLAIMS) this.#claims = new Map()
+    this.#claims.set(lane, claim)
   }
 
   #remove(lane: number): void {
