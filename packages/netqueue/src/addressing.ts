@@ -4,8 +4,7 @@ import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
 import { RemoteError } from './errors/errors.ts'
-import { headerBytes, headersFrom } from './message/headers.ts'
-import type { Headers } from './message/headers.ts'
+import { CheckedHeaders, headerBytes, headersFrom } from './message/headers.ts'
 import { begun, LateStream } from './late-stream.ts'
 import type { Stream } from './late-stream.ts'
 import { promised } from './promised.ts'
@@ -102,13 +101,16 @@ export class Addressing {
     { except = [], headers: given, timeout = BROADCAST_MS }: BroadcastOptions,
   ): Promise<BroadcastOutcome> {
     checkMs('timeout', timeout)
-    const headers = headersFrom(given)
-    const bytes = payload.length + headerBytes(headers)
+    const headers = new CheckedHeaders(given)
+    const bytes = payload.length + headers.bytes
     checkSize(bytes, this.#init.maxItemBytes)
     const clients = [...this.#init.connected()].filter((client) => client.knows(name) && !except.includes(client))
     const behind = clients.filter((client) => !client.takes(bytes) || !hasTaken(client, name, payload, headers))
     const isSent = await Promise.all(
-      behind.map(async (client) => client.takes(bytes) && takesLate(client, name, payload, { headers, timeout })),
+      behind.map(
+        async (client) =>
+          client.takes(bytes) && takesLate(client, name, payload, { headers: headers.headers, timeout }),
+      ),
     )
     const missed = behind.filter((_, index) => isSent[index] === false)
     return { sent: clients.length - missed.length, missed }
@@ -146,9 +148,10 @@ export class Addressing {
 
   /** Has somebody else asked where a client says that it does not handle the name, for it certainly has not begun. */
   #elsewhere<R>(client: ConnectedClient, asked: Asked, ask: Ask<R>): Elsewhere<Awaited<R>> {
-    return (error, timeLeft) => {
+    return (cause, timeLeft) => {
       const { name, options } = asked
-      if (!(error instanceof RemoteError) || error.remoteCode !== 'UNKNOWN_REQUEST') return undefined
+      const isUnhandled = cause instanceof RemoteError && cause.remoteCode === 'UNKNOWN_REQUEST'
+      if (!isUnhandled || cause.delivered !== 'no') return undefined
       client.refuses(name, this.#init.env.now() + REFUSED_MS)
       if (!this.#init.answerers.isHandled(name)) return undefined
       const timeout = Math.max(1, timeLeft)
@@ -204,7 +207,7 @@ function connectedOf(client: ServerClient): ConnectedClient {
 }
 
 /** Gives a client a message if it has room. */
-function hasTaken(client: ConnectedClient, name: string, payload: Uint8Array, headers: Headers | undefined): boolean {
+function hasTaken(client: ConnectedClient, name: string, payload: Uint8Array, headers: CheckedHeaders): boolean {
   if (!exchangeOf(client).trySendEncoded(name, payload, headers)) return false
   client.isBehind = false
   return true

@@ -324,9 +324,10 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /**
    * Asks a client, and resolves with what its handler returns: the client given by `to`, or whoever is free, which is the one with the
-   * fewest open requests of those that have defined the name. Where there is none, the call waits for one: `timeout` → `QUEUE_FULL`.
-   * `timeout` (30 s unless set), `signal`, errors and `delivered` otherwise as with {@link Client.request}; a client that is not connected:
-   * `CLIENT_GONE`. A request is not repeated, not even to another client: what must be done is an item.
+   * fewest open requests of those that have defined the name. Where there is none, the call waits for one. One that has no handler for it
+   * costs nothing: others are asked, if there are any. `timeout` (30 s unless set), `signal`, errors and `delivered` as with
+   * {@link Client.request}; a client that is not connected: `CLIENT_GONE`. What a handler may have begun is not asked again: what must be
+   * done is an item.
    */
   request<N extends RequestName<M>>(
     name: N,

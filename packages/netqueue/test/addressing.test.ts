@@ -452,6 +452,22 @@ describe('clients that know a name and have no handler for it', () => {
     expect(await second).toMatchObject({ remoteCode: 'UNKNOWN_REQUEST', delivered: 'no' })
   })
 
+  test('are not taken for a handler that failed with that code: it has begun, and nobody else is asked', async () => {
+    await using place = new Place()
+    const server = await place.listen({ messages })
+    let calls = 0
+    for (let count = 0; count < 2; count += 1) {
+      const { client } = await place.attach(server, { messages })
+      client.handle('any:ask', () => {
+        calls += 1
+        throw Object.assign(new Error('of another server'), { code: 'UNKNOWN_REQUEST' })
+      })
+    }
+    const failure = await failureOf(server.request('any:ask', 1))
+    expect(failure).toMatchObject({ remoteCode: 'UNKNOWN_REQUEST' })
+    expect([calls, (failure as RemoteError).delivered]).toEqual([1, undefined])
+  })
+
   test('the time of a request goes on while somebody else is asked', async () => {
     await using place = new Place()
     const server = await place.listen({ messages })

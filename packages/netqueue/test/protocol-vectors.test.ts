@@ -99,8 +99,7 @@ const vectors = JSON.parse(
 const bytesOf = (hex: unknown): Uint8Array => new Uint8Array(Buffer.from(hex as string, 'hex'))
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const coded = (code: string): unknown => expect.objectContaining({ code })
-const framing = (bytes: number = 1_048_576) =>
-  lengthPrefix(2, { limit: () => ({ name: 'maxFrameBytes', bytes }) })
+const framing = (bytes: number = 1_048_576) => lengthPrefix(2, { limit: () => ({ name: 'maxFrameBytes', bytes }) })
 
 /** The frames of a stream that ends, without their lengths. */
 async function unframed(hex: string): Promise<Uint8Array[]> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { listen } from '../src/index.ts'
-import type { NetQueueError, RemoteError, ServerClient } from '../src/index.ts'
+import type { NetQueueError, ServerClient } from '../src/index.ts'
 import { Place, rest } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { messages, Work } from './support/talking.ts'

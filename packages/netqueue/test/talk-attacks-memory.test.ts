@@ -70,6 +70,23 @@ describe('P7: messages for a subscriber that does not read', () => {
   })
 })
 
+test('P7: messages of a byte that wait keep nothing of the 8 KiB that came between them', async () => {
+  const peer = await siege.attacker()
+  const loop = siege.server.messages('news:any', { capacity: 5_000, drop: 'newest' })
+  const between = message(ID['news:text'], { payload: binary(2_000) })
+  const held = await heldBy(async () => {
+    for (let sent = 0; sent < 5_000; sent += 5) {
+      peer.send(batch(times(5, () => bytes(message(ID['news:any']), between, between, between, between))))
+      if (sent % 200 === 0) await siege.goesOn()
+    }
+    await isTaken(peer)
+  })
+  expect(loop.dropped).toBe(0)
+  expect(held).toBeLessThan(8 * MB)
+  await loop.return?.()
+  await siege.lift()
+})
+
 describe('P7: peers that do not read', () => {
   test('18: a streamed reply with endless credit stops when the connection takes no more', async () => {
     const peer = await siege.attacker()

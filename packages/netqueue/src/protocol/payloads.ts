@@ -43,9 +43,13 @@ export class Shelf {
 
   /** A piece that stands alone. */
   copy(piece: Uint8Array): Uint8Array {
-    const copy = this.cut(piece, 0, piece.length)
-    this.leave()
-    return copy
+    const { length } = piece
+    if (length > MAX_SHARED_BYTES) return apart(piece)
+    this.#makeRoom(length)
+    const start = this.#used
+    this.#used += length
+    this.#shared.set(piece, start)
+    return this.#shared.subarray(start, this.#used)
   }
 
   /** Nothing more is cut out of the frame. */
@@ -55,16 +59,19 @@ export class Shelf {
 
   /** Copies a piece, with what stands behind it as far as there is room. */
   #copy(frame: Uint8Array, start: number, end: number): void {
-    if (end - start > this.#shared.length - this.#used) {
-      this.#shared = new Uint8Array(SHARED_BYTES)
-      this.#used = 0
-    }
+    this.#makeRoom(end - start)
     const length = Math.min(frame.length - start, this.#shared.length - this.#used)
     this.#shared.set(frame.subarray(start, start + length), this.#used)
     this.#frame = frame
     this.#end = start + length
     this.#shift = this.#used - start
     this.#used += length
+  }
+
+  #makeRoom(length: number): void {
+    if (length <= this.#shared.length - this.#used) return
+    this.#shared = new Uint8Array(SHARED_BYTES)
+    this.#used = 0
   }
 }
 

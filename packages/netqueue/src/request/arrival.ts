@@ -12,7 +12,7 @@ export interface Arrived<From> {
   /** Throws `DECODE_FAILED`. */
   decode(payload: Uint8Array): unknown
   /** It cannot be decoded, as was found out now or by whoever read it later. Said once; must not throw. */
-  undecodable?(): void
+  undecodable(): void
 }
 
 /**
@@ -31,11 +31,6 @@ export class Arrival<From> {
     this.#arrived = arrived
     this.#payload = payload
     this.#warn = warn
-  }
-
-  /** Whether it was tried, and could not be decoded. */
-  get hasFailed(): boolean {
-    return this.#hasFailed
   }
 
   /** `payload` is what came, or a copy; `undefined` for what cannot be decoded. */
@@ -58,7 +53,7 @@ export class Arrival<From> {
       return { name, headers, from, payload: this.#arrived.decode(payload) }
     } catch (error) {
       this.#hasFailed = true
-      this.#arrived.undecodable?.()
+      this.#arrived.undecodable()
       this.#warn(error as NetQueueError, from)
       return undefined
     }

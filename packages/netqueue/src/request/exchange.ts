@@ -1,7 +1,7 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { headerBytes } from '../message/headers.ts'
-import type { Headers } from '../message/headers.ts'
+import type { CheckedHeaders } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
 import { Bucket } from './bucket.ts'
 import { badMessage, lost, rateExceeded, unsupported } from './failures.ts'
@@ -69,6 +69,8 @@ export class Exchange<From = unknown> {
   #messages: Posts | undefined
   /** Of messages that cannot be decoded. */
   #refusals: Bucket | undefined
+  /** It sent more of those than is taken, as somebody who reads them late may find out. */
+  #isOverdrawn = false
   #peer: ExchangePeer | undefined
   #error: NetQueueError | undefined
 
@@ -189,7 +191,7 @@ export class Exchange<From = unknown> {
   }
 
   /** {@link sendEncoded} where that takes no waiting; tells whether it did. */
-  trySendEncoded(name: string, payload: Uint8Array, headers?: Headers): boolean {
+  trySendEncoded(name: string, payload: Uint8Array, headers?: CheckedHeaders): boolean {
     return this.#posts.trySendEncoded(name, payload, headers)
   }
 
@@ -253,16 +255,25 @@ export class Exchange<From = unknown> {
     const name = vocabulary.nameOf(id)
     if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
     const bytes = payload.length + headerBytes(headers)
-    const decode = (): unknown => vocabulary.decode(name, 'payload', payload)
-    if (!subscriptions.deliver({ name, headers: headers ?? NO_HEADERS, from: from(), bytes, decode })) this.#undecoded()
+    const decode = (encoded: Uint8Array): unknown => vocabulary.decode(name, 'payload', encoded)
+    const arrived = {
+      name,
+      headers: headers ?? NO_HEADERS,
+      from: from(),
+      bytes,
+      decode,
+      undecodable: this.#undecodable,
+    }
+    subscriptions.deliver(arrived, payload)
+    if (this.#isOverdrawn)
+      throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', this.#init.limits.maxRefusals)
   }
 
-  /** Throws for a peer that goes on and on: each such message costs many times what the others do. */
-  #undecoded(): void {
+  /** Each costs many times what others do. Not thrown here: whoever reads is not to blame, and the peer's next message finds it. */
+  readonly #undecodable = (): void => {
     const { env, limits } = this.#init
     this.#refusals ??= new Bucket({ env, burst: limits.maxRefusals, perSecond: PER_SECOND })
-    if (!this.#refusals.take())
-      throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', limits.maxRefusals)
+    if (!this.#refusals.take()) this.#isOverdrawn = true
   }
 
   /** The streams of our requests are at the requester, those of the peer's at the responder. */

@@ -154,6 +154,25 @@ describe('P8: messages of a peer that cannot be decoded', () => {
     for (let count = 0; count < 10; count += 1) pair.there.exchange.take(wrong)
     expect([loop.dropped, pair.there.warnings.map(({ code }) => code)]).toEqual([8, ['MESSAGE_DROPPED']])
   })
+
+  test.each([
+    [3, 3],
+    [4, 3],
+  ])(
+    'that wait for a busy loop are charged when they are read, %i of maxRefusals %i: the next message is RATE_EXCEEDED',
+    async (count, maxRefusals) => {
+      const pair = new Pair({ there: { maxRefusals } })
+      const loop = pair.there.subscriptions.subscribe('news')
+      for (let n = 0; n < count; n += 1) pair.there.exchange.take(wrong)
+      const next = watch(loop.next())
+      expect(pair.there.warnings.map(({ code }) => code)).toEqual(Array.from({ length: count }, () => 'DECODE_FAILED'))
+      const good = { ...wrong, payload: new TextEncoder().encode('1') }
+      expect(thrownBy(() => pair.there.exchange.take(good))).toEqual(
+        count > maxRefusals ? failing('RATE_EXCEEDED', 'maxRefusals') : undefined,
+      )
+      expect(await next.promise).toMatchObject({ value: { payload: 1 } })
+    },
+  )
 })
 
 describe('P7: our own requests', () => {

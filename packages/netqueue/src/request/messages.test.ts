@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { Pair, watch } from '../../test/support/exchanges.ts'
+import { CheckedHeaders } from '../message/headers.ts'
 import type { ReceivedMessage } from './subscription.ts'
 
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes)
@@ -39,7 +40,7 @@ describe('a message', () => {
     const loop = pair.there.subscriptions.subscribe('news')
     const bytes = new TextEncoder().encode('[1]')
     await pair.here.exchange.sendEncoded('news', bytes)
-    expect(pair.here.exchange.trySendEncoded('news', bytes, { a: 'b' })).toBe(true)
+    expect(pair.here.exchange.trySendEncoded('news', bytes, new CheckedHeaders({ a: 'b' }))).toBe(true)
     await pair.settle()
     expect(await taken(loop, 2)).toEqual([[1], [1]])
   })

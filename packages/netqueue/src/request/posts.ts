@@ -98,8 +98,8 @@ export class Posts implements PostOwner {
   }
 
   /** Sends if that takes no waiting; tells whether it did. What goes to many has its headers checked once, by whoever sends it. */
-  trySendEncoded(name: string, payload: Uint8Array, headers?: Headers | CheckedHeaders): boolean {
-    const post = this.#post(name, payload, headers instanceof CheckedHeaders ? headers : checked(headers))
+  trySendEncoded(name: string, payload: Uint8Array, headers: CheckedHeaders = NO_HEADERS): boolean {
+    const post = this.#post(name, payload, headers)
     if (!this.#hasRoom) return false
     this.#enter(post)
     return true

@@ -5,7 +5,7 @@ import type { Inflow } from './inflow.ts'
 import type { Reply } from './reply.ts'
 
 /** What somebody else says, or is to say, where the peer has refused a request; `undefined`: nobody does. */
-export type Elsewhere<R> = (error: unknown, timeLeft: number) => Promise<R> | undefined
+export type Elsewhere<R> = (cause: unknown, timeLeft: number) => Promise<R> | undefined
 
 /** How the promise of a call is settled. */
 export interface Settling<R> {
@@ -24,10 +24,10 @@ abstract class PromiseAsker<R> implements Asker {
   abstract answered(call: Call, payload: Uint8Array, headers: Headers): void
   abstract streamed(stream: Inflow, headers: Headers): void
 
-  failed(error: unknown, call: Call): void {
+  failed(cause: unknown, call: Call): void {
     const { resolve, reject, elsewhere } = this.settling
-    const other = call.init.body === undefined ? elsewhere?.(error, call.timeLeft) : undefined
-    if (other === undefined) reject(error)
+    const other = call.init.body === undefined ? elsewhere?.(cause, call.timeLeft) : undefined
+    if (other === undefined) reject(cause)
     else other.then(resolve, reject)
   }
 }

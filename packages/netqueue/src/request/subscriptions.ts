@@ -21,8 +21,6 @@ interface Taker<From> {
   push(arrival: Arrival<From>, payload: Uint8Array, bytes: number): void
 }
 
-const NOTHING = new Uint8Array(0)
-
 /** Who wants which one-way messages, at one client or server: all its connections bring theirs here. */
 export class Subscriptions<From = unknown> {
   readonly #init: SubscriptionsInit<From>
@@ -82,16 +80,15 @@ export class Subscriptions<From = unknown> {
   }
 
   /**
-   * Gives a message to all who want it; for nobody it is not even decoded. One that cannot be decoded is dropped; `false` where that is known
-   * already. The payload may be in memory that it shares with others: what waits is copied out of it.
+   * Gives a message to all who want it; for nobody it is not even decoded. One that cannot be decoded is dropped.
+   * The payload may be in memory that it shares with others: what waits is copied out of it.
    */
-  deliver(arrived: Arrived<From>, payload: Uint8Array = NOTHING): boolean {
+  deliver(arrived: Arrived<From>, payload: Uint8Array): void {
     const takers = this.#takers.get(arrived.name)
-    if (takers === undefined) return true
+    if (takers === undefined) return
     const arrival = new Arrival(arrived, payload, this.#init.warn)
     for (const taker of takers) taker.push(arrival, payload, arrived.bytes)
     arrival.handedOut()
-    return !arrival.hasFailed
   }
 
   /** No more messages come: loops end when what waits was read. */
