@@ -4,6 +4,9 @@ import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import type { Env } from './env/env.ts'
 import { checkInteger, checkMs, checkString, checkStrings } from './errors/check.ts'
 import type { NetQueueError } from './errors/errors.ts'
+import { reconnectFrom } from './life/back-off.ts'
+import type { ReconnectOptions } from './life/back-off.ts'
+import type { AttemptState, ClientStateChange } from './life/states.ts'
 import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
@@ -17,6 +20,7 @@ import { requestLimitsFrom } from './request/limits.ts'
 import type { RequestLimits } from './request/limits.ts'
 import { messagesBeside } from './talk.ts'
 import type { DialOptions, Transport } from './transport/index.ts'
+import type { ClientServer } from './uplink.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
   extends RedeliveryOptions, SettleOptions, DialOptions, MessagesOptions<M> {
@@ -35,8 +39,17 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
    * With 1, each is asked for. @default 'auto': what is done in two round trips, at least in 2 ms
    */
   prefetch?: number | 'auto'
-  /** Milliseconds until `connect` gives up, introductions included (`CONNECT_FAILED`). @default 10_000 */
+  /** Milliseconds until an attempt to connect is given up, introductions included (`CONNECT_FAILED`). @default 10_000 */
   connectTimeoutMs?: number
+  /**
+   * Whether, and how, a server that is lost is looked for again by its address; not so where a duplex was handed in. @default true: after a
+   * random time of up to 100 ms, which doubles up to 10 s, for ever
+   */
+  reconnect?: boolean | ReconnectOptions
+  /** Whether `connect` looks on when the first attempt fails, in the same way. @default false: it rejects */
+  wait?: boolean
+  /** Of several addresses: whether they stand in for each other, rather than to be servers side by side. @default false */
+  failover?: boolean
   /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
   exposeErrors?: boolean
   /** What is spoken; `netQueue()` for an original server. @default netqueue/1 */
@@ -56,6 +69,7 @@ export function checkOptions<In, Out, M extends Messages>(options: ClientOptions
   checkStrings('tags', tags)
   checkMs('connectTimeoutMs', connectTimeoutMs)
   checkMs('settleTimeoutMs', settleTimeoutMs)
+  void reconnectFrom(options.reconnect ?? true)
   const { maxUnsettled } = limitsFrom(options.limits)
   if (prefetch !== 'auto') checkInteger('prefetch', prefetch, 1, maxUnsettled)
   statusFrom(options.status)
@@ -67,17 +81,34 @@ export function checkOptions<In, Out, M extends Messages>(options: ClientOptions
 }
 
 /** Names of a client's events, which its messages cannot have. */
-export const CLIENT_EVENTS: readonly (keyof ClientEvents)[] = ['disconnect', 'status', 'goaway', 'warning']
+export const CLIENT_EVENTS: readonly (keyof ClientEvents)[] = [
+  'connect',
+  'disconnect',
+  'reconnecting',
+  'state',
+  'status',
+  'goaway',
+  'warning',
+]
 
 export interface ClientEvents {
-  /** The connection is over; no error where both sides said goodbye. `client.closed` tells what was left undone. */
-  disconnect: { error?: NetQueueError }
+  /** A server is connected, be it again. `resumed`: its session goes on, and nothing of it was lost or repeated. */
+  connect: { server: ClientServer; resumed: boolean }
+  /**
+   * The connection to a server is over; no error where both sides said goodbye. Unless `reconnecting` follows, the server is not looked for:
+   * `client.closed` tells what was left undone.
+   */
+  disconnect: { server: ClientServer; error?: NetQueueError }
+  /** A server that was lost is looked for: this attempt begins in `delayMs` milliseconds. `error` is why the one before failed. */
+  reconnecting: { server: ClientServer } & AttemptState
+  /** The state changed in which the client stands with a server. */
+  state: ClientStateChange
   /** The server changed its status. */
-  status: { status: unknown }
-  /** The server drains: no more items come, and the client closes when its work is done. */
-  goaway: { code: string }
+  status: { server: ClientServer; status: unknown }
+  /** The server drains: no more items come. With `RESTART` the client comes back, otherwise it closes, when its work is done. */
+  goaway: { server: ClientServer; code: string }
   /** Something that nobody waits for went wrong; nothing was lost by it. */
-  warning: { error: NetQueueError }
+  warning: { error: NetQueueError; server?: ClientServer }
 }
 
 /** How a client's life ended. */

@@ -1,6 +1,9 @@
 export { connect } from './client.ts'
 export type { Client } from './client.ts'
 export type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
+export type { ClientServer } from './uplink.ts'
+export type { ReconnectOptions } from './life/back-off.ts'
+export type { AttemptState, ClientState, ClientStateChange } from './life/states.ts'
 export { listen } from './server.ts'
 export type { Server } from './server.ts'
 export type {
@@ -70,7 +73,16 @@ export type { Limits } from './options/limits.ts'
 export type { Logger } from './options/logger.ts'
 export { netQueue } from './protocol/net-queue/net-queue.ts'
 export { fromStreams, memory, memoryPair, tcp, unix } from './transport/index.ts'
-export type { ByteDuplex, Bytes, DialOptions, ListenerOptions, StreamPair, Transport } from './transport/index.ts'
+export type {
+  ByteDuplex,
+  Bytes,
+  DialOptions,
+  ListenerOptions,
+  Lookup,
+  StreamPair,
+  TcpOptions,
+  Transport,
+} from './transport/index.ts'
 
 // Symbols above are for users; those below are for other libraries and for tests.
 export type { Env, Timer, TimerOptions } from './env/env.ts'

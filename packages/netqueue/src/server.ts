@@ -188,6 +188,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
         retry: this.#backlog.redelivery.retry,
         deadlines: this.#deadlines,
         keepsReceived: true,
+        lastOrdinal: () => 0,
         oldestWaiting: () => Number.POSITIVE_INFINITY,
       },
       talk,

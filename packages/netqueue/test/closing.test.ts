@@ -487,7 +487,7 @@ describe('P12: server.close()', () => {
   test("with reason 'restart' tells clients so", async () => {
     await using place = new Place()
     const server = await place.listen()
-    const client = await place.connect()
+    const client = await place.connect({ reconnect: false })
     const codes: string[] = []
     client.on('goaway', ({ code }) => codes.push(code))
     await server.close({ reason: 'restart' })

@@ -96,7 +96,11 @@ describe('events of a client', () => {
     const disconnects = client.events('disconnect')
     await server.close({ reason: 'restart' })
     await client.closed
-    expect([news, await all(disconnects)]).toEqual([[{ code: 'RESTART' }, {}], [{}]])
+    const [there] = client.servers
+    expect([news, await all(disconnects)]).toEqual([
+      [{ server: there, code: 'RESTART' }, { server: there }],
+      [{ server: there }],
+    ])
   })
 
   test('tell of a lost connection with its error, once, before `closed` resolves', async () => {
@@ -120,7 +124,7 @@ describe('events of a client', () => {
     const client = await place.connect()
     const told = all(client.events('disconnect'))
     await client.close()
-    expect(await told).toEqual([{}])
+    expect(await told).toEqual([{ server: client.servers[0] }])
   })
 })
 

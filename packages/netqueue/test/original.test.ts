@@ -76,7 +76,7 @@ async function withOriginalServer(
   options: ClientOptions<string, string> = {},
 ): Promise<{ client: Client<string, string>; peer: RawPeer; stop: () => Promise<void> }> {
   const raw = await RawServer.listen()
-  const connecting = connect<string, string>(raw.address, { protocol: netQueue(), ...options })
+  const connecting = connect<string, string>(raw.address, { protocol: netQueue(), reconnect: false, ...options })
   const peer = await raw.accept()
   expect((await peer.next()).type).toBe(FRAME.CONN)
   peer.send(CONN)

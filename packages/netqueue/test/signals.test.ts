@@ -8,7 +8,7 @@ import { run } from './support/programs.ts'
 const working = (until: string): string => `
   const { closeOnSignals, connect, listen } = netqueue
   const server = await listen('memory:here')
-  const client = await connect('memory:here')
+  const client = await connect('memory:here', { reconnect: false })
   client.on('goaway', ({ code }) => console.log(code))
   closeOnSignals(server, { timeout: 60_000, reason: 'restart' })
   const keep = setInterval(() => {}, 1_000)

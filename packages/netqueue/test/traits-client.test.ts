@@ -3,9 +3,8 @@ import type { Client, Server } from '../src/index.ts'
 import { observe, Place, rest } from './support/nodes.ts'
 import { messages, never } from './support/talking.ts'
 import type { App } from './support/talking.ts'
-import { CONSUMING, first, traits } from './support/traits.ts'
-
-type Act = (client: Client<string, string, App>) => unknown
+import { CALLS } from './support/client-calls.ts'
+import { traits } from './support/traits.ts'
 
 interface Cast {
   server: Server<string, string, App>
@@ -57,32 +56,6 @@ const SITUATIONS: Record<string, Bring> = {
 
 type Bring = (cast: Cast) => Promise<(() => void) | void>
 
-const CALLS: Record<string, Act> = {
-  'put(x)': (c) => c.put('x'),
-  'tryPut(x)': (c) => c.tryPut('x'),
-  'putAll([x])': (c) => c.putAll(['x']),
-  'putAll([])': (c) => c.putAll([]),
-  'sink([x])': (c) => c.sink(['x']),
-  'setStatus(x)': (c) => c.setStatus('x'),
-  'request()': (c) => c.request('any:ask', 'x'),
-  'call()': async (c) => (await c.call('any:ask', 'x')).value,
-  'stream()': (c) => first(c.stream('any:ask', 'x')),
-  'send()': (c) => c.send('news:flash', 'x'),
-  'sendEncoded()': (c) => c.sendEncoded('news:flash', Uint8Array.of(0xa0)),
-  'endRequests()': (c) => c.endRequests(),
-  'handle()': (c) => c.handle('any:ask', () => {}),
-  'messages()': (c) => first(c.messages('news:flash')),
-  'on() of a message': (c) => c.on('news:flash', () => {}),
-  ...CONSUMING,
-  'on()': (c) => c.on('status', () => {}),
-  'events()': (c) => first(c.events('status')),
-  'ticks()': (c) => first(c.ticks(10)),
-  'close()': (c) => c.close(),
-  asyncDispose: (c) => c[Symbol.asyncDispose](),
-  closed: async (c) => (await c.closed).error?.code ?? 'no error',
-  state: (c) => c.state,
-}
-
 /** What each call does in each situation. */
 const TABLE = `
 call              | ready                 | idle              | idle, then close() | idle, then the server closes | idle, then the connection breaks | closing          | closed            | lost
@@ -117,7 +90,8 @@ ticks()           | waits                 | waits             | resolves the end
 close()           | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves          | resolves
 asyncDispose      | resolves              | resolves          | resolves           | resolves                     | resolves                         | waits            | resolves          | resolves
 closed            | waits                 | waits             | resolves no error  | resolves no error            | resolves CONNECTION_LOST         | waits            | resolves no error | resolves CONNECTION_LOST
-state             | returns connected     | returns connected | returns connected  | returns connected            | returns connected                | returns closing  | returns closed    | returns closed
+state             | returns connected     | returns connected | returns connected  | returns connected            | returns connected                | returns closing  | returns closed    | returns failed
+states()          | resolves connected    | resolves connected | resolves connected | resolves connected          | resolves connected               | resolves closing | resolves closed   | resolves failed
 `
 
 async function outcome(call: string, situation: string): Promise<string> {

@@ -95,6 +95,8 @@ export class Slot {
       env: life.env,
       transports: [network.transport(life.process)],
       connectTimeoutMs: 2_000,
+      // Each life is one connection: the next one is another client.
+      reconnect: false,
       retryDelayMs: 5,
       maxRetryDelayMs: 100,
       limits: { ...limits, maxUnsettled: swarm.maxUnsettled },

@@ -6,7 +6,7 @@ import type { WaitOptions } from '../queue/pending.ts'
 import { Waiter } from '../queue/waiter.ts'
 import { Again } from './arrival.ts'
 import type { Arrival, Fresh } from './arrival.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, DeliverySource } from './delivery.ts'
 import { Demand } from './demand.ts'
 import type { Reader, Standing } from './demand.ts'
 import type { Intake } from './intake.ts'
@@ -257,9 +257,10 @@ export class Inbox {
     this.#gone({ items: arrival.size, bytes: arrival.bytes, arrivals: 1 })
   }
 
-  /** Gives back what waits, to all who can take it back. */
-  handBack(): void {
-    for (const arrival of this.#waiting) if (!arrival.source.isKept) this.#giveBack(arrival)
+  /** Gives back what waits, to all who can take it back, or to one. */
+  handBack(source?: DeliverySource): void {
+    for (const arrival of this.#waiting)
+      if (!arrival.source.isKept && (source === undefined || arrival.source === source)) this.#giveBack(arrival)
   }
 
   #giveBack(arrival: Arrival): void {

@@ -4,7 +4,6 @@ import { failureOf } from '../../test/support/outcome.ts'
 import { VirtualEnv } from '../../test/support/virtual-env.ts'
 import { Entry } from './entry.ts'
 import { Line } from './line.ts'
-import type { Link } from './link.ts'
 
 let env: VirtualEnv
 let sent: Entry[]
@@ -17,23 +16,19 @@ beforeEach(() => {
   sent = []
   credit = 0
   wakes = 0
-  let ordinals = 0
-  const link = {
-    outbox: {
-      get credit() {
-        return credit
-      },
-      nextOrdinal: () => (ordinals += 1),
-    },
+  const taker = {
     assign: (entry: Entry) => {
       credit -= 1
       entry.state = 'queued'
       sent.push(entry)
     },
-    wake: () => (wakes += 1),
-    wakeLater: () => {},
-  } as unknown as Link
-  line = new Line({ env, maxWaiting: 3, link: () => link })
+  }
+  line = new Line({
+    env,
+    maxWaiting: 3,
+    taker: () => (credit > 0 ? taker : undefined),
+    withdrawn: () => (wakes += 1),
+  })
 })
 
 const entryOf = (item: string): Entry => new Entry(item, new Uint8Array(1))
@@ -108,7 +103,27 @@ describe('P2: what the peer handed back', () => {
   })
 })
 
+describe('what nobody will ever take', () => {
+  test('rejects its call, or is handed out where nobody waits any more; the others keep their places', async () => {
+    const back = entryOf('x')
+    line.requeue(back)
+    const [bad, good] = [put('x'), put('y')]
+    const error = new Error('too long')
+    const abandoned = line.refuse(({ item }) => (item === 'x' ? error : undefined))
+    expect([abandoned, await bad, line.size]).toEqual([[{ entry: back, error }], error, 1])
+    grant(2)
+    expect([await good, itemsOf(sent)]).toEqual([undefined, 'y'])
+  })
+})
+
 describe('P4: a settle that waits for a put', () => {
+  test('must not overtake the last one that was made, be it sent at once', () => {
+    credit = 1
+    void put('a')
+    void put('b')
+    expect([line.lastOrdinal, line.oldestOrdinal, sent[0]?.ordinal]).toEqual([2, 2, 1])
+  })
+
   test('is written when that put gave up', () => {
     void put('a', { timeout: 50 })
     expect(line.oldestOrdinal).toBe(1)

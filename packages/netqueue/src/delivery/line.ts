@@ -2,25 +2,33 @@ import type { Env } from '../env/env.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { Entry } from './entry.ts'
-import type { Link } from './link.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { Turns } from './turns.ts'
 import { checkWaiting, nobodyFree } from './waiting.ts'
+
+/** Who can be given an item now. */
+export interface Taker {
+  assign(entry: Entry): void
+}
 
 export interface LineInit {
   env: Env
   /** Calls that may wait for credit at once. */
   maxWaiting: number
-  link: () => Link
+  /** Who has credit for the item that is next. */
+  taker: (entry: Entry) => Taker | undefined
+  /** Settles that may not overtake an item wait for it no more. */
+  withdrawn: () => void
 }
 
-/** The items that wait for the credit of one peer, in line: those that came back go first. */
+/** The items that wait for the credit of whoever takes them, in line: those that came back go first. It outlives connections. */
 export class Line {
   readonly #init: LineInit
   readonly #turns: Turns
   readonly #again: LinkedList<Entry> = new LinkedList()
   readonly #first: LinkedList<Entry> = new LinkedList()
   #size = 0
+  #ordinals = 0
 
   constructor(init: LineInit) {
     this.#init = init
@@ -29,6 +37,11 @@ export class Line {
 
   get size(): number {
     return this.#size
+  }
+
+  /** The ordinal that was given last: a settle that is due now must not overtake it. */
+  get lastOrdinal(): number {
+    return this.#ordinals
   }
 
   /** The ordinal of the oldest item that was never on the wire. */
@@ -53,10 +66,10 @@ export class Line {
 
   /** Sends the item now, or not at all. */
   tryPut(entry: Entry): boolean {
-    const link = this.#init.link()
-    if (this.#size > 0 || link.outbox.credit <= 0) return false
-    entry.ordinal = link.outbox.nextOrdinal()
-    link.assign(entry)
+    const taker = this.#size > 0 ? undefined : this.#init.taker(entry)
+    if (taker === undefined) return false
+    entry.ordinal = this.#nextOrdinal()
+    taker.assign(entry)
     return true
   }
 
@@ -75,14 +88,27 @@ export class Line {
 
   /** Sends what there is credit for. */
   advance(): void {
-    const link = this.#init.link()
-    while (this.#size > 0 && link.outbox.credit > 0) {
-      const entry = this.#again.shift() ?? this.#first.shift()
-      if (entry === undefined) return
+    for (let entry = this.#next; entry !== undefined; entry = this.#next) {
+      const taker = this.#init.taker(entry)
+      if (taker === undefined) return
+      unlink(entry)
       this.#size -= 1
-      link.assign(entry)
+      taker.assign(entry)
       entry.assigned?.resolve()
     }
+  }
+
+  /** Takes out what nobody will ever take; a call that waits gets the error, and what nobody waits for any more is returned. */
+  refuse(objection: (entry: Entry) => Error | undefined): { entry: Entry; error: Error }[] {
+    const abandoned: { entry: Entry; error: Error }[] = []
+    for (const entry of [...this.#again, ...this.#first]) {
+      const error = objection(entry)
+      if (error === undefined) continue
+      this.#withdraw(entry)
+      if (entry.assigned === undefined || entry.assigned.settled) abandoned.push({ entry, error })
+      else entry.assigned.reject(error)
+    }
+    return abandoned
   }
 
   /** Takes out all that waits: calls are rejected, and what nobody waits for any more is returned. */
@@ -95,9 +121,18 @@ export class Line {
     return abandoned
   }
 
+  get #next(): Entry | undefined {
+    return this.#again.first ?? this.#first.first
+  }
+
+  #nextOrdinal(): number {
+    this.#ordinals += 1
+    return this.#ordinals
+  }
+
   #enter(entry: Entry): void {
     entry.state = 'waiting'
-    entry.ordinal = this.#init.link().outbox.nextOrdinal()
+    entry.ordinal = this.#nextOrdinal()
     this.#first.push(entry)
     this.#size += 1
     this.advance()
@@ -107,7 +142,6 @@ export class Line {
     entry.state = 'gone'
     unlink(entry)
     this.#size -= 1
-    // Settles that may not overtake this item wait for it no more.
-    this.#init.link().wake()
+    this.#init.withdrawn()
   }
 }

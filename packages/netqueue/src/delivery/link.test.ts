@@ -33,6 +33,7 @@ beforeEach(() => {
       retry: new Retry({}),
       deadlines: new SettleDeadlines(env),
       keepsReceived: false,
+      lastOrdinal: () => 0,
       oldestWaiting: () => Number.POSITIVE_INFINITY,
     },
     wake: () => {},

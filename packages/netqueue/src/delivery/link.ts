@@ -47,7 +47,8 @@ export interface SharedByLinks {
   deadlines: SettleDeadlines
   /** Whether what was received stays when the peer is lost: a server keeps it, a client's work is handed to another. */
   keepsReceived: boolean
-  /** The ordinal of the oldest put that waits for credit, if puts wait in line for this link alone. */
+  /** The ordinal of the last put, and of the oldest one that waits for credit, where puts are in line for these links alone. */
+  lastOrdinal: () => number
   oldestWaiting: () => number
 }
 
@@ -128,7 +129,7 @@ export class Link {
       wakeLater,
       flush,
       from: () => this.from,
-      lastOrdinal: () => this.outbox.lastOrdinal,
+      lastOrdinal: shared.lastOrdinal,
       warn: (error) => owner.warn(error, this),
     })
     inbox.add(this.intake)

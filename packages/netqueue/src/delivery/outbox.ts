@@ -40,7 +40,8 @@ export class Outbox {
   #acknowledged = 0
   /** Places in `#unsettled` of items that were taken back: the peer has yet to say that it dropped them. */
   #takenBack = 0
-  #ordinals = 0
+  /** Some have an ordinal: what is put here waits in line elsewhere. */
+  #isOrdered = false
   #isReclaimed = false
 
   constructor(init: OutboxInit) {
@@ -71,19 +72,9 @@ export class Outbox {
     return seq <= this.#acknowledged
   }
 
-  /** The ordinal that was given last: a settle that is due now must not overtake it. */
-  get lastOrdinal(): number {
-    return this.#ordinals
-  }
-
-  nextOrdinal(): number {
-    this.#ordinals += 1
-    return this.#ordinals
-  }
-
   /** The ordinal of the oldest item that was assigned and is not on the wire. */
   get oldestOrdinal(): number {
-    if (this.#ordinals === 0) return Number.POSITIVE_INFINITY
+    if (!this.#isOrdered) return Number.POSITIVE_INFINITY
     for (const { state, ordinal } of this.#queued) if (state === 'queued' && ordinal > 0) return ordinal
     return Number.POSITIVE_INFINITY
   }
@@ -106,6 +97,7 @@ export class Outbox {
     this.#queuedCount += 1
     this.#queuedBytes += entry.payload.length
     if (entry.result !== undefined) this.#queuedRequests += 1
+    if (entry.ordinal > 0) this.#isOrdered = true
     if (this.#isFlushDue) this.#init.flush()
     this.#init.wake()
   }

@@ -9,6 +9,7 @@ export { memory, memoryPair } from './memory.ts'
 export { fromStreams } from './streams.ts'
 export type { StreamPair } from './streams.ts'
 export { tcp } from './tcp.ts'
+export type { Lookup, TcpOptions } from './tcp.ts'
 export type { ByteDuplex, Bytes, DialOptions, Listener, Transport } from './transport.ts'
 export { unix } from './unix.ts'
 

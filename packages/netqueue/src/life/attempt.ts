@@ -1,23 +1,23 @@
-import type { Env } from './env/env.ts'
-import { NetQueueError } from './errors/errors.ts'
-import { Pending } from './queue/pending.ts'
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { Pending } from '../queue/pending.ts'
 
 export interface AttemptInit {
   env: Env
   /** What is connected to, for people. */
   name: string
   connectTimeoutMs: number
-  /** The caller's. */
+  /** Calls the attempt off. */
   signal: AbortSignal | undefined
 }
 
 /** One attempt to connect: waits until both ends have introduced themselves, and calls all off when nobody waits any more. */
-export class Attempt<T> {
+export class Attempt {
   readonly #controller: AbortController = new AbortController()
-  readonly #opened: Pending<T>
+  readonly #opened: Pending<void>
 
   constructor({ env, name, connectTimeoutMs, signal }: AttemptInit) {
-    this.#opened = new Pending<T>({
+    this.#opened = new Pending<void>({
       env,
       wait: { signal, timeout: connectTimeoutMs },
       timedOut: () => timedOut(name, connectTimeoutMs),
@@ -31,13 +31,13 @@ export class Attempt<T> {
   }
 
   /** Resolves when the attempt was {@link opened}; rejects when it failed, was refused or was given up. */
-  run(begin: () => Promise<unknown>): Promise<T> {
+  run(begin: () => Promise<unknown>): Promise<void> {
     begin().catch((error: unknown) => this.#opened.reject(error))
     return this.#opened.promise
   }
 
-  opened(connected: T): void {
-    this.#opened.resolve(connected)
+  opened(): void {
+    this.#opened.resolve()
   }
 
   /** The connection ended; without effect on one that was opened. */

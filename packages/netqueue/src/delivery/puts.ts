@@ -1,0 +1,199 @@
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { encodeWithin } from '../message/codec.ts'
+import type { Codec } from '../message/codec.ts'
+import type { Limits } from '../options/limits.ts'
+import { checkWait } from '../queue/pending.ts'
+import type { WaitOptions } from '../queue/pending.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { Entry } from './entry.ts'
+import { Line } from './line.ts'
+import type { Link, Settlement } from './link.ts'
+import { Redelivery } from './redelivery.ts'
+import type { RedeliveryOptions } from './redelivery.ts'
+import type { Retry } from './retry.ts'
+import { SettleDeadlines } from './settle-deadlines.ts'
+import type { SettleOptions } from './settle-deadlines.ts'
+
+export interface PutsInit<T> {
+  env: Env
+  limits: Limits
+  codec: Codec<T>
+  options: RedeliveryOptions & SettleOptions
+  /** Throws when nothing can be put any more. */
+  checkOpen: () => void
+  warn: (error: NetQueueError) => void
+}
+
+/** What a client puts, from the call to the settle: it waits here while nobody has credit for it, and comes back here when a server is lost. */
+export class Puts<T> {
+  /** When an item is taken back that was not settled. */
+  readonly deadlines: SettleDeadlines
+  readonly #init: PutsInit<T>
+  readonly #links: Link[] = []
+  /** Those of them that take nothing new. */
+  readonly #leaving: Set<Link> = new Set()
+  readonly #line: Line
+  readonly #redelivery: Redelivery<T>
+
+  constructor(init: PutsInit<T>) {
+    const { env, limits, options, checkOpen, warn } = init
+    this.#init = init
+    this.deadlines = new SettleDeadlines(env, options)
+    this.#line = new Line({
+      env,
+      maxWaiting: limits.maxWaiting,
+      taker: (entry) => this.#taker(entry),
+      withdrawn: () => this.#wakeAll(),
+    })
+    this.#redelivery = new Redelivery<T>({
+      env,
+      warn,
+      options,
+      requeue: (entry) => this.#line.requeue(entry),
+      advance: () => this.#line.advance(),
+      revive: (entry) => {
+        checkOpen()
+        this.#line.revive(entry)
+        return true
+      },
+      gone: () => {},
+      buried: () => {},
+    })
+  }
+
+  get deadLetters(): DeadLetters<T> {
+    return this.#redelivery.deadLetters
+  }
+
+  get retry(): Retry {
+    return this.#redelivery.retry
+  }
+
+  /** Items that wait for credit. */
+  get waiting(): number {
+    return this.#line.size
+  }
+
+  /** What a settle that is due now must not overtake; see {@link Entry.ordinal}. */
+  get lastOrdinal(): number {
+    return this.#line.lastOrdinal
+  }
+
+  get oldestOrdinal(): number {
+    return this.#line.oldestOrdinal
+  }
+
+  /** Resolves when somebody has credit for the item. */
+  put(item: T, options?: WaitOptions): Promise<void> {
+    // Not `async`, which would cost every item a promise and two turns of the microtask queue.
+    try {
+      if (options !== undefined) checkWait(options)
+      return this.#line.put(this.#entry(item), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Hands the item over if that takes no waiting; tells whether it did. */
+  tryPut(item: T): boolean {
+    return this.#line.tryPut(this.#entry(item))
+  }
+
+  /** A server can be put to. What waits and is nothing for any that there is, is given up. */
+  join(link: Link): void {
+    this.#links.push(link)
+    for (const { entry, error } of this.#line.refuse((entry) => this.#objection(entry)))
+      this.#redelivery.bury(entry, error as NetQueueError)
+  }
+
+  /** Credit changed. */
+  advance(): void {
+    this.#line.advance()
+  }
+
+  settled(entry: Entry, server: string, settlement: Settlement): void {
+    this.#redelivery.settled(entry, server, settlement)
+  }
+
+  /** A server takes nothing new, but what is made of an item of its that is in hand. */
+  leaving(link: Link): void {
+    this.#leaving.add(link)
+  }
+
+  /** A server can be put to no more. */
+  leave(link: Link): void {
+    const index = this.#links.indexOf(link)
+    this.#leaving.delete(link)
+    if (index >= 0) this.#links.splice(index, 1)
+  }
+
+  /** What it had goes to the head, the oldest first, and is put again: it may have got there, and nobody can tell. */
+  lost(server: string, { sent, queued }: { sent: readonly Entry[]; queued: readonly Entry[] }): void {
+    for (const entry of queued.toReversed()) this.#redelivery.lost(entry, server, { wasSent: false })
+    for (const entry of sent.toReversed()) this.#redelivery.lost(entry, server, { wasSent: true })
+    this.#line.advance()
+  }
+
+  /** Nothing is put any more. Returns the items whose puts had resolved and that nobody has; calls that wait reject. */
+  close(reason: NetQueueError): Entry[] {
+    this.deadlines.close()
+    return [...this.#redelivery.close(), ...this.#line.close(reason)]
+  }
+
+  #entry(item: T): Entry {
+    this.#init.checkOpen()
+    const entry = new Entry(item, encodeWithin(this.#init.codec, item, this.#maxItemBytes))
+    const objection = this.#objection(entry)
+    if (objection !== undefined) throw objection
+    return entry
+  }
+
+  /** Where nobody is connected, the next one may take it. */
+  #objection(entry: Entry): NetQueueError | undefined {
+    if (this.#links.length === 0) return undefined
+    for (const { outbox } of this.#links) if (outbox.carries(entry)) return undefined
+    const { length } = entry.payload
+    const { peer } = this.#links[0] as Link
+    return length > this.#maxItemBytes ? tooLarge(this.#maxItemBytes, length) : unsupported(peer?.protocol)
+  }
+
+  /** The longest item that somebody takes, as far as is known. */
+  get #maxItemBytes(): number {
+    const { maxItemBytes } = this.#init.limits
+    let longest = 0
+    for (const { peer } of this.#links) longest = Math.max(longest, peer?.maxItemBytes ?? maxItemBytes)
+    return this.#links.length === 0 ? maxItemBytes : Math.min(maxItemBytes, longest)
+  }
+
+  /** Of those that have credit, the one with the fewest items in flight. */
+  #taker(entry: Entry): Link | undefined {
+    const [only] = this.#links
+    // What the only one there is does not carry was refused before.
+    if (this.#links.length === 1) return this.#hasRoom(only as Link) ? only : undefined
+    let best: Link | undefined
+    for (const link of this.#links) {
+      const isBetter = best === undefined || link.outbox.inFlight < best.outbox.inFlight
+      if (isBetter && this.#hasRoom(link) && link.outbox.carries(entry)) best = link
+    }
+    return best
+  }
+
+  #hasRoom(link: Link): boolean {
+    return link.outbox.credit > 0 && (this.#leaving.size === 0 || !this.#leaving.has(link) || !link.intake.isSettled)
+  }
+
+  #wakeAll(): void {
+    for (const link of this.#links) link.wake()
+  }
+}
+
+function tooLarge(maxItemBytes: number, value: number): NetQueueError {
+  const message = `Expected an item of at most ${maxItemBytes} bytes (maxItemBytes of the server), got ${value}`
+  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value, delivered: 'no' })
+}
+
+function unsupported(protocol: string | undefined): NetQueueError {
+  const message = `The protocol ${protocol} cannot carry this item: it takes text of at most 99,000 bytes without a newline`
+  return new NetQueueError('UNSUPPORTED', message, { delivered: 'no' })
+}

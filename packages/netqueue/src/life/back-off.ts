@@ -1,0 +1,67 @@
+import type { Env } from '../env/env.ts'
+import { checkInteger, checkMs } from '../errors/check.ts'
+
+/** How a client looks for a server that it lost. */
+export interface ReconnectOptions {
+  /** The first attempt begins within so many milliseconds; each later one may take twice as long to begin. @default 100 */
+  minDelayMs?: number
+  /** The longest time until an attempt begins. @default 10_000 */
+  maxDelayMs?: number
+  /** Attempts that may fail, one after the other, before the client fails. @default Infinity */
+  attempts?: number
+}
+
+export type Reconnect = Required<ReconnectOptions>
+
+export const reconnectDefaults: Reconnect = { minDelayMs: 100, maxDelayMs: 10_000, attempts: Number.POSITIVE_INFINITY }
+
+/** 2^30 times any delay is beyond every limit, and larger powers are no numbers for long. */
+const MAX_DOUBLINGS = 30
+
+/** Fills in the defaults and throws for what is no option; `undefined` where what is lost is to stay lost. */
+export function reconnectFrom(options: boolean | ReconnectOptions): Reconnect | undefined {
+  if (options === false) return undefined
+  if (options !== true && (typeof options !== 'object' || options === null))
+    throw new TypeError(`Expected \`reconnect\` to be true, false or an object, got \`${String(options)}\``)
+  const { minDelayMs, maxDelayMs, attempts } = { ...reconnectDefaults, ...(options === true ? {} : options) }
+  checkMs('reconnect.minDelayMs', minDelayMs)
+  checkMs('reconnect.maxDelayMs', maxDelayMs)
+  if (minDelayMs < 1 || minDelayMs > maxDelayMs) {
+    const rule = `Expected \`reconnect.minDelayMs\` to be from 1 to \`reconnect.maxDelayMs\` (${maxDelayMs})`
+    throw new RangeError(`${rule}, got \`${minDelayMs}\``)
+  }
+  if (attempts !== Number.POSITIVE_INFINITY) checkInteger('reconnect.attempts', attempts, 1)
+  return { minDelayMs, maxDelayMs, attempts }
+}
+
+/**
+ * How long to wait before the next attempt: a random part of a time that doubles ("full jitter"), so that a thousand clients of a server
+ * that comes back do not come all at once. It begins anew after a connection that lasted for `maxDelayMs`: a server that takes
+ * connections and drops them is knocked at no more often than one that takes none.
+ */
+export class BackOff {
+  readonly #env: Env
+  readonly #options: Reconnect
+  #doublings = 0
+  #connectedAt: number | undefined
+
+  constructor(env: Env, options: Reconnect) {
+    this.#env = env
+    this.#options = options
+  }
+
+  connected(): void {
+    this.#connectedAt = this.#env.now()
+  }
+
+  /** Milliseconds. */
+  next(): number {
+    const { minDelayMs, maxDelayMs } = this.#options
+    const hasLasted = this.#connectedAt !== undefined && this.#env.now() - this.#connectedAt >= maxDelayMs
+    if (hasLasted) this.#doublings = 0
+    this.#connectedAt = undefined
+    const longest = Math.min(minDelayMs * 2 ** this.#doublings, maxDelayMs)
+    this.#doublings = Math.min(this.#doublings + 1, MAX_DOUBLINGS)
+    return this.#env.random() * longest
+  }
+}

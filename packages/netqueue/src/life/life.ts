@@ -1,0 +1,184 @@
+import type { Env } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { onAbort } from '../queue/on-abort.ts'
+import { Attempt } from './attempt.ts'
+import { BackOff, reconnectDefaults } from './back-off.ts'
+import type { Reconnect } from './back-off.ts'
+import { pause } from './pause.ts'
+import { isPermanent } from './permanent.ts'
+import { States } from './states.ts'
+import type { ClientState, ClientStateChange } from './states.ts'
+
+export interface LifeInit {
+  env: Env
+  /** Where the server is, for people. Several: whichever can be reached, in this order from the one that was. */
+  addresses: readonly string[]
+  connectTimeoutMs: number
+  /** `undefined`: what is lost stays lost. */
+  reconnect: Reconnect | undefined
+  /** Whether there is a way more than once. */
+  isRepeatable: boolean
+  /** Begins a connection to one of the addresses; tells the attempt when both sides know each other, or why they do not. */
+  open: (attempt: Attempt, address: string) => Promise<void>
+  entered: (change: ClientStateChange) => void
+  /** Nothing is looked for any more. */
+  gaveUp: (error: NetQueueError) => void
+}
+
+export interface BeginOptions {
+  /** Ends the search with its reason. */
+  signal?: AbortSignal | undefined
+  /** Goes on looking as after a loss, rather than to fail with the first attempt. */
+  isPatient: boolean
+  /** Called when each address has had its first attempt, in vain. */
+  missed?: (error: unknown) => void
+}
+
+interface Search {
+  state: 'connecting' | 'reconnecting'
+  /** Why it is looked for. */
+  why: NetQueueError | undefined
+  attempts: number
+  /** What comes of it when all of them were in vain. */
+  failure: (cause: unknown, attempts: number) => unknown
+  missed?: ((error: unknown) => void) | undefined
+}
+
+/** One client's way with one server: connected, lost, looked for and found again, and the end. */
+export class Life {
+  readonly #init: LifeInit
+  readonly #states: States
+  readonly #reconnect: Reconnect
+  readonly #backOff: BackOff
+  readonly #stop: AbortController = new AbortController()
+  #index = 0
+
+  constructor(init: LifeInit) {
+    this.#init = init
+    this.#reconnect = init.reconnect ?? reconnectDefaults
+    this.#backOff = new BackOff(init.env, this.#reconnect)
+    this.#states = new States(this.address, init.entered)
+  }
+
+  /** Where the server is that it has, or looks for now. */
+  get address(): string {
+    const { addresses } = this.#init
+    return addresses[this.#index % addresses.length] ?? ''
+  }
+
+  get now(): ClientStateChange {
+    return this.#states.now
+  }
+
+  get state(): ClientState {
+    return this.#states.now.state
+  }
+
+  /** Whether it is over, or about to be. */
+  get isEnding(): boolean {
+    return this.state === 'closing' || this.state === 'closed' || this.state === 'failed'
+  }
+
+  /** Looks for the first connection. Rejects with why there is none. */
+  async begin({ signal, isPatient, missed }: BeginOptions): Promise<void> {
+    if (signal?.aborted === true) this.#stop.abort(signal.reason)
+    const callOff = signal && onAbort(signal, () => this.#stop.abort(signal.reason))
+    const { addresses } = this.#init
+    try {
+      await this.#search({
+        state: 'connecting',
+        why: undefined,
+        attempts: isPatient ? this.#reconnect.attempts : addresses.length,
+        failure: (cause, attempts) => (isPatient ? exhausted(addresses, attempts, cause) : cause),
+        missed,
+      })
+    } finally {
+      callOff?.()
+    }
+  }
+
+  /** Both sides know each other. */
+  opened({ resumed }: { resumed: boolean }): void {
+    this.#backOff.connected()
+    this.#states.enter({ state: 'connected', address: this.address, resumed })
+  }
+
+  /** Whether it is connected, and would look for the server again. */
+  get comesBack(): boolean {
+    return this.state === 'connected' && this.#init.isRepeatable && this.#init.reconnect !== undefined
+  }
+
+  /** Whether a connection that ends in this way is looked for again. `CLOSED`: it was ended here. */
+  returnsAfter(error: NetQueueError): boolean {
+    return this.comesBack && error.code !== 'CLOSED' && !isPermanent(error)
+  }
+
+  /** The connection is gone, and another one is looked for. */
+  lost(why: NetQueueError): void {
+    const { addresses, gaveUp } = this.#init
+    this.#search({
+      state: 'reconnecting',
+      why,
+      attempts: this.#reconnect.attempts,
+      failure: (cause, attempts) => exhausted(addresses, attempts, cause),
+    }).catch((reason: unknown) => {
+      if (!this.isEnding) gaveUp(coded(reason))
+    })
+  }
+
+  /** Looks for nothing any more. */
+  close(): void {
+    if (this.isEnding) return
+    this.#states.enter({ state: 'closing', address: this.address })
+    this.#stop.abort(new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' }))
+  }
+
+  /** It is over; no error where that was asked for. */
+  end(error: NetQueueError | undefined): void {
+    const { address } = this
+    if (error === undefined) this.close()
+    this.#stop.abort(error)
+    this.#states.enter(error === undefined ? { state: 'closed', address } : { state: 'failed', address, error })
+  }
+
+  async #search({ state, why, attempts, failure, missed }: Search): Promise<void> {
+    let error = why
+    for (let attempt = 1; ; attempt += 1) {
+      const delayMs = attempt === 1 && state === 'connecting' ? 0 : this.#delayBefore(attempt)
+      this.#states.enter({ state, address: this.address, attempt, delayMs, ...(error !== undefined && { error }) })
+      if (delayMs > 0) await pause(this.#init.env, delayMs, this.#stop.signal)
+      try {
+        return await this.#try()
+      } catch (reason) {
+        if (this.#stop.signal.aborted || isPermanent(reason)) throw reason
+        this.#index += 1
+        if (attempt === this.#init.addresses.length) missed?.(reason)
+        if (attempt >= attempts) throw failure(reason, attempts)
+        error = coded(reason)
+      }
+    }
+  }
+
+  /** Of several addresses each has its turn before it is waited again. */
+  #delayBefore(attempt: number): number {
+    return (attempt - 1) % this.#init.addresses.length === 0 ? this.#backOff.next() : 0
+  }
+
+  #try(): Promise<void> {
+    const { env, connectTimeoutMs, open } = this.#init
+    const { address } = this
+    const attempt = new Attempt({ env, name: address, connectTimeoutMs, signal: this.#stop.signal })
+    return attempt.run(() => open(attempt, address))
+  }
+}
+
+function exhausted(addresses: readonly string[], attempts: number, cause: unknown): NetQueueError {
+  const message = `No connection to ${addresses.join(', ')} after ${attempts} attempts (reconnect.attempts)`
+  return new NetQueueError('CONNECT_FAILED', message, { limit: 'reconnect.attempts', value: attempts, cause })
+}
+
+/** Whatever an attempt ended with, as an error of ours. */
+export function coded(reason: unknown): NetQueueError {
+  if (reason instanceof NetQueueError) return reason
+  return new NetQueueError('CONNECT_FAILED', 'The connection could not be begun', { cause: reason })
+}

@@ -1,0 +1,55 @@
+import { chooseTransport } from '../transport/index.ts'
+import type { ByteDuplex, DialOptions, Transport } from '../transport/index.ts'
+
+/** Where a server is, and the way there. */
+export interface Reach {
+  /** For people; several stand in for each other. */
+  readonly addresses: readonly string[]
+  /** Whether there is a way more than once: not so for a duplex that was handed in. */
+  readonly isRepeatable: boolean
+  dial(address: string, signal: AbortSignal): Promise<ByteDuplex>
+}
+
+/**
+ * The servers that an address, or several, stand for. Throws a `TypeError` for an address that no transport reads, and for a list that is
+ * empty or has one twice.
+ */
+export function reachesOf(
+  address: string | readonly string[] | ByteDuplex,
+  { transports, failover }: { transports: readonly Transport[]; failover: boolean },
+  options: Omit<DialOptions, 'signal'>,
+): Reach[] {
+  if (isDuplex(address)) return [reachBy(address)]
+  if (!isList(address)) return [reachOf([address], transports, options)]
+  if (address.length === 0 || new Set(address).size < address.length)
+    throw new TypeError(`Expected \`address\` to be a list of different addresses, got [${address.join(', ')}]`)
+  const servers = failover ? [address] : address.map((each) => [each])
+  return servers.map((addresses) => reachOf(addresses, transports, options))
+}
+
+/** By the transport that reads the address, each time anew. Throws a `TypeError` for an address that none reads. */
+function reachOf(
+  addresses: readonly string[],
+  transports: readonly Transport[],
+  options: Omit<DialOptions, 'signal'>,
+): Reach {
+  const ways = new Map(addresses.map((address) => [address, chooseTransport(address, transports)]))
+  return {
+    addresses,
+    isRepeatable: true,
+    dial: (address, signal) => (ways.get(address) as Transport).connect(address, { ...options, signal }),
+  }
+}
+
+/** By a duplex that exists already, once. */
+function reachBy(duplex: ByteDuplex): Reach {
+  return {
+    addresses: [duplex.remoteAddress ?? 'the duplex'],
+    isRepeatable: false,
+    dial: async () => duplex,
+  }
+}
+
+const isDuplex = (address: unknown): address is ByteDuplex =>
+  typeof (Object(address) as Partial<ByteDuplex>).sink === 'function'
+const isList = (address: string | readonly string[]): address is readonly string[] => Array.isArray(address)

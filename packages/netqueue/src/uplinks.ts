@@ -1,0 +1,260 @@
+import type { Calls } from './calls.ts'
+import type { Closed, ClientEvents, CloseOptions } from './client-options.ts'
+import type { Conversation } from './conversation.ts'
+import type { Inbox } from './delivery/inbox.ts'
+import type { Puts } from './delivery/puts.ts'
+import { Drain } from './drain.ts'
+import type { Env } from './env/env.ts'
+import { checkMs } from './errors/check.ts'
+import { NetQueueError } from './errors/errors.ts'
+import type { Emitter } from './events/emitter.ts'
+import type { Reach } from './life/reach.ts'
+import { stateOf } from './life/states.ts'
+import type { ClientState, ClientStateChange } from './life/states.ts'
+import type { Logger } from './options/logger.ts'
+import type { Talk } from './talk.ts'
+import type { Ticks } from './ticks/ticks.ts'
+import { Uplink } from './uplink.ts'
+import type { Entries, SharedByUplinks, UplinkOwner } from './uplink.ts'
+
+export interface UplinksInit<Out> {
+  env: Env
+  reaches: readonly Reach[]
+  shared: SharedByUplinks
+  inbox: Inbox
+  puts: Puts<Out>
+  calls: Calls
+  talk: Talk
+  ticks: Ticks
+  events: Emitter<ClientEvents>
+  logger: Logger
+  /** The client's id, for its log. */
+  id: () => string
+}
+
+export interface ConnectOptions {
+  signal: AbortSignal | undefined
+  /** Whether to go on looking when the first attempts failed. */
+  isPatient: boolean
+}
+
+/** The servers of one client, from the first attempt to the end: who is there, who is told of what, and how it is closed. */
+export class Uplinks<Out> implements UplinkOwner {
+  readonly all: readonly Uplink[]
+  /** Resolves when the last one is over; never rejects. */
+  readonly closed: Promise<Closed<Out>>
+  readonly #init: UplinksInit<Out>
+  readonly #drain: Drain
+  #closing: Promise<void> | undefined
+  #isClosing = false
+  /** A server drains: what is in hand can still be answered by puts. */
+  #isDismissed = false
+  #isOutlived = false
+  /** Why all is over, once it is. */
+  #reason: NetQueueError | undefined
+  #resolveEnded!: (closed: Closed<Out>) => void
+
+  constructor(init: UplinksInit<Out>) {
+    this.#init = init
+    this.#drain = new Drain(init.env, () => this.#isDone)
+    const ended = new Promise<Closed<Out>>((resolve) => (this.#resolveEnded = resolve))
+    this.closed = ended.then((closed) => this.#done().then(() => closed))
+    this.all = init.reaches.map((reach) => new Uplink(reach, init.shared, this))
+  }
+
+  get state(): ClientState {
+    return stateOf(this.all.map(({ state }) => state))
+  }
+
+  /** A handler had an item when its signal and the moment after it had passed. */
+  get isOutlived(): boolean {
+    return this.#isOutlived
+  }
+
+  /** The connections on which requests and messages can go now. */
+  get open(): Iterable<Conversation> {
+    return this.all.flatMap(({ open }) => open ?? [])
+  }
+
+  /** Milliseconds to the nearest server and back, without what else kept either side busy. */
+  get fastestRtt(): number | undefined {
+    const rtts = this.all.flatMap(({ link }) => link?.fastestRtt ?? [])
+    return rtts.length === 0 ? undefined : Math.min(...rtts)
+  }
+
+  /** What the first server that is connected said of itself; where none is, the first one. */
+  get status(): unknown {
+    return (this.all.find(({ state }) => state === 'connected') ?? this.all[0])?.status
+  }
+
+  /** Tells all servers that are connected. */
+  setStatus(status: unknown): void {
+    for (const { link } of this.all) link?.setStatus(status)
+  }
+
+  /** Throws when nothing new can be begun. */
+  checkOpen(): void {
+    if (this.#isClosing || this.#reason !== undefined) throw this.#reason ?? closedError()
+  }
+
+  /** The same for puts: while a server drains, and an item of its is in hand, what is put is what was made of it. */
+  checkPut(): void {
+    const isAnswering = this.#reason === undefined && this.#isDismissed && this.#hasItems
+    if (!isAnswering) this.checkOpen()
+  }
+
+  /** Measures the round trips again. */
+  ping(): void {
+    for (const { link } of this.all) link?.ping()
+  }
+
+  /** Resolves when the first server is connected; rejects when none can be, with why the last one cannot. */
+  connect({ signal, isPatient }: ConnectOptions): Promise<void> {
+    const isTireless = isPatient || (this.all.length > 1 && this.#init.shared.reconnect !== undefined)
+    const missed = new Set<Uplink>()
+    return new Promise((resolve, reject) => {
+      const miss = (uplink: Uplink, error: unknown): void => {
+        missed.add(uplink)
+        if (isPatient ? this.#reason === undefined : missed.size < this.all.length) return
+        reject(error)
+        this.#abandon()
+      }
+      for (const uplink of this.all)
+        uplink
+          .begin({ signal, isPatient: isTireless, missed: (error) => miss(uplink, error) })
+          .then(resolve, (error: unknown) => miss(uplink, error))
+    })
+  }
+
+  /** See `Client.close`. */
+  async close({ timeout = 5_000, reason = '', notify = true }: CloseOptions): Promise<void> {
+    checkMs('timeout', timeout)
+    this.#isDismissed = false
+    if (!notify) this.#cut()
+    if (this.#closing !== undefined) this.#drain.limit(timeout)
+    this.#closing ??= this.#close(timeout, reason)
+    await this.#closing
+  }
+
+  /** Something may have come to an end. */
+  changed(): void {
+    this.#drain.check()
+  }
+
+  entered(uplink: Uplink, change: ClientStateChange): void {
+    const { events, logger, id } = this.#init
+    events.emit('state', change)
+    if (change.state === 'connected') {
+      logger.debug({ client: id(), server: uplink.id, address: uplink.address }, 'connected')
+      events.emit('connect', { server: uplink, resumed: change.resumed })
+    }
+    if (change.state === 'reconnecting') {
+      const { attempt, delayMs, error } = change
+      events.emit('reconnecting', { server: uplink, attempt, delayMs, ...(error !== undefined && { error }) })
+    }
+  }
+
+  opened(_uplink: Uplink, conversation: Conversation): void {
+    this.#init.calls.opened(conversation)
+  }
+
+  disconnected(server: Uplink, error: NetQueueError | undefined): void {
+    const { events, logger, id } = this.#init
+    logger.debug({ client: id(), server: server.id, code: error?.code ?? 'CLOSED' }, 'disconnected')
+    events.emit('disconnect', { server, ...(error !== undefined && { error }) })
+  }
+
+  statusChanged(server: Uplink, status: unknown): void {
+    this.#init.events.emit('status', { server, status })
+  }
+
+  goaway(server: Uplink, code: string): void {
+    this.#init.events.emit('goaway', { server, code })
+    const returns = code === 'RESTART' && server.comesBack
+    const isLast = this.all.every((each) => each === server || each.isOver)
+    if (returns || !isLast) void server.depart({ returns })
+    else this.#dismissed()
+  }
+
+  ended(uplink: Uplink, error: NetQueueError | undefined, entries: Entries): void {
+    const isLast = this.all.every(({ isOver }) => isOver)
+    if (isLast) return this.#finish(error ?? closedError(), entries)
+    if (error !== undefined) this.warn(error, uplink)
+    this.#init.puts.lost(uplink.id, entries)
+    this.changed()
+  }
+
+  warn(error: NetQueueError, server?: Uplink): void {
+    const { events, logger, id } = this.#init
+    logger.warn({ client: id(), server: server?.id, code: error.code }, error.message)
+    events.emit('warning', { error, ...(server !== undefined && { server }) })
+  }
+
+  /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
+  get #isDone(): boolean {
+    const { puts, calls } = this.#init
+    return puts.waiting === 0 && calls.waiting === 0 && this.all.every(({ isDone }) => isDone)
+  }
+
+  get #hasItems(): boolean {
+    return this.all.some(({ link }) => link?.intake.isSettled === false)
+  }
+
+  /** The server decides how long it waits; it ends the connection when its time is up. */
+  #dismissed(): void {
+    this.#isDismissed = this.#closing === undefined
+    this.#closing ??= this.#close(Number.POSITIVE_INFINITY, '')
+  }
+
+  /** Resolves when all duplexes and timers are released. */
+  async #done(): Promise<void> {
+    await Promise.all(this.all.map((uplink) => uplink.done()))
+  }
+
+  async #close(timeout: number, reason: string): Promise<void> {
+    if (this.#reason === undefined) await this.#leave(timeout, reason)
+    await this.#done()
+  }
+
+  async #leave(timeout: number, reason: string): Promise<void> {
+    const { inbox, ticks } = this.#init
+    this.#isClosing = true
+    ticks.end()
+    inbox.close(closedError())
+    inbox.handBack()
+    for (const uplink of this.all) uplink.drain(reason)
+    await this.#drain.run(timeout, () => this.#revoke(closedError()))
+    this.#isOutlived = this.all.some(({ isWorking }) => isWorking)
+    for (const uplink of this.all) uplink.leave()
+  }
+
+  /** Time is up: the signals of all handlers at work fire. */
+  #revoke(reason: NetQueueError): void {
+    for (const uplink of this.all) uplink.revoke(reason)
+  }
+
+  #cut(): void {
+    for (const uplink of this.all) uplink.cut()
+  }
+
+  /** Nobody waits for a connection any more. */
+  #abandon(): void {
+    for (const uplink of this.all) uplink.drain('')
+  }
+
+  #finish(reason: NetQueueError, { sent, queued }: Entries): void {
+    const { puts, inbox, calls, ticks, events, talk } = this.#init
+    this.#reason = reason
+    const undone = [...sent, ...queued, ...puts.close(reason)]
+    inbox.close(reason)
+    calls.close(reason)
+    this.#drain.end()
+    ticks.end()
+    events.close()
+    talk.close()
+    const end = reason.code === 'CLOSED' ? {} : { error: reason }
+    this.#resolveEnded({ ...end, undone: undone.map(({ item }) => item as Out) })
+  }
+}
+
+const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })
