@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 
 import { listen, text } from '../../src/index.ts'
+import type { Consumer } from '../../src/delivery/consumer.ts'
+import type { RequestHandler } from '../../src/request/handlers.ts'
 import type { NetQueueError, Server, ServerClient, ServerOptions } from '../../src/index.ts'
 import { Cable } from './cable.ts'
 import type { Way } from './cable.ts'
@@ -111,8 +113,26 @@ async function* each(values: string[]): AsyncGenerator<string> {
   }
 }
 
+/** What a client has to have for a conversation. */
+export interface Talker {
+  talk: {
+    on(name: 'news:flash', listener: (message: { payload: unknown }) => void): unknown
+    handle(name: 'any:ask', handler: RequestHandler<never>): unknown
+  }
+  reader: Pick<Consumer<string, string>, 'process'>
+  exchange: {
+    send(name: 'news:flash', payload: string): Promise<void>
+    value(name: 'any:ask', payload: string): Promise<unknown>
+  }
+  put(item: string): Promise<void>
+  readonly settled: string[]
+}
+
 /** Everything that two sides can say to each other, at the same time; `size` is the length of what is long. */
-export async function converse({ server, client, there }: Setup, size = 1): Promise<Seen> {
+export async function converse(
+  { server, client, there }: Pick<Setup, 'server' | 'there'> & { client: Talker },
+  size = 1,
+): Promise<Seen> {
   const seen: Seen = {
     worked: [],
     read: [],
@@ -125,7 +145,7 @@ export async function converse({ server, client, there }: Setup, size = 1): Prom
   }
   const long = (value: unknown): string => String(value).trimEnd()
   const padded = (value: string): string => value.padEnd(size)
-  client.talk.on('news:flash', ({ payload }) => seen.heard.here.push(payload as string))
+  client.talk.on('news:flash', ({ payload }) => void seen.heard.here.push(payload as string))
   server.on('news:flash', ({ payload }) => seen.heard.there.push(payload))
   client.talk.handle('any:ask', (async (payload: unknown, { body }: { body: AsyncIterable<unknown> }) => {
     if (payload === 'upload') return (await collected(body)).values
