@@ -74,7 +74,7 @@ export function join(server: Server<string, string, App>, client: ReturningClien
   return cable
 }
 
-export const numbers = (prefix: string, count: number): string[] =>
+const numbers = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`)
 
 /** What each side has seen of a conversation. */
