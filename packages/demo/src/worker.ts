@@ -9,7 +9,8 @@ const [address, directory, name] = process.argv.slice(2) as [string, string, str
 process.on('SIGINT', () => {})
 
 try {
-  await using client = await connect(address, { ...codecs, id: name })
+  // A connection that breaks is nothing to a worker; a server that is not back within a second or two is dead.
+  await using client = await connect(address, { ...codecs, id: name, reconnect: { attempts: 5 } })
   closeOnSignals(client, { signals: ['SIGTERM'] })
   await client.process(
     async (path, { attempt, signal }) => ({

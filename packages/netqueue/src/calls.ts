@@ -1,15 +1,17 @@
 import type { Conversation } from './conversation.ts'
 import type { Sender } from './delivery/delivery.ts'
 import type { Env } from './env/env.ts'
-import type { NetQueueError } from './errors/errors.ts'
+import { NetQueueError } from './errors/errors.ts'
 import { begun, LateStream } from './late-stream.ts'
 import type { Stream } from './late-stream.ts'
 import { Standby } from './life/standby.ts'
 import { checkWait } from './queue/pending.ts'
 import type { Exchange } from './request/exchange.ts'
 import { requestsEnded, timedOut, tooManyWaiting, unsent } from './request/failures.ts'
+import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
+import type { Elsewhere } from './request/reply-askers.ts'
 import type { RequestOptions } from './request/requester.ts'
 import type { Talk } from './talk.ts'
 
@@ -22,7 +24,8 @@ export interface CallsInit {
   checkOpen: () => void
 }
 
-type Ask<R> = (exchange: Exchange<Sender>, options: RequestOptions | undefined) => Promise<R>
+type Ask<R> = (exchange: Exchange<Sender>, options: RequestOptions | undefined, elsewhere: Elsewhere<R>) => Promise<R>
+type Send = (exchange: Exchange<Sender>, options: SendOptions | undefined) => Promise<void>
 
 /** The requests and messages of a client: they go to whichever server has the fewest of its requests; where none is connected, they wait. */
 export class Calls {
@@ -42,11 +45,11 @@ export class Calls {
   }
 
   request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    return this.#ask(name, options, (exchange, rest) => exchange.value(name, payload, rest))
+    return this.#ask(name, options, (exchange, rest, elsewhere) => exchange.value(name, payload, rest, elsewhere))
   }
 
   call(name: string, payload: unknown, options?: RequestOptions): Promise<Reply> {
-    return this.#ask(name, options, (exchange, rest) => exchange.request(name, payload, rest))
+    return this.#ask(name, options, (exchange, rest, elsewhere) => exchange.request(name, payload, rest, elsewhere))
   }
 
   stream(name: string, payload: unknown, options: RequestOptions = {}): Stream {
@@ -99,7 +102,8 @@ export class Calls {
     try {
       this.#checkRequest(name)
       const conversation = this.#choose()
-      return conversation === undefined ? this.#askLater(name, options, ask) : ask(conversation.exchange, options)
+      if (conversation === undefined) return this.#askLater(name, options, ask)
+      return ask(conversation.exchange, options, this.#elsewhere(name, options, ask))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -108,16 +112,49 @@ export class Calls {
   async #askLater<R>(name: string, options: RequestOptions = {}, ask: Ask<R>): Promise<R> {
     const { requestTimeoutMs } = this.#init.talk.limits
     const { exchange, rest } = await this.#wait(options, requestTimeoutMs, (timeout) => timedOut(name, timeout, 'no'))
-    return ask(exchange, { ...options, ...rest })
+    return ask(exchange, { ...options, ...rest }, this.#elsewhere(name, options, ask))
   }
 
-  async #send(name: string, options: SendOptions | undefined, send: Ask<void>): Promise<void> {
+  /** What had not left when its connection was lost waits for the next one, for what is left of its time. */
+  #elsewhere<R>(name: string, options: RequestOptions | undefined, ask: Ask<R>): Elsewhere<R> {
+    return (cause, timeout) => (this.#isUnsent(cause) ? this.#askLater(name, { ...options, timeout }, ask) : undefined)
+  }
+
+  async #send(name: string, options: SendOptions | undefined, send: Send): Promise<void> {
     this.#init.checkOpen()
     this.#init.talk.checkMessage(name)
     const conversation = this.#choose()
-    if (conversation !== undefined) return send(conversation.exchange, options)
+    if (conversation === undefined) await this.#sendLater(options, send)
+    else await this.#sendOn(conversation.exchange, options, send)
+  }
+
+  /** What had no room when its connection was lost waits for the next one. */
+  async #sendOn(exchange: Exchange<Sender>, options: SendOptions | undefined, send: Send): Promise<void> {
+    const { env } = this.#init
+    const began = env.now()
+    try {
+      await send(exchange, options)
+    } catch (error) {
+      if (!this.#isUnsent(error)) throw error
+      const { timeout = Number.POSITIVE_INFINITY } = options ?? {}
+      await this.#sendLater({ ...options, timeout: Math.max(1, timeout - (env.now() - began)) }, send)
+    }
+  }
+
+  async #sendLater(options: SendOptions = {}, send: Send): Promise<void> {
     const { exchange, rest } = await this.#wait(options, Number.POSITIVE_INFINITY, unsent)
-    return send(exchange, { ...options, ...rest })
+    await this.#sendOn(exchange, { ...options, ...rest }, send)
+  }
+
+  /** Whether a call failed because its connection was lost before anything of it had left, and there may be another one. */
+  #isUnsent(cause: unknown): boolean {
+    if (!(cause instanceof NetQueueError) || cause.code !== 'CONNECTION_LOST' || cause.delivered !== 'no') return false
+    try {
+      this.#init.checkOpen()
+      return true
+    } catch {
+      return false
+    }
   }
 
   /** Waits for a connection; what that takes is part of the call's time. */
@@ -129,8 +166,13 @@ export class Calls {
     checkWait(options)
     const { timeout = defaultTimeout, signal } = options
     const began = this.#init.env.now()
-    const { exchange } = await this.#standby.wait({ timeout, signal }, () => failure(timeout))
-    return { exchange, rest: { timeout: Math.max(1, timeout - (this.#init.env.now() - began)) } }
+    try {
+      const { exchange } = await this.#standby.wait({ timeout, signal }, () => failure(timeout))
+      return { exchange, rest: { timeout: Math.max(1, timeout - (this.#init.env.now() - began)) } }
+    } catch (error) {
+      dropBody(options.body)
+      throw error
+    }
   }
 
   /** Of several servers the one with the fewest requests. */

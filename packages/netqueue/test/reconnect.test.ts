@@ -282,6 +282,27 @@ describe('§7: a client that lost its server', () => {
     expect((await heard.next()).value?.payload).toBe('hello')
   })
 
+  test('P11: a request and a message that had not left when it was lost wait for the next connection', async () => {
+    await using place = new Pair()
+    const { server, client } = await place.both({ limits: { maxRequests: 1, maxUnsentMessages: 1 } })
+    const asked: unknown[] = []
+    server.handle('any:ask', (payload) => {
+      asked.push(payload)
+      return payload === 'first' ? new Promise(() => {}) : payload
+    })
+    const heard = server.messages('news:flash')
+    const first = failureOf(client.request('any:ask', 'first'))
+    const second = client.request('any:ask', 'second')
+    await until(() => asked.length === 1)
+    const sent = ['a', 'b', 'c'].map((word) => client.send('news:flash', word))
+    place.road.cut()
+    expect(await first).toMatchObject({ code: 'CONNECTION_LOST', delivered: 'maybe' })
+    await place.later(FIRST_MS)
+    expect([await second, asked]).toEqual(['second', ['first', 'second']])
+    await Promise.all(sent)
+    expect([(await heard.next()).value?.payload, (await heard.next()).value?.payload]).toEqual(['b', 'c'])
+  })
+
   test('P11: what waits for a connection ends with its time and its signal, certainly not delivered', async () => {
     await using place = new Pair()
     const { client } = await place.both()

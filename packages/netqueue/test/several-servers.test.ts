@@ -1,0 +1,290 @@
+import { describe, expect, test } from 'vitest'
+
+import { connect, json, listen, text } from '../src/index.ts'
+import type { Client, ClientOptions, Server, ServerOptions } from '../src/index.ts'
+import { observe, Place, rest, until } from './support/nodes.ts'
+import { failureOf } from './support/outcome.ts'
+import { Road } from './support/road.ts'
+import { messages } from './support/talking.ts'
+import type { App } from './support/talking.ts'
+
+const FIRST_MS = 50
+const NORTH = 'memory:north'
+const SOUTH = 'memory:south'
+
+/** Servers here and there, each with its own road, and clients of all of them. */
+class Country extends Place {
+  readonly roads = { [NORTH]: new Road(), [SOUTH]: new Road() }
+  readonly #open: { close(options: { timeout: number }): Promise<unknown> }[] = []
+
+  constructor() {
+    super()
+    this.clock.random = () => 0.5
+  }
+
+  get #transports(): Road[] {
+    return Object.entries(this.roads).map(([address, road]) =>
+      Object.assign(Object.create(road) as Road, {
+        accepts: (asked: string) => asked === address,
+        connect: road.connect.bind(road),
+        listen: road.listen.bind(road),
+        exposed: () => false,
+      }),
+    )
+  }
+
+  async serve(address: string, options: ServerOptions<string, string, App> = {}): Promise<Server<string, string, App>> {
+    const shared = { env: this.clock, transports: this.#transports, messages }
+    const server = await listen<string, string, App>(address, { ...shared, ...options })
+    this.#open.push(server)
+    return server
+  }
+
+  async reach(options: ClientOptions<string, string, App> = {}): Promise<Client<string, string, App>> {
+    const shared = { env: this.clock, transports: this.#transports, messages }
+    const client = await connect<string, string, App>([NORTH, SOUTH], { ...shared, ...options })
+    this.#open.push(client)
+    return client
+  }
+
+  async both(options: ClientOptions<string, string, App> = {}): Promise<{
+    north: Server<string, string, App>
+    south: Server<string, string, App>
+    client: Client<string, string, App>
+  }> {
+    const [north, south] = [await this.serve(NORTH, { id: 'north' }), await this.serve(SOUTH, { id: 'south' })]
+    const client = await this.reach(options)
+    await rest()
+    return { north, south, client }
+  }
+
+  async later(ms: number): Promise<void> {
+    await rest()
+    this.clock.advance(ms)
+    await rest()
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.pass(Promise.all(this.#open.map((node) => node.close({ timeout: 0 }))))
+    await super[Symbol.asyncDispose]()
+  }
+}
+
+const statesOf = (client: Client<string, string, App>): string =>
+  client.servers.map(({ address, id, state }) => `${address.slice(7)} ${id || '?'} ${state}`).join(', ')
+
+describe('connect([a, b]): one client of several servers', () => {
+  test('takes items from all of them, and tells whose each is', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    client.process((item, { from }) => `${item} of ${from.id}`, { concurrency: 2 }).catch(() => {})
+    expect(await Promise.all([north.submit('a'), south.submit('b')])).toEqual(['a of north', 'b of south'])
+    expect(statesOf(client)).toBe('north north connected, south south connected')
+    expect(new Set([client.id, north.clients[0]?.id, south.clients[0]?.id]).size).toBe(1)
+  })
+
+  test('P8: one that sends without end does not keep the other from its turn', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both({ prefetch: 1 })
+    const seen: string[] = []
+    void north.putAll(Array.from({ length: 1_000 }, () => 'n')).catch(() => {})
+    void south.putAll(Array.from({ length: 1_000 }, () => 's')).catch(() => {})
+    for await (const item of client) {
+      seen.push(item)
+      if (seen.length === 20) break
+    }
+    expect(seen.filter((item) => item === 'n')).toHaveLength(10)
+  })
+
+  test('puts to whoever has credit: the one with the fewest of its items', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    const waits = observe(() => client.put('a'))
+    await rest()
+    expect(waits()).toBe('waits')
+    north.tryGet()
+    await rest()
+    expect([waits(), north.getAll()]).toEqual(['resolves', ['a']])
+    south.tryGet()
+    await rest()
+    for (let count = 0; count < 4; count += 1) await client.put('b')
+    await rest()
+    expect([north.getAll(), south.getAll()]).toEqual([
+      ['b', 'b'],
+      ['b', 'b'],
+    ])
+  })
+
+  test('P2: what a lost server had goes to the other at once', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    north.tryGet()
+    await rest()
+    await client.put('a')
+    await rest()
+    south.tryGet()
+    place.roads[NORTH].mood = 'refuses'
+    place.roads[NORTH].cut()
+    await rest()
+    expect(await south.receive()).toMatchObject({ item: 'a', attempt: 2 })
+    expect([client.state, statesOf(client)]).toEqual(['connected', 'north north reconnecting, south south connected'])
+  })
+
+  test('asks the one with the fewest of its requests, and those that are left', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    const asked: string[] = []
+    const handle = (server: Server<string, string, App>): unknown =>
+      server.handle('any:ask', (payload) => {
+        asked.push(server.id)
+        return payload === 'now' ? server.id : new Promise(() => {})
+      })
+    handle(north)
+    handle(south)
+    const calls = Array.from({ length: 4 }, () => failureOf(client.request('any:ask', 'later')))
+    await until(() => asked.length === 4)
+    expect(asked.toSorted()).toEqual(['north', 'north', 'south', 'south'])
+    place.roads[NORTH].cut()
+    await rest()
+    expect(await client.request('any:ask', 'now')).toBe('south')
+    place.roads[SOUTH].cut()
+    await rest()
+    const last = client.request('any:ask', 'now')
+    await place.later(FIRST_MS)
+    expect(['north', 'south']).toContain(await last)
+    expect(await Promise.all(calls)).toMatchObject(calls.map(() => ({ code: 'CONNECTION_LOST' })))
+  })
+
+  test('resolves when the first is connected, and finds the other one later', async () => {
+    await using place = new Country()
+    const north = await place.serve(NORTH, { id: 'north' })
+    const client = await place.reach()
+    expect(statesOf(client)).toBe('north north connected, south ? connecting')
+    const told: string[] = []
+    client.on('connect', ({ server }) => told.push(server.id))
+    await place.serve(SOUTH, { id: 'south' })
+    await place.later(FIRST_MS)
+    expect([told, statesOf(client)]).toEqual([['south'], 'north north connected, south south connected'])
+    expect(north.clients).toHaveLength(1)
+  })
+
+  test('rejects when each was tried in vain, and leaves nothing behind; with wait it goes on', async () => {
+    await using place = new Country()
+    expect(await failureOf(place.reach())).toMatchObject({ code: 'CONNECT_FAILED' })
+    await rest()
+    expect(place.clock.timers).toBe(0)
+    const waiting = place.reach({ wait: true })
+    await place.later(FIRST_MS)
+    await place.serve(SOUTH, { id: 'south' })
+    await place.later(1_000)
+    expect(statesOf(await waiting)).toBe('north ? connecting, south south connected')
+  })
+
+  test('one that is of another kind fails alone; the last one ends the client', async () => {
+    await using place = new Country()
+    await place.serve(NORTH, { id: 'north', item: text() })
+    const south = await place.serve(SOUTH, { id: 'south', item: json<string>() })
+    const client = await place.reach({ item: text() })
+    await rest()
+    expect(client.servers.map(({ state }) => state)).toEqual(['connected', 'failed'])
+    expect(south.clients).toEqual([])
+    place.roads[NORTH].cut()
+    await rest()
+    expect(client.state).toBe('reconnecting')
+    await client.close()
+    expect(client.state).toBe('closed')
+  })
+
+  test('P12: a server that closes is left when its items are done; the client lives on until the last has gone', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    let finish: (result: string) => void = () => {}
+    const done = observe(() =>
+      client.process((item) => (item === 'slow' ? new Promise<string>((resolve) => (finish = resolve)) : item), {
+        concurrency: 2,
+      }),
+    )
+    const slow = north.submit('slow')
+    await rest()
+    const closing = observe(() => north.close())
+    await rest()
+    expect([closing(), await south.submit('quick')]).toEqual(['waits', 'quick'])
+    finish('at last')
+    expect(await slow).toBe('at last')
+    await rest()
+    expect([closing(), statesOf(client), done()]).toEqual([
+      'resolves {"undone":[]}',
+      'north north closed, south south connected',
+      'waits',
+    ])
+    await south.close()
+    expect(await client.closed).toEqual({ undone: [] })
+    expect([client.state, done()]).toEqual(['closed', 'resolves'])
+  })
+
+  test('P12: close() hands back to each what is its own', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both({ prefetch: 3 })
+    client.process(() => new Promise(() => {})).catch(() => {})
+    await rest()
+    await Promise.all(['a', 'b'].map((item) => north.put(item)))
+    await south.put('c')
+    await rest()
+    const closing = client.close({ timeout: 100 })
+    await place.later(100)
+    await place.later(250)
+    await closing
+    await rest()
+    expect(north.backlog + south.backlog).toBe(3)
+  })
+
+  test('setStatus() and endRequests() are for all of them', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    client.setStatus('busy')
+    await rest()
+    expect([north.clients[0]?.status, south.clients[0]?.status]).toEqual(['busy', 'busy'])
+    await client.endRequests()
+    expect(await failureOf(client.request('any:ask', 'x'))).toMatchObject({ code: 'CLOSED' })
+  })
+
+  test('a list that is empty, or has an address twice, is refused', async () => {
+    expect(String(await failureOf(connect([])))).toMatch(/^TypeError: Expected `address` to be a list of different/)
+    expect(await failureOf(connect([NORTH, NORTH]))).toBeInstanceOf(TypeError)
+    expect(await failureOf(connect([NORTH, 'http://there']))).toBeInstanceOf(TypeError)
+  })
+})
+
+describe('connect([a, b], { failover: true })', () => {
+  test('has the first, and the next one when that is lost', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both({ failover: true })
+    expect([north.clients.length, south.clients.length, client.servers.length]).toEqual([1, 0, 1])
+    place.roads[NORTH].mood = 'refuses'
+    place.roads[NORTH].cut()
+    await place.later(FIRST_MS)
+    expect([statesOf(client), south.clients.length]).toEqual(['south south connected', 1])
+  })
+
+  test('tries the one that it had first, and does not go back to an earlier one', async () => {
+    await using place = new Country()
+    const { north, client } = await place.both({ failover: true })
+    place.roads[NORTH].cut()
+    await place.later(FIRST_MS)
+    expect(statesOf(client)).toBe('north north connected')
+    place.roads[NORTH].mood = 'refuses'
+    place.roads[NORTH].cut()
+    await place.later(2 * FIRST_MS)
+    place.roads[NORTH].mood = 'open'
+    await place.later(10_000)
+    expect(statesOf(client)).toBe('south south connected')
+    expect(north.clients).toEqual([])
+  })
+
+  test('begins with whichever can be reached, and rejects when none can', async () => {
+    await using place = new Country()
+    expect(await failureOf(place.reach({ failover: true }))).toMatchObject({ code: 'CONNECT_FAILED' })
+    await place.serve(SOUTH, { id: 'south' })
+    expect(statesOf(await place.reach({ failover: true }))).toBe('south south connected')
+  })
+})
