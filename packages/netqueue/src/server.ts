@@ -173,7 +173,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       secret: env.randomBytes(SECRET_BYTES),
       resumeMs: resumeTimeoutMs,
     })
-    checkWelcome(introduction(), limits)
+    checkWelcome(introduction(), limits, 'server')
     const answerers = new Answerers<ConnectedClient>({ env, ...talk.limits })
     this.#clientele = new Clientele<Item>({
       protocol: native(),

@@ -17,11 +17,10 @@ import { NativeWire, unexpected } from './native-wire.ts'
 import { OriginalWire, statusFrame } from './original-wire.ts'
 import { isProof, prove } from './proof.ts'
 import type { Transcript } from './proof.ts'
-import { decodeWelcome, encodeWelcome, grantOf, ticketOf } from './welcome.ts'
+import { checkWelcome, decodeWelcome, encodeWelcome, grantOf, ticketOf } from './welcome.ts'
 import type { Agreement, Grant, Resume, Welcome } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
-const NO_HELLO = new Uint8Array(0)
 const isOriginalType = (type: number): boolean => type >= FrameType.CONN && type <= FrameType.ENQUEUE
 
 /** What a side has that says nothing of messages. */
@@ -75,7 +74,7 @@ export class ClientHandshake implements Handshake {
     this.#workspace = workspace
     this.#introduction = init.introduction()
     this.#hello = encodeHello(this.#introduction)
-    this.#welcome(NO_HELLO)
+    checkWelcome(this.#introduction, init.limits, 'client')
   }
 
   start(): Uint8Array[] {

@@ -4,7 +4,7 @@ import type { Announcement, OpenRequests, OwnMessages, Registry } from '../../me
 import { isPlain } from '../../message/names.ts'
 import { MIN_FRAME_BYTES } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
-import type { Admission, Introduction, Ticket } from '../protocol.ts'
+import type { Admission, Introduction, Role, Ticket } from '../protocol.ts'
 import { badMessage, decodeJson, encodeText } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { MAX_ID_BYTES, VERSION } from './hello.ts'
@@ -96,11 +96,18 @@ export function encodeWelcome(
   })
 }
 
-/** Throws {@link encodeWelcome}'s error for what a server could say to no client, before one comes. */
-export function checkWelcome(introduction: Introduction, limits: Limits): void {
-  const id = 'x'.repeat(MAX_ID_BYTES)
+const LONGEST_NAME = 'x'.repeat(MAX_ID_BYTES)
+const LONGEST_RESUME: Resume = {
+  session: LONGEST_NAME,
+  proof: base64Of(new Uint8Array(SECRET_BYTES)),
+  batches: Number.MAX_SAFE_INTEGER,
+}
+
+/** Throws {@link encodeWelcome}'s error for what a side could not say to every peer, first or again, before it says a word. */
+export function checkWelcome(introduction: Introduction, limits: Limits, role: Role): void {
   const resumed = { session: nameOf(introduction), batches: Number.MAX_SAFE_INTEGER }
-  encodeWelcome(introduction, limits, { grant: grantOf(introduction, { id, resumed }, true) })
+  const grant = grantOf(introduction, { id: LONGEST_NAME, resumed }, true)
+  encodeWelcome(introduction, limits, role === 'server' ? { grant } : { resume: LONGEST_RESUME })
 }
 
 /** What a server gives to whom it has admitted. */
