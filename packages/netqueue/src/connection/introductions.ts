@@ -82,7 +82,9 @@ export class Introductions {
     return this.#handshake.take(frame)
   }
 
+  /** None for the time of a client that wants its session: the server may go on with it already, and would end it. */
   error(notice: ErrorNotice): Uint8Array | undefined {
+    if (notice.code === 'HANDSHAKE_TIMEOUT' && this.#init.previous?.claim !== undefined) return undefined
     return this.#handshake.error(notice)
   }
 
