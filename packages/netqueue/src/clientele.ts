@@ -1,10 +1,9 @@
 import type { Connection } from './connection/connection.ts'
 import { Pulse } from './connection/pulse.ts'
 import type { Session } from './connection/session.ts'
-import { Conversation } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
 import type { Entry } from './delivery/entry.ts'
-import { Link } from './delivery/link.ts'
-import type { LinkOwner, SharedByLinks } from './delivery/link.ts'
+import type { Link, LinkOwner, SharedByLinks } from './delivery/link.ts'
 import type { Answerers } from './dispatch/answerers.ts'
 import { serverClosed } from './dispatch/backlog.ts'
 import type { Backlog } from './dispatch/backlog.ts'
@@ -18,6 +17,8 @@ import { ConnectedClient } from './server-client.ts'
 import type { Arrival, ServerClient } from './server-client.ts'
 import type { ServerEvents } from './server-options.ts'
 import type { Talk } from './talk.ts'
+import { Visit } from './visit.ts'
+import type { VisitOwner } from './visit.ts'
 import type { ByteDuplex } from './transport/index.ts'
 
 export interface ClienteleInit<Item> {
@@ -43,16 +44,16 @@ export class Clientele<Item> {
   readonly #clients: Map<Link, ConnectedClient> = new Map()
   readonly #ids: Map<string, ConnectedClient> = new Map()
   /** Those of the clients, and those whose items are still worked on here. */
-  readonly #conversations: Set<Conversation> = new Set()
-  /** For all links: each costs a server as little as can be. */
-  readonly #owner: LinkOwner
+  readonly #visits: Set<Visit> = new Set()
+  /** For all visits: each costs a server as little as can be. */
+  readonly #owner: VisitOwner
   readonly #pulse: Pulse
   readonly #reception: Reception
   #goaway: string | undefined
 
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
-    this.#owner = this.#ownLinks()
+    this.#owner = this.#ownVisits()
     const { protocol, introduction, link, changed, warn } = init
     const pulse = new Pulse({ ...link, warn })
     this.#pulse = pulse
@@ -78,7 +79,7 @@ export class Clientele<Item> {
   /** Whether something that a client put, or asked, is in hand here. */
   get isWorking(): boolean {
     if (this.#init.talk.isWorking) return true
-    for (const { link } of this.#conversations) if (link.intake.handedOut > 0) return true
+    for (const { link } of this.#visits) if (link.intake.handedOut > 0) return true
     return false
   }
 
@@ -147,51 +148,39 @@ export class Clientele<Item> {
 
   /** Time is up: the signals of what is in hand fire, and all connections end. */
   close(): void {
-    for (const conversation of this.#conversations) {
-      conversation.link.intake.revoke(serverClosed())
+    for (const { link, conversation } of this.#visits) {
+      link.intake.revoke(serverClosed())
       conversation.revoke(serverClosed())
     }
     this.#reception.end()
   }
 
-  /** Whoever has introduced itself is talked to; the link outlives the session where something of it is in hand here. */
-  #converse(session: Session, arrival: Arrival): Conversation {
-    const wake = (): void => {
-      session.wake()
-      this.#worked(conversation, session)
+  #ownVisits(): VisitOwner {
+    const { link, talk, answerers, changed, warn } = this.#init
+    return {
+      links: link,
+      linkOwner: this.#ownLinks(),
+      conversations: talk.shared,
+      opened: (visit) => visit.arrival.resolve(this.#join(visit)),
+      suspended: ({ link: lost, session }, error) => this.#suspended(lost, session, error),
+      resumed: (visit) => this.#with(visit.link, (client) => this.#resumed(client)),
+      worked: (visit) => this.#worked(visit),
+      asked: (visit) => answerers.changed(visit.link.from as ConnectedClient),
+      changed: () => this.#goaway !== undefined && changed(),
+      warn: (visit, error) => warn(error, this.#clients.get(visit.link)),
     }
-    const flush = (): void => session.flush()
-    const link = new Link({
-      shared: this.#init.link,
-      owner: this.#owner,
-      wake,
-      wakeLater: () => {
-        session.wakeLater()
-        this.#worked(conversation, session)
-      },
-      flush,
-    })
-    const conversation: Conversation = new Conversation({
-      link,
-      shared: this.#init.talk.shared,
-      opened: () => arrival.resolve(this.#join(conversation, session, arrival)),
-      suspended: (error) => this.#suspended(link, session, error),
-      resumed: () => this.#with(link, (client) => this.#resumed(client)),
-      ended: () => this.#worked(conversation, session),
-      wake: () => session.wake(),
-      flush,
-      warn: (error) => this.#init.warn(error, this.#clients.get(link)),
-      asked: () => this.#init.answerers.changed(link.from as ConnectedClient),
-      changed: () => this.#goaway !== undefined && this.#init.changed(),
-    })
-    this.#conversations.add(conversation)
-    return conversation
   }
 
-  /** Something of a client's was settled here, or it is gone. */
-  #worked(conversation: Conversation, session: Session): void {
-    if (!session.isOver) return
-    if (conversation.link.intake.handedOut === 0) this.#conversations.delete(conversation)
+  /** Whoever has introduced itself is talked to. */
+  #converse(session: Session, arrival: Arrival): Conversation {
+    const visit = new Visit(session, arrival, this.#owner)
+    this.#visits.add(visit)
+    return visit.conversation
+  }
+
+  /** Something of a client's was settled here behind the end of its session, or it is gone. */
+  #worked(visit: Visit): void {
+    if (visit.link.intake.handedOut === 0) this.#visits.delete(visit)
     this.#init.changed()
   }
 
@@ -225,9 +214,8 @@ export class Clientele<Item> {
     if (client !== undefined) act(client)
   }
 
-  #join(conversation: Conversation, session: Session, arrival: Arrival): ServerClient {
+  #join({ link, conversation, session, arrival }: Visit): ServerClient {
     const { ready, logger, backlog, answerers, events } = this.#init
-    const { link } = conversation
     const client = new ConnectedClient({ conversation, session, arrival, ready })
     this.#clients.set(link, client)
     this.#ids.set(client.id, client)

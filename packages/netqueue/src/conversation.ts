@@ -13,17 +13,27 @@ export type SharedByConversations = Pick<
   'env' | 'limits' | 'handlers' | 'subscriptions' | 'exposeErrors'
 >
 
-export interface ConversationInit extends Pick<ExchangeInit<Sender>, 'wake' | 'flush' | 'warn' | 'asked' | 'changed'> {
-  link: Link
-  shared: SharedByConversations
+/** Whose conversation it is. */
+export interface ConversationInit {
+  readonly link: Link
+  readonly shared: SharedByConversations
   /** Both sides know each other. */
-  opened: () => void
+  opened(): void
   /** The connection was lost; what is said waits for another one. */
-  suspended: (error: NetQueueError) => void
+  suspended(error: NetQueueError): void
   /** It goes on where it was. */
-  resumed?: () => void
+  resumed?(): void
   /** It is over, and the owner of the link has been told. */
-  ended?: () => void
+  ended?(): void
+  /** There is something to write. */
+  wake(): void
+  /** There is a frame's worth to write. */
+  flush(): void
+  warn(error: NetQueueError): void
+  /** How many requests are open has changed. */
+  asked(): void
+  /** A request began, or something is over. */
+  changed(): void
 }
 
 /** All that is said in one session: items on its link; requests and messages on its exchange, which is made when somebody has one. */
@@ -129,9 +139,17 @@ export class Conversation implements SessionUser {
   #begin(): Exchange<Sender> {
     const { registry } = this.#peer ?? {}
     if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '')
-    const { shared, wake, flush, warn, asked, changed } = this.#init
-    const from = (): Sender => this.link.from
-    const exchange = new Exchange<Sender>({ ...shared, vocabulary: registry, from, wake, flush, warn, asked, changed })
+    const init = this.#init
+    const exchange = new Exchange<Sender>({
+      ...init.shared,
+      vocabulary: registry,
+      from: () => this.link.from,
+      wake: () => init.wake(),
+      flush: () => init.flush(),
+      warn: (error) => init.warn(error),
+      asked: () => init.asked(),
+      changed: () => init.changed(),
+    })
     exchange.opened(this.#peer)
     if (this.#isDraining) exchange.drain()
     if (this.#end !== undefined) exchange.closed(this.#end.error)

@@ -84,19 +84,20 @@ export class Reception {
 
   #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
     const { protocol, introduction, env, limits, pulse, converse, changed } = this.#init
-    const arrival = (): Arrival => ({ ...acceptance, connection, address: duplex.remoteAddress })
-    const connection: Connection = new Connection(duplex, {
+    const arrival = new Arriving(duplex.remoteAddress, acceptance)
+    const connection = new Connection(duplex, {
       role: 'server',
       protocol,
       introduction,
       limits,
       env,
       pulse,
-      user: (session) => converse(session, arrival()),
-      declined: (error) => this.#declined(error, acceptance),
+      user: (session) => converse(session, arrival),
+      declined: (error) => this.#declined(error, arrival),
       admit: (applicant) => this.#admit(applicant, arrival),
       closeDuplex,
     })
+    arrival.connection = connection
     this.#connections.add(connection)
     void connection.done.then(() => {
       this.#connections.delete(connection)
@@ -104,14 +105,14 @@ export class Reception {
     })
   }
 
-  #declined(error: NetQueueError | undefined, { reject }: Acceptance): void {
+  #declined(error: NetQueueError | undefined, arrival: Arrival): void {
     const reason = error ?? new NetQueueError('CONNECTION_LOST', 'The peer left before it introduced itself')
     this.#init.warn(reason)
-    reject(reason)
+    arrival.reject(reason)
   }
 
   /** Who has an id, and proves it, takes the place of its old connection, however alive that still looks from here. */
-  #admit(applicant: Applicant, arrival: () => Arrival): Entrant {
+  #admit(applicant: Applicant, arrival: Arrival): Entrant {
     const { id } = applicant
     const known = this.#init.find(id)
     if (known === undefined) return { id: this.#newId(id) }
@@ -120,7 +121,7 @@ export class Reception {
     if (former === undefined) throw idInUse(id)
     known.arrival.connection.lose(cameAgain(id))
     if (session.isSuspended && session.name === former.session) {
-      known.arrival = arrival()
+      known.arrival = arrival
       return { id, session, former }
     }
     session.giveUp()
@@ -132,6 +133,28 @@ export class Reception {
     const { env, limits, count } = this.#init
     if (count() >= limits.maxConnections) throw tooMany(limits.maxConnections)
     return wanted === '' ? `client-${randomName(env.randomBytes(6))}` : wanted
+  }
+}
+
+/** Forgets the call when it has its answer: it is held for as long as the connection. */
+class Arriving implements Arrival {
+  connection!: Connection
+  readonly address: string | undefined
+  #acceptance: Acceptance | undefined
+
+  constructor(address: string | undefined, acceptance: Acceptance) {
+    this.address = address
+    this.#acceptance = acceptance
+  }
+
+  resolve(client: ServerClient): void {
+    this.#acceptance?.resolve(client)
+    this.#acceptance = undefined
+  }
+
+  reject(error: unknown): void {
+    this.#acceptance?.reject(error)
+    this.#acceptance = undefined
   }
 }
 
