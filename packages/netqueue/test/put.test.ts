@@ -23,6 +23,9 @@ async function hoarder(place: Place, id: string): Promise<{ client: Client<strin
 const there = (server: Server<string, string>, id: string): ServerClient =>
   server.clients.find((client) => client.id === id) as ServerClient
 
+/** No timers but those of the calls. */
+const UNWATCHED = { heartbeatMs: 0, frameTimeoutMs: 0, sendTimeoutMs: 0 }
+
 describe('P1: server.put', () => {
   test('waits without a client, and resolves when one with credit has come', async () => {
     await using place = new Place()
@@ -76,7 +79,7 @@ describe('P1: server.put', () => {
 
   test('whose time is up rejects with QUEUE_FULL, and the item is then certainly not delivered', async () => {
     await using place = new Place()
-    const server = await place.listen()
+    const server = await place.listen({ limits: UNWATCHED })
     const late = failureOf(server.put('late', { timeout: 100 }))
     const next = server.put('next')
     place.clock.advance(99)
@@ -84,7 +87,7 @@ describe('P1: server.put', () => {
     place.clock.advance(1)
     expect(await late).toMatchObject({ code: 'QUEUE_FULL', limit: 'timeout', value: 100, delivered: 'no' })
     expect(server.backlog).toBe(1)
-    const client = await place.connect()
+    const client = await place.connect({ limits: UNWATCHED })
     expect(await client.get()).toBe('next')
     await next
     expect(place.clock.timers).toBeLessThanOrEqual(1)
