@@ -16,7 +16,8 @@ export type SharedByConversations = Pick<
 /** Whose conversation it is. */
 export interface ConversationInit {
   readonly link: Link
-  readonly shared: SharedByConversations
+  /** What all conversations of that client or server share. */
+  readonly talk: SharedByConversations
   /** Both sides know each other. */
   opened(): void
   /** The connection was lost; what is said waits for another one. */
@@ -63,7 +64,7 @@ export class Conversation implements SessionUser {
 
   /** How many of those there may be. */
   get maxRequests(): number {
-    return Math.min(this.#init.shared.limits.maxRequests, this.#peer?.requests?.count ?? 0)
+    return Math.min(this.#init.talk.limits.maxRequests, this.#peer?.requests?.count ?? 0)
   }
 
   /** Requests of the peer that are not answered. */
@@ -141,7 +142,7 @@ export class Conversation implements SessionUser {
     if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '')
     const init = this.#init
     const exchange = new Exchange<Sender>({
-      ...init.shared,
+      ...init.talk,
       vocabulary: registry,
       from: () => this.link.from,
       wake: () => init.wake(),

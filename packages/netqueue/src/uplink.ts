@@ -282,7 +282,7 @@ export class Uplink implements ClientServer {
     })
     const conversation: Conversation = new Conversation({
       link,
-      shared: talk.shared,
+      talk: talk.shared,
       opened: () => this.#opened(conversation, session),
       suspended: (error) => this.#suspended(error),
       resumed: () => this.#resumed(),

@@ -2,7 +2,7 @@ import type { Session } from './connection/session.ts'
 import { Conversation } from './conversation.ts'
 import type { ConversationInit, SharedByConversations } from './conversation.ts'
 import { Link } from './delivery/link.ts'
-import type { LinkOwner, SharedByLinks } from './delivery/link.ts'
+import type { LinkInit, LinkOwner, SharedByLinks } from './delivery/link.ts'
 import type { NetQueueError } from './errors/errors.ts'
 import type { Arrival } from './server-client.ts'
 
@@ -23,7 +23,7 @@ export interface VisitOwner {
 }
 
 /** One session of a server: what is said in it, and whom that concerns. An object, for a dozen functions would cost each client a kilobyte. */
-export class Visit implements ConversationInit {
+export class Visit implements ConversationInit, LinkInit {
   readonly session: Session
   /** How its client came at first. */
   readonly arrival: Arrival
@@ -35,17 +35,19 @@ export class Visit implements ConversationInit {
     this.session = session
     this.arrival = arrival
     this.#owner = owner
-    this.link = new Link({
-      shared: owner.links,
-      owner: owner.linkOwner,
-      wake: () => this.wake(),
-      wakeLater: () => this.wakeLater(),
-      flush: () => this.flush(),
-    })
+    this.link = new Link(this)
     this.conversation = new Conversation(this)
   }
 
-  get shared(): SharedByConversations {
+  get shared(): SharedByLinks {
+    return this.#owner.links
+  }
+
+  get owner(): LinkOwner {
+    return this.#owner.linkOwner
+  }
+
+  get talk(): SharedByConversations {
     return this.#owner.conversations
   }
 

@@ -1,11 +1,14 @@
 import type { Writer } from '../protocol/protocol.ts'
 import type { Credit, Room } from './credit.ts'
 
-export interface GrantsInit {
-  credit: Credit
-  room: () => Room
-  wake: () => void
-  flush: () => void
+/** Whoever grants. */
+export interface GrantsOwner {
+  /** What may come. */
+  readonly room: Room
+  /** There is something to write. */
+  wake(): void
+  /** There is a frame's worth to write. */
+  flush(): void
 }
 
 /** A step of so many items does not wait for the end of the turn: the sender can go on while this side still works. */
@@ -13,7 +16,8 @@ const FLUSHED_ITEMS = 128
 
 /** What a sender is told of our room: credit as there is some, how far we are, and that unused credit is asked back. */
 export class Grants {
-  readonly #init: GrantsInit
+  readonly #credit: Credit
+  readonly #owner: GrantsOwner
   /** Whether credit means anything to the sender now. */
   #isOpen = false
   /** The sender is to hear how far we are, whether or not there is anything to grant. */
@@ -25,8 +29,9 @@ export class Grants {
   #itemsToGo = 0
   #bytesToGo = 0
 
-  constructor(init: GrantsInit) {
-    this.#init = init
+  constructor(credit: Credit, owner: GrantsOwner) {
+    this.#credit = credit
+    this.#owner = owner
   }
 
   open({ isCredited }: { isCredited: boolean }): void {
@@ -41,7 +46,7 @@ export class Grants {
 
   report(): void {
     this.#isReportDue = true
-    this.#init.wake()
+    this.#owner.wake()
   }
 
   /** The sender waits to hear that we received what it sent: it is told each time from now on. */
@@ -71,23 +76,22 @@ export class Grants {
 
   /** Raises the credit to what there is room for; small steps wait until they add up. */
   grant(): void {
-    const room = this.#init.room()
+    const { room } = this.#owner
     if (!this.#isDue(room)) {
-      const { items, bytes } = this.#init.credit.dueAfter(room)
+      const { items, bytes } = this.#credit.dueAfter(room)
       this.#itemsToGo = items
       this.#bytesToGo = bytes
       return
     }
-    if (room.items >= FLUSHED_ITEMS) this.#init.flush()
-    this.#init.wake()
+    if (room.items >= FLUSHED_ITEMS) this.#owner.flush()
+    this.#owner.wake()
   }
 
   /** Asks unused credit back: whoever it was granted for is gone. */
   shrink(): void {
-    const { credit, room, wake } = this.#init
-    if (!this.#isOpen || this.#reclaim !== 'no' || !credit.isExcessive(room())) return
+    if (!this.#isOpen || this.#reclaim !== 'no' || !this.#credit.isExcessive(this.#owner.room)) return
     this.#reclaim = 'due'
-    wake()
+    this.#owner.wake()
   }
 
   fill(writer: Writer): void {
@@ -95,8 +99,8 @@ export class Grants {
       this.#reclaim = 'asked'
       writer.reclaim()
     }
-    const { credit } = this.#init
-    const room = this.#init.room()
+    const credit = this.#credit
+    const { room } = this.#owner
     if (!this.#isReportDue && !this.#isDue(room)) return
     this.#isReportDue = false
     credit.raise(room)
@@ -104,6 +108,6 @@ export class Grants {
   }
 
   #isDue(room: Room): boolean {
-    return this.#isOpen && this.#init.credit.isDue(room)
+    return this.#isOpen && this.#credit.isDue(room)
   }
 }

@@ -11,6 +11,7 @@ import { failureOf } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { GivenBack } from './given-back.ts'
 import { Grants } from './grants.ts'
+import type { GrantsOwner } from './grants.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
 import { Settles } from './settles.ts'
@@ -25,25 +26,32 @@ export interface IntakeTerms {
   maxItemBytes?: number
 }
 
-export interface IntakeInit {
+/** What the intakes of one client or server share. */
+export interface SharedByIntakes {
   limits: Limits
   inbox: Inbox
   codec: Codec<unknown>
   /** For the results of what was received. */
   resultCodec: Codec<unknown>
-  /** Who the peer is; known once it has introduced itself. */
-  from: () => Sender
   /** Whether handlers' error texts travel. */
   exposeErrors: boolean
   /** How often an item is tried here that its sender cannot take back. */
   retry: Retry
-  wake: () => void
-  /** There is something to write that nobody waits for. */
-  wakeLater: () => void
-  flush: () => void
   /** The ordinal of the last put of this side, which a settle that comes after it must not overtake. */
   lastOrdinal: () => number
-  warn: (error: NetQueueError) => void
+}
+
+/** Whose intake it is. */
+export interface IntakeOwner {
+  /** Who the peer is; known once it has introduced itself. */
+  readonly from: Sender
+  /** There is something to write. */
+  wake(): void
+  /** There is something to write that nobody waits for. */
+  wakeLater(): void
+  /** There is a frame's worth to write. */
+  flush(): void
+  warn(error: NetQueueError): void
 }
 
 /** So many do not wait for the end of the turn: whoever waits for them can go on while this side still works. */
@@ -56,8 +64,9 @@ const MAX_UNSENT_BYTES = 262_144
  * The items that one peer sends us: grants it credit as the inbox has room, and settles what was handed out. What was granted
  * too freely is asked back.
  */
-export class Intake implements DeliverySource {
-  readonly #init: IntakeInit
+export class Intake implements DeliverySource, GrantsOwner {
+  readonly #shared: SharedByIntakes
+  readonly #owner: IntakeOwner
   readonly #credit: Credit
   readonly #grants: Grants
   /** What was handed out and is not settled, and what is here again. */
@@ -77,16 +86,27 @@ export class Intake implements DeliverySource {
   #fresh = 0
   #waitingAgain = 0
 
-  constructor(init: IntakeInit) {
-    this.#init = init
-    this.#maxResultBytes = init.limits.maxItemBytes
-    this.#credit = new Credit(init.limits)
-    this.#grants = new Grants({ credit: this.#credit, room: () => this.#room, wake: init.wake, flush: init.flush })
-    this.#settles = new Settles(init.lastOrdinal)
+  constructor(shared: SharedByIntakes, owner: IntakeOwner) {
+    this.#shared = shared
+    this.#owner = owner
+    this.#maxResultBytes = shared.limits.maxItemBytes
+    this.#credit = new Credit(shared.limits)
+    this.#grants = new Grants(this.#credit, this)
+    this.#settles = new Settles(shared.lastOrdinal)
   }
 
   get from(): Sender {
-    return this.#init.from()
+    return this.#owner.from
+  }
+
+  /** @internal */
+  wake(): void {
+    this.#owner.wake()
+  }
+
+  /** @internal */
+  flush(): void {
+    this.#owner.flush()
   }
 
   /** Items that were handed out and not settled. */
@@ -96,7 +116,7 @@ export class Intake implements DeliverySource {
 
   /** Whether no further item may be handed out before one is settled. */
   get isExhausted(): boolean {
-    return this.handedOut >= this.#init.limits.maxUnsettled
+    return this.handedOut >= this.#shared.limits.maxUnsettled
   }
 
   /** Whether what came from this peer stays here whatever happens: the peer is gone, or cannot take anything back. */
@@ -128,7 +148,7 @@ export class Intake implements DeliverySource {
     const arrival = new Fresh(this, message)
     this.#arrivals.push(arrival.first, arrival)
     this.#fresh += arrival.size
-    this.#init.inbox.offer(arrival)
+    this.#shared.inbox.offer(arrival)
     this.#grants.arrived()
   }
 
@@ -150,10 +170,10 @@ export class Intake implements DeliverySource {
   }
 
   #cancelFresh(arrival: Fresh, seq: number): void {
-    this.#init.inbox.cancel(arrival, seq)
+    this.#shared.inbox.cancel(arrival, seq)
     this.#fresh -= 1
     this.#settles.add(seq, 'cancelled')
-    this.#init.wakeLater()
+    this.#owner.wakeLater()
     this.grant()
   }
 
@@ -202,14 +222,14 @@ export class Intake implements DeliverySource {
     const payload = this.#encodeResult(delivery, value)
     if (payload === 'failed' || !this.#finish(delivery, { isDone: true })) return false
     this.#answer({ kind: 'result', seq: delivery.seq, value: payload })
-    if (this.#settles.answers >= FLUSHED_RESULTS) this.#init.flush()
+    if (this.#settles.answers >= FLUSHED_RESULTS) this.#owner.flush()
     return true
   }
 
   /** The handler threw: an answer where one is wanted, otherwise a release whose reason is told. */
   failed(delivery: Delivery<unknown>, error: unknown): boolean {
     const message = `A handler failed on an item from ${this.from.id} (attempt ${delivery.attempt})`
-    this.#init.warn(new NetQueueError('HANDLER_FAILED', message, { cause: error }))
+    this.#owner.warn(new NetQueueError('HANDLER_FAILED', message, { cause: error }))
     return this.#fail(delivery, error)
   }
 
@@ -234,12 +254,12 @@ export class Intake implements DeliverySource {
     if (!delivery.isOpen) return false
     if (this.#end !== undefined) return true
     this.#settles.extend(delivery.seq)
-    this.#init.wake()
+    this.#owner.wake()
     return true
   }
 
   decode(payload: Uint8Array): unknown {
-    const { codec } = this.#init
+    const { codec } = this.#shared
     if (this.#isTyped || codec.name === 'bytes') return decodeWith(codec, payload)
     const text = new TextDecoder().decode(payload)
     return codec.check === undefined ? text : codec.check(text)
@@ -265,7 +285,7 @@ export class Intake implements DeliverySource {
 
   /** Hands back what was not settled, started or not; handlers' signals fire. */
   handBack(reason: Error): void {
-    const { inbox } = this.#init
+    const { inbox } = this.#shared
     const open = [...this.#unsettled]
     for (const delivery of open) {
       const outcome = inbox.withdraw(delivery) ? 'returned' : 'released'
@@ -286,7 +306,7 @@ export class Intake implements DeliverySource {
     this.#end = keep ? 'kept' : 'lost'
     this.#grants.close()
     if (keep) return this.#keepGivenBack()
-    const { inbox } = this.#init
+    const { inbox } = this.#shared
     for (const arrival of this.#arrivals.takeAll()) inbox.drop(arrival)
     this.#fresh = 0
     for (const delivery of this.#unsettled.takeAll()) {
@@ -305,8 +325,9 @@ export class Intake implements DeliverySource {
     return this.#unsettled.size + this.#fresh
   }
 
-  get #room(): Room {
-    const { inbox, limits } = this.#init
+  /** @internal What may come. */
+  get room(): Room {
+    const { inbox, limits } = this.#shared
     const { slots } = inbox
     const waiting = this.#fresh + this.#waitingAgain
     const items = this.#isClogged ? 0 : Math.min(slots - waiting, limits.maxUnsettled - this.#held)
@@ -319,7 +340,7 @@ export class Intake implements DeliverySource {
 
   #answer(answer: Answer): void {
     this.#settles.answer(answer)
-    this.#init.wake()
+    this.#owner.wake()
   }
 
   #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
@@ -334,7 +355,7 @@ export class Intake implements DeliverySource {
     const all = [...kept, ...this.#unsettled.takeAll()].toSorted((one, other) => one.seq - other.seq)
     for (const delivery of all) this.#unsettled.push(delivery.seq, delivery)
     this.#waitingAgain += kept.length
-    for (const delivery of kept.toReversed()) this.#init.inbox.restore(delivery)
+    for (const delivery of kept.toReversed()) this.#shared.inbox.restore(delivery)
   }
 
   /** Ends a delivery; tells whether its sender is still to hear what became of the item. */
@@ -345,8 +366,8 @@ export class Intake implements DeliverySource {
     this.#credit.finish(delivery.bytes)
     delivery.settled()
     if (!isOurs) this.#drop(delivery, isDone)
-    this.#init.wakeLater()
-    if (wasWorkedOn) this.#init.inbox.finished()
+    this.#owner.wakeLater()
+    if (wasWorkedOn) this.#shared.inbox.finished()
     this.#grants.freed(delivery.bytes)
     return isOurs
   }
@@ -361,13 +382,13 @@ export class Intake implements DeliverySource {
   #restore(delivery: Delivery<unknown>): boolean {
     if (this.#isStale(delivery)) return false
     this.#waitingAgain += 1
-    this.#init.inbox.restore(delivery)
+    this.#shared.inbox.restore(delivery)
     return true
   }
 
   /** An item that cannot go back: it is ours to try again, after a while. */
   #again(delivery: Delivery<unknown>): boolean {
-    const { inbox, retry } = this.#init
+    const { inbox, retry } = this.#shared
     const again = delivery.again()
     if (again.attempt > retry.maxAttempts) {
       if (!this.#finish(delivery)) return false
@@ -389,19 +410,19 @@ export class Intake implements DeliverySource {
   }
 
   #warnStale({ seq }: Delivery<unknown>, why: string): void {
-    this.#init.warn(new NetQueueError('STALE_SETTLE', `Item ${seq} from ${this.from.id} was settled, but ${why}`))
+    this.#owner.warn(new NetQueueError('STALE_SETTLE', `Item ${seq} from ${this.from.id} was settled, but ${why}`))
   }
 
   /** Nobody can take the item back: all that is left to do is to say so. */
   #giveUp(delivery: Delivery<unknown>, what: string): void {
     const message = `An item from ${this.from.id}, which cannot take it back, ${what}`
-    this.#init.warn(new NetQueueError('DEAD_LETTER', message, { value: delivery.rawItem }))
+    this.#owner.warn(new NetQueueError('DEAD_LETTER', message, { value: delivery.rawItem }))
   }
 
   #unclaimed(delivery: Delivery<unknown>, value: unknown): boolean {
     if (value !== undefined) {
       const message = 'A result was given for an item that was put, not submitted; it is discarded'
-      this.#init.warn(new NetQueueError('RESULT_UNCLAIMED', message))
+      this.#owner.warn(new NetQueueError('RESULT_UNCLAIMED', message))
     }
     return this.settle(delivery, 'done')
   }
@@ -410,16 +431,16 @@ export class Intake implements DeliverySource {
   #encodeResult(delivery: Delivery<unknown>, value: unknown): Uint8Array | undefined | 'failed' {
     if (value === undefined) return undefined
     try {
-      return encodeWithin(this.#init.resultCodec, value, this.#maxResultBytes)
+      return encodeWithin(this.#shared.resultCodec, value, this.#maxResultBytes)
     } catch (error) {
-      this.#init.warn(error as NetQueueError)
+      this.#owner.warn(error as NetQueueError)
       this.#fail(delivery, error)
       return 'failed'
     }
   }
 
   #failure(error: unknown, fallback: string): Failure {
-    return failureOf(error, { fallback, exposeErrors: this.#init.exposeErrors })
+    return failureOf(error, { fallback, exposeErrors: this.#shared.exposeErrors })
   }
 
   #check({ first, payloads }: Extract<Message, { type: 'items' }>): void {
@@ -428,7 +449,7 @@ export class Intake implements DeliverySource {
       throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
     if (this.#isCredited) return this.#credit.check(payloads)
     this.#credit.checkUnasked(this.#held + payloads.count)
-    if (this.#init.inbox.isFull) throw inboxFull(this.#init.limits.maxInboxBytes)
+    if (this.#shared.inbox.isFull) throw inboxFull(this.#shared.limits.maxInboxBytes)
   }
 }
 

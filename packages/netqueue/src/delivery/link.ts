@@ -7,7 +7,9 @@ import type { Sender } from './delivery.ts'
 import type { Entry } from './entry.ts'
 import type { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
+import type { IntakeOwner } from './intake.ts'
 import { Outbox } from './outbox.ts'
+import type { OutboxOwner } from './outbox.ts'
 import type { Retry } from './retry.ts'
 import type { SettleDeadlines } from './settle-deadlines.ts'
 
@@ -53,13 +55,14 @@ export interface SharedByLinks {
 }
 
 export interface LinkInit {
-  shared: SharedByLinks
-  owner: LinkOwner
-  wake: () => void
+  readonly shared: SharedByLinks
+  readonly owner: LinkOwner
+  /** There is something to write. */
+  wake(): void
   /** There is something to write that nobody waits for. */
-  wakeLater: () => void
+  wakeLater(): void
   /** A frame's worth is to be written. */
-  flush: () => void
+  flush(): void
 }
 
 /** Messages that the peer counts as records, and learns the arrival of by CREDIT. */
@@ -84,7 +87,7 @@ const OVERDUE: Settlement = { type: 'overdue' }
 const SMOOTHING = 0.2
 
 /** The two item flows of one connection: an outbox towards the peer, an intake from it. */
-export class Link {
+export class Link implements OutboxOwner, IntakeOwner {
   readonly outbox: Outbox
   readonly intake: Intake
   readonly #init: LinkInit
@@ -106,32 +109,11 @@ export class Link {
   #serviceTime: number | undefined
 
   constructor(init: LinkInit) {
-    const { shared, owner, wake, wakeLater, flush } = init
-    const { limits, inbox, codec, resultCodec, exposeErrors, retry } = shared
+    const { limits, deadlines, inbox } = init.shared
+    const { maxUnsettled, maxUnsettledBytes } = limits
     this.#init = init
-    this.outbox = new Outbox({
-      maxUnsettled: limits.maxUnsettled,
-      maxUnsettledBytes: limits.maxUnsettledBytes,
-      deadlines: shared.deadlines,
-      wake,
-      flush,
-      settled: (entry, outcome) => this.#settled(entry, SETTLED[outcome]),
-      stale: (count) => this.#stale(count),
-    })
-    this.intake = new Intake({
-      limits,
-      inbox,
-      codec,
-      resultCodec,
-      exposeErrors,
-      retry,
-      wake,
-      wakeLater,
-      flush,
-      from: () => this.from,
-      lastOrdinal: shared.lastOrdinal,
-      warn: (error) => owner.warn(error, this),
-    })
+    this.outbox = new Outbox({ maxUnsettled, maxUnsettledBytes, deadlines, owner: this })
+    this.intake = new Intake(init.shared, this)
     inbox.add(this.intake)
   }
 
@@ -174,6 +156,37 @@ export class Link {
   /** There may be something to write. */
   wake(): void {
     this.#init.wake()
+  }
+
+  /** @internal There is something to write that nobody waits for. */
+  wakeLater(): void {
+    this.#init.wakeLater()
+  }
+
+  /** @internal There is a frame's worth to write. */
+  flush(): void {
+    this.#init.flush()
+  }
+
+  /** @internal The peer settled an entry without a word more. */
+  settled(entry: Entry, outcome: Outcome): void {
+    this.#settled(entry, SETTLED[outcome])
+  }
+
+  /** @internal Settles came for deliveries that are over. */
+  stale(count: number): void {
+    this.#staleCount += count
+    if (this.#staleCount > count) return
+    this.#init.shared.env.afterTurn(() => {
+      const error = staleSettle(this.#staleCount, this.id)
+      this.#staleCount = 0
+      this.#init.owner.warn(error, this)
+    })
+  }
+
+  /** @internal */
+  warn(error: NetQueueError): void {
+    this.#init.owner.warn(error, this)
   }
 
   /** Gives an entry up that was assigned here; the peer is told if it has it. */
@@ -313,16 +326,6 @@ export class Link {
     if (entry === undefined) return
     this.#settled(entry, settlement)
     this.#init.owner.changed(this)
-  }
-
-  #stale(count: number): void {
-    this.#staleCount += count
-    if (this.#staleCount > count) return
-    this.#init.shared.env.afterTurn(() => {
-      const error = staleSettle(this.#staleCount, this.id)
-      this.#staleCount = 0
-      this.#init.owner.warn(error, this)
-    })
   }
 
   #settled(entry: Entry, settlement: Settlement): void {

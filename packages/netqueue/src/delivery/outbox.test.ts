@@ -39,10 +39,12 @@ function make({ maxUnsettled = 8, maxUnsettledBytes = 1_000 } = {}): Outbox {
     maxUnsettled,
     maxUnsettledBytes,
     deadlines: new SettleDeadlines(env),
-    wake: () => {},
-    flush: () => (flushes += 1),
-    settled: (entry, outcome) => settled.push([entry.item, outcome]),
-    stale: (count) => (stale += count),
+    owner: {
+      wake: () => {},
+      flush: () => (flushes += 1),
+      settled: (entry, outcome) => settled.push([entry.item, outcome]),
+      stale: (count) => (stale += count),
+    },
   })
   box.open(wireOf())
   return box

@@ -6,24 +6,32 @@ import { endDeadline } from './settle-deadlines.ts'
 import type { SettleDeadlines } from './settle-deadlines.ts'
 import { Unsettled } from './unsettled.ts'
 
+/** Whose outbox it is. */
+export interface OutboxOwner {
+  /** There is something to write. */
+  wake(): void
+  /** There is a frame's worth to write. */
+  flush(): void
+  /** The peer settled an entry, which is the outbox's no more. */
+  settled(entry: Entry, outcome: Outcome): void
+  /** A settle, or an extension, came for a delivery that is not open any more. */
+  stale(count: number): void
+}
+
 export interface OutboxInit {
   /** Items that may be unsettled at once, whatever the peer grants. */
   maxUnsettled: number
   maxUnsettledBytes: number
   deadlines: SettleDeadlines
-  /** There is something to write. */
-  wake: () => void
-  /** There is a frame's worth to write. */
-  flush: () => void
-  /** The peer settled an entry, which is the outbox's no more. */
-  settled: (entry: Entry, outcome: Outcome) => void
-  /** A settle, or an extension, came for a delivery that is not open any more. */
-  stale: (count: number) => void
+  owner: OutboxOwner
 }
 
 /** The items that one peer was sent or is about to be sent; each stays here until the peer settles it. Spends the peer's credit. */
 export class Outbox {
-  readonly #init: OutboxInit
+  readonly #owner: OutboxOwner
+  readonly #deadlines: SettleDeadlines
+  readonly #maxUnsettled: number
+  readonly #maxUnsettledBytes: number
   readonly #queued: Ring<Entry> = new Ring()
   readonly #unsettled: Unsettled<Entry> = new Unsettled()
   #cancels: number[] = []
@@ -44,8 +52,11 @@ export class Outbox {
   #isOrdered = false
   #isReclaimed = false
 
-  constructor(init: OutboxInit) {
-    this.#init = init
+  constructor({ maxUnsettled, maxUnsettledBytes, deadlines, owner }: OutboxInit) {
+    this.#owner = owner
+    this.#deadlines = deadlines
+    this.#maxUnsettled = maxUnsettled
+    this.#maxUnsettledBytes = maxUnsettledBytes
   }
 
   /** How many more items can be assigned now. */
@@ -53,8 +64,8 @@ export class Outbox {
     // What was asked back is not ours to spend, although the answer is not written yet.
     if (this.#isReclaimed) return 0
     if (this.#bytes + this.#queuedBytes >= this.#byteLimit) return 0
-    if (this.#unsettledBytes + this.#queuedBytes >= this.#init.maxUnsettledBytes) return 0
-    return Math.min(this.#limit - this.#seq, this.#init.maxUnsettled - this.#unsettled.size) - this.#queuedCount
+    if (this.#unsettledBytes + this.#queuedBytes >= this.#maxUnsettledBytes) return 0
+    return Math.min(this.#limit - this.#seq, this.#maxUnsettled - this.#unsettled.size) - this.#queuedCount
   }
 
   /** Items assigned and not settled. */
@@ -98,8 +109,8 @@ export class Outbox {
     this.#queuedBytes += entry.payload.length
     if (entry.result !== undefined) this.#queuedRequests += 1
     if (entry.ordinal > 0) this.#isOrdered = true
-    if (this.#isFlushDue) this.#init.flush()
-    this.#init.wake()
+    if (this.#isFlushDue) this.#owner.flush()
+    this.#owner.wake()
   }
 
   /** Withdraws an entry: one that is still here leaves without a trace, of one that was sent the peer is told. */
@@ -110,7 +121,7 @@ export class Outbox {
       this.#queuedBytes -= entry.payload.length
     } else if (entry.state === 'sent') {
       this.#cancels.push(entry.seq)
-      this.#init.wake()
+      this.#owner.wake()
     }
   }
 
@@ -123,15 +134,15 @@ export class Outbox {
       this.#left(entry)
     }
     this.#takenBack += entries.length
-    this.#init.wake()
+    this.#owner.wake()
   }
 
   /** The peer is still at work on an item. */
   extend(seq: number): void {
     this.checkSent(seq)
     const entry = this.#unsettled.get(seq)
-    if (entry === undefined || entry === TAKEN_BACK) this.#init.stale(1)
-    else this.#init.deadlines.renew(entry)
+    if (entry === undefined || entry === TAKEN_BACK) this.#owner.stale(1)
+    else this.#deadlines.renew(entry)
   }
 
   granted(limit: number, byteLimit: number, received: number): void {
@@ -149,7 +160,7 @@ export class Outbox {
   /** The peer wants back what it granted and we did not use. */
   reclaim(): void {
     this.#isReclaimed = true
-    this.#init.wake()
+    this.#owner.wake()
   }
 
   /** Throws for the number of an item that was never sent. */
@@ -168,10 +179,10 @@ export class Outbox {
     for (const entry of entries) this.#left(entry)
     // What comes back goes to the head of the backlog: the newest first, so that the oldest ends up there.
     if (outcome === 'released' || outcome === 'returned') entries.reverse()
-    for (const entry of entries) this.#init.settled(entry, outcome)
+    for (const entry of entries) this.#owner.settled(entry, outcome)
     // Whoever was told that an item was taken back says that it dropped it: that is no late settle.
     const late = length - (outcome === 'cancelled' ? taken : entries).length
-    if (late > 0) this.#init.stale(late)
+    if (late > 0) this.#owner.stale(late)
   }
 
   /** Takes out the entry that the peer settles with an answer; `undefined` for one that is not open any more. */
@@ -180,7 +191,7 @@ export class Outbox {
     const entry = this.#unsettled.get(seq)
     if (entry === undefined || entry === TAKEN_BACK) {
       if (entry === TAKEN_BACK) this.#leaveTakenBack(this.#unsettled.takeRange(seq, seq))
-      this.#init.stale(1)
+      this.#owner.stale(1)
       return undefined
     }
     if (hasValue && entry.result === undefined)
@@ -239,7 +250,7 @@ export class Outbox {
     entry.seq = seq
     entry.state = 'sent'
     this.#unsettled.push(seq, entry)
-    this.#init.deadlines.begin(entry)
+    this.#deadlines.begin(entry)
     this.#unsettledBytes += entry.payload.length
     this.#queuedCount -= 1
     this.#queuedBytes -= entry.payload.length

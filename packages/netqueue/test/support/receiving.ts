@@ -53,20 +53,17 @@ export class Receiving {
     const warn = (error: NetQueueError): void => void this.warnings.push(error.code)
     this.inbox = new Inbox({ env: this.env, prefetch, maxBytes, countReaders, warn })
     this.consumer = new Reading(this.inbox)
-    this.intake = new Intake({
+    const shared = {
       limits: { ...limitDefaults, ...limits },
       inbox: this.inbox,
       codec: json(),
       resultCodec: json(),
-      from: () => ({ id: 'peer' }),
       exposeErrors,
       retry: new Retry({ maxAttempts }),
-      wake: () => {},
-      wakeLater: () => {},
-      flush: () => {},
       lastOrdinal: () => this.lastOrdinal,
-      warn,
-    })
+    }
+    const nothing = (): void => {}
+    this.intake = new Intake(shared, { from: { id: 'peer' }, wake: nothing, wakeLater: nothing, flush: nothing, warn })
     this.inbox.add(this.intake)
     this.intake.open({ isCredited, isTyped: true })
     this.said()

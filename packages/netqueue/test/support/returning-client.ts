@@ -155,7 +155,7 @@ export class ReturningClient {
     })
     this.#conversation = new Conversation({
       link: this.#link,
-      shared: this.talk.shared,
+      talk: this.talk.shared,
       opened: () => this.log.push('opened'),
       suspended: () => {
         this.log.push('suspended')
