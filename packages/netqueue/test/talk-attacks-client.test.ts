@@ -51,7 +51,7 @@ type Victim = Client<string, string, Talked>
 
 /** A client, and the server that it is at the mercy of. */
 async function fall(options: ClientOptions<string, string, Talked> = {}): Promise<{ client: Victim; peer: RawPeer }> {
-  const shared = { item: text(), result: text(), id: 'victim', messages, env: clock }
+  const shared = { item: text(), result: text(), id: 'victim', messages, env: clock, reconnect: false } as const
   const connecting = connect<string, string, Talked>(evil.address, { ...shared, ...options })
   const peer = await evil.accept()
   await peer.next()
