@@ -35,11 +35,14 @@ export class Puts<T> {
   readonly #leaving: Set<Link> = new Set()
   readonly #line: Line
   readonly #redelivery: Redelivery<T>
+  /** The longest item that somebody takes, as far as is known. */
+  #maxItemBytes: number
 
   constructor(init: PutsInit<T>) {
     const { env, limits, options, checkOpen, warn } = init
     this.#init = init
     this.deadlines = new SettleDeadlines(env, options)
+    this.#maxItemBytes = limits.maxItemBytes
     this.#line = new Line({
       env,
       maxWaiting: limits.maxWaiting,
@@ -103,6 +106,7 @@ export class Puts<T> {
   /** A server can be put to. What waits and is nothing for any that there is, is given up. */
   join(link: Link): void {
     this.#links.push(link)
+    this.#measure()
     for (const { entry, error } of this.#line.refuse((entry) => this.#objection(entry)))
       this.#redelivery.bury(entry, error as NetQueueError)
   }
@@ -126,6 +130,7 @@ export class Puts<T> {
     const index = this.#links.indexOf(link)
     this.#leaving.delete(link)
     if (index >= 0) this.#links.splice(index, 1)
+    this.#measure()
   }
 
   /** What it had goes to the head, the oldest first, and is put again: it may have got there, and nobody can tell. */
@@ -151,26 +156,17 @@ export class Puts<T> {
 
   /** Where nobody is connected, the next one may take it. */
   #objection(entry: Entry): NetQueueError | undefined {
-    if (this.#links.length === 0) return undefined
-    for (const { outbox } of this.#links) if (outbox.carries(entry)) return undefined
+    const first = this.#links[0]
+    if (first === undefined || first.outbox.carries(entry)) return undefined
+    if (this.#links.some(({ outbox }) => outbox.carries(entry))) return undefined
     const { length } = entry.payload
-    const { peer } = this.#links[0] as Link
-    return length > this.#maxItemBytes ? tooLarge(this.#maxItemBytes, length) : unsupported(peer?.protocol)
-  }
-
-  /** The longest item that somebody takes, as far as is known. */
-  get #maxItemBytes(): number {
-    const { maxItemBytes } = this.#init.limits
-    let longest = 0
-    for (const { peer } of this.#links) longest = Math.max(longest, peer?.maxItemBytes ?? maxItemBytes)
-    return this.#links.length === 0 ? maxItemBytes : Math.min(maxItemBytes, longest)
+    return length > this.#maxItemBytes ? tooLarge(this.#maxItemBytes, length) : unsupported(first.peer?.protocol)
   }
 
   /** Of those that have credit, the one with the fewest items in flight. */
   #taker(entry: Entry): Link | undefined {
-    const [only] = this.#links
     // What the only one there is does not carry was refused before.
-    if (this.#links.length === 1) return this.#hasRoom(only as Link) ? only : undefined
+    if (this.#links.length === 1) return this.#hasRoom(this.#links[0] as Link) ? this.#links[0] : undefined
     let best: Link | undefined
     for (const link of this.#links) {
       const isBetter = best === undefined || link.outbox.inFlight < best.outbox.inFlight
@@ -181,6 +177,12 @@ export class Puts<T> {
 
   #hasRoom(link: Link): boolean {
     return link.outbox.credit > 0 && (this.#leaving.size === 0 || !this.#leaving.has(link) || !link.intake.isSettled)
+  }
+
+  #measure(): void {
+    const { maxItemBytes } = this.#init.limits
+    const taken = this.#links.map(({ peer }) => peer?.maxItemBytes ?? maxItemBytes)
+    this.#maxItemBytes = taken.length === 0 ? maxItemBytes : Math.min(maxItemBytes, Math.max(...taken))
   }
 
   #wakeAll(): void {
