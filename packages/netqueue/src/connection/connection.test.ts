@@ -422,6 +422,22 @@ describe('P11, P12: the end', () => {
     }
   }
 
+  test('a duplex that fails to be cut, and says that it broke, is released all the same', async () => {
+    const { peer, duplex } = RawPeer.inMemory()
+    const closed = Promise.reject(new Error('broken'))
+    closed.catch(() => {})
+    const abort = (): void => {
+      throw new Error('stuck')
+    }
+    const broken: ByteDuplex = { source: duplex.source, sink: (source) => duplex.sink(source), abort, closed }
+    const { connection, session } = attach(broken, 'server')
+    peer.send(HELLO, WELCOME)
+    await rest()
+    connection.cut()
+    await connection.done
+    expect(session.end).toBe('goodbye')
+  })
+
   test('nothing is said after the goodbye, not even while the stream is still taking it', async () => {
     const { peer, duplex } = RawPeer.inMemory()
     const taken: string[] = []

@@ -292,9 +292,17 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     this.#finish(undefined)
     if (this.keepOpen) return this.#resolve()
     this.#outgoing.close()
-    this.#duplex.abort?.(this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
+    this.#abort()
     this.#incoming?.leave()
-    // Whoever waits for the end must find no handle behind it.
-    void Promise.resolve(this.#duplex.closed).then(this.#resolve)
+    // Whoever waits for the end must find no handle behind it; of a duplex that broke, this may be a rejection.
+    Promise.resolve(this.#duplex.closed).then(this.#resolve, this.#resolve)
+  }
+
+  #abort(): void {
+    try {
+      this.#duplex.abort?.(this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
+    } catch {
+      // It is the user's, and of no use any more.
+    }
   }
 }
