@@ -12,6 +12,7 @@ import type { Reach } from './life/reach.ts'
 import { stateOf } from './life/states.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
 import type { Logger } from './options/logger.ts'
+import { onAbort } from './queue/on-abort.ts'
 import type { Talk } from './talk.ts'
 import type { Ticks } from './ticks/ticks.ts'
 import { Uplink } from './uplink.ts'
@@ -109,21 +110,20 @@ export class Uplinks<Out> implements UplinkOwner {
   }
 
   /** Resolves when the first server is connected; rejects when none can be, with why the last one cannot. */
-  connect({ signal, isPatient }: ConnectOptions): Promise<void> {
-    const isTireless = isPatient || (this.all.length > 1 && this.#init.shared.reconnect !== undefined)
-    const missed = new Set<Uplink>()
-    return new Promise((resolve, reject) => {
-      const miss = (uplink: Uplink, error: unknown): void => {
-        missed.add(uplink)
-        if (isPatient ? this.#reason === undefined : missed.size < this.all.length) return
-        reject(error)
-        this.#abandon()
-      }
-      for (const uplink of this.all)
-        uplink
-          .begin({ signal, isPatient: isTireless, missed: (error) => miss(uplink, error) })
-          .then(resolve, (error: unknown) => miss(uplink, error))
+  async connect({ signal, isPatient }: ConnectOptions): Promise<void> {
+    let callOff: (() => void) | undefined
+    const aborted = new Promise<never>((_, reject) => {
+      callOff = signal && onAbort(signal, () => reject(signal.reason))
     })
+    try {
+      await Promise.race([this.#first(isPatient), aborted])
+    } catch (reason) {
+      for (const uplink of this.all) uplink.drain('')
+      throw reason
+    } finally {
+      // Others may still be looked for, and the signal is not about those.
+      callOff?.()
+    }
   }
 
   /** See `Client.close`. */
@@ -190,6 +190,21 @@ export class Uplinks<Out> implements UplinkOwner {
     events.emit('warning', { error, ...(server !== undefined && { server }) })
   }
 
+  #first(isPatient: boolean): Promise<void> {
+    const isTireless = isPatient || (this.all.length > 1 && this.#init.shared.reconnect !== undefined)
+    const missed = new Set<Uplink>()
+    return new Promise((resolve, reject) => {
+      const miss = (uplink: Uplink, reason: unknown): void => {
+        missed.add(uplink)
+        if (isPatient ? this.#reason !== undefined : missed.size === this.all.length) reject(reason)
+      }
+      for (const uplink of this.all)
+        uplink
+          .begin({ isPatient: isTireless, missed: (reason) => miss(uplink, reason) })
+          .then(resolve, (reason: unknown) => miss(uplink, reason))
+    })
+  }
+
   /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
   get #isDone(): boolean {
     const { puts, calls } = this.#init
@@ -235,11 +250,6 @@ export class Uplinks<Out> implements UplinkOwner {
 
   #cut(): void {
     for (const uplink of this.all) uplink.cut()
-  }
-
-  /** Nobody waits for a connection any more. */
-  #abandon(): void {
-    for (const uplink of this.all) uplink.drain('')
   }
 
   #finish(reason: NetQueueError, { sent, queued }: Entries): void {

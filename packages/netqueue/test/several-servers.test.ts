@@ -168,6 +168,29 @@ describe('connect([a, b]): one client of several servers', () => {
     expect(north.clients).toHaveLength(1)
   })
 
+  test('an abort after the first is connected does nothing to the search for the other', async () => {
+    await using place = new Country()
+    await place.serve(NORTH, { id: 'north' })
+    const late = new AbortController()
+    const client = await place.reach({ signal: late.signal })
+    late.abort('too late')
+    await place.serve(SOUTH, { id: 'south' })
+    await place.later(FIRST_MS)
+    expect(statesOf(client)).toBe('north north connected, south south connected')
+  })
+
+  test('an abort before that ends all of it with its reason', async () => {
+    await using place = new Country()
+    for (const road of Object.values(place.roads)) road.mood = 'hangs'
+    const stop = new AbortController()
+    const failure = failureOf(place.reach({ signal: stop.signal, wait: true }))
+    await rest()
+    stop.abort('enough')
+    expect(await failure).toBe('enough')
+    await rest()
+    expect(place.clock.timers).toBe(0)
+  })
+
   test('rejects when each was tried in vain, and leaves nothing behind; with wait it goes on', async () => {
     await using place = new Country()
     expect(await failureOf(place.reach())).toMatchObject({ code: 'CONNECT_FAILED' })

@@ -118,17 +118,14 @@ describe('the first connection', () => {
     expect([walk.dialled.length, walk.env.timers]).toEqual([1, 0])
   })
 
-  test('ends with its signal: before it, during an attempt, and between two', async () => {
-    const before = AbortSignal.abort('before')
-    expect(await failureOf(walk.life.begin({ signal: before, isPatient: true }))).toBe('before')
+  test('ends with CLOSED when it is closed, during an attempt and between two', async () => {
     for (const answer of [undefined, refused()]) {
       const each = new Walk()
       each.answer = () => answer
-      const stop = new AbortController()
-      const failure = failureOf(each.life.begin({ signal: stop.signal, isPatient: true }))
+      const failure = failureOf(each.life.begin({ isPatient: true }))
       await each.pass(0)
-      stop.abort('enough')
-      expect([await failure, each.env.timers]).toEqual(['enough', 0])
+      each.life.close()
+      expect([await failure, each.env.timers]).toMatchObject([{ code: 'CLOSED' }, 0])
     }
   })
 })

@@ -1,6 +1,5 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { onAbort } from '../queue/on-abort.ts'
 import { Attempt } from './attempt.ts'
 import { BackOff, reconnectDefaults } from './back-off.ts'
 import type { Reconnect } from './back-off.ts'
@@ -26,8 +25,6 @@ export interface LifeInit {
 }
 
 export interface BeginOptions {
-  /** Ends the search with its reason. */
-  signal?: AbortSignal | undefined
   /** Goes on looking as after a loss, rather than to fail with the first attempt. */
   isPatient: boolean
   /** Called when each address has had its first attempt, in vain. */
@@ -79,22 +76,16 @@ export class Life {
     return this.state === 'closing' || this.state === 'closed' || this.state === 'failed'
   }
 
-  /** Looks for the first connection. Rejects with why there is none. */
-  async begin({ signal, isPatient, missed }: BeginOptions): Promise<void> {
-    if (signal?.aborted === true) this.#stop.abort(signal.reason)
-    const callOff = signal && onAbort(signal, () => this.#stop.abort(signal.reason))
+  /** Looks for the first connection. Rejects with why there is none; with `CLOSED` when it was closed first. */
+  begin({ isPatient, missed }: BeginOptions): Promise<void> {
     const { addresses } = this.#init
-    try {
-      await this.#search({
-        state: 'connecting',
-        why: undefined,
-        attempts: isPatient ? this.#reconnect.attempts : addresses.length,
-        failure: (cause, attempts) => (isPatient ? exhausted(addresses, attempts, cause) : cause),
-        missed,
-      })
-    } finally {
-      callOff?.()
-    }
+    return this.#search({
+      state: 'connecting',
+      why: undefined,
+      attempts: isPatient ? this.#reconnect.attempts : addresses.length,
+      failure: (cause, attempts) => (isPatient ? exhausted(addresses, attempts, cause) : cause),
+      missed,
+    })
   }
 
   /** Both sides know each other. */
