@@ -1,4 +1,3 @@
-import type { Sender } from './delivery/delivery.ts'
 import type { Answerers, Wanted } from './dispatch/answerers.ts'
 import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
@@ -10,7 +9,6 @@ import type { Stream } from './late-stream.ts'
 import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
-import type { Exchange } from './request/exchange.ts'
 import { checkSize } from './request/failures.ts'
 import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
@@ -26,6 +24,8 @@ export interface AddressingInit {
   env: Env
   /** The clients that are connected now, or away. */
   connected: () => Iterable<ConnectedClient>
+  /** Whether a client that is not gone is one of this server. */
+  isOurs: (client: ConnectedClient) => boolean
   answerers: Answerers<ConnectedClient>
   /** For a request that names no `timeout`. */
   requestTimeoutMs: number
@@ -73,7 +73,7 @@ export class Addressing {
   stream(name: string, payload: unknown, options: ServerRequestOptions): Stream {
     const { to, signal } = options
     const begin: Ask<Stream> = ({ conversation }, rest) => conversation.exchange.stream(name, payload, rest)
-    if (to !== undefined) return begin(connectedOf(to), options)
+    if (to !== undefined) return begin(this.#own(to), options)
     checkWait(options)
     const { timeout = Number.POSITIVE_INFINITY } = options
     return new LateStream(signal, (search) =>
@@ -90,7 +90,8 @@ export class Addressing {
     to: ServerClient | readonly ServerClient[],
     options: SendOptions,
   ): Promise<void> {
-    const give = (client: ServerClient): Promise<void> => exchangeOf(client).sendEncoded(name, payload, options)
+    const give = (client: ServerClient): Promise<void> =>
+      this.#own(client).conversation.exchange.sendEncoded(name, payload, options)
     if (!isList(to)) return give(to)
     await giveToEach(to, async (client) => give(client))
   }
@@ -117,7 +118,7 @@ export class Addressing {
   }
 
   async endRequests(to: ServerClient): Promise<void> {
-    const client = connectedOf(to)
+    const client = this.#own(to)
     const { exchange } = client.conversation
     this.#init.answerers.leave(client)
     await exchange.endRequests()
@@ -130,7 +131,7 @@ export class Addressing {
 
   #ask<R>(name: string, payload: unknown, options: ServerRequestOptions, ask: Ask<Promise<R>>): Promise<R> {
     const { to, timeout = this.#init.requestTimeoutMs } = options
-    if (to !== undefined) return ask(connectedOf(to), options)
+    if (to !== undefined) return ask(this.#own(to), options)
     return this.#choose({ name, payload, options, timeout }, ask) as Promise<R>
   }
 
@@ -189,26 +190,22 @@ export class Addressing {
     }
   }
 
+  /** Throws `CLIENT_GONE` for a client that is neither connected nor away, and a `TypeError` for one of another server. */
+  #own(client: ServerClient): ConnectedClient {
+    if (client instanceof ConnectedClient && client.presence === 'gone') throw clientGone(client.id, 'no')
+    if (client instanceof ConnectedClient && this.#init.isOurs(client)) return client
+    throw new TypeError('Expected `to` to be a client of this server')
+  }
+
   /** Most clients take whatever this side sends, so that nothing has to be measured for them. */
   readonly #takesAll = (client: ConnectedClient): boolean => client.takes(this.#init.maxItemBytes)
 }
 
 const isList = (to: ServerClient | readonly ServerClient[]): to is readonly ServerClient[] => Array.isArray(to)
 
-/** Throws `CLIENT_GONE` for a client that is neither connected nor away, and `UNSUPPORTED` for one whose protocol has no messages. */
-function exchangeOf(client: ServerClient): Exchange<Sender> {
-  return connectedOf(client).conversation.exchange
-}
-
-function connectedOf(client: ServerClient): ConnectedClient {
-  if (!(client instanceof ConnectedClient)) throw new TypeError('Expected `to` to be a client of this server')
-  if (client.presence === 'gone') throw clientGone(client.id, 'no')
-  return client
-}
-
 /** Gives a client a message if it has room. */
 function hasTaken(client: ConnectedClient, name: string, payload: Uint8Array, headers: CheckedHeaders): boolean {
-  if (!exchangeOf(client).trySendEncoded(name, payload, headers)) return false
+  if (!client.conversation.exchange.trySendEncoded(name, payload, headers)) return false
   client.isBehind = false
   return true
 }
@@ -222,7 +219,7 @@ async function takesLate(
 ): Promise<boolean> {
   if (client.isBehind) return false
   try {
-    await exchangeOf(client).sendEncoded(name, payload, options)
+    await client.conversation.exchange.sendEncoded(name, payload, options)
     return true
   } catch {
     client.isBehind = true

@@ -244,7 +244,8 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   /**
    * Asks a server, and gives what its handler streams, chunk by chunk: the handler gets no further ahead than a window. The request is
    * sent when the first chunk is asked for. A reply that is one value is a stream of one. No `timeout` unless one is given, and then for
-   * all of it. Leaving the loop cancels the request. Errors as with {@link request}, from the loop; wrong arguments throw at once.
+   * all of it. Leaving the loop cancels the request. Errors as with {@link request}: those that are known at once throw here, the others come
+   * from the loop.
    */
   stream<N extends RequestName<M>>(
     name: N,

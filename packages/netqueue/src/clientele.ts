@@ -104,6 +104,11 @@ export class Clientele<Item> {
     return this.#reception.accept(duplex, options)
   }
 
+  /** Whether a client is one of these. */
+  has(client: ConnectedClient): boolean {
+    return this.#clients.get(client.link) === client
+  }
+
   /** Why a client cannot have an item, if so: its protocol cannot carry it, or it takes none of that size. */
   objection(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): NetQueueError | undefined {
     const peer = client instanceof ConnectedClient ? client.link.peer : undefined
@@ -115,7 +120,7 @@ export class Clientele<Item> {
         delivered: 'no',
       })
     }
-    const isOurs = client instanceof ConnectedClient && this.#clients.get(client.link) === client
+    const isOurs = client instanceof ConnectedClient && this.has(client)
     if (isOurs && client.carries(entry) && (!wantsResult || peer?.supports.result === true)) return undefined
     const message = `The protocol ${client.protocol} of client ${client.id} cannot carry this item`
     return new NetQueueError('UNSUPPORTED', message, { delivered: 'no' })

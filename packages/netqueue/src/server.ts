@@ -203,6 +203,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#addressing = new Addressing({
       env,
       connected: () => this.#clientele.connected,
+      isOurs: (client) => this.#clientele.has(client),
       answerers,
       lengthOf: (name, payload) => talk.lengthOf(name, payload),
       ...talk.limits,

@@ -163,9 +163,9 @@ export class Uplink implements ClientServer {
     return link.intake.handedOut === 0 && link.outbox.isAcknowledged && isQuiet
   }
 
-  /** Whether a handler has an item, or is to answer a request. */
-  get isWorking(): boolean {
-    return (this.link?.intake.handedOut ?? 0) > 0 || (this.#conversation?.serving ?? 0) > 0
+  /** Whether items of this server are worked on. */
+  get hasItems(): boolean {
+    return (this.link?.intake.handedOut ?? 0) > 0
   }
 
   /** Looks for the first connection; rejects with why there is none, and is over then. */

@@ -14,6 +14,7 @@ import type { ClientState, ClientStateChange } from './life/states.ts'
 import type { Logger } from './options/logger.ts'
 import { onAbort } from './queue/on-abort.ts'
 import type { Talk } from './talk.ts'
+import { lost } from './request/failures.ts'
 import type { Ticks } from './ticks/ticks.ts'
 import { Uplink } from './uplink.ts'
 import type { Entries, SharedByUplinks, UplinkOwner } from './uplink.ts'
@@ -95,7 +96,8 @@ export class Uplinks<Out> implements UplinkOwner {
 
   /** Throws when nothing new can be begun. */
   checkOpen(): void {
-    if (this.#isClosing || this.#reason !== undefined) throw this.#reason ?? closedError()
+    if (this.#reason !== undefined) throw lost(this.#reason, 'no')
+    if (this.#isClosing) throw closedError()
   }
 
   /** The same for puts: while a server drains, and an item of its is in hand, what is put is what was made of it. */
@@ -239,7 +241,7 @@ export class Uplinks<Out> implements UplinkOwner {
     inbox.handBack()
     for (const uplink of this.all) uplink.drain(reason)
     await this.#drain.run(timeout, () => this.#revoke(closedError()))
-    this.#isOutlived = this.all.some(({ isWorking }) => isWorking)
+    this.#isOutlived = this.#init.talk.isWorking || this.all.some(({ hasItems }) => hasItems)
     for (const uplink of this.all) uplink.leave()
   }
 

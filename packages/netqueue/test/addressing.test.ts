@@ -22,6 +22,17 @@ async function crowd(place: Place, count: number, options: object = {}) {
 }
 
 describe('a request to one client', () => {
+  test('of another server is a TypeError, as is what is none', async () => {
+    await using place = new Place()
+    await using other = new Place()
+    const { server } = await crowd(place, 1)
+    const { works } = await crowd(other, 1)
+    for (const to of [works[0]?.there, { id: 'c0' }] as ServerClient[]) {
+      await expect(server.request('any:ask', 1, { to })).rejects.toThrow(TypeError)
+      await expect(server.send('news:flash', '', { to })).rejects.toThrow('Expected `to` to be a client of this server')
+    }
+  })
+
   test('is for it alone, however busy it is', async () => {
     await using place = new Place()
     const { server, works } = await crowd(place, 3)

@@ -171,7 +171,7 @@ export class Exchange<From = unknown> {
   /**
    * Asks the peer, and gives what its handler streams, as fast as it is read; the request is sent when the first chunk is asked for.
    * A reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels
-   * the request. Errors as with {@link request}, from the loop.
+   * the request. Errors as with {@link request}: those that are known at once throw here, the others come from the loop.
    */
   stream(name: string, payload: unknown, options?: RequestOptions): AsyncIterableIterator<unknown, undefined> {
     return this.#requester.stream(name, payload, options)
