@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
 
 import { listen, text } from '../src/index.ts'
-import type { NetQueueError, Server, ServerOptions } from '../src/index.ts'
+import type { Client, NetQueueError, Server, ServerOptions } from '../src/index.ts'
 import type { Message } from '../src/protocol/protocol.ts'
 import { told } from './support/attackers.ts'
 import { Clock, observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { run } from './support/programs.ts'
 import { frame, FRAME, introduce, RawPeer } from './support/raw-peer.ts'
+import { Road } from './support/road.ts'
 
 const batch = (...bytes: number[]): string => frame(FRAME.BATCH, Buffer.of(...bytes))
 const OUTCOME = { done: 0, released: 1, returned: 2, cancelled: 3 } as const
@@ -339,6 +340,9 @@ test('fault 23: an item that kills each worker becomes a dead letter that says s
   expect(others.length).toBeLessThanOrEqual(1)
 })
 
+const nextConnect = (client: Client<string, string>): Promise<unknown> =>
+  new Promise((resolve) => client.on('connect', resolve))
+
 describe('fault 24: a producer that loses the reply and puts again', () => {
   test('repeats the item where the server had it, and never loses it', async () => {
     await using place = new Place()
@@ -359,6 +363,32 @@ describe('fault 24: a producer that loses the reply and puts again', () => {
     expect([got, (await again.closed).undone]).toEqual([['a', 'a'], []])
     await server.close()
     await working
+  })
+
+  test.each([
+    {
+      resumeTimeoutMs: 0,
+      times: 2,
+      what: 'by itself, when it has found the server again: once more where no session is kept',
+    },
+    { resumeTimeoutMs: 60_000, times: 1, what: 'and resumes its session has nothing to repeat' },
+  ])('$what', async ({ resumeTimeoutMs, times }) => {
+    await using place = new Place()
+    const road = new Road()
+    const server = await place.listen({ resumeTimeoutMs, transports: [road] })
+    const client = await place.connect({ transports: [road] })
+    const got: string[] = []
+    void server.process((item) => {
+      got.push(item)
+      if (got.length === 1) road.cut() // before the reply
+    })
+    await rest()
+    await client.put('a')
+    await until(() => client.state === 'reconnecting')
+    await place.pass(nextConnect(client))
+    await until(() => got.length === times)
+    await place.pass(client.close())
+    expect([got, (await client.closed).undone]).toEqual([Array.from({ length: times }, () => 'a'), []])
   })
 
   test('puts it for the first time where the server never had it', async () => {
