@@ -1,3 +1,4 @@
+import type { ClientServer } from './client-server.ts'
 import type { RedeliveryOptions } from './delivery/redelivery.ts'
 import { Retry } from './delivery/retry.ts'
 import type { SettleOptions } from './delivery/settle-deadlines.ts'
@@ -20,7 +21,6 @@ import { requestLimitsFrom } from './request/limits.ts'
 import type { RequestLimits } from './request/limits.ts'
 import { messagesBeside } from './talk.ts'
 import type { DialOptions, Transport } from './transport/index.ts'
-import type { ClientServer } from './uplink.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
   extends RedeliveryOptions, SettleOptions, DialOptions, MessagesOptions<M> {

@@ -1,39 +1,30 @@
 import type { Sink, Source } from 'it-stream-types'
-import { Calls } from './calls.ts'
-import { checkOptions, CLIENT_EVENTS } from './client-options.ts'
+import type { Calls } from './calls.ts'
+import { checkOptions } from './client-options.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
-import { randomName } from './reception.ts'
-import { Pulse } from './connection/pulse.ts'
+import { partsOf } from './client-parts.ts'
+import type { ClientParts, ClientSelf } from './client-parts.ts'
+import type { ClientServer } from './client-server.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import type { Sender } from './delivery/delivery.ts'
-import { Inbox } from './delivery/inbox.ts'
-import { Puts } from './delivery/puts.ts'
+import type { Puts } from './delivery/puts.ts'
 import { Endpoint } from './endpoint.ts'
-import { host } from './env/host.ts'
 import { NetQueueError } from './errors/errors.ts'
-import { Emitter } from './events/emitter.ts'
+import type { Emitter } from './events/emitter.ts'
 import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
-import { reconnectFrom } from './life/back-off.ts'
 import { reachesOf } from './life/reach.ts'
 import type { Reach } from './life/reach.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
-import { codecFrom } from './message/codec.ts'
 import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
-import { limitsFrom } from './options/limits.ts'
-import { harmless, silent } from './options/logger.ts'
-import { native } from './protocol/net-queue/net-queue.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply as Answer } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
-import { Talk } from './talk.ts'
-import { Ticks } from './ticks/ticks.ts'
 import { defaultTransports } from './transport/index.ts'
 import type { ByteDuplex } from './transport/index.ts'
-import { Uplinks } from './uplinks.ts'
-import type { ClientServer } from './uplink.ts'
+import type { Uplinks } from './uplinks.ts'
 
 /**
  * Connects to a server. The address is `tcp://host:port`, `unix:/path` or `memory:name`, or a duplex of bytes that exists already.
@@ -68,84 +59,16 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   readonly #puts: Puts<Out>
   readonly #calls: Calls
   readonly #events: Emitter<ClientEvents>
-  #id: string
-  #status: unknown
+  readonly #self: ClientSelf
 
-  private constructor(reaches: readonly Reach[], options: ClientOptions<In, Out, M>) {
-    const { env = host, prefetch = 'auto', tags = [], protocol = native(), exposeErrors = false } = options
-    const limits = limitsFrom(options.limits)
-    const codecs = { item: codecFrom('item', options.item), result: codecFrom('result', options.result) }
-    const warn = (error: NetQueueError): void => this.#uplinks.warn(error)
-    const inbox = new Inbox({
-      env,
-      prefetch,
-      maxPrefetch: limits.maxUnsettled,
-      rtt: () => this.#uplinks.fastestRtt,
-      measureRtt: () => this.#uplinks.ping(),
-      maxBytes: limits.maxInboxBytes,
-      countReaders: true,
-      warn,
-    })
-    const events = new Emitter<ClientEvents>(warn)
-    const ticks = new Ticks(env)
-    const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn, worked: () => {} })
-    super({ inbox, talk, events, ticks })
-    // Several servers would each give it another one.
-    const { id = reaches.length > 1 ? `client-${randomName(env.randomBytes(6))}` : '' } = options
-    const checkOpen = (): void => this.#uplinks.checkOpen()
-    const checkPut = (): void => this.#uplinks.checkPut()
-    const puts = new Puts<Out>({ env, limits, codec: codecs.result, options, checkOpen: checkPut, warn })
-    this.#id = id
-    this.#status = statusFrom(options.status)
-    this.#events = events
-    this.#puts = puts
-    this.#calls = new Calls({ env, talk, open: () => this.#uplinks.open, checkOpen })
-    this.#uplinks = new Uplinks<Out>({
-      env,
-      reaches,
-      inbox,
-      puts,
-      calls: this.#calls,
-      talk,
-      ticks,
-      events,
-      logger: harmless(options.logger ?? silent),
-      id: () => this.#id,
-      shared: {
-        link: {
-          env,
-          limits,
-          inbox,
-          codec: codecs.item,
-          resultCodec: codecs.result,
-          exposeErrors,
-          retry: puts.retry,
-          deadlines: puts.deadlines,
-          keepsReceived: false,
-          lastOrdinal: () => puts.lastOrdinal,
-          oldestWaiting: () => puts.oldestOrdinal,
-        },
-        talk,
-        puts,
-        protocol,
-        introduction: () => ({
-          id: this.#id,
-          tags,
-          isPaced: prefetch === 'auto',
-          status: this.#status,
-          item: codecs.item.name,
-          result: codecs.result.name,
-          messages: talk.own,
-          nonce: env.randomBytes(16),
-        }),
-        identified: (given) => (this.#id = given),
-        pulse: new Pulse({ env, limits, warn }),
-        connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-        reconnect: reconnectFrom(options.reconnect ?? true),
-        closeDuplex: options.closeDuplex,
-      },
-    })
-    this.closed = this.#uplinks.closed
+  private constructor(parts: ClientParts<Out>) {
+    super(parts)
+    this.#self = parts.self
+    this.#events = parts.events
+    this.#puts = parts.puts
+    this.#calls = parts.calls
+    this.#uplinks = parts.uplinks
+    this.closed = parts.uplinks.closed
   }
 
   /** @internal Use {@link connect}. */
@@ -153,14 +76,14 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     reaches: readonly Reach[],
     options: ClientOptions<In, Out, M>,
   ): Promise<Client<In, Out, M>> {
-    const client = new Client<In, Out, M>(reaches, options)
+    const client = new Client<In, Out, M>(partsOf(reaches, options))
     await client.#uplinks.connect({ signal: options.signal, isPatient: options.wait ?? false })
     return client
   }
 
   /** This client's name at its servers: the one it asked for, or the one it was given. It keeps it when it connects again. */
   get id(): string {
-    return this.#id
+    return this.#self.id
   }
 
   /** Where it stands; with several servers, `connected` while any of them is. */
@@ -285,8 +208,8 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
    */
   setStatus(status: unknown): void {
     this.#uplinks.checkOpen()
-    this.#status = statusFrom(status)
-    this.#uplinks.setStatus(this.#status)
+    this.#self.status = statusFrom(status)
+    this.#uplinks.setStatus(this.#self.status)
   }
 
   /**

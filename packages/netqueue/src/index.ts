@@ -1,7 +1,7 @@
 export { connect } from './client.ts'
 export type { Client } from './client.ts'
 export type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
-export type { ClientServer } from './uplink.ts'
+export type { ClientServer } from './client-server.ts'
 export type { ReconnectOptions } from './life/back-off.ts'
 export type { AttemptState, ClientState, ClientStateChange } from './life/states.ts'
 export { listen } from './server.ts'

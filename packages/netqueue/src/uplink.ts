@@ -1,78 +1,19 @@
+import type { ClientServer } from './client-server.ts'
 import { Connection } from './connection/connection.ts'
-import type { Pulse } from './connection/pulse.ts'
 import type { Session } from './connection/session.ts'
-import { Conversation } from './conversation.ts'
-import type { Entry } from './delivery/entry.ts'
-import { Link } from './delivery/link.ts'
-import type { LinkOwner, SharedByLinks } from './delivery/link.ts'
-import type { Puts } from './delivery/puts.ts'
-import { Drain } from './drain.ts'
+import type { Conversation } from './conversation.ts'
+import { converse } from './converse.ts'
+import type { Link } from './delivery/link.ts'
+import { Departure } from './departure.ts'
 import type { Timer } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Attempt } from './life/attempt.ts'
-import type { Reconnect } from './life/back-off.ts'
 import { coded, Life } from './life/life.ts'
 import type { BeginOptions } from './life/life.ts'
 import type { Reach } from './life/reach.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
-import type { Introduction, Protocol } from './protocol/protocol.ts'
-import type { Talk } from './talk.ts'
 import type { ByteDuplex } from './transport/index.ts'
-
-/** A server as its client sees it. */
-export interface ClientServer {
-  /** Where it is, as `connect` was given it; of several that stand in for each other, the one that is connected or looked for. */
-  readonly address: string
-  /** Its name; empty before it has introduced itself. */
-  readonly id: string
-  readonly state: ClientState
-  /** The name of the protocol spoken with it; empty before it has introduced itself. */
-  readonly protocol: string
-  /** What it said last with its `setStatus`. */
-  readonly status: unknown
-  /** Milliseconds for a message to it and back, averaged; `undefined` before the first measurement. */
-  readonly rtt: number | undefined
-}
-
-/** What a server had of a client's items when it was lost, the oldest first. */
-export interface Entries {
-  sent: Entry[]
-  queued: Entry[]
-}
-
-/** What the uplinks of one client share. */
-export interface SharedByUplinks {
-  link: SharedByLinks
-  talk: Talk
-  puts: Pick<Puts<unknown>, 'join' | 'leaving' | 'leave' | 'advance' | 'settled' | 'lost'>
-  protocol: Protocol
-  /** What the client says of itself to the next server. */
-  introduction: () => Introduction
-  /** A server has confirmed or given the client's id. */
-  identified: (id: string) => void
-  connectTimeoutMs: number
-  /** `undefined`: what is lost stays lost. */
-  reconnect: Reconnect | undefined
-  pulse: Pulse
-  closeDuplex: boolean | undefined
-}
-
-/** Whoever has uplinks: told what becomes of them. */
-export interface UplinkOwner {
-  entered(uplink: Uplink, change: ClientStateChange): void
-  /** Requests and messages can go this way. */
-  opened(uplink: Uplink, conversation: Conversation): void
-  /** The connection is gone; no error where both sides said goodbye. */
-  disconnected(uplink: Uplink, error: NetQueueError | undefined): void
-  /** The server drains. */
-  goaway(uplink: Uplink, code: string): void
-  statusChanged(uplink: Uplink, status: unknown): void
-  /** It is over for good; these are what the server has not said that it received. */
-  ended(uplink: Uplink, error: NetQueueError | undefined, entries: Entries): void
-  /** Something was settled, answered or received. */
-  changed(): void
-  warn(error: NetQueueError, uplink: Uplink): void
-}
+import type { Entries, SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
 const NOTHING: Entries = { sent: [], queued: [] }
 
@@ -215,18 +156,8 @@ export class Uplink implements ClientServer {
   async depart({ returns }: { returns: boolean }): Promise<void> {
     const conversation = this.#conversation
     if (conversation === undefined || this.#departure !== undefined) return
-    const { link } = conversation
-    const { env, inbox } = this.#shared.link
-    const drain = new Drain(env, () => {
-      return link.intake.handedOut === 0 && link.outbox.inFlight === 0 && conversation.isQuiet
-    })
-    this.#departure = { drain, returns }
-    this.#shared.puts.leaving(link)
-    inbox.handBack(link.intake)
-    link.goaway(returns ? 'RESTART' : 'CLOSED')
-    conversation.drain()
-    // The server decides how long it waits, and says goodbye when its time is up.
-    await drain.run(Number.POSITIVE_INFINITY, () => {})
+    this.#departure = new Departure({ conversation, shared: this.#shared, returns })
+    await this.#departure.prepare()
     if (this.#conversation === conversation) this.#session?.end()
   }
 
@@ -264,53 +195,22 @@ export class Uplink implements ClientServer {
   }
 
   #converse(session: Session): Conversation {
-    const { talk, link: shared } = this.#shared
-    const wake = (): void => session.wake()
-    const flush = (): void => session.flush()
-    const link = new Link({
-      shared,
-      owner: this.#ownLinks(),
-      wake: () => {
-        wake()
-        this.#worked()
-      },
-      wakeLater: () => {
-        session.wakeLater()
-        this.#worked()
-      },
-      flush,
-    })
-    const conversation: Conversation = new Conversation({
-      link,
-      talk: talk.shared,
+    const conversation: Conversation = converse({
+      session,
+      shared: this.#shared,
       opened: () => this.#opened(conversation, session),
       suspended: (error) => this.#suspended(error),
       resumed: () => this.#resumed(),
-      wake,
-      flush,
-      warn: (error) => this.#owner.warn(error, this),
-      asked: () => {},
-      changed: () => this.#worked(),
-    })
-    return conversation
-  }
-
-  #ownLinks(): LinkOwner {
-    const { puts } = this.#shared
-    return {
-      changed: () => {
-        puts.advance()
-        this.#worked()
-      },
-      settled: (link, entry, settlement) => puts.settled(entry, link.id, settlement),
-      status: (_link, status) => {
+      status: (status) => {
         this.status = status
         this.#owner.statusChanged(this, status)
       },
-      goaway: (_link, code) => this.#owner.goaway(this, code),
+      goaway: (code) => this.#owner.goaway(this, code),
       closed: (link, error, entries) => this.#closed(link, error, entries),
+      worked: () => this.#worked(),
       warn: (error) => this.#owner.warn(error, this),
-    }
+    })
+    return conversation
   }
 
   #opened(conversation: Conversation, session: Session): void {
@@ -351,7 +251,7 @@ export class Uplink implements ClientServer {
     puts.leave(link)
     this.#conversation = undefined
     this.#departure = undefined
-    departure?.drain.end()
+    departure?.end()
     const reason = error ?? (departure?.returns === true ? restarting() : undefined)
     if (this.state === 'reconnecting') return puts.lost(id, { sent, queued })
     if (reason !== undefined && this.#life.returnsAfter(reason)) {
@@ -391,15 +291,9 @@ export class Uplink implements ClientServer {
   }
 
   #worked(): void {
-    this.#departure?.drain.check()
+    this.#departure?.check()
     this.#owner.changed()
   }
-}
-
-/** A server that drains is left when its work is done. */
-interface Departure {
-  drain: Drain
-  returns: boolean
 }
 
 const closed = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })

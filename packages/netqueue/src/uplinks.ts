@@ -17,7 +17,7 @@ import type { Talk } from './talk.ts'
 import { lost } from './request/failures.ts'
 import type { Ticks } from './ticks/ticks.ts'
 import { Uplink } from './uplink.ts'
-import type { Entries, SharedByUplinks, UplinkOwner } from './uplink.ts'
+import type { Entries, SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
 export interface UplinksInit<Out> {
   env: Env

@@ -1,0 +1,116 @@
+import { Calls } from './calls.ts'
+import { CLIENT_EVENTS } from './client-options.ts'
+import type { ClientEvents, ClientOptions } from './client-options.ts'
+import { Pulse } from './connection/pulse.ts'
+import { Inbox } from './delivery/inbox.ts'
+import { Puts } from './delivery/puts.ts'
+import type { EndpointInit } from './endpoint.ts'
+import { host } from './env/host.ts'
+import type { NetQueueError } from './errors/errors.ts'
+import { Emitter } from './events/emitter.ts'
+import { reconnectFrom } from './life/back-off.ts'
+import type { Reach } from './life/reach.ts'
+import { codecFrom } from './message/codec.ts'
+import type { Messages } from './message/messages.ts'
+import { statusFrom } from './message/status.ts'
+import { limitsFrom } from './options/limits.ts'
+import { harmless, silent } from './options/logger.ts'
+import { native } from './protocol/net-queue/net-queue.ts'
+import type { Introduction } from './protocol/protocol.ts'
+import { randomName } from './reception.ts'
+import { Talk } from './talk.ts'
+import { Ticks } from './ticks/ticks.ts'
+import { Uplinks } from './uplinks.ts'
+
+/** What a client says of itself, to each server anew. */
+export interface ClientSelf {
+  /** Empty until a server has given it one. */
+  id: string
+  status: unknown
+}
+
+/** What a client is made of. Nothing but the uplinks knows that connections come and go. */
+export interface ClientParts<Out> extends EndpointInit<ClientEvents> {
+  self: ClientSelf
+  puts: Puts<Out>
+  calls: Calls
+  uplinks: Uplinks<Out>
+}
+
+/** Puts a client together; nothing is connected yet. Throws for options that no client can have. */
+export function partsOf<In, Out, M extends Messages>(
+  reaches: readonly Reach[],
+  options: ClientOptions<In, Out, M>,
+): ClientParts<Out> {
+  const { env = host, prefetch = 'auto', tags = [], protocol = native(), exposeErrors = false } = options
+  const limits = limitsFrom(options.limits)
+  const codec = codecFrom('item', options.item)
+  const resultCodec = codecFrom('result', options.result)
+  const warn = (error: NetQueueError): void => uplinks.warn(error)
+  const inbox = new Inbox({
+    env,
+    prefetch,
+    maxPrefetch: limits.maxUnsettled,
+    rtt: () => uplinks.fastestRtt,
+    measureRtt: () => uplinks.ping(),
+    maxBytes: limits.maxInboxBytes,
+    countReaders: true,
+    warn,
+  })
+  const events = new Emitter<ClientEvents>(warn)
+  const ticks = new Ticks(env)
+  const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn, worked: () => {} })
+  const checkPut = (): void => uplinks.checkPut()
+  const puts = new Puts<Out>({ env, limits, codec: resultCodec, options, checkOpen: checkPut, warn })
+  const calls = new Calls({ env, talk, open: () => uplinks.open, checkOpen: () => uplinks.checkOpen() })
+  // Several servers would each give it another one.
+  const { id = reaches.length > 1 ? `client-${randomName(env.randomBytes(6))}` : '' } = options
+  const self = { id, status: statusFrom(options.status) }
+  const introduction = (): Introduction => ({
+    ...self,
+    tags,
+    isPaced: prefetch === 'auto',
+    item: codec.name,
+    result: resultCodec.name,
+    messages: talk.own,
+    nonce: env.randomBytes(16),
+  })
+  const link = {
+    env,
+    limits,
+    inbox,
+    codec,
+    resultCodec,
+    exposeErrors,
+    retry: puts.retry,
+    deadlines: puts.deadlines,
+    keepsReceived: false,
+    lastOrdinal: () => puts.lastOrdinal,
+    oldestWaiting: () => puts.oldestOrdinal,
+  }
+  const uplinks: Uplinks<Out> = new Uplinks<Out>({
+    env,
+    reaches,
+    inbox,
+    puts,
+    calls,
+    talk,
+    ticks,
+    events,
+    logger: harmless(options.logger ?? silent),
+    id: () => self.id,
+    shared: {
+      link,
+      talk,
+      puts,
+      protocol,
+      introduction,
+      identified: (given) => (self.id = given),
+      pulse: new Pulse({ env, limits, warn }),
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      reconnect: reconnectFrom(options.reconnect ?? true),
+      closeDuplex: options.closeDuplex,
+    },
+  })
+  return { inbox, talk, events, ticks, self, puts, calls, uplinks }
+}
