@@ -102,6 +102,11 @@ export class Storm implements AsyncDisposable {
     await Promise.all(this.#questions)
   }
 
+  /** Resolves when so many numbers have come back. */
+  async settled(count: number): Promise<void> {
+    while (this.back.length < count) await turn()
+  }
+
   /** Resolves when all clients are connected, and both sides think so. */
   async together(): Promise<void> {
     const isWhole = (): boolean => this.#joined - this.losses.length === this.clients.length
