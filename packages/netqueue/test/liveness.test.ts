@@ -144,6 +144,22 @@ test('fault 10: a peer that never reads is cut as SLOW_PEER, however much it say
   peer.cut()
 })
 
+test('P9: an original is not lost because it neither says nor reads anything: that is how it works', async () => {
+  await using besieged = await Besieged.open()
+  const [peer] = (await besieged.peers(1)) as [RawPeer]
+  peer.send(frame(FRAME.CONN))
+  await peer.next()
+  peer.pause()
+  const original = besieged.server.clients.find(({ protocol }) => protocol === 'net-queue') as ServerClient
+  const puts = Array.from({ length: 200 }, () =>
+    besieged.server.put('x'.repeat(90_000), { to: original }).catch(() => {}),
+  )
+  await besieged.pass(30, 4_000)
+  expect([besieged.losses, original.isConnected, original.inFlight]).toEqual([[], true, 1])
+  peer.cut()
+  await Promise.all(puts)
+})
+
 describe('fault 31: a connection that is half open', () => {
   test.each([
     ['nothing of what the client sends arrives', 'up'],
