@@ -223,6 +223,18 @@ describe('§7: a client that lost its server', () => {
     expect(puts.map((put) => put())).toEqual(['resolves', 'resolves', 'resolves', 'resolves'])
   })
 
+  test('P2: puts that had credit and had not left yet leave in their order, and have lost no attempt', async () => {
+    await using place = new Pair()
+    const { server, client } = await place.both()
+    server.tryGet()
+    await rest()
+    for (const item of ['a', 'b', 'c']) expect(client.tryPut(item)).toBe(true)
+    place.road.cut()
+    await place.later(FIRST_MS)
+    expect(await server.receive()).toMatchObject({ item: 'a', attempt: 1 })
+    expect(server.getAll()).toEqual(['b', 'c'])
+  })
+
   test('an item that loses its server again and again is a dead letter after maxAttempts', async () => {
     await using place = new Pair()
     const { server, client } = await place.both({ maxAttempts: 2 })
@@ -667,6 +679,48 @@ describe('P12: a server that restarts', () => {
     const got = next.get()
     await place.later(FIRST_MS)
     expect([await got, waiting()]).toEqual(['later', 'resolves'])
+  })
+
+  test('is not left before it has settled what was put: what it has only received goes with it', async () => {
+    await using place = new Pair()
+    const { server, client } = await place.both()
+    const received = server.receive()
+    await rest()
+    await client.put('a')
+    const delivery = await received
+    const closing = observe(() => server.close({ reason: 'restart' }))
+    await rest()
+    expect([client.state, closing()]).toEqual(['connected', 'waits'])
+    delivery.done()
+    await rest()
+    expect([client.state, closing()]).toEqual(['reconnecting', 'resolves {"undone":[]}'])
+    const next = await place.serve()
+    next.tryGet()
+    await place.later(FIRST_MS)
+    expect(next.getAll()).toEqual([])
+  })
+
+  test('gets nothing new while it waits for something else', async () => {
+    await using place = new Pair()
+    const { server, client } = await place.both()
+    let answer: (reply: unknown) => void = () => {}
+    client.handle('any:ask', () => new Promise((resolve) => (answer = resolve)))
+    server.tryGet()
+    const asked = server.request('any:ask', 'x')
+    await rest()
+    const closing = observe(() => server.close({ reason: 'restart' }))
+    await rest()
+    const put = observe(() => client.put('later'))
+    await rest()
+    expect([client.state, put(), server.getAll()]).toEqual(['connected', 'waits', []])
+    answer('y')
+    expect(await asked).toBe('y')
+    await rest()
+    expect(closing()).toBe('resolves {"undone":[]}')
+    const next = await place.serve()
+    const got = next.get()
+    await place.later(FIRST_MS)
+    expect([await got, put()]).toEqual(['later', 'resolves'])
   })
 
   test('and is killed before the work is done, is found again as one that was lost', async () => {

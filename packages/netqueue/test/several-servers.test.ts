@@ -130,6 +130,26 @@ describe('connect([a, b]): one client of several servers', () => {
     expect([client.state, statesOf(client)]).toEqual(['connected', 'north north reconnecting, south south connected'])
   })
 
+  test('P2: and so does what one had that is gone for good', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both({ reconnect: false })
+    const warnings: string[] = []
+    client.on('warning', ({ error, server }) => warnings.push(`${server?.id} ${error.code}`))
+    north.tryGet()
+    await rest()
+    await client.put('a')
+    await rest()
+    south.tryGet()
+    place.roads[NORTH].cut()
+    await rest()
+    expect(await south.receive()).toMatchObject({ item: 'a', attempt: 2 })
+    expect([client.state, warnings, statesOf(client)]).toEqual([
+      'connected',
+      ['north CONNECTION_LOST'],
+      'north north failed, south south connected',
+    ])
+  })
+
   test('asks the one with the fewest of its requests, and those that are left', async () => {
     await using place = new Country()
     const { north, south, client } = await place.both()
@@ -243,6 +263,32 @@ describe('connect([a, b]): one client of several servers', () => {
     await south.close()
     expect(await client.closed).toEqual({ undone: [] })
     expect([client.state, done()]).toEqual(['closed', 'resolves'])
+  })
+
+  test('P12: a server that closes gets back what is its own, and nothing of the others', async () => {
+    await using place = new Country()
+    let given = 0
+    const north = await place.serve(NORTH)
+    const south = await place.serve(SOUTH, {
+      chooseDispatch: (free) => {
+        given += 1
+        return free[0]
+      },
+    })
+    const client = await place.reach({ prefetch: 3 })
+    await rest()
+    client.process(() => new Promise(() => {})).catch(() => {})
+    await rest()
+    await north.put('in hand')
+    await rest()
+    await Promise.all([north.put('waits'), south.put('waits, too')])
+    await rest()
+    const closing = north.close({ timeout: 100 })
+    await rest()
+    expect([north.clients[0]?.inFlight, south.clients[0]?.inFlight, given]).toEqual([1, 1, 1])
+    await place.later(100)
+    await place.later(250)
+    expect((await closing).undone.toSorted()).toEqual(['in hand', 'waits'])
   })
 
   test('P12: close() hands back to each what is its own', async () => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { collect } from '../../test/support/bytes.ts'
 import { expectHandles, handles } from '../../test/support/handles.ts'
 import { failureOf } from '../../test/support/outcome.ts'
+import { dialAll } from './dial.ts'
 import { tcp } from './tcp.ts'
 
 let server: Server
@@ -48,6 +49,17 @@ describe('fault 33: a name with several addresses', () => {
     // Nobody answers there, or the system knows no way: either is no reason to wait for ever.
     await reach(['192.0.2.1', '127.0.0.1'])
     expect(came).toEqual(['127.0.0.1'])
+  })
+
+  test('is not held up by one that does not answer: the next one is tried beside it', async () => {
+    const silent = { host: 'silent.test', port, lookup: () => {} }
+    const places = [silent, { host: '127.0.0.1', port }]
+    const stop = new AbortController()
+    const patient = failureOf(dialAll({ address: to(), places, signal: stop.signal, isPatient: true }))
+    const socket = await dialAll({ address: to(), places, signal: undefined, isPatient: false })
+    socket.destroy()
+    stop.abort('it has waited for the first as long')
+    expect([await patient, came]).toEqual(['it has waited for the first as long', ['127.0.0.1']])
   })
 
   test('rejects with CONNECT_FAILED when all refuse, with the errors of all in the cause', async () => {
