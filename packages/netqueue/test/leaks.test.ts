@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 import { connect, json, listen, memory, tcp } from '../src/index.ts'
 import type { ByteDuplex, Client, Server, Transport } from '../src/index.ts'
+import { chaosProxy } from '../src/testing/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { heapSlope, usedHeap } from './support/heap.ts'
 import { Place, rest, until } from './support/nodes.ts'
@@ -88,6 +89,38 @@ describe('P12, fault 44: clients that come and go, or are cut off, leave nothing
       expect(slope).toBeLessThan(MAX_BYTES_PER_CYCLE)
     },
   )
+})
+
+describe('P12, fault 44: a client that is cut off and comes back leaves nothing behind', () => {
+  const LOSSES = 400 * FACTOR
+
+  test.each([
+    ['to a new session', 0],
+    ['to its session', 60_000],
+  ])(`${LOSSES} times, %s`, { timeout: 30_000 * FACTOR }, async (_, resumeTimeoutMs) => {
+    const before = handles()
+    const server = await listen<string, string>('tcp://127.0.0.1:0', { resumeTimeoutMs })
+    const proxy = await chaosProxy({ to: server.address ?? '' })
+    const client = await connect<string, string>(proxy.address, { reconnect: { minDelayMs: 1, maxDelayMs: 2 } })
+    const working = client.process((item) => item)
+    const lose = async (times: number): Promise<void> => {
+      for (let losses = 0; losses < times; losses += 1) {
+        await server.submit('a')
+        proxy.reset()
+      }
+    }
+    await lose(100)
+    const idle = { timers: timers(), listeners: listeners() }
+    const slope = await heapSlope({ rounds: ROUNDS, stepsPerRound: LOSSES / ROUNDS, measure: usedHeap, run: lose })
+    await server.submit('a')
+    expect(timers()).toBeLessThanOrEqual(idle.timers + 1)
+    expect(listeners()).toEqual(idle.listeners)
+    await client.close()
+    await Promise.all([working, server.close(), proxy.close()])
+    await expectHandles(before)
+    console.info(`heap: ${slope.toFixed(1)} bytes per loss, ${resumeTimeoutMs === 0 ? 'without' : 'with'} resume`)
+    expect(slope).toBeLessThan(MAX_BYTES_PER_CYCLE)
+  })
 })
 
 describe('P11: a signal has no listener of ours', () => {
