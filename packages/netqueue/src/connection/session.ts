@@ -60,7 +60,7 @@ export interface SessionInit {
  */
 export class Session {
   readonly wire: Wire
-  readonly #init: SessionInit
+  readonly #isOfClient: boolean
   #user: SessionUser | undefined
   #carrier: Carrier | undefined
   #ticket: Ticket | undefined
@@ -80,7 +80,7 @@ export class Session {
   constructor(init: SessionInit) {
     const { ticket, role, maxReplayBytes, deadlines } = init
     this.wire = init.wire
-    this.#init = init
+    this.#isOfClient = role === 'client'
     this.#ticket = ticket
     this.#isKept = role === 'client'
     if (this.resumeMs === 0) return
@@ -236,7 +236,7 @@ export class Session {
     carrier.opened(this)
     this.#receipts?.told()
     // The first word of a client is that it acknowledges, and that it has heard of its ticket.
-    if (this.#init.role === 'client') this.#receipts?.say()
+    if (this.#isOfClient) this.#receipts?.say()
   }
 
   #message(message: Message): void {
