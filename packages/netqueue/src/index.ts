@@ -57,7 +57,6 @@ export type {
   MessageName,
   Messages,
   Payload,
-  PayloadArguments,
   PayloadInput,
   Reply,
   ReplyInput,

@@ -11,7 +11,6 @@ import type {
   MessageName,
   Messages,
   Payload,
-  PayloadArguments,
   PayloadInput,
   Reply,
   ReplyInput,
@@ -56,27 +55,6 @@ test('what is given goes into a schema, and what arrives comes out of it', () =>
   expectTypeOf<Payload<App, 'date:of'>>().toEqualTypeOf<Date>()
   expectTypeOf<ReplyInput<App, 'date:of'>>().toEqualTypeOf<number>()
   expectTypeOf<Reply<App, 'date:of'>>().toEqualTypeOf<string>()
-})
-
-test('a payload that may be undefined may be left out of a call, no other', () => {
-  const some = defineMessages({
-    'cache:clear': { payload: type<undefined>(), reply: type<void>() },
-    'time:of': { payload: z.string().optional(), reply: z.number() },
-  })
-  const call = <N extends RequestName<typeof some>>(
-    ...said: [name: N, ...PayloadArguments<typeof some, N, { timeout: number }>]
-  ): void => void said
-  call('cache:clear')
-  call('cache:clear', undefined, { timeout: 1 })
-  call('time:of')
-  call('time:of', 'Zurich', undefined)
-  expectTypeOf<PayloadArguments<App, 'math:add', { timeout: number }>>().toEqualTypeOf<
-    [payload: { a: number; b: number }, options?: { timeout: number } | undefined]
-  >()
-  // @ts-expect-error it takes undefined or nothing
-  call('cache:clear', 1)
-  // @ts-expect-error a time is a number
-  call('time:of', 'Zurich', { timeout: '1' })
 })
 
 test('what is not known of messages is unknown', () => {

@@ -26,11 +26,6 @@ export type RequestName<M extends Messages> =
 export type PayloadInput<M extends Messages, N extends AnyName<M>> = StandardSchemaV1.InferInput<
   M['definitions'][N]['payload']
 >
-/** What stands behind the name in a call: a payload that may be `undefined` may be left out. */
-export type PayloadArguments<M extends Messages, N extends AnyName<M>, Options> =
-  undefined extends PayloadInput<M, N>
-    ? [payload?: PayloadInput<M, N>, options?: Options | undefined]
-    : [payload: PayloadInput<M, N>, options?: Options | undefined]
 /** What a receiver gets as the payload of a message. */
 export type Payload<M extends Messages, N extends AnyName<M>> = StandardSchemaV1.InferOutput<
   M['definitions'][N]['payload']
