@@ -123,11 +123,12 @@ export class Book {
     request.outcome = outcome
   }
 
+  /** Where the peer says that it refuses the request, it may have it; nobody else says so of one that was sent. */
   #withdrawn(request: Request, code: string): void {
     const { key, begun, dialogue } = request
     request.isWithdrawn = true
-    const isNew = begun === 0 && dialogue === undefined
-    this.#check(isNew, 'I15', `${key} was sent, but its call said ${code}, not delivered`)
+    const isOpen = begun === 0 && (dialogue === undefined || code === 'REMOTE_ERROR')
+    this.#check(isOpen, 'I15', `${key} was sent, but its call said ${code}, not delivered`)
   }
 
   #checkBegin(party: Party, request: Request, { from, channel, headers, hasBody, name }: RequestContext): void {
