@@ -6,9 +6,6 @@ import { memoryPair } from '../transport/memory.ts'
 import type { ByteDuplex } from '../transport/transport.ts'
 import { chaosDuplex } from './chaos-duplex.ts'
 import type { ChaosDuplex } from './chaos-duplex.ts'
-import { Direction } from './direction.ts'
-import type { OnTheWay } from './direction.ts'
-import { Lane } from './lane.ts'
 import type { ChaosToxics } from './toxics.ts'
 import { virtualEnv } from './virtual-env.ts'
 import type { VirtualEnv } from './virtual-env.ts'
@@ -197,19 +194,6 @@ describe('toxics', () => {
     await setup.env.pass(send(setup, 1))
     expect(setup.arrived).toEqual([[0, 1]])
   })
-
-  test.each([
-    [{ latencyMs: -1 }, RangeError, '`latencyMs`'],
-    [{ sliceBytes: 0 }, RangeError, '`sliceBytes`'],
-    [{ bytesPerSecond: 1.5 }, RangeError, '`bytesPerSecond`'],
-    [{ up: { limitBytes: '1' } }, TypeError, '`limitBytes`'],
-    [{ down: { latency: 1 } }, TypeError, 'the name of a toxic, got "latency"'],
-  ])('%o is refused', (toxics, kind, text) => {
-    const [here] = memoryPair()
-    const call = (): unknown => chaosDuplex(here, toxics as ChaosToxics)
-    expect(call).toThrow(kind)
-    expect(call).toThrow(text)
-  })
 })
 
 describe('what happens to it', () => {
@@ -287,29 +271,6 @@ describe('what happens to it', () => {
     near.set({ up: { resetAfterBytes: 0 } })
     expect(await sent).toMatchObject({ code: 'CONNECTION_LOST' })
     expect(await ending).toMatchObject({ code: 'CONNECTION_LOST' })
-  })
-
-  test('a lane that is over is forgotten by its direction', async () => {
-    const lanes = new Set<unknown>()
-    class Known extends Direction {
-      override add(lane: OnTheWay): void {
-        super.add(lane)
-        lanes.add(lane)
-      }
-
-      override remove(lane: OnTheWay): void {
-        super.remove(lane)
-        lanes.delete(lane)
-      }
-    }
-    const direction = new Known(virtualEnv(), 'up', {})
-    const made = [[], [pattern(1)], [pattern(1)], [pattern(1)]].map((source) => new Lane(direction, source, () => {}))
-    expect(lanes.size).toBe(4)
-    await collect(made[0] as Lane)
-    await collect(made[1] as Lane)
-    await made[2]?.return()
-    made[3]?.fail(new Error('enough'))
-    expect(lanes.size).toBe(0)
   })
 
   test('under latency, at most 1 MiB is under way', async () => {
