@@ -17,7 +17,13 @@ test('a client that has ended its requests tells each server once, those of late
   const options = { env, options: {}, limits: limitsFrom(), events: [], warn: () => {}, worked: () => {} }
   const told: string[] = []
   const open: Conversation[] = [conversationWith(told, 'first')]
-  const calls = new Calls({ env, talk: new Talk(options), open: () => open, checkOpen: () => {} })
+  const calls = new Calls({
+    env,
+    talk: new Talk(options),
+    open: () => open,
+    choose: () => open[0],
+    checkOpen: () => {},
+  })
   calls.opened(conversationWith(told, 'too early'))
   await calls.endRequests()
   calls.opened(conversationWith(told, 'second'))

@@ -11,7 +11,6 @@ import { requestsEnded, timedOut, tooManyWaiting, unsent } from './request/failu
 import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
-import type { Elsewhere } from './request/reply-askers.ts'
 import type { RequestOptions } from './request/requester.ts'
 import type { Talk } from './talk.ts'
 
@@ -19,12 +18,15 @@ export interface CallsInit {
   env: Env
   talk: Talk
   /** The connections on which requests and messages can be sent now. */
-  open: () => Iterable<Conversation>
+  open: () => readonly Conversation[]
+  /** The one of them with the fewest requests. */
+  choose: () => Conversation | undefined
   /** Throws when nothing can be asked and sent any more. */
   checkOpen: () => void
 }
 
-type Ask<R> = (exchange: Exchange<Sender>, options: RequestOptions | undefined, elsewhere: Elsewhere<R>) => Promise<R>
+/** For the value alone, or for all that the answer has. */
+type How = 'value' | 'request'
 type Send = (exchange: Exchange<Sender>, options: SendOptions | undefined) => Promise<void>
 
 /** The requests and messages of a client: they go to whichever server has the fewest of its requests; where none is connected, they wait. */
@@ -45,16 +47,16 @@ export class Calls {
   }
 
   request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    return this.#ask(name, options, (exchange, rest, elsewhere) => exchange.value(name, payload, rest, elsewhere))
+    return this.#ask('value', name, payload, options)
   }
 
   call(name: string, payload: unknown, options?: RequestOptions): Promise<Reply> {
-    return this.#ask(name, options, (exchange, rest, elsewhere) => exchange.request(name, payload, rest, elsewhere))
+    return this.#ask('request', name, payload, options) as Promise<Reply>
   }
 
   stream(name: string, payload: unknown, options: RequestOptions = {}): Stream {
     this.#checkRequest(name)
-    const conversation = this.#choose()
+    const conversation = this.#init.choose()
     if (conversation !== undefined) return conversation.exchange.stream(name, payload, options)
     checkWait(options)
     const { signal } = options
@@ -81,7 +83,7 @@ export class Calls {
     this.#hasEnded = true
     // Behind those that wait.
     if (this.#standby.size > 0) await this.#standby.wait({}, requestsEnded).catch(() => {})
-    await Promise.all([...this.#init.open()].map(({ exchange }) => exchange.endRequests()))
+    await Promise.all(this.#init.open().map(({ exchange }) => exchange.endRequests()))
   }
 
   /** Requests and messages can be sent on a connection: those that waited for one go first. */
@@ -89,7 +91,7 @@ export class Calls {
     const { peer } = conversation.link
     if (this.#hasEnded && this.#standby.size === 0 && peer?.supports.request === true)
       void conversation.exchange.endRequests()
-    this.#standby.serve(() => this.#choose())
+    this.#standby.serve(this.#init.choose)
   }
 
   /** Nothing is sent any more. */
@@ -97,33 +99,43 @@ export class Calls {
     this.#standby.close(reason)
   }
 
-  #ask<R>(name: string, options: RequestOptions | undefined, ask: Ask<R>): Promise<R> {
-    // Not `async`, as each request would pay for it.
+  #ask(how: How, name: string, payload: unknown, options: RequestOptions | undefined): Promise<unknown> {
+    // Neither `async` nor with one object for all of it, as each request would pay for that.
     try {
       this.#checkRequest(name)
-      const conversation = this.#choose()
-      if (conversation === undefined) return this.#askLater(name, options, ask)
-      return ask(conversation.exchange, options, this.#elsewhere(name, options, ask))
+      const conversation = this.#init.choose()
+      if (conversation === undefined) return this.#askLater(how, name, payload, options)
+      return this.#askOn(conversation.exchange, how, name, payload, options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  async #askLater<R>(name: string, options: RequestOptions = {}, ask: Ask<R>): Promise<R> {
+  async #askLater(how: How, name: string, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
     const { requestTimeoutMs } = this.#init.talk.limits
     const { exchange, rest } = await this.#wait(options, requestTimeoutMs, (timeout) => timedOut(name, timeout, 'no'))
-    return ask(exchange, { ...options, ...rest }, this.#elsewhere(name, options, ask))
+    return this.#askOn(exchange, how, name, payload, { ...options, ...rest })
   }
 
   /** What had not left when its connection was lost waits for the next one, for what is left of its time. */
-  #elsewhere<R>(name: string, options: RequestOptions | undefined, ask: Ask<R>): Elsewhere<R> {
-    return (cause, timeout) => (this.#isUnsent(cause) ? this.#askLater(name, { ...options, timeout }, ask) : undefined)
+  #askOn(
+    exchange: Exchange<Sender>,
+    how: How,
+    name: string,
+    payload: unknown,
+    options: RequestOptions | undefined,
+  ): Promise<unknown> {
+    return exchange[how](name, payload, options, (cause, timeout) =>
+      this.#isUnsent(cause)
+        ? (this.#askLater(how, name, payload, { ...options, timeout }) as Promise<never>)
+        : undefined,
+    )
   }
 
   async #send(name: string, options: SendOptions | undefined, send: Send): Promise<void> {
     this.#init.checkOpen()
     this.#init.talk.checkMessage(name)
-    const conversation = this.#choose()
+    const conversation = this.#init.choose()
     if (conversation === undefined) await this.#sendLater(options, send)
     else await this.#sendOn(conversation.exchange, options, send)
   }
@@ -173,14 +185,6 @@ export class Calls {
       dropBody(options.body)
       throw error
     }
-  }
-
-  /** Of several servers the one with the fewest requests. */
-  #choose(): Conversation | undefined {
-    let best: Conversation | undefined
-    for (const conversation of this.#init.open())
-      if (best === undefined || conversation.requests < best.requests) best = conversation
-    return best
   }
 
   /** Throws `UNSUPPORTED` for an original. */

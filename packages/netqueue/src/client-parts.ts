@@ -62,7 +62,13 @@ export function partsOf<In, Out, M extends Messages>(
   const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn, worked: () => {} })
   const checkPut = (): void => uplinks.checkPut()
   const puts = new Puts<Out>({ env, limits, codec: resultCodec, options, checkOpen: checkPut, warn })
-  const calls = new Calls({ env, talk, open: () => uplinks.open, checkOpen: () => uplinks.checkOpen() })
+  const calls = new Calls({
+    env,
+    talk,
+    open: () => uplinks.open,
+    choose: () => uplinks.leastBusy,
+    checkOpen: () => uplinks.checkOpen(),
+  })
   // Several servers would each give it another one.
   const { id = reaches.length > 1 ? `client-${randomName(env.randomBytes(6))}` : '' } = options
   const self = { id, status: statusFrom(options.status) }

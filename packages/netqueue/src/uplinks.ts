@@ -74,8 +74,18 @@ export class Uplinks<Out> implements UplinkOwner {
   }
 
   /** The connections on which requests and messages can go now. */
-  get open(): Iterable<Conversation> {
+  get open(): readonly Conversation[] {
     return this.all.flatMap(({ open }) => open ?? [])
+  }
+
+  /** The one of them with the fewest requests; a plain loop, as each request passes here. */
+  get leastBusy(): Conversation | undefined {
+    let best: Conversation | undefined
+    for (let index = 0; index < this.all.length; index += 1) {
+      const open = this.all[index]?.open
+      if (open !== undefined && (best === undefined || open.requests < best.requests)) best = open
+    }
+    return best
   }
 
   /** Milliseconds to the nearest server and back, without what else kept either side busy. */
