@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { collect, ending, pattern, pieces } from '../../test/support/bytes.ts'
 import { expectHandles, handles, turn } from '../../test/support/handles.ts'
@@ -13,7 +13,7 @@ import type { ChaosProxy } from './chaos-proxy.ts'
 import { virtualEnv } from './virtual-env.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netqueue-chaos-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 interface Setup {
   name: string

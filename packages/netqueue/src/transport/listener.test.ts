@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { ending } from '../../test/support/bytes.ts'
 import { expectHandles, handles } from '../../test/support/handles.ts'
 import { serve } from './listener.ts'
@@ -15,7 +15,7 @@ import type { ByteDuplex } from './transport.ts'
 import { unix } from './unix.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netqueue-listener-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test.each([
   { name: 'tcp', transport: tcp(), address: 'tcp://127.0.0.1:0' },
