@@ -120,7 +120,9 @@ export class Reception {
     const former = session.provenBy(applicant)
     if (former === undefined) throw idInUse(id)
     known.arrival.connection.lose(cameAgain(id))
-    if (session.isSuspended && session.name === former.session) {
+    // Who says nothing of batches has given it up.
+    const isWanted = applicant.resume?.batches !== undefined && session.name === former.session
+    if (isWanted && session.isSuspended) {
       known.arrival = arrival
       return { id, session, former }
     }

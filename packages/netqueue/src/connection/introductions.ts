@@ -4,6 +4,7 @@ import type { Limits } from '../options/limits.ts'
 import type {
   Admission,
   Applicant,
+  Claim,
   ErrorNotice,
   Handshake,
   HandshakeStep,
@@ -59,15 +60,18 @@ export interface ConnectionInit {
 export class Introductions {
   readonly #init: ConnectionInit
   readonly #handshake: Handshake
+  /** Client: what it says of the session that it had. */
+  readonly #claim: Claim | undefined
   /** Server: who knocked, as it was taken. */
   #entrant: Entrant | undefined
 
   /** Throws for an introduction that cannot be sent. */
   constructor(init: ConnectionInit) {
     this.#init = init
+    this.#claim = init.previous?.claim
     this.#handshake = init.protocol.handshake({
       ...init,
-      claim: init.previous?.claim,
+      claim: this.#claim,
       admit: (applicant) => this.#admit(applicant),
     })
   }
@@ -113,9 +117,15 @@ export class Introductions {
 
   #goOn(carrier: Carrier, batches: number, ticket: Ticket | undefined): void {
     const { session = this.#init.previous, former } = this.#entrant ?? {}
-    if (session?.isSuspended !== true) throw new NetQueueError('BAD_MESSAGE', 'The peer resumes a session that is over')
+    if (session?.isSuspended !== true) throw this.#tooLate()
     session.rewind(batches)
     session.resume(carrier, ticket, former)
+  }
+
+  /** A session that was waited for no longer while the server answered is nobody's fault. */
+  #tooLate(): NetQueueError {
+    const wasAsked = this.#claim?.batches !== undefined
+    return new NetQueueError(wasAsked ? 'CONNECTION_LOST' : 'BAD_MESSAGE', 'The peer resumes a session that is over')
   }
 
   /** What a client says of the session is checked before it hears that it goes on. */

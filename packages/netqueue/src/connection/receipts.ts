@@ -34,6 +34,11 @@ export class Receipts implements Timed {
     return this.#taken
   }
 
+  /** Whether the peer is to be told. */
+  get isDue(): boolean {
+    return this.#isDue
+  }
+
   /** A batch was taken, whole. */
   add(bytes: number): void {
     this.#taken += 1

@@ -209,6 +209,28 @@ describe('a session that outlives its connection', () => {
     expect(leaving(session)).toBe('a41')
   })
 
+  test('a client whose first ACK comes when no more can be kept is told all the same what was taken: it would wait for that', () => {
+    const { session, user, line } = open('server', ticket('1'), 1)
+    user.due.push(1, 2)
+    session.take(bytes('b7'))
+    expect(leaving(session)).toBe('b1 b2')
+    const { wakes } = line
+    session.take(bytes('a0'))
+    for (let count = 0; count < 31; count += 1) session.take(bytes('b7'))
+    expect([line.wakes > wakes, leaving(session)]).toEqual([true, 'a32'])
+    session.lost(loss)
+    expect(user.log.at(-1)).toBe('closed CONNECTION_LOST')
+  })
+
+  test('a client that has given it up says nothing of batches', () => {
+    const { session } = open('client')
+    session.take(bytes('b7'))
+    session.lost(loss)
+    expect(session.claim?.batches).toBe(1)
+    session.giveUp()
+    expect(session.claim).toEqual({ ticket: ticket('1'), batches: undefined })
+  })
+
   test('a client that has never said ACK does not come back: a loss is the end', () => {
     const { session, user } = open('server')
     session.take(bytes('b7'))

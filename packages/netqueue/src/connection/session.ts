@@ -109,7 +109,7 @@ export class Session {
 
   /** Client: what proves, at the next connection, that this session was its own; none where the server has no such thing. */
   get claim(): Claim | undefined {
-    return this.#ticket && { ticket: this.#ticket, batches: this.#receipts?.taken ?? 0 }
+    return this.#ticket && { ticket: this.#ticket, batches: this.#isOver ? undefined : this.taken }
   }
 
   /** Something is to be sent: what this turn still adds leaves in the same frame. Waits where there is no connection. */
@@ -199,8 +199,8 @@ export class Session {
 
   /** @internal The frame that leaves next; `undefined` when there is none now. What it throws ends the session. */
   nextFrame(): Bytes | undefined {
-    if (this.#log === undefined) return this.#make()
-    return this.#ack() ?? this.#log.again() ?? this.#add(this.#log)
+    if (this.#receipts === undefined) return this.#make()
+    return this.#ack() ?? this.#log?.again() ?? this.#add(this.#log)
   }
 
   /** @internal Asks the peer for a sign of life. */
@@ -254,12 +254,10 @@ export class Session {
 
   #acknowledge(batches: number): void {
     if (this.resumeMs === 0) throw notKept()
-    const log = this.#log
-    if (log === undefined) return
-    const wasFull = log.isFull
-    log.acknowledge(batches)
+    const hasWaited = this.isHeldUp || this.#receipts?.isDue === true
+    this.#log?.acknowledge(batches)
     this.#isKept = true
-    if (wasFull) this.#carrier?.wake()
+    if (hasWaited) this.#carrier?.wake()
   }
 
   #ack(): Uint8Array | undefined {
@@ -267,12 +265,12 @@ export class Session {
     return taken === undefined ? undefined : this.wire.ack?.(taken)
   }
 
-  #add(log: FrameLog): Bytes | undefined {
-    if (log.isFull && this.#isKept) return undefined
-    // Whoever has not acknowledged yet, and should have with its first word, never will.
-    if (log.isFull) this.#keepNothing()
+  #add(log: FrameLog | undefined): Bytes | undefined {
+    if (log?.isFull === true && this.#isKept) return undefined
+    // Who has not acknowledged by now may know nothing of it, or be late: then it waits for our ACKs all the same.
+    if (log?.isFull === true) this.#log = undefined
     const frame = this.#make()
-    return frame === undefined || log.isFull ? frame : log.add(frame)
+    return frame === undefined ? undefined : (this.#log?.add(frame) ?? frame)
   }
 
   #make(): Bytes | undefined {

@@ -212,8 +212,8 @@ export interface Ticket {
 /** What a client says of the session that it had. */
 export interface Claim {
   readonly ticket: Ticket
-  /** Batches of the server that it has taken. */
-  readonly batches: number
+  /** Batches of the server that it has taken; none: the session is over for it, and it only proves that its id is its own. */
+  readonly batches: number | undefined
 }
 
 /** Who knocks at a server. */
@@ -223,8 +223,8 @@ export interface Applicant {
   /** The session that it says it had. */
   readonly resume?: {
     readonly session: string
-    /** Batches of this side that it has taken. */
-    readonly batches: number
+    /** Batches of this side that it has taken; none: the session is over for it. */
+    readonly batches: number | undefined
     /** Whether it knows the secret of a ticket. */
     readonly proves: (ticket: Ticket) => boolean
   }

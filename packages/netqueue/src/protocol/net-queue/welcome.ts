@@ -53,8 +53,8 @@ export interface Resume {
   session: string
   /** Base64 of 32 bytes. */
   proof: string
-  /** Batches that it has taken of the session. */
-  batches: number
+  /** Batches that it has taken of the session; none: it is over for the client. */
+  batches: number | undefined
 }
 
 /** The other side's terms, and what both made of their messages. */
@@ -184,7 +184,7 @@ function decodeResume(value: unknown): Resume | undefined {
   return {
     session: name(resume['session'], 'resume.session'),
     proof: base64(resume['proof'], 'resume.proof'),
-    batches: count(resume['batches'], 'resume.batches', 0),
+    batches: resume['batches'] === undefined ? undefined : count(resume['batches'], 'resume.batches', 0),
   }
 }
 
