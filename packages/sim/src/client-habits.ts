@@ -1,5 +1,5 @@
 import type { Delivery } from 'netqueue'
-import { addClientPut } from './client-puts.ts'
+import { addClientPut, isThere } from './client-puts.ts'
 import type { Item } from './ledger.ts'
 import type { Life, SimClient, World } from './world.ts'
 
@@ -22,7 +22,7 @@ async function work(world: World, { process, random }: Life): Promise<void> {
 async function answer(world: World, life: Life, client: SimClient, item: Item | undefined): Promise<void> {
   if (item === undefined || !world.swarm.has.clientPuts || !life.random.chance(0.6)) return
   const { item: result, call } = addClientPut(world, life, client)
-  world.sequence.mustFollow(world.down(life), item, result)
+  life.session?.books.sequence.mustFollow(world.down(life), item, result)
   // Not waiting for it changes nothing: the settle waits for the put.
   if (life.random.chance(0.7)) await call
 }
@@ -39,7 +39,7 @@ const loop: Habit = async (world, life, client) => {
         await answer(world, life, client, item)
         if (!world.swarm.has.leaving || !tempted(world, life, 0.1)) continue
         isLeft = true
-        if (item !== undefined) world.sequence.leftOpen(world.down(life), item)
+        if (item !== undefined) life.session?.books.sequence.leftOpen(world.down(life), item)
         world.counts.loopsLeft += 1
         if (life.random.chance(0.5)) break
         throw new Leave('left')
@@ -110,7 +110,7 @@ const deliveries: Habit = async (world, life, client) => {
 
 const oneByOne: Habit = async (world, life, client) => {
   life.readers = 1
-  while (client.state === 'connected') {
+  while (isThere(client)) {
     try {
       const how = life.random.below(4)
       if (how === 0) world.handedToClient(life, await client.get({ timeout: 200 }))
@@ -136,7 +136,7 @@ const oneByOne: Habit = async (world, life, client) => {
 /** Takes nothing: it must be sent nothing. */
 const putOnly: Habit = async (world, life, client) => {
   life.readers = 0
-  while (!world.isCalm && client.state === 'connected') await world.sleep(life.process, 100)
+  while (!world.isCalm && isThere(client)) await world.sleep(life.process, 100)
   // Items that a policy keeps for this client alone would wait for it as long as it lives.
   await client.close()
 }

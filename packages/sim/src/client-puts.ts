@@ -2,6 +2,9 @@ import type { WaitOptions } from 'netqueue'
 import type { Item } from './ledger.ts'
 import type { Life, SimClient, World } from './world.ts'
 
+/** Whether it is connected, or will be. */
+export const isThere = ({ state }: SimClient): boolean => state === 'connected' || state === 'reconnecting'
+
 /** One put of a client's, which is followed. The call is rejected where the put was, so that a worker does not go on without it. */
 export function addClientPut(
   world: World,
@@ -20,9 +23,9 @@ export function addClientPut(
 /** Puts now and then, whatever else the client does. */
 export async function putNowAndThen(world: World, life: Life, client: SimClient): Promise<void> {
   const { random, process } = life
-  for (let left = random.integer(0, 12); left > 0 && client.state === 'connected' && !world.isCalm; left -= 1) {
+  for (let left = random.integer(0, 12); left > 0 && isThere(client) && !world.isCalm; left -= 1) {
     await world.sleep(process, random.between(0, 150))
-    if (client.state !== 'connected') return
+    if (!isThere(client)) return
     const how = random.below(4)
     if (how === 0) {
       const key = `${life.name}-${life.ledger.items.size + 1}`

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
 import { findMutant } from './mutants.ts'
 
-export const HELP = `npm run sim -- [--seeds N] [--seed S] [--trace] [--twice] [--items-only]
+export const HELP = `npm run sim -- [--seeds N] [--seed S] [--trace] [--twice] [--items-only] [--no-returns]
 npm run sim -- --invariants
 npm run sim -- --mutants
-npm run sim -- --mutant NAME [--seeds N] [--seed S] [--items-only]
+npm run sim -- --mutant NAME [--seeds N] [--seed S] [--items-only] [--no-returns]
 
 Runs a server and its clients in virtual time, with faults, once for each seed, and checks what netqueue promises: for items, and for
 requests, their streams, and messages.
@@ -15,6 +15,7 @@ Exits with 0 when all promises held, with 1 when one did not, with 2 for argumen
   --trace        prints everything that happens
   --twice        runs each seed twice, and compares what happened
   --items-only   leaves requests and messages out; items go the same ways then
+  --no-returns   leaves clients out that connect again: each has one connection
   --invariants   lists what is checked
   --mutants      lists the bugs that can be planted
   --mutant NAME  plants one; exits with 1 when it was caught, and with 0 when it survived
@@ -26,6 +27,7 @@ export interface Command {
   trace: boolean
   twice: boolean
   itemsOnly: boolean
+  noReturns: boolean
   invariants: boolean
   mutants: boolean
   mutant: string | undefined
@@ -43,18 +45,19 @@ export function parseCommand(args: string[]): Command | string {
         trace: { type: 'boolean', default: false },
         twice: { type: 'boolean', default: false },
         'items-only': { type: 'boolean', default: false },
+        'no-returns': { type: 'boolean', default: false },
         invariants: { type: 'boolean', default: false },
         mutants: { type: 'boolean', default: false },
         mutant: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     })
-    const { trace, twice, 'items-only': itemsOnly, invariants, mutants, mutant, help } = values
+    const { trace, twice, 'items-only': itemsOnly, 'no-returns': noReturns, invariants, mutants, mutant, help } = values
     const seeds = count('--seeds', values.seeds ?? (trace ? '1' : '1000'))
     const from = count('--seed', values.seed ?? '1')
     if (mutant !== undefined && findMutant(mutant) === undefined)
       return `Expected --mutant to be one of those that --mutants lists, got ${JSON.stringify(mutant)}`
-    return { seeds, from, trace, twice, itemsOnly, invariants, mutants, mutant, help }
+    return { seeds, from, trace, twice, itemsOnly, noReturns, invariants, mutants, mutant, help }
   } catch (error) {
     return (error as Error).message
   }

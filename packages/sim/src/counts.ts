@@ -23,6 +23,22 @@ export const ITEMS_COUNTED = [
   'earlyCloses',
 ] as const
 
+/** The same of connections that are lost and found again. */
+export const RETURNS_COUNTED = [
+  'reconnects',
+  'resumes',
+  'expired',
+  'takeovers',
+  'replays',
+  'heartbeatLosses',
+  'blackholes',
+  'serverCrashes',
+  'restarts',
+  'putsAgain',
+  'exhausted',
+  'refusedForGood',
+] as const
+
 /** The same of what is said beside items. */
 export const TALK_COUNTED = [
   'requests',
@@ -46,9 +62,12 @@ export const TALK_COUNTED = [
   'mismatches',
 ] as const
 
-export type Counts = Record<(typeof ITEMS_COUNTED)[number] | (typeof TALK_COUNTED)[number], number>
+export type Counts = Record<
+  (typeof ITEMS_COUNTED)[number] | (typeof RETURNS_COUNTED)[number] | (typeof TALK_COUNTED)[number],
+  number
+>
 
-export const COUNTED: readonly (keyof Counts)[] = [...ITEMS_COUNTED, ...TALK_COUNTED]
+export const COUNTED: readonly (keyof Counts)[] = [...ITEMS_COUNTED, ...RETURNS_COUNTED, ...TALK_COUNTED]
 
 export function noCounts(): Counts {
   return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counts

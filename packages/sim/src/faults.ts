@@ -1,11 +1,22 @@
 import type { Slot } from './client-life.ts'
+import { restart } from './finale.ts'
 import type { Connection } from './network.ts'
 import type { Random } from './random.ts'
 import { newProcess } from './schedule.ts'
 import type { Process } from './schedule.ts'
+import { startServer } from './server-life.ts'
 import type { World } from './world.ts'
 
-type Kind = 'cut' | 'crash' | 'halfOpen' | 'pause' | 'stall' | 'serverPause'
+type Kind =
+  | 'cut'
+  | 'crash'
+  | 'halfOpen'
+  | 'blackhole'
+  | 'pause'
+  | 'stall'
+  | 'serverPause'
+  | 'serverCrash'
+  | 'serverRestart'
 
 /** Breaks things at random, as the seed's swarm has it, until its time is up. */
 export function startFaults(world: World, slots: readonly Slot[]): void {
@@ -21,6 +32,7 @@ class Faults {
 
   constructor(world: World, slots: readonly Slot[]) {
     const { has } = world.swarm
+    const returns = world.returns?.has
     this.#world = world
     this.#slots = slots
     this.#random = world.random.fork()
@@ -31,6 +43,9 @@ class Faults {
       ['pause', has.pauses],
       ['stall', has.stalls],
       ['serverPause', has.serverPauses],
+      ['blackhole', returns?.blackholes === true],
+      ['serverCrash', returns?.serverCrashes === true],
+      ['serverRestart', returns?.restarts === true],
     ]
     this.#kinds = all.filter(([, isOn]) => isOn).map(([kind]) => kind)
   }
@@ -58,6 +73,9 @@ class Faults {
       this.#pause(serverProcess, 300)
       counts.pauses += 1
     }
+    // Less often than the others: each ends all sessions.
+    if (kind === 'serverCrash' || kind === 'serverRestart')
+      return this.#random.chance(0.3) ? this.#goDown(kind) : undefined
     if (connection === undefined || connection.isOver || connection.client.isDead) return
     this.#world.note(`${kind} of ${connection.name}`)
     this.#hit(kind, slot, connection)
@@ -75,6 +93,9 @@ class Faults {
       case 'halfOpen':
         counts.halfOpens += 1
         return connection.halfOpen(this.#ms(2_000), this.#ms(2_000))
+      case 'blackhole':
+        counts.blackholes += 1
+        return connection.blackhole()
       case 'pause':
         counts.pauses += 1
         return this.#pause(connection.client, 1_000)
@@ -82,7 +103,27 @@ class Faults {
         counts.stalls += 1
         return connection.stall(this.#until(800))
       case 'serverPause':
+      case 'serverCrash':
+      case 'serverRestart':
     }
+  }
+
+  /** Another server comes, some time later. */
+  #goDown(kind: 'serverCrash' | 'serverRestart'): void {
+    const world = this.#world
+    if (world.server.state !== 'listening' || world.serverProcess.isDead) return
+    world.note(kind)
+    world.serverIsUp = this.#replace(kind)
+  }
+
+  async #replace(kind: 'serverCrash' | 'serverRestart'): Promise<void> {
+    const world = this.#world
+    if (kind === 'serverCrash') world.serverCrashed()
+    else await restart(world, this.#random.integer(0, 1_000))
+    await world.sleep(this.#process, this.#random.between(0, 500))
+    world.nextServer()
+    world.talk?.nextServer()
+    await startServer(world)
   }
 
   /** One pause within another does not end that. */

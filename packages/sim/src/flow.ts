@@ -90,6 +90,8 @@ export class Flow {
       const item = this.#find(text)
       if (item === undefined) throw new Error(`Nobody put ${keyOf(text)}`)
       item.timesReceived += 1
+      if (item.receivedBy !== this) item.copies += 1
+      item.receivedBy = this
       item.arrivedIn = this.#init.turn()
       this.received += 1
       this.held.set(record.first + index, item)

@@ -27,6 +27,11 @@ export const INVARIANTS = {
   I21: 'in the end no request is open, no handler at work, no source left open, and every place is free again',
   I22: 'what is said of requests and messages is what docs/protocol.md allows',
   I23: 'nothing but what has a reason is warned about',
+  I24: 'a session goes on where it was: each batch is taken once, in order, and is the same when it is sent again',
+  I25: 'a session ends with a goodbye, or when its time is up, and neither before nor after',
+  I26: 'a connection is given up for silence only after two heartbeats in which nothing came, and nothing waits to be read',
+  I27: 'clients that are lost at the same time do not come back at the same time',
+  I28: 'who was refused for good does not knock again, and who can come back does not give up',
   determinism: 'the same seed gives the same world',
 } as const
 

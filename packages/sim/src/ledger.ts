@@ -28,8 +28,14 @@ export class Item {
   /** It went to a client that was lost before it was written there: its first delivery is not its first assignment. */
   isDisplaced = false
   state: 'open' | 'done' | 'dead' | 'undone' = 'open'
-  /** Its receiver has worked it off or refused it for good, by its own account. */
-  isFinished = false
+  /** How often its receiver has worked it off or refused it for good, by its own account. */
+  finishes = 0
+  /** In how many sessions it was received: whoever puts it again, as nobody knows whether it came, repeats it. */
+  copies = 0
+  /** The last of these. */
+  receivedBy: Flow | undefined
+  /** Its receiver's process died with it. */
+  isBuriedWithServer = false
   /** Its receiver kept it when its sender was lost. */
   isKept = false
   timesHanded = 0
@@ -41,6 +47,10 @@ export class Item {
     this.key = key
     this.text = text
     this.order = order
+  }
+
+  get isFinished(): boolean {
+    return this.finishes > 0
   }
 
   /** Nobody may get it any more. */

@@ -20,8 +20,10 @@ export interface NetworkInit {
   random: Random
   shape: () => Shape
   observer: Observer
-  /** What happens to the next attempt to connect. */
-  fate: () => 'connects' | 'refused' | 'hangs'
+  /** There is a new one. */
+  joined: (connection: Connection) => void
+  /** What happens to this attempt of a process to connect. */
+  fate: (process: Process) => 'connects' | 'refused' | 'hangs'
 }
 
 const lost = (name: string): NetQueueError => new NetQueueError('CONNECTION_LOST', `The connection ${name} broke`)
@@ -45,17 +47,29 @@ export class Network {
       exposed: () => false,
       connect: (address, options) => this.#connect(process, address, options),
       listen: async (address) => {
-        const stop = (): void => void (this.#listener = undefined)
-        this.#listener = Object.assign(new SimListener(address, stop), { process })
-        return this.#listener
+        const listener = Object.assign(
+          new SimListener(address, () => {
+            if (this.#listener === listener) this.#listener = undefined
+          }),
+          { process },
+        )
+        this.#listener = listener
+        return listener
       },
     }
+  }
+
+  /** A server's process died: what the system had taken from it may still arrive. */
+  crashServer(process: Process): void {
+    if (this.#listener?.process === process) this.#listener = undefined
+    for (const connection of this.connections)
+      if (connection.server === process && !connection.isOver) connection.crashServer()
   }
 
   #connect(client: Process, address: string, { signal }: DialOptions = {}): Promise<ByteDuplex> {
     const { schedule, random, fate } = this.#init
     const latency = random.between(0.1, 10)
-    const what = fate()
+    const what = fate(client)
     return new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
       if (what === 'hangs') return
@@ -82,6 +96,7 @@ export class Network {
       server,
     })
     this.connections.push(connection)
+    this.#init.joined(connection)
     return connection
   }
 }
@@ -100,6 +115,7 @@ interface ConnectionInit {
 export class Connection {
   readonly name: string
   readonly client: Process
+  readonly server: Process
   readonly ends: { client: End; server: End }
   readonly #random: Random
   readonly #up: Pipe
@@ -110,6 +126,7 @@ export class Connection {
   constructor({ name, schedule, random, shape, observer, client, server }: ConnectionInit) {
     this.name = name
     this.client = client
+    this.server = server
     this.#random = random
     const pipe = (from: Side, to: Side): Pipe =>
       new Pipe({
@@ -149,6 +166,25 @@ export class Connection {
     this.#up.cut(this.#random.pick(['end', 'fail']), 0)
   }
 
+  /** The same for the server's process. */
+  crashServer(): void {
+    this.isBroken = true
+    this.#up.cut('silent')
+    this.#down.cut(this.#random.pick(['end', 'fail']), 0)
+  }
+
+  /** Nothing arrives any more, and nobody is told. */
+  blackhole(): void {
+    this.isBroken = true
+    this.#up.cut('silent')
+    this.#down.cut('silent')
+  }
+
+  /** Whether something is there that this side could have read by now. */
+  waits(side: Side): boolean {
+    return (side === 'client' ? this.#down : this.#up).waits
+  }
+
   /** Nothing arrives any more, and each side learns of it only after its time. */
   halfOpen(clientMs: number, serverMs: number): void {
     this.isBroken = true
@@ -158,8 +194,7 @@ export class Connection {
 
   /** Nothing arrives for a while. */
   stall(until: number): void {
-    this.#up.stalledUntil = until
-    this.#down.stalledUntil = until
+    for (const pipe of [this.#up, this.#down]) pipe.stalledUntil = Math.max(pipe.stalledUntil, until)
   }
 
   #reset(): void {

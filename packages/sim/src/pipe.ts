@@ -84,6 +84,14 @@ export class Pipe {
     if (how !== 'silent') this.#send({ kind: how }, ms)
   }
 
+  /** Whether something has arrived that its reader was not given. */
+  get waits(): boolean {
+    const { now } = this.#init.schedule
+    const [next] = this.#flight
+    const isDue = next?.piece.kind === 'bytes' && next.at <= now && this.stalledUntil <= now
+    return this.#arrived.length > 0 || isDue
+  }
+
   next(): Promise<Result> {
     const bytes = this.#arrived.shift()
     if (bytes !== undefined) return Promise.resolve(this.#hand(bytes))

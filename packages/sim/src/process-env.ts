@@ -41,7 +41,8 @@ export class ProcessEnv implements Env {
   }
 
   afterPoll(callback: () => void): void {
-    this.setTimer(callback, 0)
+    // Behind all that is due by now: what has arrived was read then.
+    this.#schedule.last(this.#process, callback)
   }
 
   random(): number {

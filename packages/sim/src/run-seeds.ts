@@ -1,4 +1,4 @@
-import { addCounts, COUNTED, ITEMS_COUNTED, noCounts, TALK_COUNTED } from './counts.ts'
+import { addCounts, ITEMS_COUNTED, noCounts, RETURNS_COUNTED, TALK_COUNTED } from './counts.ts'
 import type { Counts } from './counts.ts'
 import { INVARIANTS } from './invariants.ts'
 import { simulate } from './simulate.ts'
@@ -13,6 +13,8 @@ export interface RunOptions {
   trace: boolean
   /** Leaves out what is said beside items. */
   itemsOnly: boolean
+  /** Leaves out clients that connect again. */
+  noReturns: boolean
   /** Stops at the first violation and prints nothing but it. */
   quiet: boolean
 }
@@ -31,14 +33,14 @@ const ENOUGH_SEEDS = 1_000
 const MOST_VIOLATIONS = 10
 
 /** Runs one world for each seed, and says what came of it. */
-export async function runSeeds({ seeds, from, twice, trace, itemsOnly, quiet }: RunOptions): Promise<Run> {
+export async function runSeeds({ seeds, from, twice, trace, quiet, ...parts }: RunOptions): Promise<Run> {
   const run: Run = { violations: [], counts: noCounts(), missing: [] }
   const startedAt = performance.now()
   let hash = ''
   let done = 0
   for (let seed = from; seed < from + seeds && run.violations.length < (quiet ? 1 : MOST_VIOLATIONS); seed += 1) {
-    const report = await simulate(seed, { print: trace ? console.log : undefined, itemsOnly })
-    const violation = report.violation ?? (twice ? await differs(report, itemsOnly) : undefined)
+    const report = await simulate(seed, { print: trace ? console.log : undefined, ...parts })
+    const violation = report.violation ?? (twice ? await differs(report, parts) : undefined)
     hash = report.hash
     done += 1
     addCounts(run.counts, report.counts)
@@ -49,13 +51,23 @@ export async function runSeeds({ seeds, from, twice, trace, itemsOnly, quiet }: 
     if (trace || seeds <= 20) console.log(`seed ${seed}: trace hash ${report.hash}`)
   }
   if (seeds >= ENOUGH_SEEDS && run.violations.length === 0)
-    run.missing = (itemsOnly ? ITEMS_COUNTED : COUNTED).filter((name) => run.counts[name] === 0)
-  if (!quiet) summarize(run, { done, hash, itemsOnly, seconds: (performance.now() - startedAt) / 1_000 })
+    run.missing = countedIn(parts)
+      .flat()
+      .filter((name) => run.counts[name] === 0)
+  if (!quiet) summarize(run, { done, hash, parts, seconds: (performance.now() - startedAt) / 1_000 })
   return run
 }
 
-async function differs(first: Report, itemsOnly: boolean): Promise<Violation | undefined> {
-  const second = await simulate(first.seed, { itemsOnly })
+type Parts = Pick<RunOptions, 'itemsOnly' | 'noReturns'>
+
+function countedIn({ itemsOnly, noReturns }: Parts): (readonly (keyof Counts)[])[] {
+  // Only messages are refused for good.
+  const returns = RETURNS_COUNTED.filter((name) => !itemsOnly || name !== 'refusedForGood')
+  return [ITEMS_COUNTED, noReturns ? [] : returns, itemsOnly ? [] : TALK_COUNTED].filter(({ length }) => length > 0)
+}
+
+async function differs(first: Report, parts: Parts): Promise<Violation | undefined> {
+  const second = await simulate(first.seed, parts)
   if (second.hash === first.hash) return undefined
   return { invariant: 'determinism', message: `trace hash ${first.hash}, then ${second.hash}`, at: 0 }
 }
@@ -79,17 +91,16 @@ function endProgress(): void {
 interface Summary {
   done: number
   hash: string
-  itemsOnly: boolean
+  parts: Parts
   seconds: number
 }
 
-function summarize(run: Run, { done, hash, itemsOnly, seconds }: Summary): void {
+function summarize(run: Run, { done, hash, parts, seconds }: Summary): void {
   endProgress()
   const failed = run.violations.length
   const outcome = failed === 0 ? 'no invariant was violated' : `${failed} violated an invariant`
   console.log(`${done} seeds in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} per second): ${outcome}`)
-  for (const names of itemsOnly ? [ITEMS_COUNTED] : [ITEMS_COUNTED, TALK_COUNTED])
-    console.log(names.map((name) => `${name} ${run.counts[name]}`).join(', '))
+  for (const names of countedIn(parts)) console.log(names.map((name) => `${name} ${run.counts[name]}`).join(', '))
   if (run.missing.length > 0) console.log(`never happened: ${run.missing.join(', ')}`)
   console.log(`trace hash of the last seed: ${hash}`)
 }

@@ -47,6 +47,11 @@ export class Schedule {
     return this.#push({ at: this.now + Math.max(0, ms), tie: this.#random.next(), order: 0, process, run })
   }
 
+  /** Behind all that is due at this time. */
+  last(process: Process, run: () => void): void {
+    this.#push({ at: this.now, tie: 1, order: 0, process, run })
+  }
+
   afterTurn(process: Process, run: () => void): void {
     this.#turns.push({ process, run })
   }

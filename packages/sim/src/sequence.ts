@@ -2,15 +2,15 @@ import type { Flow } from './flow.ts'
 import type { Check } from './invariants.ts'
 import type { Item, Ledger } from './ledger.ts'
 import type { Schedule } from './schedule.ts'
-import type { Swarm } from './swarm.ts'
 
 export interface SequenceInit {
   schedule: Schedule
-  swarm: Swarm
-  /** The server's items. */
+  /** Whose order it is. */
   ledger: Ledger
-  /** Whether what is said beside items may fill the window, too. */
-  hasLongTexts: () => boolean
+  /** Whether items are sent in the order of their puts. */
+  isInOrder: boolean
+  /** Whether items may be assigned and not written when an event is over: where writes wait for the window. */
+  mayBeUnwritten: () => boolean
   check: Check
 }
 
@@ -25,10 +25,13 @@ export class Sequence {
     this.#init = init
   }
 
+  get isInOrder(): boolean {
+    return this.#init.isInOrder
+  }
+
   /** Whether an item may be assigned and not written when an event is over: where writes wait for the window. */
   get mayBeUnwritten(): boolean {
-    const { swarm, hasLongTexts } = this.#init
-    return swarm.windowBytes < 1_000_000 || swarm.has.bigItems || hasLongTexts()
+    return this.#init.mayBeUnwritten()
   }
 
   /** The settle of `item` by this client must not arrive before `result`, which it put first. */
@@ -61,8 +64,7 @@ export class Sequence {
 
   /** An item is on the wire for the first time: items that came back go first, which is judged when the event is over. */
   began(item: Item): void {
-    const { policy } = this.#init.swarm
-    const isInOrder = policy === 'leastBusy' || policy === 'roundRobin' || policy === 'prefer'
+    const { isInOrder } = this.#init
     if (isInOrder && !this.mayBeUnwritten && item.order !== undefined && !item.isDisplaced) this.#begun.push(item)
   }
 

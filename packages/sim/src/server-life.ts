@@ -1,29 +1,32 @@
 import { hashBy, leastBusy, listen, prefer, roundRobin, text } from 'netqueue'
 import type { Delivery, ServerClient } from 'netqueue'
 import { keyOf, textOf } from './ledger.ts'
+import { limitsFrom } from './client-life.ts'
 import type { Random } from './random.ts'
+import type { Process } from './schedule.ts'
 import type { TalkMessages } from './talk/registries.ts'
-import type { World } from './world.ts'
+import type { SimServer, World } from './world.ts'
 
 /** Starts the server and all that it does. Resolves when it listens. */
-export async function startServer(world: World): Promise<ServerLife> {
-  const { swarm, serverEnv, serverProcess, network, talk } = world
+export async function startServer(world: World): Promise<void> {
+  const { swarm, serverProcess, network, talk, returns } = world
   const random = world.random.fork()
   world.server = await listen<string, string, TalkMessages>('sim:server', {
     ...talk?.server.registry,
     item: text(),
     result: text(),
-    env: serverEnv,
+    env: world.env(serverProcess),
     transports: [network.transport(serverProcess)],
     chooseDispatch: policyOf(world, random.fork()),
     prefetch: swarm.serverPrefetch,
     maxAttempts: swarm.maxAttempts,
     retryDelayMs: 5,
     maxRetryDelayMs: 100,
-    limits: { ...talk?.server.limits, maxUnsettled: swarm.maxUnsettled },
+    resumeTimeoutMs: returns?.resumeTimeoutMs ?? 0,
+    limits: { ...talk?.server.limits, maxUnsettled: swarm.maxUnsettled, ...limitsFrom(returns) },
   })
   talk?.serverStarted()
-  return new ServerLife(world, random)
+  world.serverLife = new ServerLife(world, random)
 }
 
 function policyOf(world: World, random: Random) {
@@ -52,13 +55,22 @@ export class ServerLife {
   readonly read: Promise<void>
   readonly #world: World
   readonly #random: Random
-  #count = 0
+  readonly #server: SimServer
+  readonly #process: Process
+  #count: number
 
   constructor(world: World, random: Random) {
     const { server, serverProcess } = world
     this.#world = world
     this.#random = random
-    server.on('disconnect', ({ client, unsettled }) => world.serverLost(client, unsettled))
+    // Keys are one server's own.
+    this.#count = 1_000 * world.servers
+    this.#server = server
+    this.#process = serverProcess
+    server.on('connect', ({ client }) => world.serverConnected(client))
+    server.on('suspend', ({ client, error }) => world.serverSuspended(client, error))
+    server.on('resume', ({ client }) => world.serverResumed(client))
+    server.on('disconnect', ({ client, unsettled, error }) => world.serverLost(client, unsettled, error))
     server.on('deadLetter', ({ item }) => world.buried(item))
     server.on('warning', ({ error }) => {
       world.warned('server', error)
@@ -73,8 +85,10 @@ export class ServerLife {
   async #produce(): Promise<void> {
     const { swarm } = this.#world
     const calls: Promise<void>[] = []
-    const gap = (swarm.faultsEnd * 0.8) / swarm.items
-    for (let left = swarm.items; left > 0; left -= 1) {
+    const { servers, schedule } = this.#world
+    const items = servers === 0 ? swarm.items : Math.ceil(swarm.items / 3)
+    const gap = ((swarm.faultsEnd - schedule.now) * 0.8) / items
+    for (let left = items; left > 0; left -= 1) {
       const call = this.#putSomehow()
       calls.push(call)
       if (this.#random.chance(0.3)) await call
@@ -92,7 +106,7 @@ export class ServerLife {
     if (has.cancelling && random.chance(0.4)) return this.#putWithLimits()
     if (random.chance(0.1)) return this.#tryPut()
     const item = this.#item('put')
-    return this.#world.put(this.#process, item, this.#world.server.put(item.text))
+    return this.#world.put(this.#process, item, this.#server.put(item.text))
   }
 
   #putWithLimits(): Promise<void> {
@@ -100,13 +114,13 @@ export class ServerLife {
     const wait = this.#random.chance(0.5)
       ? { timeout: this.#random.integer(0, 200) }
       : { signal: this.#world.abortSoon(this.#process, this.#random.between(0, 300)) }
-    return this.#world.put(this.#process, item, this.#world.server.put(item.text, wait))
+    return this.#world.put(this.#process, item, this.#server.put(item.text, wait))
   }
 
   async #tryPut(): Promise<void> {
     const item = this.#item('try')
     try {
-      item.call = this.#world.server.tryPut(item.text) ? 'resolved' : 'failed'
+      item.call = this.#server.tryPut(item.text) ? 'resolved' : 'failed'
     } catch {
       item.call = 'failed'
     }
@@ -114,14 +128,14 @@ export class ServerLife {
   }
 
   #putTo(): Promise<void> {
-    const { server } = this.#world
+    const server = this.#server
     const targets = server.clients.filter(() => this.#random.chance(0.6))
     if (targets.length === 0) return Promise.resolve()
     this.#count += 1
     const base = `to${this.#count}@`
     const shared = textOf(base, 30)
     const calls = targets.map((target) => {
-      const { name } = this.#world.connectionOf(target)
+      const { name } = this.#world.sessionOf(target)
       const item = this.#world.item(this.#world.serverLedger, base + name, 0, { isAddressed: true, text: shared })
       // One call for each, so that each has its own outcome; the call for all of them is the same, several times.
       return this.#world.put(
@@ -134,7 +148,8 @@ export class ServerLife {
   }
 
   #submit(): Promise<void> {
-    const { server, swarm } = this.#world
+    const server = this.#server
+    const { swarm } = this.#world
     if (swarm.has.cancelling && this.#random.chance(0.5)) {
       const item = this.#item(this.#random.chance(0.4) ? 'hang' : 'sub')
       const wait = this.#random.chance(0.5)
@@ -147,7 +162,7 @@ export class ServerLife {
   }
 
   async #map(): Promise<void> {
-    const { server, serverProcess } = this.#world
+    const { server, serverProcess } = { server: this.#server, serverProcess: this.#process }
     const items = Array.from({ length: 5 }, () => this.#item('map'))
     const run = async (): Promise<void> => {
       const texts = items.map(({ text }) => text)
@@ -173,7 +188,7 @@ export class ServerLife {
 
   /** Reads in one way after the other until the server is closed. */
   async #read(): Promise<void> {
-    const { server } = this.#world
+    const server = this.#server
     const random = this.#random
     while (!this.#isReadOut) {
       const how = random.below(3)
@@ -190,32 +205,35 @@ export class ServerLife {
   #isReadOut = false
 
   async #readByHandler(): Promise<void> {
-    const { server, swarm } = this.#world
+    const server = this.#server
+    const { swarm } = this.#world
     const stop = new AbortController()
     this.#stopLater(() => stop.abort(new Error('aborted by the simulator')))
     const handle = async (text: string, delivery: Delivery<string>): Promise<void> => {
       const item = this.#world.handedToServer(delivery.from.id, text)
       if (this.#random.chance(0.5)) await this.#world.sleep(this.#process, this.#random.between(0, swarm.workMs))
       if (swarm.has.failures && !this.#world.isCalm && this.#random.chance(0.1)) throw new Error('the handler failed')
-      if (item !== undefined) item.isFinished = true
+      if (item !== undefined) item.finishes += 1
     }
     await server.process(handle, { concurrency: this.#random.integer(1, 3), signal: stop.signal }).catch(() => {})
   }
 
   async #readByLoop(): Promise<void> {
-    const { server, swarm } = this.#world
+    const server = this.#server
+    const { swarm } = this.#world
     let isOver = false
     this.#stopLater(() => (isOver = true))
     for await (const text of server) {
       const item = this.#world.handedToServer('', text)
       await this.#world.sleep(this.#process, this.#random.between(0, swarm.workMs))
       if (isOver || (swarm.has.leaving && !this.#world.isCalm && this.#random.chance(0.1))) break
-      if (item !== undefined) item.isFinished = true
+      if (item !== undefined) item.finishes += 1
     }
   }
 
   async #readByDeliveries(): Promise<void> {
-    const { server, swarm } = this.#world
+    const server = this.#server
+    const { swarm } = this.#world
     let isOver = false
     this.#stopLater(() => (isOver = true))
     for await (const delivery of server.deliveries()) {
@@ -225,9 +243,9 @@ export class ServerLife {
         this.#world.check(!delivery.done(), 'I4', `the server settled ${item?.key}, which it had given back`)
       } else if (swarm.has.failures && !this.#world.isCalm && this.#random.chance(0.05)) {
         delivery.reject(new Error('of no use'))
-        if (item !== undefined) item.isFinished = true
+        if (item !== undefined) item.finishes += 1
       } else {
-        if (item !== undefined) item.isFinished = true
+        if (item !== undefined) item.finishes += 1
         delivery.done()
       }
       if (isOver) break
@@ -236,7 +254,7 @@ export class ServerLife {
 
   #finish(from: string, text: string): void {
     const item = this.#world.handedToServer(from, text)
-    if (item !== undefined) item.isFinished = true
+    if (item !== undefined) item.finishes += 1
   }
 
   #stopLater(stop: () => void): void {
@@ -259,7 +277,7 @@ export class ServerLife {
       )
       void server.idle().then(() => {
         // A server that closes early gives up what it has, and is idle then.
-        if (this.#world.isCalm && swarm.has.earlyClose) return
+        if ((this.#world.isCalm && swarm.has.earlyClose) || server.state !== 'listening') return
         for (const item of before)
           this.#world.check(
             item.state !== 'open' || item.isCancelled,
@@ -291,9 +309,5 @@ export class ServerLife {
         ? this.#random.integer(61_000, 250_000)
         : this.#random.integer(1, 300)
     return this.#world.item(serverLedger, `${kind}${this.#count}`, bytes)
-  }
-
-  get #process() {
-    return this.#world.serverProcess
   }
 }

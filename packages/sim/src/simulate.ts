@@ -27,13 +27,15 @@ const CALM_MS = 60_000
 const LINGER_MS = 2_000
 
 /** Events in the life of one world; those that end have a few thousand. */
-const MAX_EVENTS = 50_000
+const MAX_EVENTS = 200_000
 
 export interface SimulateOptions {
   /** Is given each line of the trace. */
   print?: ((line: string) => void) | undefined
   /** Leaves out what is said beside items. */
   itemsOnly?: boolean
+  /** Each client has one connection. */
+  noReturns?: boolean
 }
 
 /** Runs one seed's world to its end, or to its first violation. */
@@ -41,8 +43,8 @@ export function simulate(seed: number, options: SimulateOptions = {}): Promise<R
   return withoutHost(() => run(seed, options))
 }
 
-async function run(seed: number, { print, itemsOnly = false }: SimulateOptions): Promise<Report> {
-  const world = new World(seed, new Trace(print), { talks: !itemsOnly })
+async function run(seed: number, { print, itemsOnly = false, noReturns = false }: SimulateOptions): Promise<Report> {
+  const world = new World(seed, new Trace(print), { talks: !itemsOnly, returns: !noReturns })
   const onUnhandled = (reason: unknown): void =>
     world.violate('P7', `unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`)
   process.on('unhandledRejection', onUnhandled)
@@ -60,7 +62,8 @@ async function run(seed: number, { print, itemsOnly = false }: SimulateOptions):
 async function play(world: World): Promise<void> {
   const { swarm, schedule, random } = world
   world.note(JSON.stringify(swarm))
-  const server = await startServer(world)
+  if (world.returns !== undefined) world.note(JSON.stringify(world.returns))
+  await startServer(world)
   const slots = Array.from({ length: swarm.clients }, (_, index) => new Slot(world, index + 1))
   for (const slot of slots) slot.start(random.between(0, 100))
   startFaults(world, slots)
@@ -70,15 +73,16 @@ async function play(world: World): Promise<void> {
     world.isCalm = true
     // Whoever else is there, somebody works.
     const helper = new Slot(world, slots.length + 1)
-    helper.start(0)
+    void world.serverIsUp.then(() => helper.start(0))
     slots.push(helper)
-    finish(world, slots, server).then(
+    finish(world, slots).then(
       () => (isOver = true),
       (error: unknown) => world.violate('I12', `the end failed: ${String(error)}`),
     )
   })
   await schedule.run(swarm.faultsEnd + CALM_MS, () => {
-    world.sequence.checkHead()
+    world.checkOrder()
+    world.checkAway()
     world.talk?.lookAround()
     world.check(schedule.ran < MAX_EVENTS, 'I12', `still busy after ${MAX_EVENTS} events`)
     return isOver || world.violation !== undefined
@@ -94,9 +98,9 @@ async function play(world: World): Promise<void> {
   await schedule.run(schedule.now + CALM_MS, () => isEverybodyGone(world) || world.violation !== undefined)
   world.check(isEverybodyGone(world), 'I12', 'a client outlived its server')
   world.check(world.openCalls.length === 0, 'I11', `calls that never settled: ${world.openCalls.join(', ')}`)
-  const { lives, serverProcess } = world
+  const { lives, oldServers, serverProcess } = world
   const processesOf = (some: readonly Life[]): Process[] => some.map(({ process }) => process)
-  checkTimers(world, [serverProcess, ...processesOf(lives.filter(({ client }) => client !== undefined))])
+  checkTimers(world, [...oldServers, serverProcess, ...processesOf(lives.filter(({ client }) => client !== undefined))])
   // A connection that was never opened may still wait for its last words to be read.
   await schedule.run(schedule.now + LINGER_MS, () => world.violation !== undefined)
   checkTimers(world, processesOf(lives))

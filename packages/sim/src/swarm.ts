@@ -41,6 +41,40 @@ export interface Swarm {
   workMs: number
 }
 
+/** How connections are lost and found again in one seed's world. */
+export interface Returns {
+  /** The server keeps sessions for so many milliseconds. */
+  resumeTimeoutMs: number
+  maxReplayBytes: number
+  /** 0: there are none. */
+  heartbeatMs: number
+  minDelayMs: number
+  maxDelayMs: number
+  connectTimeoutMs: number
+  has: Record<'blackholes' | 'serverCrashes' | 'restarts' | 'waiting' | 'exhaustion', boolean>
+}
+
+/** Nothing for a world in which each client has one connection. */
+export function drawReturns(random: Random): Returns | undefined {
+  if (!random.chance(0.7)) return undefined
+  const heartbeatMs = random.pick([0, 15_000, 150, 400])
+  return {
+    resumeTimeoutMs: random.pick([0, 40, 300, 300, 5_000, 5_000]),
+    maxReplayBytes: random.pick([1_500, 20_000, 4_194_304, 4_194_304]),
+    heartbeatMs,
+    minDelayMs: random.pick([1, 10, 100]),
+    maxDelayMs: random.pick([100, 400]),
+    connectTimeoutMs: random.pick([400, 2_000]),
+    has: {
+      blackholes: heartbeatMs > 0 && heartbeatMs < 1_000 && random.chance(0.6),
+      serverCrashes: random.chance(0.3),
+      restarts: random.chance(0.25),
+      waiting: random.chance(0.4),
+      exhaustion: random.chance(0.15),
+    },
+  }
+}
+
 export function drawSwarm(random: Random): Swarm {
   const has = Object.fromEntries([...FAULTS, ...HABITS].map((name) => [name, random.chance(0.5)])) as Swarm['has']
   has.earlyClose &&= random.chance(0.3)

@@ -26,6 +26,8 @@ export function isWarranted(
       return features !== undefined
     case 'MESSAGES_MISMATCH':
       return isServer && features !== undefined
+    case 'STALLED':
+      return swarm.has.pauses || swarm.has.serverPauses
     case 'ID_IN_USE':
       return isServer && swarm.has.sameIds
     default:

@@ -9,23 +9,33 @@ export type WireRecord =
   | { kind: 'settle'; outcome: (typeof OUTCOMES)[number]; ranges: [first: number, length: number][] }
   | { kind: 'result' | 'failed' | 'reject' | 'cancel'; seq: number }
   | { kind: 'released'; last: number; bytes: number }
-  | { kind: 'error'; code: string }
-  | { kind: 'reclaim' | 'goaway' | 'disconn' | 'welcome' | 'other' }
+  | { kind: 'reclaim' | 'goaway' | 'other' }
   | TalkRecord
 
 const OUTCOMES = ['done', 'released', 'returned', 'cancelled'] as const
 const text = new TextDecoder()
 
-/** Cuts a stream of bytes into frames, and says at which byte of the stream each ends. */
-export class WireReader {
+/** One frame, and the byte of the stream at which it ends. */
+export interface Frame {
+  readonly end: number
+  readonly type: number
+  readonly data: Uint8Array
+}
+
+export const DISCONN = 2
+export const WELCOME = 17
+export const ERROR = 18
+export const BATCH = 19
+export const ACK = 20
+
+/** Cuts a stream of bytes into frames. */
+export class FrameReader {
   #rest: Uint8Array = new Uint8Array(0)
   #offset = 0
-  /** Pieces of the record that is half sent, by lane. */
-  readonly #pieces: Map<number, Uint8Array[]> = new Map()
 
-  push(bytes: Uint8Array): { end: number; records: WireRecord[] }[] {
+  push(bytes: Uint8Array): Frame[] {
     this.#rest = this.#rest.byteLength === 0 ? bytes : Buffer.concat([this.#rest, bytes])
-    const frames: { end: number; records: WireRecord[] }[] = []
+    const frames: Frame[] = []
     for (;;) {
       if (this.#rest.byteLength < 4) return frames
       const length = new DataView(this.#rest.buffer, this.#rest.byteOffset).getUint32(0)
@@ -33,18 +43,42 @@ export class WireReader {
       const frame = this.#rest.subarray(4, 4 + length)
       this.#rest = this.#rest.subarray(4 + length)
       this.#offset += 4 + length
-      frames.push({ end: this.#offset, records: this.#frame(frame) })
+      frames.push({ end: this.#offset, type: new Reader(frame).u16(), data: frame.subarray(2) })
     }
   }
+}
 
-  #frame(frame: Uint8Array): WireRecord[] {
-    const reader = new Reader(frame)
-    const type = reader.u16()
-    if (type === 2) return [{ kind: 'disconn' }]
-    if (type === 17) return [{ kind: 'welcome' }]
-    if (type === 18) return [{ kind: 'error', code: text.decode(frame.subarray(2)) }]
+/** What a WELCOME says of sessions. */
+export interface Welcome {
+  session: string | undefined
+  resumeMs: number
+  resumed: boolean
+  batches: number
+  resume: { session: string; batches: number } | undefined
+}
+
+export function readWelcome(data: Uint8Array): Welcome {
+  const {
+    session,
+    resumeMs = 0,
+    resumed = false,
+    batches = 0,
+    resume,
+  } = JSON.parse(text.decode(data)) as Partial<Welcome>
+  return { session, resumeMs, resumed, batches, resume }
+}
+
+export const readAck = (data: Uint8Array): number => new Reader(data).varint()
+export const readError = (data: Uint8Array): string => text.decode(data)
+
+/** Reads the records of one side's batches, over all connections of a session. */
+export class RecordReader {
+  /** Pieces of the record that is half sent, by lane. */
+  readonly #pieces: Map<number, Uint8Array[]> = new Map()
+
+  read(batch: Uint8Array): WireRecord[] {
+    const reader = new Reader(batch)
     const records: WireRecord[] = []
-    if (type !== 19) return records
     while (!reader.isAtEnd) records.push(...this.#record(reader))
     return records
   }

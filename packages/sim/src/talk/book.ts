@@ -1,7 +1,7 @@
 import type { RequestContext, ServerClient } from 'netqueue'
 import type { Counts } from '../counts.ts'
 import type { Check, Invariant } from '../invariants.ts'
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import { keyOf } from '../ledger.ts'
 import { codeOf } from '../code-of.ts'
 import { givesValue, isRightful } from './outcomes.ts'
@@ -15,8 +15,8 @@ export interface BookInit {
   now: () => number
   check: Check
   note: (what: string) => void
-  /** The connection of a client, as the server sees it. */
-  connectionOf: (client: ServerClient) => Connection
+  /** The session of a client, as the server sees it. */
+  sessionOf: (client: ServerClient) => Session
   /** Calls at once of the handler that has a limit. */
   concurrency: number
 }
@@ -40,7 +40,7 @@ export class Book {
     const request = new Request({ number: this.requests.size + 1, asker, plan, peer, now: this.#init.now() })
     this.requests.set(request.key, request)
     this.#init.note(
-      `${asker.name} asks ${request.key} (${plan.verb}, ${plan.act}) of ${peer?.connection.name ?? 'somebody'}`,
+      `${asker.name} asks ${request.key} (${plan.verb}, ${plan.act}) of ${peer?.session.name ?? 'somebody'}`,
     )
     return request
   }
@@ -101,7 +101,7 @@ export class Book {
   fired(party: Party, request: Request, reason: string): void {
     const { key, asker, dialogue, arrivedAt = 0, deadlineMs = Number.POSITIVE_INFINITY } = request
     const now = this.#init.now()
-    const isOver = dialogue?.isLostThere === true || !isThere(party)
+    const isOver = dialogue?.isOverThere === true || !isThere(party)
     const isRight =
       (reason === 'CANCELLED' && (request.isUnwanted(now) || asker.process.isDead)) ||
       (reason === 'TIMEOUT' && now - arrivedAt >= deadlineMs - EARLY_MS) ||
@@ -138,7 +138,7 @@ export class Book {
     this.#check(dialogue?.answerer === party, 'I14', `${key} was begun by ${party.name}, which was not asked`)
     if (party.name === 'server')
       this.#check(
-        this.#init.connectionOf(from as ServerClient) === dialogue?.connection,
+        this.#init.sessionOf(from as ServerClient) === dialogue?.session,
         'I14',
         `${key} is said to be from another client`,
       )

@@ -1,7 +1,7 @@
 import type { Counts } from '../counts.ts'
 import type { Check, Invariant } from '../invariants.ts'
 import { LONG } from '../ledger.ts'
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { Party } from './party.ts'
 import type { TalkRecord } from './records.ts'
 import { idOnWire } from './registries.ts'
@@ -11,7 +11,7 @@ import type { Strand } from './strand.ts'
 type Record<K extends TalkRecord['kind']> = Extract<TalkRecord, { kind: K }>
 
 export interface DialogueInit {
-  connection: Connection
+  session: Session
   asker: Party
   answerer: Party
   counts: Counts
@@ -22,9 +22,9 @@ export interface DialogueInit {
   atEventEnd: (look: () => void) => void
 }
 
-/** The requests of one side of a connection, as the wire shows them: what either side may say, and when. */
+/** The requests of one side of a session, as the wire shows them: what either side may say, and when. */
 export class Dialogue {
-  readonly connection: Connection
+  readonly session: Session
   readonly asker: Party
   readonly answerer: Party
   readonly name: string
@@ -43,10 +43,19 @@ export class Dialogue {
 
   constructor(init: DialogueInit) {
     this.#init = init
-    this.connection = init.connection
+    this.session = init.session
     this.asker = init.asker
     this.answerer = init.answerer
     this.name = `${init.asker.name} asks ${init.answerer.name}`
+  }
+
+  /** Whether the asker, the answerer may have given the session up: a client tells nobody when it waits no more. */
+  get isOverHere(): boolean {
+    return this.isLostHere || (this.asker.name !== 'server' && this.session.mayBeOver('client'))
+  }
+
+  get isOverThere(): boolean {
+    return this.isLostThere || (this.answerer.name !== 'server' && this.session.mayBeOver('client'))
   }
 
   /** Requests at which a handler of the answerer's is at work. */
@@ -117,21 +126,21 @@ export class Dialogue {
     this.#begun.set(channel, tag)
   }
 
-  /** The answerer has lost the connection: whoever is at work for it must hear of that. */
+  /** The answerer has lost the session: whoever is at work for it must hear of that. */
   lostThere(): void {
     if (this.isLostThere) return
     this.isLostThere = true
     for (const request of this.running) this.#mustBeTold(request, 'lost its requester')
   }
 
-  /** The asker has lost the connection: nobody waits for an answer any more, but a stream may be read to its end. */
+  /** The asker has lost the session: nobody waits for an answer any more, but a stream may be read to its end. */
   lostHere(): void {
     if (this.isLostHere) return
     this.isLostHere = true
     const waiting = [...this.open.values()].filter(({ outcome, isStreaming }) => outcome === undefined && !isStreaming)
     this.#init.atEventEnd(() => {
       for (const { outcome, key, plan } of waiting)
-        this.#check(outcome !== undefined || plan.verb === 'stream', 'I13', `${key} outlived its connection`)
+        this.#check(outcome !== undefined || plan.verb === 'stream', 'I13', `${key} outlived its session`)
     })
   }
 
@@ -143,7 +152,7 @@ export class Dialogue {
     const { plan } = request
     this.#check(request.asker === this.asker, 'I22', `sent ${key}, which ${request.asker.name} asked`)
     this.#check(request.dialogue === undefined, 'I15', `${key} was sent again`)
-    this.#check(request.to === undefined || request.to === this.connection, 'I22', `${key} was sent to another`)
+    this.#check(request.to === undefined || request.to === this.session, 'I22', `${key} was sent to another`)
     this.#check(!request.isWithdrawn, 'I15', `${key} was sent although its call said that it is not delivered`)
     this.#check(!this.hasEnded, 'I22', `${key} was sent after the end of requests`)
     this.#check(tag > (this.#lastTags.get(channel) ?? 0), 'I22', `${key} has tag ${tag}, which does not grow`)

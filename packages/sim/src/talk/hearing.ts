@@ -1,4 +1,4 @@
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { World } from '../world.ts'
 import type { Letter, Mail } from './mail.ts'
 import type { Heard, Party, Voice } from './party.ts'
@@ -10,8 +10,8 @@ export interface HearingInit {
   mail: Mail
   party: Party
   name: Note
-  /** Over which connection a message came. */
-  connectionOf: (message: Heard) => Connection
+  /** The sessions in which a message may have come. */
+  sessionsOf: (message: Heard) => readonly Session[]
   /** Milliseconds between two messages at most. */
   slowness: number
 }
@@ -30,7 +30,7 @@ export class Hearing {
   #isBlurred = false
   #stream: ReturnType<Voice['messages']> | undefined
   #capacity = 0
-  readonly #last: Map<Connection, number> = new Map()
+  readonly #last: Map<Session, number> = new Map()
 
   constructor(init: HearingInit) {
     this.#init = init
@@ -78,13 +78,15 @@ export class Hearing {
   }
 
   #take(message: Heard): void {
-    const { mail, connectionOf } = this.#init
-    const connection = connectionOf(message)
-    const letter = mail.heard(this, connection, message)
+    const { mail, sessionsOf } = this.#init
+    const letter = mail.heard(this, sessionsOf(message), message)
     this.#taken += 1
     if (letter === undefined) return
-    this.#check(letter.order > (this.#last.get(connection) ?? 0), `${letter.key} came after a later one`)
-    this.#last.set(connection, letter.order)
+    for (const session of sessionsOf(message)) {
+      if (!letter.arrived.has(session) || (letter.begunIn ?? session) !== session) continue
+      this.#check(letter.order > (this.#last.get(session) ?? 0), `${letter.key} came after a later one`)
+      this.#last.set(session, letter.order)
+    }
   }
 
   /** What waits for a loop is bounded, and a listener has everything at once. */

@@ -19,11 +19,13 @@ const VALUES: ReadonlySet<Act> = new Set(['answer', 'collect', 'back', 'hold'])
 export const givesValue = ({ plan: { act, unfit } }: Request, asker: Party, answerer: Party | undefined): boolean =>
   VALUES.has(act) && !(unfit === 'answer' && (asker.registry.checks || answerer?.registry.checks === true))
 
-/** Whether the connection that a request went to, or would have gone to, is over for its asker, or about to be. */
+/** Whether the session that a request went to, or would have gone to, is over for its asker, or about to be. */
 function isParting({ asker, dialogue, to, startedAt }: Request): boolean {
-  if (!isThere(asker) || dialogue?.isLostHere === true) return true
+  if (!isThere(asker) || dialogue?.isOverHere === true) return true
   if (to !== undefined) return asker.lostAt.has(to)
-  return dialogue === undefined && [...asker.lostAt.values()].some((at) => at >= startedAt)
+  if (dialogue !== undefined) return false
+  const isOver = asker.sessions.some((session) => !asker.lostAt.has(session) && session.mayBeOver('client'))
+  return isOver || [...asker.lostAt.values()].some((at) => at >= startedAt)
 }
 
 /** Whether a call may rightly fail like that; where it may not, the simulator has found something. */
@@ -40,11 +42,14 @@ export function isRightful(request: Request, { code, remoteCode }: Failure, now:
     case 'CONNECTION_LOST':
       return isParting(request)
     case 'CLOSED':
-      return isParting(request) || (to !== undefined && asker.endedTo.has(to))
+      return isParting(request) || (to === undefined ? asker.endedTo.size > 0 : asker.endedTo.has(to))
+    case 'MESSAGES_MISMATCH':
+    case 'CONNECT_FAILED':
+      return asker.voice?.state === 'failed'
     case 'CLIENT_GONE':
       return to !== undefined && asker.lostAt.has(to)
     case 'UNSUPPORTED':
-      return to !== undefined && request.peer?.registry.has(plan.name) === false
+      return asker.unknown.has(plan.name) || request.peer?.registry.has(plan.name) === false
     case 'REPLY_STREAMED':
       return plan.verb === 'request' && request.streams
     case 'ENCODE_FAILED':
@@ -81,7 +86,7 @@ function isRightfulAnswer(request: Request, code: string, now: number): boolean 
       return request.isExpired(now)
     case 'CLOSED':
     case 'CONNECTION_LOST':
-      return !isThere(answerer)
+      return !isThere(answerer) || dialogue?.session.isLeaving === true
     default:
       return false
   }

@@ -1,5 +1,5 @@
 import type { Headers, RequestContext, ServerClient } from 'netqueue'
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { Random } from '../random.ts'
 import type { Process } from '../schedule.ts'
 import type { TalkLimits } from './features.ts'
@@ -62,22 +62,28 @@ export interface Party {
   readonly random: Random
   readonly registry: Registry
   readonly limits: TalkLimits
-  /** There from the moment in which it listens or is connected; a client has a connection then, too. */
+  /** There from the moment in which it listens or is connected; a client has a session then, too. */
   voice: Voice | undefined
-  connection: Connection | undefined
-  /** When it lost which connection. */
-  readonly lostAt: Map<Connection, number>
+  session: Session | undefined
+  /** Names that a server of its did not know. */
+  readonly unknown: Set<string>
+  /** All that it had, where it is a client. */
+  readonly sessions: Session[]
+  /** When it lost which session. */
+  readonly lostAt: Map<Session, number>
   /** Whom it told that it asks no more. */
-  readonly endedTo: Set<Connection>
+  readonly endedTo: Set<Session>
 }
 
 /** Somebody to whom a party can speak. */
 export interface Peer {
   readonly party: Party
-  readonly connection: Connection
+  readonly session: Session
   /** Of the server's peers. */
   readonly client: ServerClient | undefined
 }
 
-/** Whether it is there, and takes and sends what is new. */
-export const isThere = ({ voice }: Party): boolean => voice?.state === 'connected' || voice?.state === 'listening'
+const THERE: ReadonlySet<string | undefined> = new Set(['connected', 'reconnecting', 'listening'])
+
+/** Whether it is there, and takes what is new, and sends it, be it later. */
+export const isThere = ({ voice }: Party): boolean => THERE.has(voice?.state)

@@ -1,5 +1,5 @@
 import type { BroadcastOutcome, ServerClient } from 'netqueue'
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import { codeOf } from '../code-of.ts'
 import type { World } from '../world.ts'
 import type { Features } from './features.ts'
@@ -72,7 +72,8 @@ export class Poster {
     const call = (party.voice as Voice).send(name, letter.text, options)
     try {
       await world.track(process, `send ${letter.key}`, call)
-      for (const { connection } of to) letter.promised.add(connection)
+      if (party.session !== undefined) letter.promised.add(party.session)
+      else for (const { session } of to) letter.promised.add(session)
     } catch (error) {
       this.#failed(letter, to, error)
     }
@@ -101,16 +102,11 @@ export class Poster {
     const { mail, party, features } = this.#init
     const { random } = party
     const isLong = features.has.longTexts && random.chance(0.05)
-    return mail.add(
-      party,
-      name,
-      to.map(({ connection }) => connection),
-      {
-        isUnfit: features.has.unfit && random.chance(0.1),
-        length: isLong ? 70_000 : random.integer(1, 200),
-        headers: random.chance(0.2) ? { 'a-header': String(random.below(100)) } : undefined,
-      },
-    )
+    return mail.add(party, name, party.name === 'server' ? to.map(({ session }) => session) : undefined, {
+      isUnfit: features.has.unfit && random.chance(0.1),
+      length: isLong ? 70_000 : random.integer(1, 200),
+      headers: random.chance(0.2) ? { 'a-header': String(random.below(100)) } : undefined,
+    })
   }
 
   /** Everybody has it on its way, or is said to have missed it. */
@@ -119,9 +115,9 @@ export class Poster {
     world.counts.missed += missed.length
     const isAll = sent + missed.length === to.length
     world.check(isAll, 'I20', `${letter.key}: ${sent} were reached and ${missed.length} missed it, of ${to.length}`)
-    for (const { client, connection } of to) {
-      if (client !== undefined && missed.includes(client)) this.#withdrawn(letter, connection)
-      else letter.promised.add(connection)
+    for (const { client, session } of to) {
+      if (client !== undefined && missed.includes(client)) this.#withdrawn(letter, session)
+      else letter.promised.add(session)
     }
   }
 
@@ -131,10 +127,10 @@ export class Poster {
     const { undone } = error as { undone?: readonly unknown[] }
     const isRight = this.#isRightful(letter, to, code)
     world.check(isRight, 'I20', `${letter.key} of ${party.name} failed wrongly with ${code}: ${String(error)}`)
-    if (to.length === 1 || code === 'ENCODE_FAILED')
-      for (const { connection } of to) this.#withdrawn(letter, connection)
+    if (party.name !== 'server') this.#nowhere(letter)
+    else if (to.length === 1 || code === 'ENCODE_FAILED') for (const { session } of to) this.#withdrawn(letter, session)
     else if (undone !== undefined)
-      for (const { client, connection } of to) if (undone.includes(client?.id)) this.#withdrawn(letter, connection)
+      for (const { client, session } of to) if (undone.includes(client?.id)) this.#withdrawn(letter, session)
   }
 
   #isRightful({ name, key }: Letter, to: Peer[], code: string): boolean {
@@ -144,23 +140,38 @@ export class Poster {
       case 'QUEUE_FULL':
         return true
       case 'UNSUPPORTED':
-        return to.some(({ party: { registry } }) => !registry.has(name))
+        return party.unknown.has(name) || to.some(({ party: { registry } }) => !registry.has(name))
       case 'ENCODE_FAILED':
         return party.registry.checks && key.startsWith('unfit')
       case 'CLOSED':
-        return !isThere(party) || to.some(({ connection }) => party.lostAt.has(connection))
+        return !isThere(party) || this.#hasLost(to)
+      case 'MESSAGES_MISMATCH':
+      case 'CONNECT_FAILED':
+        return party.voice?.state === 'failed'
       case 'CONNECTION_LOST':
       case 'CLIENT_GONE':
-        return to.some(({ connection }) => party.lostAt.has(connection))
+        return this.#hasLost(to)
       default:
         return false
     }
   }
 
-  #withdrawn(letter: Letter, connection: Connection): void {
+  #hasLost(to: Peer[]): boolean {
+    const { party } = this.#init
+    const isOver = party.sessions.some((session) => session.mayBeOver('client'))
+    return isOver || to.some(({ session }) => party.lostAt.has(session))
+  }
+
+  #nowhere(letter: Letter): void {
+    letter.isWithdrawn = true
+    const isNew = letter.written.size === 0
+    this.#init.world.check(isNew, 'I20', `${letter.key} was written, and is said not to be delivered`)
+  }
+
+  #withdrawn(letter: Letter, session: Session): void {
     const { world } = this.#init
-    letter.withdrawn.add(connection)
-    const isNew = !letter.written.has(connection)
-    world.check(isNew, 'I20', `${letter.key} was written to ${connection.name}, and is said to have missed it`)
+    letter.withdrawn.add(session)
+    const isNew = !letter.written.has(session)
+    world.check(isNew, 'I20', `${letter.key} was written to ${session.name}, and is said to have missed it`)
   }
 }

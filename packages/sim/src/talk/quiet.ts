@@ -1,4 +1,4 @@
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { World } from '../world.ts'
 import type { Dialogue } from './dialogue.ts'
 import { isThere } from './party.ts'
@@ -49,8 +49,8 @@ async function until(world: World, isOver: () => boolean): Promise<void> {
 function living(talk: Talk): Dialogue[] {
   return [...talk.dialogues.values()]
     .flatMap(({ client, server }) => [client, server])
-    .filter(({ isLostHere, isLostThere, asker, answerer, connection }) => {
-      const isOver = isLostHere || isLostThere || connection.isOver || asker.process.isDead || answerer.process.isDead
+    .filter(({ isLostHere, isLostThere, asker, answerer, session }) => {
+      const isOver = isLostHere || isLostThere || session.isGone
       return !isOver && isThere(asker) && isThere(answerer)
     })
 }
@@ -58,7 +58,7 @@ function living(talk: Talk): Dialogue[] {
 /** What should be over, and is not. */
 function left(talk: Talk): string[] {
   const dialogues = living(talk)
-  const connections = new Set<Connection>(dialogues.map(({ connection }) => connection))
+  const sessions = new Set<Session>(dialogues.map(({ session }) => session))
   return [
     ...dialogues.flatMap((dialogue) =>
       [...dialogue.open.values()].map(({ key }) => `${dialogue.name}: ${key} is still open`),
@@ -68,7 +68,7 @@ function left(talk: Talk): string[] {
     ),
     ...[...talk.mail.letters.values()].flatMap(({ key, promised, arrived }) =>
       [...promised].flatMap((each) =>
-        connections.has(each) && !arrived.has(each) ? [`${key} never arrived at ${each.name}`] : [],
+        sessions.has(each) && !arrived.has(each) ? [`${key} never arrived at ${each.name}`] : [],
       ),
     ),
   ]
@@ -76,8 +76,8 @@ function left(talk: Talk): string[] {
 
 /** As many requests as may be open at once are begun at once, and as many calls of the handler that has a limit. */
 async function tryPlaces(world: World, talk: Talk, dialogue: Dialogue): Promise<void> {
-  const { asker, answerer, connection } = dialogue
-  if (asker.endedTo.has(connection)) return
+  const { asker, answerer, session } = dialogue
+  if (asker.name === 'server' ? asker.endedTo.has(session) : asker.endedTo.size > 0) return
   const places = Math.min(asker.limits.maxRequests, answerer.limits.maxRequests, MOST_TRIED)
   await tryAll(
     world,
@@ -99,11 +99,11 @@ async function tryAll(
   plans: Partial<Plan>[],
   withOthers = false,
 ): Promise<void> {
-  const { asker, answerer, connection } = dialogue
-  const back = talk.clients().find((peer) => peer.connection === connection)
+  const { asker, answerer, session } = dialogue
+  const back = talk.clients().find((peer) => peer.session === session)
   const speaker = talk.speakers.get(asker)
   if (speaker === undefined || back === undefined || !living(talk).includes(dialogue)) return
-  const peer = asker === talk.server ? back : { party: answerer, connection, client: undefined }
+  const peer = asker === talk.server ? back : { party: answerer, session, client: undefined }
   const release = talk.hold()
   const ask = async (plan: Partial<Plan>): Promise<Request> => speaker.asker.ask({ ...plainPlan, ...plan }, peer)
   const calls = plans.map(async (plan) => ask({ act: 'hold', ...plan }))

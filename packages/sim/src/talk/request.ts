@@ -1,6 +1,6 @@
 import type { RequestContext } from 'netqueue'
 import { textOf } from '../ledger.ts'
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { Dialogue } from './dialogue.ts'
 import type { Party, Peer } from './party.ts'
 import type { Plan } from './plan.ts'
@@ -27,7 +27,7 @@ export class Request {
   readonly key: string
   readonly asker: Party
   readonly plan: Plan
-  readonly to: Connection | undefined
+  readonly to: Session | undefined
   readonly peer: Party | undefined
   readonly startedAt: number
   readonly text: string
@@ -59,7 +59,8 @@ export class Request {
   constructor({ number, asker, plan, peer, now }: RequestInit) {
     this.asker = asker
     this.plan = plan
-    this.to = peer?.connection
+    // A client asks its server, by whichever session it has.
+    this.to = peer?.client === undefined ? undefined : peer.session
     this.peer = peer?.party
     this.startedAt = now
     this.key = `${plan.unfit === 'payload' ? UNFIT : 'q'}${number}`

@@ -1,5 +1,5 @@
 import type { ServerClient } from 'netqueue'
-import type { Connection } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { World } from '../world.ts'
 import { Answerer } from './answerer.ts'
 import { Asker } from './asker.ts'
@@ -48,21 +48,25 @@ export class Speaker {
   }
 
   /** Says that it asks this peer no more. All that it has asked is over then. */
-  async end({ party: { name }, connection, client }: Peer): Promise<void> {
+  async end({ party: { name }, session, client }: Peer): Promise<void> {
     const { world, talk, party } = this.#init
-    const { server, client: own } = talk.dialogueOf(connection)
+    const { server, client: own } = talk.dialogueOf(session)
     const before = [...(name === 'server' ? own : server).open.values()]
-    party.endedTo.add(connection)
+    party.endedTo.add(session)
     await world.track(party.process, 'ends requests', party.voice?.endRequests(client) as Promise<void>)
     talk.atEventEnd(() => {
       for (const { key, outcome, isStreaming } of before)
-        world.check(outcome !== undefined || isStreaming, 'I13', `requests ended before ${key} did`)
+        world.check(
+          outcome !== undefined || isStreaming || session.suspendedAt.client !== undefined,
+          'I13',
+          `requests ended before ${key} did`,
+        )
     })
   }
 
   /** Each side may wait for places that the other's handlers have, so not for long. */
   async #askBack({ dialogue }: Request): Promise<void> {
-    const peer = this.#init.peers().find(({ connection }) => connection === dialogue?.connection)
+    const peer = this.#init.peers().find(({ session, client }) => client === undefined || session === dialogue?.session)
     if (peer !== undefined) await this.asker.ask({ ...plainPlan, timeout: 500, channel: 7 }, peer)
   }
 
@@ -86,8 +90,9 @@ export class Speaker {
   #hearing(name: Note): Hearing {
     const { world, talk, features, party } = this.#init
     const slowness = features.has.hearingSlowly ? party.random.pick([0, 0, 5, 50]) : 0
-    const connectionOf = ({ from }: Heard): Connection => party.connection ?? world.connectionOf(from as ServerClient)
-    return new Hearing({ world, mail: talk.mail, party, name, connectionOf, slowness })
+    const sessionsOf = ({ from }: Heard): readonly Session[] =>
+      party.name === 'server' ? [world.sessionOf(from as ServerClient)] : party.sessions
+    return new Hearing({ world, mail: talk.mail, party, name, sessionsOf, slowness })
   }
 
   #follow(name: string, life: Promise<void>): void {

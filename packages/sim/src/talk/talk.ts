@@ -1,4 +1,5 @@
-import type { Connection, Side } from '../network.ts'
+import type { Side } from '../network.ts'
+import type { Session } from '../session.ts'
 import type { Random } from '../random.ts'
 import type { Process } from '../schedule.ts'
 import type { Life, World } from '../world.ts'
@@ -11,10 +12,10 @@ import { isThere } from './party.ts'
 import type { Party, Peer, Voice } from './party.ts'
 import { fromAsker } from './records.ts'
 import type { TalkRecord } from './records.ts'
-import { describe, differ, drawRegistry } from './registries.ts'
+import { ASKS, describe, differ, drawRegistry, NOTES } from './registries.ts'
 import { Speaker } from './speaker.ts'
 
-/** The requests of both sides of one connection. */
+/** The requests of both sides of one session. */
 export type Dialogues = Record<Side, Dialogue>
 
 const otherSide = (side: Side): Side => (side === 'client' ? 'server' : 'client')
@@ -24,12 +25,14 @@ export class Talk {
   readonly features: Features
   readonly book: Book
   readonly mail: Mail
-  readonly server: Party
+  /** Of the present server. */
+  server: Party
   readonly speakers: Map<Party, Speaker> = new Map()
-  readonly dialogues: Map<Connection, Dialogues> = new Map()
+  readonly dialogues: Map<Session, Dialogues> = new Map()
   readonly #world: World
   readonly #random: Random
   readonly #clientLimits: TalkLimits
+  readonly #serverLimits: TalkLimits
   readonly #parties: Map<Life, Party> = new Map()
   #looks: (() => void)[] = []
   #released: Promise<void> = Promise.resolve()
@@ -38,15 +41,15 @@ export class Talk {
     const { counts, schedule } = world
     const check: World['check'] = (isTrue, invariant, message) => world.check(isTrue, invariant, message)
     const note = (what: string): void => world.note(what)
-    const connectionOf: World['connectionOf'] = (client) => world.connectionOf(client)
+    const sessionOf: World['sessionOf'] = (client) => world.sessionOf(client)
     this.#world = world
     this.#random = random
     this.features = features
     note(JSON.stringify(features))
     this.#clientLimits = drawLimits(random, features)
-    const limits = random.chance(0.7) ? this.#clientLimits : drawLimits(random, features)
-    this.server = this.#party('server', world.serverProcess, limits)
-    this.book = new Book({ counts, now: () => schedule.now, check, note, connectionOf, ...features })
+    this.#serverLimits = random.chance(0.7) ? this.#clientLimits : drawLimits(random, features)
+    this.server = this.#party('server', world.serverProcess, this.#serverLimits)
+    this.book = new Book({ counts, now: () => schedule.now, check, note, sessionOf, ...features })
     this.mail = new Mail({ counts, check, note })
   }
 
@@ -77,35 +80,54 @@ export class Talk {
     this.#speak(this.server, () => this.clients())
   }
 
-  /** A client is connected. */
+  /** There will be another server, which may mean something else by its messages. */
+  nextServer(): void {
+    const { random } = this.#world
+    const party = this.#party('server', this.#world.serverProcess, this.#serverLimits)
+    this.server = random.chance(0.8) ? { ...party, registry: this.server.registry } : party
+  }
+
+  /** The server has let a client in. */
+  begun(session: Session): void {
+    this.dialogueOf(session)
+    const isRight = !this.mustRefuse(session.life)
+    this.#world.check(isRight, 'I22', `${session.life.name} was taken, whose messages differ from the server's`)
+  }
+
+  /** A client goes on with its session, or with another one. */
+  moved(life: Life): void {
+    const party = this.partyOf(life)
+    party.session = life.session
+    const { answerer } = this.dialogueOf(life.session as Session).client
+    for (const name of [...ASKS, ...NOTES]) if (!answerer.registry.has(name)) party.unknown.add(name)
+    if (life.session !== undefined && !party.sessions.includes(life.session)) party.sessions.push(life.session)
+  }
+
+  /** A client is connected for the first time. */
   clientConnected(life: Life): void {
     const party = this.partyOf(life)
-    const connection = life.connection as Connection
-    const isRight = !this.mustRefuse(life)
-    this.#world.check(isRight, 'I22', `${life.name} was taken, whose messages differ from the server's`)
     party.voice = life.client as unknown as Voice
-    party.connection = connection
-    const peer: Peer = { party: this.server, connection, client: undefined }
-    this.#speak(party, () => [peer])
-    if (this.features.has.ending) this.#endSoon(party, peer)
+    const peer = (): Peer => ({ party: this.server, session: life.session as Session, client: undefined })
+    this.#speak(party, () => [peer()])
+    if (this.features.has.ending) this.#endSoon(party, peer())
   }
 
   /** The server's clients of this moment. */
   clients(): Peer[] {
     const world = this.#world
     return world.server.clients.map((client) => {
-      const connection = world.connectionOf(client)
-      return { party: this.partyOf(world.lifeOf(connection)), connection, client }
+      const session = world.sessionOf(client)
+      return { party: this.partyOf(session.life), session, client }
     })
   }
 
   /** A side has written a record, or was given one of the other's. */
-  seen(connection: Connection, side: Side, what: 'wrote' | 'got', record: TalkRecord): void {
-    const { [side]: own, [otherSide(side)]: other } = this.dialogueOf(connection)
+  seen(session: Session, side: Side, what: 'wrote' | 'got', record: TalkRecord): void {
+    const { [side]: own, [otherSide(side)]: other } = this.dialogueOf(session)
     if (what === 'got' && own.isLostHere) return
     if (record.kind === 'message') {
-      if (what === 'wrote') this.mail.written(connection, side, record, own.answerer)
-      else this.mail.arrived(connection, record, own.asker, this.#world.schedule.ran)
+      if (what === 'wrote') this.mail.written(session, side, record, own.answerer)
+      else this.mail.arrived(session, record, own.asker, this.#world.schedule.ran)
     } else if (what === 'wrote') {
       if (fromAsker(record)) own.sent(record)
       else other.answered(record)
@@ -113,24 +135,24 @@ export class Talk {
     else own.told(record)
   }
 
-  /** A side has lost its connection, or both have said goodbye. */
-  lost(connection: Connection, side: Side): void {
-    const { [side]: own, [otherSide(side)]: other } = this.dialogueOf(connection)
+  /** A side has lost its session, or both have said goodbye. */
+  lost(session: Session, side: Side): void {
+    const { [side]: own, [otherSide(side)]: other } = this.dialogueOf(session)
     const { lostAt } = own.asker
-    if (!lostAt.has(connection)) lostAt.set(connection, this.#world.schedule.now)
+    if (!lostAt.has(session)) lostAt.set(session, this.#world.schedule.now)
     own.lostHere()
     other.lostThere()
   }
 
-  dialogueOf(connection: Connection): Dialogues {
-    const known = this.dialogues.get(connection)
+  dialogueOf(session: Session): Dialogues {
+    const known = this.dialogues.get(session)
     if (known !== undefined) return known
-    const client = this.partyOf(this.#world.lifeOf(connection))
+    const client = this.partyOf(session.life)
     const both = {
-      client: this.#dialogue(connection, client, this.server),
-      server: this.#dialogue(connection, this.server, client),
+      client: this.#dialogue(session, client, this.server),
+      server: this.#dialogue(session, this.server, client),
     }
-    this.dialogues.set(connection, both)
+    this.dialogues.set(session, both)
     return both
   }
 
@@ -154,16 +176,18 @@ export class Talk {
       registry,
       limits,
       voice: undefined,
-      connection: undefined,
+      session: undefined,
+      sessions: [],
+      unknown: new Set(),
       lostAt: new Map(),
       endedTo: new Set(),
     }
   }
 
-  #dialogue(connection: Connection, asker: Party, answerer: Party): Dialogue {
+  #dialogue(session: Session, asker: Party, answerer: Party): Dialogue {
     const { schedule, counts } = this.#world
     return new Dialogue({
-      connection,
+      session,
       asker,
       answerer,
       counts,
@@ -189,7 +213,7 @@ export class Talk {
     if (random.chance(0.3)) schedule.after(random.between(50, 1_500), process, () => this.#end(party, peer))
     if (!random.chance(0.2)) return
     schedule.after(random.between(50, 1_500), this.server.process, () => {
-      const back = this.clients().find(({ connection }) => connection === peer.connection)
+      const back = this.clients().find(({ session }) => session === peer.session)
       if (back !== undefined) this.#end(this.server, back)
     })
   }
