@@ -155,7 +155,10 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     return this.#calls.request(name, payload, options)
   }
 
-  /** As {@link request}, and resolves with all that the answer has: its headers, and a value or a stream. */
+  /**
+   * As {@link request}, and resolves with all that the answer has: its headers, and a value or a stream. The time, 30 s unless set, is that
+   * of the whole stream; {@link stream} has none.
+   */
   call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,

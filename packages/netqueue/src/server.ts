@@ -342,7 +342,10 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     })
   }
 
-  /** As {@link request}, and resolves with all that the answer has: its headers, and a value or a stream. */
+  /**
+   * As {@link request}, and resolves with all that the answer has: its headers, and a value or a stream. The time, 30 s unless set, is that
+   * of the whole stream; {@link stream} has none.
+   */
   call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
