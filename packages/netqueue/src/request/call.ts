@@ -216,7 +216,7 @@ export class Call implements Mail, Timed {
 
   /** Milliseconds that are left of its time; `Infinity` where it has no end. */
   get timeLeft(): number {
-    return this.#deadline - this.#owner.side.env.now()
+    return Math.max(0, this.#deadline - this.#owner.side.env.now())
   }
 
   /** What is left of its time, for the peer. */

@@ -1,5 +1,6 @@
+import { failureOf } from '../delivery/failure.ts'
 import type { Failure } from '../delivery/failure.ts'
-import type { NetQueueError } from '../errors/errors.ts'
+import { NetQueueError } from '../errors/errors.ts'
 import { headerBytes, headersFrom } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
 import { unlink } from '../queue/linked-list.ts'
@@ -8,10 +9,9 @@ import type { Unbegun } from './channel.ts'
 import { Context } from './context.ts'
 import { answered, checkSize, timeIsUp } from './failures.ts'
 import { isThenable } from '../queue/thenable.ts'
-import { describe, encodeReply, handlerFailed, isAsyncIterable } from './handler-result.ts'
+import { isAsyncIterable } from './handler-result.ts'
 import type { Registration } from './handlers.ts'
-import { bodyOf } from './body.ts'
-import type { Inflow } from './inflow.ts'
+import { Inflow } from './inflow.ts'
 import { Interest } from './interest.ts'
 import type { Wanted } from './interest.ts'
 import { laneOf } from './lanes.ts'
@@ -102,7 +102,7 @@ export class Served implements Unbegun, Mail, Wanted {
   /** The stream that comes along; of a request without one, an empty one. */
   get body(): Inflow {
     if (this.#body !== undefined) return this.#body
-    this.#body = bodyOf(this)
+    this.#body = this.#inflow()
     if (!this.message.hasBody) this.#body.end()
     return this.#body
   }
@@ -211,7 +211,7 @@ export class Served implements Unbegun, Mail, Wanted {
     }
     if (!this.#isHeard) return this.#answered(this.#cancelled)
     try {
-      this.#answered(encodeReply(this, value, this.#replyHeaders))
+      this.#answered(this.#encode(value))
     } catch (error) {
       this.#unfit(error)
     }
@@ -219,13 +219,13 @@ export class Served implements Unbegun, Mail, Wanted {
 
   #fail(error: unknown): void {
     this.#warn(error)
-    this.#answered(this.#isWanted ? describe(error, this.side) : this.#cancelled)
+    this.#answered(this.#isWanted ? this.#describe(error) : this.#cancelled)
   }
 
   /** The codec or schema refused the payload, or the answer. */
   #unfit(error: unknown): void {
     this.side.warn(error as NetQueueError)
-    this.#answered(describe(error, this.side))
+    this.#answered(this.#describe(error))
   }
 
   /** The handler is done. The answer goes to its lane first: whoever takes the place may answer at once. */
@@ -307,10 +307,36 @@ export class Served implements Unbegun, Mail, Wanted {
     return { code: this.interest.reason?.code ?? 'CANCELLED', reason: '' }
   }
 
+  #describe(error: unknown): Failure {
+    return failureOf(error, { fallback: 'HANDLER_FAILED', exposeErrors: this.side.exposeErrors })
+  }
+
   /** A handler that stops because nobody waits for it has not failed. */
   #warn(cause: unknown): void {
     if (!this.#isWanted) return
-    this.side.warn(handlerFailed(this.name, cause))
+    const message = `The handler of ${JSON.stringify(this.name)} failed`
+    this.side.warn(new NetQueueError('HANDLER_FAILED', message, { cause }))
+  }
+
+  #encode(value: unknown): Uint8Array {
+    const { vocabulary, maxItemBytes } = this.side
+    const payload = vocabulary.encode(this.name, 'reply', value)
+    checkSize(payload.length + headerBytes(this.#replyHeaders), maxItemBytes)
+    return payload
+  }
+
+  #inflow(): Inflow {
+    const { side, slot } = this
+    return new Inflow({
+      lanes: side.lanes,
+      limits: side.limits,
+      channel: this.message.channel,
+      direction: 'body',
+      decode: (bytes) => side.vocabulary.decode(this.name, 'body', bytes),
+      waits: () => slot.pause(),
+      goesOn: (resume) => slot.enter(resume),
+      aborted: () => slot.retake(),
+    })
   }
 
   #streamOf(source: AsyncIterable<unknown>): Outflow {
@@ -319,8 +345,8 @@ export class Served implements Unbegun, Mail, Wanted {
       channel: this.message.channel,
       direction: 'reply',
       source,
-      encode: (value) => encodeReply(this, value, this.#replyHeaders),
-      describe: (error) => describe(error, this.side),
+      encode: (value) => this.#encode(value),
+      describe: (error) => this.#describe(error),
       begin: (resume) => this.slot.enter(resume),
       pause: () => this.slot.pause(),
       failed: (error) => this.#warn(error),
