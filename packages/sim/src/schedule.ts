@@ -34,6 +34,8 @@ export class Schedule {
   now = 0
   /** Events that have run. */
   ran = 0
+  /** The same when the present instant began: what is due at one time may be written behind all of it. */
+  ranBefore = 0
   readonly #random: Random
   readonly #heap: Event[] = []
   readonly #turns: { process: Process; run: () => void }[] = []
@@ -70,6 +72,7 @@ export class Schedule {
         this.#push(event)
         continue
       }
+      if (event.at > this.now) this.ranBefore = this.ran + 1
       this.now = Math.max(this.now, event.at)
       this.ran += 1
       event.run = undefined

@@ -74,7 +74,7 @@ export class Sequence {
     const [first] = this.#begun.splice(0)
     if (first === undefined) return
     for (const { freeSince = Number.POSITIVE_INFINITY, attempt, order, key, isOver } of ledger.items.values()) {
-      const waits = freeSince < schedule.ran && order !== undefined && attempt < ALONE_FROM_ATTEMPT && !isOver
+      const waits = freeSince < schedule.ranBefore && order !== undefined && attempt < ALONE_FROM_ATTEMPT && !isOver
       check(!waits, 'I5', `${first.key} was sent first while ${key}, which came back, waits`)
     }
   }

@@ -1,5 +1,5 @@
 import type { NetQueueError } from 'netqueue'
-import type { Swarm } from './swarm.ts'
+import type { Returns, Swarm } from './swarm.ts'
 import type { Features } from './talk/features.ts'
 
 /** Why a server may warn of a connection. */
@@ -8,7 +8,12 @@ const OF_CONNECTIONS: ReadonlySet<string> = new Set(['CLOSED', 'CONNECTION_LOST'
 /** Whether a warning has a reason in this world. */
 export function isWarranted(
   { code, cause }: NetQueueError,
-  { swarm, features, isServer }: { swarm: Swarm; features: Features | undefined; isServer: boolean },
+  {
+    swarm,
+    returns,
+    features,
+    isServer,
+  }: { swarm: Swarm; returns: Returns | undefined; features: Features | undefined; isServer: boolean },
 ): boolean {
   switch (code) {
     case 'STALE_SETTLE':
@@ -29,7 +34,8 @@ export function isWarranted(
     case 'STALLED':
       return swarm.has.pauses || swarm.has.serverPauses
     case 'ID_IN_USE':
-      return isServer && swarm.has.sameIds
+      // Whoever comes again, and has not heard of the session that it got last, cannot prove that it is its own.
+      return isServer && (swarm.has.sameIds || returns !== undefined)
     default:
       return isServer && OF_CONNECTIONS.has(code)
   }

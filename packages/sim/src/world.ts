@@ -206,8 +206,8 @@ export class World {
   warned(name: string, error: NetQueueError): void {
     this.note(`${name} is warned of ${error.code}`)
     if (error.code === 'STALE_SETTLE') this.counts.staleSettles += 1
-    const { swarm, talk } = this
-    const isRight = isWarranted(error, { swarm, features: talk?.features, isServer: name === 'server' })
+    const { swarm, returns, talk } = this
+    const isRight = isWarranted(error, { swarm, returns, features: talk?.features, isServer: name === 'server' })
     this.check(isRight, 'I23', `${name} was warned of ${error.code}: ${error.message} (${causeOf(error)})`)
   }
 

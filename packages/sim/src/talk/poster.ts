@@ -159,7 +159,7 @@ export class Poster {
   #hasLost(to: Peer[]): boolean {
     const { party } = this.#init
     const isOver = party.sessions.some((session) => session.mayBeOver('client'))
-    return isOver || to.some(({ session }) => party.lostAt.has(session))
+    return isOver || !isThere(party) || to.some(({ session }) => party.lostAt.has(session))
   }
 
   #nowhere(letter: Letter): void {
