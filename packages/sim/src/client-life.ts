@@ -51,9 +51,9 @@ export class Slot {
     this.life = life
     const client = await this.#connect(life)
     if (client === undefined) return this.life === life ? this.#over() : undefined
-    client.on('disconnect', ({ error }) => world.clientDisconnected(life, error))
+    client.on('disconnect', ({ error }) => world.sessions.disconnected(life, error))
     client.on('state', ({ state }) => (life.isLeaving ||= state === 'closing'))
-    client.on('reconnecting', ({ delayMs }) => world.clientReturns(life, delayMs))
+    client.on('reconnecting', ({ delayMs }) => world.sessions.returns(life, delayMs))
     client.on('warning', ({ error }) => world.warned(life.name, error))
     void client.closed.then(({ error, undone }) => {
       world.clientClosed(life, undone)

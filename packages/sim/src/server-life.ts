@@ -67,10 +67,10 @@ export class ServerLife {
     this.#count = 1_000 * world.servers
     this.#server = server
     this.#process = serverProcess
-    server.on('connect', ({ client }) => world.serverConnected(client))
-    server.on('suspend', ({ client, error }) => world.serverSuspended(client, error))
-    server.on('resume', ({ client }) => world.serverResumed(client))
-    server.on('disconnect', ({ client, unsettled, error }) => world.serverLost(client, unsettled, error))
+    server.on('connect', ({ client }) => world.sessions.connected(client))
+    server.on('suspend', ({ client, error }) => world.sessions.suspended(client, error))
+    server.on('resume', ({ client }) => world.sessions.resumed(client))
+    server.on('disconnect', ({ client, unsettled, error }) => world.sessions.lost(client, unsettled, error))
     server.on('deadLetter', ({ item }) => world.buried(item))
     server.on('warning', ({ error }) => {
       world.warned('server', error)

@@ -82,7 +82,7 @@ async function play(world: World): Promise<void> {
   })
   await schedule.run(swarm.faultsEnd + CALM_MS, () => {
     world.checkOrder()
-    world.checkAway()
+    world.sessions.checkAway()
     world.talk?.lookAround()
     world.check(schedule.ran < MAX_EVENTS, 'I12', `still busy after ${MAX_EVENTS} events`)
     return isOver || world.violation !== undefined

@@ -1,4 +1,5 @@
 import { Reader } from './byte-reader.ts'
+import { keyOf } from './ledger.ts'
 import { readTalk } from './talk/records.ts'
 import type { TalkRecord } from './talk/records.ts'
 
@@ -172,4 +173,12 @@ function result(reader: Reader): WireRecord {
   if (what !== 2) reader.block()
   if (what === 1) reader.block()
   return { kind: what === 1 ? 'failed' : 'result', seq }
+}
+
+/** For people. */
+export function describe(record: WireRecord): string {
+  const { kind, ...rest } = record
+  if (record.kind === 'items')
+    return `items ${record.first} attempt ${record.attempt}: ${record.texts.map(keyOf).join(' ')}`
+  return `${kind} ${JSON.stringify(rest)}`
 }
