@@ -141,6 +141,7 @@ export class Sessions {
     this.#world.note(`${life.name} lost ${session.name}: ${error?.message}`)
     if (error !== undefined) this.#checkSilence(session, 'client', error)
     session.carriers.client = undefined
+    this.#world.talk?.away(life)
     if (session.resumeMs === 0 || session.hasParted.client) return this.#clientLost(session)
     session.suspendedAt.client = this.#world.schedule.now
   }
@@ -295,7 +296,9 @@ export class Sessions {
 
   /** A client is sent no more than it has readers and prefetch for. */
   #checkRoom({ life, flows: { down }, handed }: Session, count: number): void {
-    if (down.isBlurred) return
+    // What was given back waits, as all settles do, for what was put before.
+    const hasPuts = [...life.ledger.items.values()].some(({ call }) => call === 'waiting')
+    if (down.isBlurred || hasPuts) return
     const prefetch = life.prefetch === 'auto' ? this.#world.swarm.maxUnsettled : life.prefetch
     const room = life.readers === 0 ? 0 : life.readers + prefetch - 1
     const waiting = down.received + count - handed

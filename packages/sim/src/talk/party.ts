@@ -67,6 +67,8 @@ export interface Party {
   session: Session | undefined
   /** Names that a server of its did not know. */
   readonly unknown: Set<string>
+  /** It lost a connection and looked for another one: its end of requests does not wait for what is open meanwhile. */
+  wasAway: boolean
   /** All that it had, where it is a client. */
   readonly sessions: Session[]
   /** When it lost which session. */

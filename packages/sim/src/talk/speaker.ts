@@ -57,7 +57,7 @@ export class Speaker {
     talk.atEventEnd(() => {
       for (const { key, outcome, isStreaming } of before)
         world.check(
-          outcome !== undefined || isStreaming || session.suspendedAt.client !== undefined,
+          outcome !== undefined || isStreaming || party.wasAway || session.isLeaving,
           'I13',
           `requests ended before ${key} did`,
         )

@@ -103,6 +103,11 @@ export class Talk {
     if (life.session !== undefined && !party.sessions.includes(life.session)) party.sessions.push(life.session)
   }
 
+  /** A client has lost its connection. */
+  away(life: Life): void {
+    this.partyOf(life).wasAway = true
+  }
+
   /** A client is connected for the first time. */
   clientConnected(life: Life): void {
     const party = this.partyOf(life)
@@ -179,6 +184,7 @@ export class Talk {
       session: undefined,
       sessions: [],
       unknown: new Set(),
+      wasAway: false,
       lostAt: new Map(),
       endedTo: new Set(),
     }
