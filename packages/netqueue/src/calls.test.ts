@@ -20,7 +20,7 @@ test('a client that has ended its requests tells each server once, those of late
   const calls = new Calls({
     env,
     talk: new Talk(options),
-    open: () => open,
+    begun: () => open,
     choose: () => open[0],
     checkOpen: () => {},
   })

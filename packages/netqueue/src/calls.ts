@@ -17,9 +17,9 @@ import type { Talk } from './talk.ts'
 export interface CallsInit {
   env: Env
   talk: Talk
-  /** The connections on which requests and messages can be sent now. */
-  open: () => readonly Conversation[]
-  /** The one of them with the fewest requests. */
+  /** What is said to each server that there is, be it away or about to be left. */
+  begun: () => readonly Conversation[]
+  /** The one on which requests and messages can be sent now; of several, the one with the fewest requests. */
   choose: () => Conversation | undefined
   /** Throws when nothing can be asked and sent any more. */
   checkOpen: () => void
@@ -83,7 +83,7 @@ export class Calls {
     this.#hasEnded = true
     // Behind those that wait.
     if (this.#standby.size > 0) await this.#standby.wait({}, requestsEnded).catch(() => {})
-    await Promise.all(this.#init.open().map(({ exchange }) => exchange.endRequests()))
+    await Promise.all(this.#init.begun().map(({ exchange }) => exchange.endRequests()))
   }
 
   /** Requests and messages can be sent on a connection: those that waited for one go first. */
@@ -177,6 +177,9 @@ export class Calls {
   ): Promise<{ exchange: Exchange<Sender>; rest: { timeout: number } }> {
     checkWait(options)
     const { timeout = defaultTimeout, signal } = options
+    // One that lost its connection may come here when the next one is open already, and has served those who waited.
+    const open = this.#standby.size === 0 ? this.#init.choose() : undefined
+    if (open !== undefined) return { exchange: open.exchange, rest: { timeout } }
     const began = this.#init.env.now()
     try {
       const { exchange } = await this.#standby.wait({ timeout, signal }, () => failure(timeout))
@@ -189,7 +192,7 @@ export class Calls {
 
   /** Throws `UNSUPPORTED` for an original. */
   #checkSupported(): void {
-    for (const { exchange } of this.#init.open()) void exchange
+    for (const { exchange } of this.#init.begun()) void exchange
   }
 
   #checkRequest(name: string): void {

@@ -65,7 +65,7 @@ export function partsOf<In, Out, M extends Messages>(
   const calls = new Calls({
     env,
     talk,
-    open: () => uplinks.open,
+    begun: () => uplinks.begun,
     choose: () => uplinks.leastBusy,
     checkOpen: () => uplinks.checkOpen(),
   })

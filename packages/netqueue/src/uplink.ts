@@ -78,6 +78,11 @@ export class Uplink implements ClientServer {
     return this.link?.rtt
   }
 
+  /** What is said to the server, be it away or about to be left. */
+  get conversation(): Conversation | undefined {
+    return this.#conversation
+  }
+
   /** Items both ways. */
   get link(): Link | undefined {
     return this.#conversation?.link

@@ -73,12 +73,12 @@ export class Uplinks<Out> implements UplinkOwner {
     return this.#isOutlived
   }
 
-  /** The connections on which requests and messages can go now. */
-  get open(): readonly Conversation[] {
-    return this.all.flatMap(({ open }) => open ?? [])
+  /** What is said to each server, be it away or about to be left. */
+  get begun(): readonly Conversation[] {
+    return this.all.flatMap(({ conversation }) => conversation ?? [])
   }
 
-  /** The one of them with the fewest requests; a plain loop, as each request passes here. */
+  /** The one on which requests and messages can go now, with the fewest requests of several; a plain loop, as each request passes here. */
   get leastBusy(): Conversation | undefined {
     let best: Conversation | undefined
     for (let index = 0; index < this.all.length; index += 1) {

@@ -157,3 +157,36 @@ function observeTicks(clock: Clock): () => void {
   const ticking = setInterval(() => clock.advance(50), 1)
   return () => clearInterval(ticking)
 }
+
+test('endRequests() of a client that is away waits for the answers that the session still brings', async () => {
+  nodes = await Nodes.open()
+  const { server, client, clock, cables } = nodes
+  const answers: ((value: unknown) => void)[] = []
+  server.handle('any:ask', () => new Promise((resolve) => answers.push(resolve)))
+  const request = client.request('any:ask', 1)
+  await until(() => answers.length === 1)
+  cables[0]?.cut()
+  await until(() => client.state === 'reconnecting')
+  const ended = client.endRequests().then(() => true)
+  expect(await Promise.race([ended, rest().then(() => false)])).toBe(false)
+  clock.advance(1_000)
+  await until(() => client.state === 'connected')
+  answers[0]?.('late')
+  expect(await request).toBe('late')
+  expect(await ended).toBe(true)
+})
+
+test('messages that are sent while a client is away arrive in order when it is back, however many fit at a time', async () => {
+  nodes = await Nodes.open()
+  const { server, client, clock, cables } = nodes
+  const heard: string[] = []
+  server.on('news:flash', ({ payload }) => heard.push(payload))
+  cables[0]?.cut()
+  await until(() => client.state === 'reconnecting')
+  const long = 'x'.repeat(60_000)
+  const sends = Array.from({ length: 40 }, async (_, n) => client.send('news:flash', `${n} ${long}`))
+  clock.advance(1_000)
+  await Promise.all(sends)
+  await until(() => heard.length === 40)
+  expect(heard.map((text) => text.split(' ')[0])).toEqual(Array.from({ length: 40 }, (_, n) => String(n)))
+})
