@@ -222,6 +222,19 @@ describe('a session that outlives its connection', () => {
     expect(user.log.at(-1)).toBe('closed CONNECTION_LOST')
   })
 
+  test('a session that keeps all that it may goes on keeping it, where nothing more is to be said before the first ACK', () => {
+    const { session, user } = open('server', ticket('1'), 1)
+    user.due.push(1)
+    expect([leaving(session), leaving(session)]).toEqual(['b1', ''])
+    session.take(bytes('a0'))
+    user.due.push(2)
+    expect(leaving(session)).toBe('')
+    session.take(bytes('a1'))
+    expect(leaving(session)).toBe('b2')
+    session.lost(loss)
+    expect(session.isSuspended).toBe(true)
+  })
+
   test('a client that has given it up says nothing of batches', () => {
     const { session } = open('client')
     session.take(bytes('b7'))

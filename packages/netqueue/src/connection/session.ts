@@ -267,10 +267,11 @@ export class Session {
 
   #add(log: FrameLog | undefined): Bytes | undefined {
     if (log?.isFull === true && this.#isKept) return undefined
-    // Who has not acknowledged by now may know nothing of it, or be late: then it waits for our ACKs all the same.
-    if (log?.isFull === true) this.#log = undefined
     const frame = this.#make()
-    return frame === undefined ? undefined : (this.#log?.add(frame) ?? frame)
+    if (frame === undefined || log?.isFull !== true) return frame && (log?.add(frame) ?? frame)
+    // Who has not acknowledged by now may know nothing of it, or be late: then it waits for our ACKs all the same.
+    this.#log = undefined
+    return frame
   }
 
   #make(): Bytes | undefined {
