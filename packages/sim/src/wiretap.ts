@@ -50,7 +50,7 @@ interface Halves extends Record<Side, Half> {
 }
 
 const newHalf = (heardAt: number): Half => ({ reader: new FrameReader(), frames: [], read: 0, batches: 0, heardAt })
-export const otherSide = (side: Side): Side => (side === 'client' ? 'server' : 'client')
+const otherSide = (side: Side): Side => (side === 'client' ? 'server' : 'client')
 
 /** What a kept batch counts beside its bytes. */
 const BATCH_COST_BYTES = 256
