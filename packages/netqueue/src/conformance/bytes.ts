@@ -1,4 +1,5 @@
 import { NetQueueError } from '../errors/errors.ts'
+import { joined } from '../testing/joined.ts'
 import type { Bytes } from '../transport/transport.ts'
 
 /** Deterministic bytes: what stands at a place tells the place. */
@@ -33,16 +34,6 @@ export async function collect(source: AsyncIterable<Bytes>): Promise<Uint8Array>
   const parts: Uint8Array[] = []
   for await (const part of source) parts.push(part.slice())
   return joined(parts)
-}
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }
 
 /** How a source comes to its end; other errors than that of a broken connection are thrown. */

@@ -3,7 +3,7 @@ import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Handshake, Message, PeerEnd, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
 import type { Bytes } from '../transport/transport.ts'
-import { joined } from './bytes.ts'
+import { joined } from '../testing/joined.ts'
 
 /** The most that a side has to say at once, here. */
 const MAX_FRAMES = 1_000

@@ -1,4 +1,5 @@
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
+import { joined } from './joined.ts'
 
 /** A frame as it came, without its length. */
 export interface ScriptedFrame {
@@ -172,16 +173,6 @@ export class HandPlayedPeer implements ScriptedPeer {
     this.#rest = this.#rest.subarray(end)
     return { type: isTyped ? view.getUint16(LENGTH_BYTES) : -1, data: this.view(data) }
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }
 
 function bytesOf(hex: string): Uint8Array {
