@@ -17,7 +17,7 @@ import { limitsFrom } from './options/limits.ts'
 import { harmless, silent } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
 import type { Introduction } from './protocol/protocol.ts'
-import { randomName } from './reception.ts'
+import { randomName } from './random-name.ts'
 import { Talk } from './talk.ts'
 import { Ticks } from './ticks/ticks.ts'
 import { Uplinks } from './uplinks.ts'
@@ -70,7 +70,7 @@ export function partsOf<In, Out, M extends Messages>(
     checkOpen: () => uplinks.checkOpen(),
   })
   // Several servers would each give it another one.
-  const { id = reaches.length > 1 ? `client-${randomName(env.randomBytes(6))}` : '' } = options
+  const { id = reaches.length > 1 ? randomName('client', env) : '' } = options
   const self = { id, status: statusFrom(options.status) }
   const introduction = (): Introduction => ({
     ...self,

@@ -83,12 +83,6 @@ export class Clientele<Item> {
     return false
   }
 
-  /** Whether no request is open in either direction. */
-  get isQuiet(): boolean {
-    for (const { conversation } of this.#clients.values()) if (!conversation.isQuiet) return false
-    return true
-  }
-
   /** The clients that have introduced themselves, those that are away included. */
   get connected(): Iterable<ConnectedClient> {
     return this.#clients.values()

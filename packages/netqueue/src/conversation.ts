@@ -67,11 +67,6 @@ export class Conversation implements SessionUser {
     return Math.min(this.#init.talk.limits.maxRequests, this.#peer?.requests?.count ?? 0)
   }
 
-  /** Requests of the peer that are not answered. */
-  get serving(): number {
-    return this.#exchange?.serving ?? 0
-  }
-
   /** Whether no request is open, and no message waits to be written. */
   get isQuiet(): boolean {
     return this.#exchange?.isIdle ?? true

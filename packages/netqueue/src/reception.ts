@@ -7,6 +7,7 @@ import type { Env } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Limits } from './options/limits.ts'
 import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
+import { randomName } from './random-name.ts'
 import type { Arrival, ConnectedClient, ServerClient } from './server-client.ts'
 import type { ByteDuplex } from './transport/index.ts'
 
@@ -134,7 +135,7 @@ export class Reception {
   #newId(wanted: string): string {
     const { env, limits, count } = this.#init
     if (count() >= limits.maxConnections) throw tooMany(limits.maxConnections)
-    return wanted === '' ? `client-${randomName(env.randomBytes(6))}` : wanted
+    return wanted === '' ? randomName('client', env) : wanted
   }
 }
 
@@ -172,9 +173,4 @@ function idInUse(id: string): NetQueueError {
 
 function cameAgain(id: string): NetQueueError {
   return new NetQueueError('CONNECTION_LOST', `Client ${JSON.stringify(id)} came again on another connection`)
-}
-
-/** Letters and digits for a name that nobody chose. */
-export function randomName(random: Uint8Array): string {
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

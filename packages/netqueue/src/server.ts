@@ -33,7 +33,7 @@ import type { Introduction } from './protocol/protocol.ts'
 import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
-import { randomName } from './reception.ts'
+import { randomName } from './random-name.ts'
 import type { AcceptOptions } from './reception.ts'
 import { giveToEach, isSeveral } from './recipients.ts'
 import type { Reply as Answer } from './request/reply.ts'
@@ -144,7 +144,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#events = events
     this.#ticks = ticks
     this.#talk = talk
-    this.id = options.id ?? `server-${randomName(env.randomBytes(6))}`
+    this.id = options.id ?? randomName('server', env)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#limits = limits
     this.#inbox = inbox

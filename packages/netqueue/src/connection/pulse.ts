@@ -1,3 +1,4 @@
+import { afterReading } from '../env/after-reading.ts'
 import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
@@ -74,9 +75,9 @@ export class Pulse implements Timed {
     return this.#lookMs === Number.POSITIVE_INFINITY ? undefined : this.#looks.set(whose, this.#lookMs)
   }
 
-  /** Calls back when what has arrived was looked at: twice, as what was read in the first round may be the end of what had been waiting. */
+  /** Calls back when what had arrived was looked at. */
   afterReading(callback: () => void): void {
-    this.#env.afterPoll(() => this.#env.afterPoll(callback))
+    afterReading(this.#env, callback)
   }
 
   timeIsUp(): void {

@@ -1,3 +1,4 @@
+import { afterReading } from '../env/after-reading.ts'
 import type { Env, Timer } from '../env/env.ts'
 import { checkMs } from '../errors/check.ts'
 import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
@@ -89,9 +90,7 @@ export class SettleDeadlines {
 
   /** The timer is left alone when the item that it was for is settled: it finds the next one. */
   #arm(row: Row, ms: number): void {
-    // A process that stood still looks first at what has arrived meanwhile: the settle may be here.
-    const look = (): void => this.#env.afterPoll(() => this.#env.afterPoll(() => this.#pass(row)))
-    row.timer = this.#env.setTimer(look, ms)
+    row.timer = this.#env.setTimer(() => afterReading(this.#env, () => this.#pass(row)), ms)
   }
 
   #pass(row: Row): void {

@@ -17,3 +17,8 @@ export function isName(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_BYTES) return false
   return isPlain(value) && utf8Bytes(value) <= MAX_NAME_BYTES
 }
+
+/** Bytes as a name that is plain wherever it goes. */
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

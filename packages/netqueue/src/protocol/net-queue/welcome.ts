@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { USUAL_REQUESTS } from '../../message/registry.ts'
 import type { Announcement, OpenRequests, OwnMessages, Registry } from '../../message/registry.ts'
-import { isPlain } from '../../message/names.ts'
+import { hexOf, isPlain } from '../../message/names.ts'
 import { MIN_FRAME_BYTES } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Admission, Introduction, Role, Ticket } from '../protocol.ts'
@@ -128,7 +128,7 @@ export function ticketOf({ session, secret, resumeMs }: Grant): Ticket | undefin
   return secret === undefined ? undefined : { session, secret, resumeMs }
 }
 
-const nameOf = ({ nonce }: Introduction): string => hex(nonce)
+const nameOf = ({ nonce }: Introduction): string => hexOf(nonce)
 
 function granted({ id, session, secret, resumeMs, resumed, batches }: Grant): object {
   return { session, you: { id }, secret, resumeMs: resumeMs || undefined, resumed, batches }
@@ -218,5 +218,3 @@ function list(value: unknown): string[] {
   if (Array.isArray(value) && value.every((tag) => typeof tag === 'string')) return value
   throw badMessage('a WELCOME whose tags are no list of names')
 }
-
-const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
