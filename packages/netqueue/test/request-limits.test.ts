@@ -42,26 +42,13 @@ describe('P7: limits that are none are refused by listen() and connect(), naming
 })
 
 describe('P7: limits of requests between two sides', () => {
-  test.each([1, 2, 3])('maxRequests 2 of the requester: %i at once', async (count) => {
-    await using place = new Place()
-    const server = await place.listen({ messages })
-    const client = await place.connect({ messages, limits: { maxRequests: 2 } })
-    const work = new Work()
-    server.handle('any:ask', work.handler)
-    const calls = Array.from({ length: count }, (_, n) => client.request('any:ask', n))
-    await rest()
-    expect(work.begun).toHaveLength(Math.min(2, count))
-    work.end(0)
-    await rest()
-    expect(work.begun).toHaveLength(count)
-    work.endAll()
-    await Promise.all(calls)
-  })
+  const cases = (['requester', 'responder'] as const).flatMap((side) => [1, 2, 3].map((count) => ({ side, count })))
 
-  test.each([1, 2, 3])('maxRequests 2 of the responder: %i at once', async (count) => {
+  test.each(cases)('maxRequests 2 of the $side: $count at once', async ({ side, count }) => {
     await using place = new Place()
-    const server = await place.listen({ messages, limits: { maxRequests: 2 } })
-    const client = await place.connect({ messages })
+    const limited = { messages, limits: { maxRequests: 2 } }
+    const server = await place.listen(side === 'responder' ? limited : { messages })
+    const client = await place.connect(side === 'requester' ? limited : { messages })
     const work = new Work()
     server.handle('any:ask', work.handler)
     const calls = Array.from({ length: count }, (_, n) => client.request('any:ask', n))
