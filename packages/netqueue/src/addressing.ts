@@ -60,13 +60,13 @@ export class Addressing {
 
   request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
     return this.#ask<unknown>(name, payload, options, ({ conversation }, rest, elsewhere) =>
-      conversation.exchange.value(name, payload, rest, elsewhere),
+      conversation.exchange.request(name, payload, rest, elsewhere),
     )
   }
 
   call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {
     return this.#ask<Reply>(name, payload, options, ({ conversation }, rest, elsewhere) =>
-      conversation.exchange.request(name, payload, rest, elsewhere),
+      conversation.exchange.call(name, payload, rest, elsewhere),
     )
   }
 

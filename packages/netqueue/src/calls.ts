@@ -26,7 +26,7 @@ export interface CallsInit {
 }
 
 /** For the value alone, or for all that the answer has. */
-type How = 'value' | 'request'
+type How = 'request' | 'call'
 type Send = (exchange: Exchange<Sender>, options: SendOptions | undefined) => Promise<void>
 
 /** The requests and messages of a client: they go to whichever server has the fewest of its requests; where none is connected, they wait. */
@@ -47,11 +47,11 @@ export class Calls {
   }
 
   request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    return this.#ask('value', name, payload, options)
+    return this.#ask('request', name, payload, options)
   }
 
   call(name: string, payload: unknown, options?: RequestOptions): Promise<Reply> {
-    return this.#ask('request', name, payload, options) as Promise<Reply>
+    return this.#ask('call', name, payload, options) as Promise<Reply>
   }
 
   stream(name: string, payload: unknown, options: RequestOptions = {}): Stream {

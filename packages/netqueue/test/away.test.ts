@@ -141,7 +141,7 @@ describe('a client that is away', () => {
     const taken = server.receive()
     await rest()
     await client.put('from the client')
-    const asked = client.exchange.value('any:ask', 1)
+    const asked = client.exchange.request('any:ask', 1)
     const delivery = await taken
     await rest()
     await away(setup)

@@ -69,7 +69,7 @@ class Nodes {
       reader: client,
       exchange: {
         send: (name, payload) => client.send(name, payload),
-        value: (name, payload) => client.request(name, payload),
+        request: (name, payload) => client.request(name, payload),
       },
       put: (item) => client.put(item),
       settled: SEEN.settled,

@@ -11,7 +11,7 @@ describe('endRequests', () => {
     const ends: (() => void)[] = []
     pair.there.handlers.add('ask', () => new Promise<void>((resolve) => ends.push(resolve)))
     const sizes = [1, 2_000, 1]
-    const all = sizes.map((size, channel) => watch(pair.here.exchange.request('ask', 'x'.repeat(size), { channel })))
+    const all = sizes.map((size, channel) => watch(pair.here.exchange.call('ask', 'x'.repeat(size), { channel })))
     const ended = watch(pair.here.exchange.endRequests())
     await pair.settle()
     expect(pair.there.exchange.hasPeerEnded).toBe(false)
@@ -34,10 +34,10 @@ describe('endRequests', () => {
     const before = pair.here.exchange.stream('ask', 1)
     const ended = pair.here.exchange.endRequests()
     expect(pair.here.exchange.endRequests()).toBe(ended)
-    await expect(pair.here.exchange.request('ask', 1)).rejects.toMatchObject({ code: 'CLOSED', delivered: 'no' })
+    await expect(pair.here.exchange.call('ask', 1)).rejects.toMatchObject({ code: 'CLOSED', delivered: 'no' })
     expect(() => pair.here.exchange.stream('ask', 1)).toThrow(expect.objectContaining({ code: 'CLOSED' }))
     await expect(before.next()).rejects.toMatchObject({ code: 'CLOSED' })
-    const other = pair.there.exchange.request('ask', 1)
+    const other = pair.there.exchange.call('ask', 1)
     await pair.here.exchange.send('news', 1)
     await pair.settle()
     await ended
@@ -60,9 +60,9 @@ describe('endRequests', () => {
     const pair = new Pair()
     pair.there.handlers.add('ask', never)
     const controller = new AbortController()
-    watch(pair.here.exchange.request('ask', 1, { signal: controller.signal }))
+    watch(pair.here.exchange.call('ask', 1, { signal: controller.signal }))
     await pair.settle()
-    watch(pair.here.exchange.request('ask', 1, { signal: controller.signal }))
+    watch(pair.here.exchange.call('ask', 1, { signal: controller.signal }))
     const ended = watch(pair.here.exchange.endRequests())
     controller.abort()
     await pair.settle()
@@ -75,17 +75,17 @@ describe('a lost connection', () => {
   test('rejects all with CONNECTION_LOST, and says what may have been begun', async () => {
     const pair = new Pair({ here: { maxRequests: 2 } })
     pair.there.handlers.add('ask', never)
-    const sent = watch(pair.here.exchange.request('ask', 1))
+    const sent = watch(pair.here.exchange.call('ask', 1))
     await pair.settle()
     pair.here.isStuck = true
-    const queued = watch(pair.here.exchange.request('ask', 1))
-    const waiting = watch(pair.here.exchange.request('ask', 1))
+    const queued = watch(pair.here.exchange.call('ask', 1))
+    const waiting = watch(pair.here.exchange.call('ask', 1))
     const stream = watch(pair.here.exchange.stream('ask', 1).next())
     pair.cut()
     const lost = (delivered: string) => expect.objectContaining({ code: 'CONNECTION_LOST', delivered }) as Error
     await expect(sent.promise).rejects.toEqual(lost('maybe'))
     for (const { promise } of [queued, waiting, stream]) await expect(promise).rejects.toEqual(lost('no'))
-    await expect(pair.here.exchange.request('ask', 1)).rejects.toEqual(lost('no'))
+    await expect(pair.here.exchange.call('ask', 1)).rejects.toEqual(lost('no'))
     await expect(pair.here.exchange.send('news', 1)).rejects.toEqual(lost('no'))
     expect([pair.here.exchange.isIdle, pair.clock.timers]).toEqual([true, 0])
   })
@@ -113,7 +113,7 @@ describe('a lost connection', () => {
         seen.push('not reached: the source waits for something else')
       }
     })()
-    watch(pair.here.exchange.request('ask', 1, { body }))
+    watch(pair.here.exchange.call('ask', 1, { body }))
     const stream = pair.here.exchange.stream('other', 1)
     watch(stream.next())
     await pair.settle()
@@ -127,7 +127,7 @@ describe('a lost connection', () => {
     const pair = new Pair()
     pair.here.isStuck = true
     await pair.here.exchange.send('news', 1)
-    watch(pair.here.exchange.request('ask', 1))
+    watch(pair.here.exchange.call('ask', 1))
     pair.cut()
     pair.here.isStuck = false
     expect([pair.here.frame(), pair.here.exchange.isIdle]).toEqual([undefined, true])
@@ -135,7 +135,7 @@ describe('a lost connection', () => {
 
   test('a goodbye is CLOSED', async () => {
     const pair = new Pair()
-    const reply = watch(pair.here.exchange.request('ask', 1))
+    const reply = watch(pair.here.exchange.call('ask', 1))
     pair.here.exchange.closed(undefined)
     await expect(reply.promise).rejects.toMatchObject({ code: 'CLOSED', delivered: 'no' })
   })
@@ -150,7 +150,7 @@ describe('a lost connection', () => {
           ends.push(kind === 'fail' ? () => reject(new Error('late')) : () => resolve(kind)),
         ),
     )
-    for (const kind of ['value', 'fail']) watch(pair.here.exchange.request('ask', kind))
+    for (const kind of ['value', 'fail']) watch(pair.here.exchange.call('ask', kind))
     await pair.settle()
     pair.cut(new NetQueueError('CONNECTION_LOST', 'gone'))
     for (const end of ends) end()

@@ -149,7 +149,7 @@ class World {
     this.order.push(fate)
     try {
       if (kind !== 'stream' && kind !== 'break') {
-        const { value } = await exchange.request('ask', payload, options)
+        const { value } = await exchange.call('ask', payload, options)
         fate.outcome = `value ${String(value)}`
       } else {
         const stream = exchange.stream('ask', payload, options)
@@ -204,7 +204,7 @@ class World {
       begun += 1
       return ended
     })
-    const all = Array.from({ length: this.#limit }, () => this.pair.here.exchange.request('other', 1))
+    const all = Array.from({ length: this.#limit }, () => this.pair.here.exchange.call('other', 1))
     await this.pair.settle()
     assert.equal(begun, this.#limit, 'places were lost')
     end?.()

@@ -159,19 +159,19 @@ export class Exchange<From = unknown> {
    * begun. A handler that throws, or nobody who handles it: `RemoteError`. Also rejects with `QUEUE_FULL`, `ITEM_TOO_LARGE`,
    * `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`.
    */
-  request(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
-    return this.#requester.request(name, payload, options, elsewhere)
+  call(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
+    return this.#requester.call(name, payload, options, elsewhere)
   }
 
-  /** {@link request}, for the value of the reply alone. One that is streamed has none: `REPLY_STREAMED`, and the request is cancelled. */
-  value(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<unknown>): Promise<unknown> {
-    return this.#requester.value(name, payload, options, elsewhere)
+  /** {@link call}, for the value of the reply alone. One that is streamed has none: `REPLY_STREAMED`, and the request is cancelled. */
+  request(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<unknown>): Promise<unknown> {
+    return this.#requester.request(name, payload, options, elsewhere)
   }
 
   /**
    * Asks the peer, and gives what its handler streams, as fast as it is read; the request is sent when the first chunk is asked for.
    * A reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels
-   * the request. Errors as with {@link request}: those that are known at once throw here, the others come from the loop.
+   * the request. Errors as with {@link call}: those that are known at once throw here, the others come from the loop.
    */
   stream(name: string, payload: unknown, options?: RequestOptions): AsyncIterableIterator<unknown, undefined> {
     return this.#requester.stream(name, payload, options)

@@ -41,8 +41,8 @@ const credit = (tag: number, direction: 'body' | 'reply', chunks = 1, bytes = 1)
 async function under(): Promise<{ take: (message: ExchangeMessage) => void; pair: Pair }> {
   const pair = new Pair()
   for (const { handlers } of [pair.here, pair.there]) handlers.add('ask', never)
-  watch(pair.here.exchange.request('ask', 1))
-  watch(pair.here.exchange.request('ask', 1, { body: [1] }))
+  watch(pair.here.exchange.call('ask', 1))
+  watch(pair.here.exchange.call('ask', 1, { body: [1] }))
   await pair.settle()
   return { pair, take: (message) => pair.here.exchange.take(message) }
 }
@@ -180,7 +180,7 @@ describe('P7: what a peer must not send is refused with a code:', () => {
 describe('names and codes that a peer chooses', () => {
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('%s is no handler', async (name) => {
     const pair = new Pair({ names: [name] })
-    const reply = watch(pair.here.exchange.request(name, 1))
+    const reply = watch(pair.here.exchange.call(name, 1))
     await pair.here.exchange.send(name, 1)
     await pair.settle()
     await expect(reply.promise).rejects.toMatchObject({ remoteCode: 'UNKNOWN_REQUEST' })
@@ -190,7 +190,7 @@ describe('names and codes that a peer chooses', () => {
   test('do not become the message of an error of ours', async () => {
     const pair = new Pair()
     pair.there.handlers.add('ask', never)
-    const reply = watch(pair.here.exchange.request('ask', 1))
+    const reply = watch(pair.here.exchange.call('ask', 1))
     await pair.settle()
     const refused = { type: 'refusal', tag: 1, headers: undefined, code: 'X', reason: 'evil\u001b[2J' } as const
     pair.here.exchange.take(refused)

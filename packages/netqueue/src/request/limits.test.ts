@@ -75,8 +75,7 @@ describe('P7: requests of a peer', () => {
     const limits = { maxRequestBytes: 20 }
     const pair = new Pair({ here: limits, there: limits })
     pair.there.handlers.add('ask', () => 1)
-    const ask = (bytes: number, channel: number) =>
-      watch(pair.here.exchange.request('ask', payload(bytes), { channel }))
+    const ask = (bytes: number, channel: number) => watch(pair.here.exchange.call('ask', payload(bytes), { channel }))
     const all = [ask(9, 0), ask(10, 0), ask(15, 1)]
     await pair.settle()
     expect(all.map(({ outcome }) => outcome())).toEqual(['resolved', 'resolved', 'resolved'])
@@ -86,13 +85,13 @@ describe('P7: requests of a peer', () => {
     const pair = new Pair({ there: { maxRequests: 2 } })
     pair.there.handlers.add('ask', () => 1)
     pair.there.isStuck = true
-    const all = [1, 2, 3].map((n) => watch(pair.here.exchange.request('ask', n)))
+    const all = [1, 2, 3].map((n) => watch(pair.here.exchange.call('ask', n)))
     await pair.settle()
     expect(pair.there.exchange.serving).toBe(2)
     pair.there.isStuck = false
     await pair.settle()
     expect(all.map(({ outcome }) => outcome())).toEqual(['resolved', 'resolved', 'REMOTE_ERROR'])
-    const next = watch(pair.here.exchange.request('ask', 4))
+    const next = watch(pair.here.exchange.call('ask', 4))
     await pair.settle()
     expect(next.outcome()).toBe('resolved')
   })
@@ -184,7 +183,7 @@ describe('P7: our own requests', () => {
       begun.push(n)
       return new Promise<void>((resolve) => ends.push(resolve))
     })
-    for (const n of [1, 2, 3, 4]) watch(pair.here.exchange.request('ask', n))
+    for (const n of [1, 2, 3, 4]) watch(pair.here.exchange.call('ask', n))
     await pair.settle()
     expect(begun).toEqual([1, 2])
     ends[1]?.()
@@ -202,7 +201,7 @@ describe('P7: our own requests', () => {
     async (bytes, sent) => {
       const pair = new Pair({ here: { maxRequestBytes: 20 } })
       pair.there.handlers.add('ask', never)
-      for (const _ of [1, 2, 3, 4]) watch(pair.here.exchange.request('ask', payload(bytes)))
+      for (const _ of [1, 2, 3, 4]) watch(pair.here.exchange.call('ask', payload(bytes)))
       await pair.settle()
       expect(pair.here.said()).toHaveLength(sent)
       pair.cut()
@@ -216,7 +215,7 @@ describe('P7: our own requests', () => {
   ])('%i that wait, of maxWaiting %i: QUEUE_FULL beyond it', async (count, maxWaiting) => {
     const pair = new Pair({ here: { maxRequests: 1, maxWaiting } })
     pair.there.handlers.add('ask', never)
-    const all = Array.from({ length: count + 1 }, () => watch(pair.here.exchange.request('ask', 1)))
+    const all = Array.from({ length: count + 1 }, () => watch(pair.here.exchange.call('ask', 1)))
     await pair.settle()
     const outcomes = all.map(({ outcome }) => outcome())
     expect(outcomes.filter((outcome) => outcome === 'waits')).toHaveLength(Math.min(count, maxWaiting) + 1)
@@ -228,15 +227,15 @@ describe('P7: our own requests', () => {
     const pair = new Pair({ here: { maxRequests: 1, maxWaiting: 2 } })
     pair.there.handlers.add('ask', never)
     const controller = new AbortController()
-    watch(pair.here.exchange.request('ask', 1))
-    const aborted = watch(pair.here.exchange.request('ask', 2, { signal: controller.signal }))
-    const late = watch(pair.here.exchange.request('ask', 3, { timeout: 5 }))
+    watch(pair.here.exchange.call('ask', 1))
+    const aborted = watch(pair.here.exchange.call('ask', 2, { signal: controller.signal }))
+    const late = watch(pair.here.exchange.call('ask', 3, { timeout: 5 }))
     await pair.settle()
     controller.abort(new Error('enough'))
     await pair.pass(5)
     expect([aborted.outcome(), late.outcome()]).toEqual(['Error', 'TIMEOUT'])
     await expect(late.promise).rejects.toMatchObject({ delivered: 'no' })
-    const others = [4, 5, 6].map((n) => watch(pair.here.exchange.request('ask', n)))
+    const others = [4, 5, 6].map((n) => watch(pair.here.exchange.call('ask', n)))
     await pair.settle()
     expect(others.map(({ outcome }) => outcome())).toEqual(['waits', 'waits', 'QUEUE_FULL'])
     pair.cut()
@@ -250,9 +249,9 @@ describe('P7: our own requests', () => {
   ])('of %i bytes, headers included, of the 10 that the other side takes: %s', async (bytes, outcome) => {
     const pair = new Pair({ here: { maxItemBytes: 10 } })
     pair.there.handlers.add('ask', () => 1)
-    const plain = watch(pair.here.exchange.request('ask', payload(bytes)))
+    const plain = watch(pair.here.exchange.call('ask', payload(bytes)))
     // A count, a length, a letter, and that there is no value.
-    const withHeader = watch(pair.here.exchange.request('ask', payload(bytes - 4), { headers: { a: null } }))
+    const withHeader = watch(pair.here.exchange.call('ask', payload(bytes - 4), { headers: { a: null } }))
     await pair.settle()
     expect([plain.outcome(), withHeader.outcome()]).toEqual([outcome, outcome])
   })
@@ -260,7 +259,7 @@ describe('P7: our own requests', () => {
   test('an unknown remote code is no code of ours', async () => {
     const pair = new Pair({ there: { maxRequests: 1 } })
     pair.there.handlers.add('ask', never)
-    const [, second] = [1, 2].map((n) => watch(pair.here.exchange.request('ask', n)))
+    const [, second] = [1, 2].map((n) => watch(pair.here.exchange.call('ask', n)))
     await pair.settle()
     const error = (await second?.promise.catch((caught: unknown) => caught)) as RemoteError
     expect([error.code, error.remoteCode]).toEqual(['REMOTE_ERROR', 'TOO_MANY_REQUESTS'])
@@ -280,7 +279,7 @@ describe('P7: our own requests', () => {
     ['body', { body: new Uint8Array(2) }],
   ])('a wrong %s is a TypeError or RangeError that names it', async (name, options) => {
     const pair = new Pair()
-    const error: unknown = await pair.here.exchange.request('ask', 1, options).catch((caught: unknown) => caught)
+    const error: unknown = await pair.here.exchange.call('ask', 1, options).catch((caught: unknown) => caught)
     expect([TypeError, RangeError].some((type) => error instanceof type)).toBe(true)
     expect(String(error)).toContain(`\`${name}`)
     expect(pair.here.exchange.isIdle).toBe(true)
@@ -289,15 +288,15 @@ describe('P7: our own requests', () => {
   test('channel 0 and channel 255 are channels', async () => {
     const pair = new Pair()
     pair.there.handlers.add('ask', (_, { channel }) => channel)
-    const replies = [0, 255].map((channel) => pair.here.exchange.request('ask', 1, { channel }))
+    const replies = [0, 255].map((channel) => pair.here.exchange.call('ask', 1, { channel }))
     await pair.settle()
     expect((await Promise.all(replies)).map(({ value }) => value)).toEqual([0, 255])
   })
 
   test('a name that nobody defined is a TypeError; a protocol without requests is UNSUPPORTED', async () => {
     const pair = new Pair({ here: { supports: false } })
-    await expect(pair.there.exchange.request('what?', 1)).rejects.toThrow(TypeError)
-    await expect(pair.here.exchange.request('ask', 1)).rejects.toMatchObject({ code: 'UNSUPPORTED', delivered: 'no' })
+    await expect(pair.there.exchange.call('what?', 1)).rejects.toThrow(TypeError)
+    await expect(pair.here.exchange.call('ask', 1)).rejects.toMatchObject({ code: 'UNSUPPORTED', delivered: 'no' })
     await expect(pair.here.exchange.send('news', 1)).rejects.toMatchObject({ code: 'UNSUPPORTED' })
     expect(() => pair.here.exchange.stream('ask', 1)).toThrow(failing('UNSUPPORTED'))
   })

@@ -82,7 +82,7 @@ describe('a message', () => {
     const order: string[] = []
     pair.there.handlers.add('ask', () => void order.push('request'))
     pair.there.subscriptions.on('news', () => order.push('message'))
-    watch(pair.here.exchange.request('ask', 'x'.repeat(3_000)))
+    watch(pair.here.exchange.call('ask', 'x'.repeat(3_000)))
     await pair.here.exchange.send('news', 1)
     await pair.settle()
     expect(order).toEqual(['message', 'request'])

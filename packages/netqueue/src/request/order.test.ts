@@ -24,7 +24,7 @@ describe('requests of one channel', () => {
     const begun: number[] = []
     pair.there.handlers.add('ask', ({ n }: { n: number }) => void begun.push(n))
     const sizes = [10, 2_000, 1, 500, 3]
-    for (const [n, size] of sizes.entries()) void pair.here.exchange.request('ask', { n, filler: 'x'.repeat(size) })
+    for (const [n, size] of sizes.entries()) void pair.here.exchange.call('ask', { n, filler: 'x'.repeat(size) })
     await pair.settle()
     expect(begun).toEqual([0, 1, 2, 3, 4])
   })
@@ -35,10 +35,10 @@ describe('requests of one channel', () => {
     const quick = new Calls()
     pair.there.handlers.add('ask', slow.handler, { concurrency: 1 })
     pair.there.handlers.add('other', quick.handler)
-    watch(pair.here.exchange.request('ask', 1))
-    watch(pair.here.exchange.request('ask', 2))
-    watch(pair.here.exchange.request('other', 3))
-    watch(pair.here.exchange.request('other', 4, { channel: 1 }))
+    watch(pair.here.exchange.call('ask', 1))
+    watch(pair.here.exchange.call('ask', 2))
+    watch(pair.here.exchange.call('other', 3))
+    watch(pair.here.exchange.call('other', 4, { channel: 1 }))
     await pair.settle()
     expect([slow.begun, quick.begun]).toEqual([[1], [4]])
     slow.end(1)
@@ -57,8 +57,8 @@ describe('requests of one channel', () => {
     const { stackTraceLimit } = Error
     pair.there.handlers.add('ask', calls.handler, { concurrency: 1 })
     pair.there.handlers.add('other', () => void depths.push((new Error().stack ?? '').split('\n').length))
-    for (const n of [1, 2]) watch(pair.here.exchange.request('ask', n))
-    for (let n = 0; n < 1_000; n += 1) watch(pair.here.exchange.request('other', n))
+    for (const n of [1, 2]) watch(pair.here.exchange.call('ask', n))
+    for (let n = 0; n < 1_000; n += 1) watch(pair.here.exchange.call('other', n))
     await pair.settle()
     Error.stackTraceLimit = Number.POSITIVE_INFINITY
     calls.end(1)
@@ -73,8 +73,8 @@ describe('requests of one channel', () => {
     const pair = new Pair({ frameBytes: 300 })
     const begun: string[] = []
     pair.there.handlers.add('ask', (payload: string) => void begun.push(payload[0] as string))
-    void pair.here.exchange.request('ask', 'a'.repeat(3_000))
-    for (const _ of [1, 2]) void pair.here.exchange.request('ask', 'b', { channel: 1 })
+    void pair.here.exchange.call('ask', 'a'.repeat(3_000))
+    for (const _ of [1, 2]) void pair.here.exchange.call('ask', 'b', { channel: 1 })
     await pair.settle()
     expect(begun).toEqual(['b', 'b', 'a'])
     expect(pair.there.error).toBe(undefined)
@@ -86,7 +86,7 @@ describe('concurrency', () => {
     const pair = new Pair()
     const calls = new Calls()
     pair.there.handlers.add('ask', calls.handler, { concurrency })
-    for (let n = 0; n < 4; n += 1) watch(pair.here.exchange.request('ask', n, { channel: n }))
+    for (let n = 0; n < 4; n += 1) watch(pair.here.exchange.call('ask', n, { channel: n }))
     await pair.settle()
     expect(calls.begun).toHaveLength(concurrency)
     calls.end(0)
@@ -101,7 +101,7 @@ describe('concurrency', () => {
     handlers.add('ask', calls.handler, { concurrency: 2 })
     const pairs = [new Pair({ handlers }), new Pair({ handlers })]
     for (const [index, { here }] of pairs.entries())
-      for (const n of [0, 1]) watch(here.exchange.request('ask', `${index}${n}`))
+      for (const n of [0, 1]) watch(here.exchange.call('ask', `${index}${n}`))
     for (const pair of pairs) await pair.settle()
     expect(calls.begun).toEqual(['00', '01'])
     calls.end('00')
@@ -115,10 +115,10 @@ describe('concurrency', () => {
     const calls = new Calls()
     handlers.add('ask', calls.handler, { concurrency: 1 })
     const [first, second] = [new Pair({ handlers }), new Pair({ handlers })]
-    watch(first.here.exchange.request('ask', 'lost'))
+    watch(first.here.exchange.call('ask', 'lost'))
     await first.settle()
     first.cut()
-    watch(second.here.exchange.request('ask', 'next'))
+    watch(second.here.exchange.call('ask', 'next'))
     await second.settle()
     expect(calls.begun).toEqual(['lost'])
     calls.end('lost')
@@ -134,7 +134,7 @@ describe('concurrency', () => {
     handlers.add('ask', (payload) => (payload === 'first' ? calls.handler(payload) : (served += 1)), { concurrency: 1 })
     const pairs = Array.from({ length: 10_000 }, () => new Pair({ handlers }))
     for (const [index, pair] of pairs.entries()) {
-      watch(pair.here.exchange.request('ask', index === 0 ? 'first' : 'next'))
+      watch(pair.here.exchange.call('ask', index === 0 ? 'first' : 'next'))
       pair.step()
     }
     expect(served).toBe(0)

@@ -12,7 +12,7 @@ describe('a request', () => {
       context.setHeaders({ unit: 'apples', exact: null })
       return a + b
     })
-    const reply = pair.here.exchange.request('ask', { a: 1, b: 2 })
+    const reply = pair.here.exchange.call('ask', { a: 1, b: 2 })
     await pair.settle()
     expect(await reply).toEqual({ value: 3, headers: { unit: 'apples', exact: null }, stream: undefined })
     expect([pair.here.exchange.isIdle, pair.there.exchange.isIdle, pair.clock.timers]).toEqual([true, true, 0])
@@ -25,7 +25,7 @@ describe('a request', () => {
     pair.there.handlers.add('ask', async (_, { name, headers, from, channel, deadline, hasBody, body }) => {
       seen.push({ name, lang: headers['lang'], from, channel, deadline, hasBody, body: await body.next() })
     })
-    void pair.here.exchange.request('ask', 1, { headers: { lang: 'en' }, channel: 7, timeout: 500 })
+    void pair.here.exchange.call('ask', 1, { headers: { lang: 'en' }, channel: 7, timeout: 500 })
     await pair.settle()
     expect(seen).toEqual([
       {
@@ -47,7 +47,7 @@ describe('a request', () => {
     for (const { handlers } of [pair.here, pair.there]) handlers.add('ask', later)
     const order: string[] = []
     const ask = (end: 'here' | 'there', payload: number): void =>
-      void pair[end].exchange.request('ask', payload).then(({ value }) => order.push(`${end} ${String(value)}`))
+      void pair[end].exchange.call('ask', payload).then(({ value }) => order.push(`${end} ${String(value)}`))
     for (const payload of [1, 2]) for (const end of ['here', 'there'] as const) ask(end, payload)
     await pair.settle()
     for (const answer of answers.splice(0).toReversed()) {
@@ -60,7 +60,7 @@ describe('a request', () => {
 
   test('has a tag from 1 that grows with each that is written', async () => {
     const pair = new Pair()
-    for (const channel of [3, 0, 3]) void pair.here.exchange.request('ask', 1, { channel }).catch(() => {})
+    for (const channel of [3, 0, 3]) void pair.here.exchange.call('ask', 1, { channel }).catch(() => {})
     await pair.settle()
     const tags = pair.here.sent.flatMap((message) => (message.type === 'request' ? [message.tag] : []))
     expect(tags).toEqual([1, 2, 3])
@@ -73,7 +73,7 @@ describe('what is thrown at the other end arrives as RemoteError:', () => {
     pair.there.handlers.add('ask', (code) => {
       throw Object.assign(new Error('secret'), code === null ? {} : { code })
     })
-    const replies = ['E_MINE', null, 'no code at all'].map((code) => watch(pair.here.exchange.request('ask', code)))
+    const replies = ['E_MINE', null, 'no code at all'].map((code) => watch(pair.here.exchange.call('ask', code)))
     await pair.settle()
     for (const [index, remoteCode] of ['E_MINE', 'HANDLER_FAILED', 'HANDLER_FAILED'].entries()) {
       const error = await replies[index]?.promise.catch((caught: unknown) => caught)
@@ -91,7 +91,7 @@ describe('what is thrown at the other end arrives as RemoteError:', () => {
     pair.there.handlers.add('ask', async () => {
       throw new Error('told')
     })
-    const { promise } = watch(pair.here.exchange.request('ask', 1))
+    const { promise } = watch(pair.here.exchange.call('ask', 1))
     await pair.settle()
     await expect(promise).rejects.toMatchObject({ remoteCode: 'HANDLER_FAILED', reason: 'told' })
   })
@@ -101,7 +101,7 @@ describe('what is thrown at the other end arrives as RemoteError:', () => {
     const stop = pair.there.handlers.add('ask', () => 1)
     stop()
     stop()
-    const { promise } = watch(pair.here.exchange.request('ask', 1))
+    const { promise } = watch(pair.here.exchange.call('ask', 1))
     await pair.settle()
     await expect(promise).rejects.toMatchObject({ remoteCode: 'UNKNOWN_REQUEST' })
   })
@@ -110,7 +110,7 @@ describe('what is thrown at the other end arrives as RemoteError:', () => {
     const pair = new Pair({ there: { maxItemBytes: 100 } })
     pair.there.handlers.add('ask', (payload) => (payload === 1 ? 'unfit' : 'x'.repeat(100)))
     const wrong = new TextEncoder().encode('{')
-    const replies = [wrong, 1, 2].map((payload) => watch(pair.here.exchange.request('ask', payload)))
+    const replies = [wrong, 1, 2].map((payload) => watch(pair.here.exchange.call('ask', payload)))
     await pair.settle()
     expect(
       await Promise.all(replies.map(({ promise }) => promise.catch((error: RemoteError) => error.remoteCode))),
@@ -121,7 +121,7 @@ describe('what is thrown at the other end arrives as RemoteError:', () => {
   test('an answer that this side cannot decode: DECODE_FAILED', async () => {
     const pair = new Pair()
     pair.there.handlers.add('ask', () => new TextEncoder().encode('{'))
-    const { promise } = watch(pair.here.exchange.request('ask', 1))
+    const { promise } = watch(pair.here.exchange.call('ask', 1))
     await pair.settle()
     await expect(promise).rejects.toMatchObject({ code: 'DECODE_FAILED' })
   })
@@ -138,7 +138,7 @@ describe('what is thrown at the other end arrives as RemoteError:', () => {
       },
     )
     pair.there.handlers.add('ask', (kind) => (kind === 'now' ? trap : Promise.resolve([trap]).then(([value]) => value)))
-    const replies = ['now', 'later'].map((kind) => watch(pair.here.exchange.request('ask', kind)))
+    const replies = ['now', 'later'].map((kind) => watch(pair.here.exchange.call('ask', kind)))
     await pair.settle()
     for (const { promise } of replies) await expect(promise).rejects.toMatchObject({ remoteCode: 'HANDLER_FAILED' })
   })
@@ -157,7 +157,7 @@ describe('a request ends in time:', () => {
         signal = context.signal
         return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal?.reason)))
       })
-      const { promise, outcome } = watch(pair.here.exchange.request('ask', 1, options))
+      const { promise, outcome } = watch(pair.here.exchange.call('ask', 1, options))
       await pair.settle()
       await pair.pass(ms - 1)
       expect([outcome(), signal?.aborted]).toEqual(['waits', false])
@@ -172,7 +172,7 @@ describe('a request ends in time:', () => {
   test('TIMEOUT with delivered no, when it was not written', async () => {
     const pair = new Pair()
     pair.here.isStuck = true
-    const { promise } = watch(pair.here.exchange.request('ask', 1, { timeout: 50 }))
+    const { promise } = watch(pair.here.exchange.call('ask', 1, { timeout: 50 }))
     await pair.pass(50)
     await expect(promise).rejects.toEqual(failing('TIMEOUT', { delivered: 'no' }))
     pair.here.isStuck = false
@@ -212,9 +212,8 @@ describe('a request ends in time:', () => {
   test('deadlineMs is what is left when the request is written', async () => {
     const pair = new Pair()
     pair.here.isStuck = true
-    watch(pair.here.exchange.request('ask', 1, { timeout: 50 }))
-    for (const timeout of [20.5, 1e300, Number.POSITIVE_INFINITY])
-      watch(pair.here.exchange.request('ask', 1, { timeout }))
+    watch(pair.here.exchange.call('ask', 1, { timeout: 50 }))
+    for (const timeout of [20.5, 1e300, Number.POSITIVE_INFINITY]) watch(pair.here.exchange.call('ask', 1, { timeout }))
     await pair.pass(20)
     pair.here.isStuck = false
     await pair.settle()
@@ -231,7 +230,7 @@ describe('P11: whose clock is first', () => {
     [998, 'TIMEOUT'],
   ])('a refusal with TIMEOUT %i ms into a request of 1,000: %s', async (ms, code) => {
     const { here, clock } = new Pair()
-    const call = watch(here.exchange.value('ask', 1, { timeout: 1_000 }))
+    const call = watch(here.exchange.request('ask', 1, { timeout: 1_000 }))
     here.frame()
     clock.advance(ms)
     here.exchange.take({ type: 'refusal', tag: 1, headers: undefined, code: 'TIMEOUT', reason: '' })
@@ -258,7 +257,7 @@ describe('headers of an answer', () => {
       setHeaders({ 'retry-after': '5' })
       throw Object.assign(new Error('busy'), { code: 'BUSY' })
     })
-    const call = watch(pair.here.exchange.value('ask', 1))
+    const call = watch(pair.here.exchange.request('ask', 1))
     await pair.settle()
     await expect(call.promise).rejects.toMatchObject({ remoteCode: 'BUSY', headers: { 'retry-after': '5' } })
   })
@@ -276,7 +275,7 @@ describe('headers of an answer', () => {
         }
       throw new Error('no')
     })
-    const call = watch(pair.here.exchange.value('ask', 1))
+    const call = watch(pair.here.exchange.request('ask', 1))
     await pair.settle()
     expect([codes, call.outcome(), pair.here.error]).toEqual([['taken', 'ITEM_TOO_LARGE'], 'REMOTE_ERROR', undefined])
   })
@@ -294,9 +293,9 @@ test('the source of a request that cannot be made is left', async () => {
       },
     }),
   }
-  const long = watch(here.exchange.value('ask', 'x'.repeat(100), { body }))
+  const long = watch(here.exchange.request('ask', 'x'.repeat(100), { body }))
   await expect(long.promise).rejects.toMatchObject({ code: 'ITEM_TOO_LARGE' })
   here.exchange.closed(undefined)
-  await expect(here.exchange.value('ask', 1, { body })).rejects.toMatchObject({ code: 'CLOSED' })
+  await expect(here.exchange.request('ask', 1, { body })).rejects.toMatchObject({ code: 'CLOSED' })
   expect(left).toBe(2)
 })

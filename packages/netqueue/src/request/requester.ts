@@ -64,14 +64,14 @@ export class Requester implements CallOwner {
     return this.#lastTag + 1
   }
 
-  request(name: string, payload: unknown, options: RequestOptions = {}, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
+  call(name: string, payload: unknown, options: RequestOptions = {}, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
     return new Promise((resolve, reject) =>
       this.#ask(name, payload, options, new ReplyAsker({ resolve, reject, elsewhere })),
     )
   }
 
   /** The value of the reply alone; one that is streamed is none. */
-  value(
+  request(
     name: string,
     payload: unknown,
     options: RequestOptions = {},

@@ -72,7 +72,7 @@ describe('a reply that is streamed', () => {
       context.setHeaders({ rows: '3' })
       return new Source(3)
     })
-    const reply = pair.here.exchange.request('other', 1)
+    const reply = pair.here.exchange.call('other', 1)
     const chunks = readAll(pair.here.exchange.stream('ask', 1))
     await pair.settle()
     const { value, headers, stream } = await reply
@@ -90,7 +90,7 @@ describe('a reply that is streamed', () => {
     const pair = new Pair({ here: { maxStreamChunks: 4 } })
     const source = new Source(100)
     pair.there.handlers.add('ask', () => source)
-    const reply = pair.here.exchange.request('ask', 1)
+    const reply = pair.here.exchange.call('ask', 1)
     await pair.settle()
     const stream = (await reply).stream as AsyncIterator<unknown>
     expect(source.taken).toBe(0)
@@ -130,7 +130,7 @@ describe('a reply that is streamed', () => {
     const pair = new Pair()
     const source = new Source(100_000)
     pair.there.handlers.add('ask', () => source)
-    void pair.here.exchange.request('ask', 1)
+    void pair.here.exchange.call('ask', 1)
     await pair.settle()
     pair.there.isStuck = true
     const most = Number.MAX_SAFE_INTEGER
@@ -255,13 +255,13 @@ describe('a reply that is streamed', () => {
     pair.there.handlers.add('ask', () => source)
     pair.there.handlers.add('other', () => 'free')
     const controller = new AbortController()
-    watch(pair.here.exchange.request('ask', 1, { signal: controller.signal }))
+    watch(pair.here.exchange.call('ask', 1, { signal: controller.signal }))
     pair.there.isStuck = true
     await pair.settle()
     controller.abort()
     await pair.settle()
     pair.there.isStuck = false
-    const next = pair.here.exchange.request('other', 1)
+    const next = pair.here.exchange.call('other', 1)
     await pair.settle()
     expect((await next).value).toBe('free')
     expect(pair.there.said()).toEqual(['response', 'chunkEnd', 'response'])
@@ -273,7 +273,7 @@ describe('a reply that is streamed', () => {
     const pair = new Pair()
     const source = new Source(3)
     pair.there.handlers.add('ask', () => source)
-    const reply = pair.here.exchange.request('ask', 1)
+    const reply = pair.here.exchange.call('ask', 1)
     await pair.settle()
     await (await reply).stream?.return?.()
     await pair.settle()
@@ -365,7 +365,7 @@ describe('a body', () => {
       }
       return { seen, hasBody }
     })
-    const reply = pair.here.exchange.request('ask', 1, { body: source })
+    const reply = pair.here.exchange.call('ask', 1, { body: source })
     await pair.settle()
     expect((await reply).value).toEqual({ seen: upTo(30), hasBody: true })
     expect(ahead).toBeLessThanOrEqual(4)
@@ -376,7 +376,7 @@ describe('a body', () => {
   test('may be a list or any other iterable', async () => {
     const pair = new Pair()
     pair.there.handlers.add('ask', async (_, { body }) => (await readAll(body)).chunks)
-    const replies = [[1, 2], new Set(['a']), []].map((body) => pair.here.exchange.request('ask', 1, { body }))
+    const replies = [[1, 2], new Set(['a']), []].map((body) => pair.here.exchange.call('ask', 1, { body }))
     await pair.settle()
     expect((await Promise.all(replies)).map(({ value }) => value)).toEqual([[1, 2], ['a'], []])
   })
@@ -385,7 +385,7 @@ describe('a body', () => {
     const pair = new Pair()
     const source = new Source(10)
     pair.there.handlers.add('ask', () => 'no thanks')
-    const reply = pair.here.exchange.request('ask', 1, { body: source })
+    const reply = pair.here.exchange.call('ask', 1, { body: source })
     await pair.settle()
     expect([(await reply).value, source.taken]).toEqual(['no thanks', 0])
     expect(pair.here.sent.at(-1)).toMatchObject({ type: 'chunkEnd', direction: 'body', code: 'STOPPED' })
@@ -400,7 +400,7 @@ describe('a body', () => {
       for await (const chunk of body) if (chunk === 5) break
       await new Promise<void>((resolve) => (answer = resolve))
     })
-    void pair.here.exchange.request('ask', 1, { body: source })
+    void pair.here.exchange.call('ask', 1, { body: source })
     await pair.settle()
     const { taken } = source
     expect(taken).toBeLessThan(12)
@@ -422,7 +422,7 @@ describe('a body', () => {
       yield 1
       throw reason
     })()
-    const { promise } = watch(pair.here.exchange.request('ask', 1, { body }))
+    const { promise } = watch(pair.here.exchange.call('ask', 1, { body }))
     await pair.settle()
     await expect(promise).rejects.toBe(reason)
     expect(seen).toEqual([{ chunks: [1], end: 'remote EIO' }])
@@ -437,7 +437,7 @@ describe('a body', () => {
       const pair = new Pair({ here: { maxItemBytes: 100 } })
       const source = new Source(10, () => chunk)
       pair.there.handlers.add('ask', async (_, { body }) => readAll(body))
-      const { promise } = watch(pair.here.exchange.request('ask', 1, { body: source }))
+      const { promise } = watch(pair.here.exchange.call('ask', 1, { body: source }))
       await pair.settle()
       await expect(promise).rejects.toMatchObject({ code })
       expect(source.isLeft).toBe(true)
@@ -456,7 +456,7 @@ describe('a body', () => {
       seen.push(first, (await readAll(body)).end)
     })
     const controller = new AbortController()
-    watch(pair.here.exchange.request('ask', 1, { body: source, signal: controller.signal }))
+    watch(pair.here.exchange.call('ask', 1, { body: source, signal: controller.signal }))
     await pair.settle()
     controller.abort()
     await pair.settle()
@@ -501,8 +501,8 @@ async function crowded(): Promise<{
     return new Source(5)
   }
   pair.there.handlers.add('ask', handler, { concurrency: 1 })
-  const both = pair.here.exchange.request('ask', 'both', { body: ['chunk'] })
-  watch(pair.here.exchange.request('ask', 'hold', { channel: 1 }))
+  const both = pair.here.exchange.call('ask', 'both', { body: ['chunk'] })
+  watch(pair.here.exchange.call('ask', 'hold', { channel: 1 }))
   await pair.settle()
   const stream = (await both).stream as AsyncIterator<unknown>
   return { pair, read: () => (read as () => Promise<unknown>)(), stream, free: () => free?.() }
@@ -582,9 +582,9 @@ describe('P8: a handler with one place', () => {
       { concurrency: 1 },
     )
     const body = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
-    watch(pair.here.exchange.request('ask', 1, { body }))
+    watch(pair.here.exchange.call('ask', 1, { body }))
     await pair.settle()
-    const other = watch(pair.here.exchange.request('ask', 2, { body: [1], channel: 1 }))
+    const other = watch(pair.here.exchange.call('ask', 2, { body: [1], channel: 1 }))
     await pair.settle()
     expect((await other.promise).value).toBe(1)
     pair.cut()

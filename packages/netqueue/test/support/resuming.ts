@@ -122,7 +122,7 @@ export interface Talker {
   reader: Pick<Consumer<string, string>, 'process'>
   exchange: {
     send(name: 'news:flash', payload: string): Promise<void>
-    value(name: 'any:ask', payload: string): Promise<unknown>
+    request(name: 'any:ask', payload: string): Promise<unknown>
   }
   put(item: string): Promise<void>
   readonly settled: string[]
@@ -177,7 +177,7 @@ export async function converse(
     flash(),
     Promise.all(numbers('c', 4).map((item) => client.put(padded(item)))),
     Promise.all(numbers('s', 4).map((item) => server.submit(padded(item)))),
-    client.exchange.value('any:ask', padded('from client')),
+    client.exchange.request('any:ask', padded('from client')),
     server.request('any:ask', padded('from server'), { to: there }),
     server.request('any:ask', 'upload', { to: there, body: each(numbers('u', 3).map(padded)) }),
     collected(server.stream('any:ask', 'download', { to: there })),
