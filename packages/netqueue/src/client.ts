@@ -22,7 +22,7 @@ import type { WaitOptions } from './queue/pending.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply as Answer } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
-import { defaultTransports } from './transport/index.ts'
+import { defaultTransports } from '#transport'
 import type { ByteDuplex } from './transport/index.ts'
 import type { Uplinks } from './uplinks.ts'
 

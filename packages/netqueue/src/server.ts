@@ -53,7 +53,7 @@ import type {
 } from './server-options.ts'
 import { Talk } from './talk.ts'
 import { Ticks } from './ticks/ticks.ts'
-import { chooseTransport, defaultTransports } from './transport/index.ts'
+import { chooseTransport, defaultTransports } from '#transport'
 import type { ByteDuplex, Listener } from './transport/index.ts'
 
 /**

@@ -66,8 +66,10 @@ function brokenLayers(path: string, specifiers: string[]): string[] {
   if (rank(path) === undefined) return ['is in no layer: give its folder a place in LAYERS']
   return specifiers.flatMap((specifier) => {
     if (specifier === 'netqueue' || specifier.startsWith('netqueue/')) return [`imports ${specifier}, its own package`]
-    if (!specifier.startsWith('.')) return []
-    const target = posix.join(posix.dirname(path), specifier)
+    if (!/^[.#]/.test(specifier)) return []
+    const target = specifier.startsWith('#')
+      ? `${specifier.slice(1)}/index.ts`
+      : posix.join(posix.dirname(path), specifier)
     const isForTests = FOR_TESTS.includes(topOf(target))
     if (path.endsWith('.test.ts') && (isForTests || target.startsWith('../test/support/'))) return []
     if (isForTests && !FOR_TESTS.includes(topOf(path))) return [`imports ${target}, which is for tests`]
@@ -226,6 +228,12 @@ describe('a violation is found:', () => {
       "import { b } from '../../test/support/b.ts'",
       'imports ../test/support/b.ts, which is not below it',
     ],
+    [
+      'what a host is, from below',
+      'queue/a.ts',
+      "import { b } from '#transport'",
+      'imports transport/index.ts, which is not below it',
+    ],
     ['a built-in module', 'queue/a.ts', "import { readFile } from 'node:fs'", 'uses node:fs'],
     ['a bare built-in module', 'env/env.ts', "import { readFile } from 'fs'", 'uses fs'],
     ['a timer', 'queue/a.ts', 'setTimeout(() => {}, 1)', 'uses setTimeout'],
@@ -247,6 +255,7 @@ describe('no violation is found:', () => {
     ['an import from below', 'dispatch/a.ts', "import { b } from '../errors/b.ts'"],
     ['an import within a folder', 'protocol/x/a.ts', "import { b } from './b.ts'; import { c } from '../contract.ts'"],
     ['a protocol in the list of them', 'protocol/list.ts', "import { b } from './x/b.ts'"],
+    ['what a host is', 'client.ts', "import { b } from '#transport'"],
     ['files at the root', 'index.ts', "export { connect } from './client.ts'"],
     ['a dependency', 'framing/a.ts', "import { encode } from 'it-length-prefixed'"],
     ['the host in a transport', 'transport/tcp/a.ts', "import net from 'node:net'; setTimeout(() => {}, 1)"],

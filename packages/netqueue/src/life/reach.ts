@@ -1,4 +1,4 @@
-import { chooseTransport } from '../transport/index.ts'
+import { chooseTransport } from '../transport/address.ts'
 import type { ByteDuplex, DialOptions, Transport } from '../transport/index.ts'
 
 /** Where a server is, and the way there. */

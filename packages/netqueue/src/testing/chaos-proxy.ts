@@ -1,6 +1,6 @@
 import { host } from '../env/host.ts'
 import { checkString } from '../errors/check.ts'
-import { chooseTransport, defaultTransports } from '../transport/index.ts'
+import { chooseTransport, defaultTransports } from '#transport'
 import type { ByteDuplex, Listener, Transport } from '../transport/transport.ts'
 import { Ways } from './chaos-duplex.ts'
 import type { Chaos, ChaosOptions } from './chaos-duplex.ts'
