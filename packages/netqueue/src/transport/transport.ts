@@ -1,5 +1,7 @@
+import type { PeerCertificate } from 'node:tls'
 import type { Sink, Source } from 'it-stream-types'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import type { TlsOptions } from './tls-options.ts'
 
 /** What a duplex carries: bytes in pieces of any size. Boundaries mean nothing. */
 export type Bytes = Uint8Array | Uint8ArrayList
@@ -7,6 +9,14 @@ export type Bytes = Uint8Array | Uint8ArrayList
 /** A source that can take back what was read too much, so that a connection that leaves its duplex open leaves all of it. */
 export interface ByteSource extends AsyncIterable<Bytes> {
   unread?(bytes: Uint8Array): void
+}
+
+/** What is known of who is at the other end of a connection, and of who is on the way. */
+export interface Security {
+  /** Whether nobody on the way can read or change what is sent. */
+  readonly encrypted: boolean
+  /** The certificate that the other end has shown, where it was checked and is good; never one that is not. */
+  readonly certificate?: PeerCertificate | undefined
 }
 
 /**
@@ -30,6 +40,8 @@ export interface ByteDuplex {
   closed?: Promise<void>
   /** Where the other end is, as an address for people and logs. */
   remoteAddress?: string
+  /** What is known of the other end and of the way there, once something has come from it. @default nothing: neither is trusted */
+  readonly security?: Security | undefined
 }
 
 export interface DialOptions {
@@ -39,7 +51,11 @@ export interface DialOptions {
   localAddress?: string | undefined
   /** Local port to connect from (tcp). */
   localPort?: number | undefined
+  /** Options of `node:tls`, for an address that is reached by TLS; a `TypeError` for any other. */
+  tls?: TlsOptions | undefined
 }
+
+export type ListenOptions = Pick<DialOptions, 'tls'>
 
 /** A listener hands out connections as they are made: it is itself an async iterable of them. */
 export interface Listener extends AsyncIterable<ByteDuplex> {
@@ -56,7 +72,9 @@ export interface Transport {
   /** Whether this transport reads addresses of that form. */
   accepts(address: string): boolean
   connect(address: string, options?: DialOptions): Promise<ByteDuplex>
-  listen(address: string): Promise<Listener>
+  listen(address: string, options?: ListenOptions): Promise<Listener>
+  /** Whether its connections are encrypted, so that it takes `tls`. @default false */
+  readonly isSecure?: boolean
   /** Whether a listener at this address can be reached from other machines. */
   exposed(address: string): boolean
 }
