@@ -71,7 +71,7 @@ export { limitDefaults } from './options/limits.ts'
 export type { Limits } from './options/limits.ts'
 export type { Logger } from './options/logger.ts'
 export { netQueue } from './protocol/net-queue/net-queue.ts'
-export { fromStreams, memory, memoryPair, tcp, unix } from '#transport'
+export { fromStreams, memory, memoryPair, stdio, tcp, unix } from '#transport'
 export type {
   ByteDuplex,
   Bytes,

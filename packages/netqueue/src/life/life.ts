@@ -141,7 +141,7 @@ export class Life {
       try {
         return await this.#try()
       } catch (reason) {
-        if (this.#stop.signal.aborted || isPermanent(reason)) throw reason
+        if (this.#stop.signal.aborted || isPermanent(reason) || !this.#init.isRepeatable) throw reason
         this.#index += 1
         if (attempt === this.#init.addresses.length) missed?.(reason)
         if (attempt >= attempts) throw failure(reason, attempts)

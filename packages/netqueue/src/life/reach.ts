@@ -5,7 +5,7 @@ import type { ByteDuplex, DialOptions, Transport } from '../transport/index.ts'
 export interface Reach {
   /** For people; several stand in for each other. */
   readonly addresses: readonly string[]
-  /** Whether there is a way more than once: not so for a duplex that was handed in. */
+  /** Whether there is a way more than once: not so for a duplex that was handed in, and to whoever started this process. */
   readonly isRepeatable: boolean
   dial(address: string, signal: AbortSignal): Promise<ByteDuplex>
 }
@@ -36,7 +36,7 @@ function reachOf(
   const ways = new Map(addresses.map((address) => [address, chooseTransport(address, transports)]))
   return {
     addresses,
-    isRepeatable: true,
+    isRepeatable: ![...ways.values()].every(({ once }) => once),
     dial: (address, signal) => (ways.get(address) as Transport).connect(address, { ...options, signal }),
   }
 }

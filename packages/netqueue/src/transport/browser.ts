@@ -10,6 +10,7 @@ export { memory, memoryPair } from './memory.ts'
 /** Code that is shared with servers may name these; a browser has none of them. Each throws `UNSUPPORTED`. */
 export const tcp: () => never = missing('tcp')
 export const unix: () => never = missing('unix')
+export const stdio: () => never = missing('stdio')
 export const fromStreams: () => never = missing('fromStreams')
 
 /** What `listen` and `connect` use in a browser unless they are given others. */

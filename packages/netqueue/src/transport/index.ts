@@ -1,4 +1,5 @@
 import { memory } from './memory.ts'
+import { stdio } from './stdio.ts'
 import { tcp } from './tcp.ts'
 import type { Transport } from './transport.ts'
 import { unix } from './unix.ts'
@@ -6,6 +7,7 @@ import { unix } from './unix.ts'
 export { chooseTransport } from './address.ts'
 export type { ListenerOptions } from './listener.ts'
 export { memory, memoryPair } from './memory.ts'
+export { stdio } from './stdio.ts'
 export { fromStreams } from './streams.ts'
 export type { StreamPair } from './streams.ts'
 export { tcp } from './tcp.ts'
@@ -14,4 +16,4 @@ export type { ByteDuplex, Bytes, DialOptions, Listener, Transport } from './tran
 export { unix } from './unix.ts'
 
 /** What `listen` and `connect` use unless they are given others; its `memory:` names are shared within the process, as ports are within a machine. */
-export const defaultTransports: readonly Transport[] = [tcp(), unix(), memory()]
+export const defaultTransports: readonly Transport[] = [tcp(), unix(), memory(), stdio()]

@@ -69,6 +69,8 @@ export interface Listener extends AsyncIterable<ByteDuplex> {
 export interface Transport {
   /** What its addresses look like, for errors: `tcp://host:port`. */
   readonly form: string
+  /** Whether each address leads somewhere only once: what is lost then cannot be connected to again. @default false */
+  readonly once?: boolean
   /** Whether this transport reads addresses of that form. */
   accepts(address: string): boolean
   connect(address: string, options?: DialOptions): Promise<ByteDuplex>
