@@ -117,6 +117,18 @@ describe('P2: from its third attempt on an item is delivered alone', () => {
     expect(worker.held).toBe('c')
   })
 
+  test('goes to another client where the one that it waits for takes nothing any more', () => {
+    const place = new Place()
+    const [x, y] = [place.join('x', 2), place.join('y', 2)]
+    place.put('ab')
+    place.put('!', { attempt: ALONE_FROM_ATTEMPT })
+    x.capacity = 0
+    place.settle(x)
+    expect([x.held, y.held, place.dispatcher.size]).toEqual(['', 'b', 1])
+    place.settle(y)
+    expect([y.held, place.dispatcher.size]).toEqual(['!', 0])
+  })
+
   test('goes to an idle client at once, and the others go on', () => {
     const place = new Place()
     const [x, y] = [place.join('x', 10), place.join('y', 10)]

@@ -24,6 +24,8 @@ interface Seat<C> {
   addressed: LinkedList<Entry>
   /** It has an item that is delivered alone. */
   isAlone: boolean
+  /** The one of `addressed` that came as to any client with credit, and waits until this one has nothing else. */
+  loner: Entry | undefined
 }
 
 /**
@@ -63,7 +65,7 @@ export class Dispatcher<T, C> {
   }
 
   join(candidate: Candidate<C>): void {
-    this.#seats.set(candidate.client, { candidate, addressed: new LinkedList(), isAlone: false })
+    this.#seats.set(candidate.client, { candidate, addressed: new LinkedList(), isAlone: false, loner: undefined })
     this.#membershipChanged()
     this.changed(candidate)
   }
@@ -181,7 +183,18 @@ export class Dispatcher<T, C> {
       addressed.shift()
       this.#assign(seat, entry)
     }
+    if (seat.loner !== undefined && !this.#takes(seat)) this.#freeLoner(seat)
     this.#free.set(candidate, addressed.first === undefined && this.#takes(seat))
+  }
+
+  /** What waits until its client has nothing else is for whoever comes next, when that client takes nothing more: it may have left for good. */
+  #freeLoner(seat: Seat<C>): void {
+    const { loner } = seat
+    seat.loner = undefined
+    // One that was withdrawn is nowhere.
+    if (loner?.state !== 'waiting') return
+    unlink(loner)
+    this.#fresh.unshift(loner)
   }
 
   #takes({ candidate, isAlone: hasLoner }: Seat<C>): boolean {
@@ -252,15 +265,18 @@ export class Dispatcher<T, C> {
       this.#failed(new TypeError('It chose something that is no connected client'))
     if (seat === undefined || !seat.candidate.carries(entry)) return this.#parked.push(entry)
     const { candidate, addressed } = seat
-    if (addressed.first === undefined && this.#takes(seat) && !(isAlone(entry) && candidate.inFlight > 0))
-      this.#assign(seat, entry)
-    else addressed.push(entry)
+    if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
+    else if (isAlone(entry) && candidate.inFlight > 0) {
+      addressed.push(entry)
+      seat.loner = entry
+    } else this.#assign(seat, entry)
     this.#refresh(seat)
   }
 
   #assign(seat: Seat<C>, entry: Entry): void {
     this.#size -= 1
     if (isAlone(entry)) seat.isAlone = true
+    if (seat.loner === entry) seat.loner = undefined
     seat.candidate.assign(entry)
     this.#init.assigned(entry)
   }
