@@ -5,6 +5,7 @@ import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import type { Env } from './env/env.ts'
 import { checkInteger, checkMs, checkString, checkStrings } from './errors/check.ts'
 import type { NetQueueError } from './errors/errors.ts'
+import { checkEvidence } from './evidence.ts'
 import { reconnectFrom } from './life/back-off.ts'
 import type { ReconnectOptions } from './life/back-off.ts'
 import type { AttemptState, ClientStateChange } from './life/states.ts'
@@ -30,6 +31,18 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   result?: Shape<Out>
   /** Names this client at the server; one that is taken is refused (`ID_IN_USE`). @default the server gives one */
   id?: string
+  /**
+   * The secret that the server knows, of at least 16 bytes. It never travels, and a server that does not prove that it knows it is not talked
+   * to (`AUTH_FAILED`). @default none
+   */
+  token?: string | Uint8Array
+  /**
+   * What the server's `authenticate` wants to see: any value that JSON carries, or a function that gives it, or a promise of it, for each
+   * attempt anew. Sent only where others cannot read it: encrypted, or within this machine (`AUTH_FAILED` otherwise). @default nothing
+   */
+  credentials?: unknown
+  /** Sends `credentials` over connections on which others can read them, too. @default false */
+  insecure?: boolean
   /** What this client is good for; `prefer` chooses by it. @default none */
   tags?: readonly string[]
   /** The first status; see {@link Client.setStatus}. @default none */
@@ -72,6 +85,7 @@ export function checkOptions<In, Out, M extends Messages>(options: ClientOptions
   void reconnectFrom(options.reconnect ?? true)
   const { maxUnsettled } = limitsFrom(options.limits)
   if (prefetch !== 'auto') checkInteger('prefetch', prefetch, 1, maxUnsettled)
+  checkEvidence(options)
   statusFrom(options.status)
   codecFrom('item', options.item)
   codecFrom('result', options.result)

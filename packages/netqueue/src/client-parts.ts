@@ -7,6 +7,7 @@ import { Puts } from './delivery/puts.ts'
 import type { EndpointInit } from './endpoint.ts'
 import { host } from './env/host.ts'
 import type { NetQueueError } from './errors/errors.ts'
+import { evidenceFrom } from './evidence.ts'
 import { Emitter } from './events/emitter.ts'
 import { reconnectFrom } from './life/back-off.ts'
 import type { Reach } from './life/reach.ts'
@@ -111,6 +112,7 @@ export function partsOf<In, Out, M extends Messages>(
       puts,
       protocol,
       introduction,
+      evidence: evidenceFrom(options),
       identified: (given) => (self.id = given),
       pulse: new Pulse({ env, limits, warn }),
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,

@@ -9,6 +9,7 @@ import { serverClosed } from './dispatch/backlog.ts'
 import type { Backlog } from './dispatch/backlog.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
+import type { Gatekeeper } from './gatekeeper.ts'
 import type { Logger } from './options/logger.ts'
 import type { Introduction, Protocol } from './protocol/protocol.ts'
 import { Reception } from './reception.ts'
@@ -25,6 +26,7 @@ export interface ClienteleInit<Item> {
   protocol: Protocol
   /** What the server says of itself to the next one who connects. */
   introduction: () => Introduction
+  gatekeeper: Gatekeeper
   /** What all links share. */
   link: SharedByLinks
   talk: Talk
@@ -54,7 +56,7 @@ export class Clientele<Item> {
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
     this.#owner = this.#ownVisits()
-    const { protocol, introduction, link, changed, warn } = init
+    const { protocol, introduction, gatekeeper, link, changed, warn } = init
     const pulse = new Pulse({ ...link, warn })
     this.#pulse = pulse
     this.#reception = new Reception({
@@ -63,6 +65,7 @@ export class Clientele<Item> {
       env: link.env,
       limits: link.limits,
       pulse,
+      gatekeeper,
       find: (id) => this.#ids.get(id),
       count: () => this.#clients.size,
       converse: (session, arrival) => this.#converse(session, arrival),
@@ -137,6 +140,14 @@ export class Clientele<Item> {
       else this.#sendAway(client, code)
     }
     this.#reception.close(introduced)
+  }
+
+  readonly #dismissed = (client: ConnectedClient): void => {
+    if (client.isDraining || !this.has(client)) return
+    client.isDraining = true
+    if (client.isAway) return client.session.giveUp()
+    this.#sendAway(client, 'CLOSED')
+    this.#changed(client)
   }
 
   #sendAway({ settles, link, conversation, session }: ConnectedClient, code: string): void {
@@ -215,7 +226,7 @@ export class Clientele<Item> {
 
   #join({ link, conversation, session, arrival }: Visit): ServerClient {
     const { ready, logger, backlog, answerers, events } = this.#init
-    const client = new ConnectedClient({ conversation, session, arrival, ready })
+    const client = new ConnectedClient({ conversation, session, arrival, ready, dismissed: this.#dismissed })
     this.#clients.set(link, client)
     this.#ids.set(client.id, client)
     link.from = client

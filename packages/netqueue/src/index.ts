@@ -7,6 +7,8 @@ export type { AttemptState, ClientState, ClientStateChange } from './life/states
 export { listen } from './server.ts'
 export type { Server } from './server.ts'
 export type {
+  AuthApplicant,
+  Authenticate,
   BroadcastOptions,
   BroadcastOutcome,
   PutOptions,
@@ -16,6 +18,7 @@ export type {
   ServerRequestOptions,
   ServerSendOptions,
   SubmitOptions,
+  TokenOption,
   Undone,
 } from './server-options.ts'
 export { closeOnSignals } from './close-on-signals.ts'

@@ -5,6 +5,8 @@ import type { Session, SessionUser } from './connection/session.ts'
 import { serverClosed } from './dispatch/backlog.ts'
 import type { Env } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
+import type { Gatekeeper } from './gatekeeper.ts'
+import { isSameIdentity } from './identity.ts'
 import type { Limits } from './options/limits.ts'
 import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
 import { randomName } from './random-name.ts'
@@ -18,6 +20,8 @@ export interface ReceptionInit {
   env: Env
   limits: Limits
   pulse: Pulse
+  /** Whom it lets in. */
+  gatekeeper: Gatekeeper
   /** The client that has an id, connected or away. */
   find: (id: string) => ConnectedClient | undefined
   /** How many clients there are, those that are away included. */
@@ -58,12 +62,13 @@ export class Reception {
 
   /** Resolves when the other end has introduced itself; rejects with the reason for which it was refused. */
   accept(duplex: ByteDuplex, { closeDuplex }: AcceptOptions): Promise<ServerClient> {
+    const shut = this.#init.gatekeeper.objection(duplex.remoteAddress)
+    if (shut !== undefined) return turnAway(duplex, shut, closeDuplex)
     const refusal = this.#refusal()
     if (refusal === undefined)
       return new Promise((resolve, reject) => this.#connect(duplex, { closeDuplex }, { resolve, reject }))
-    if (closeDuplex !== false) duplex.abort?.(refusal)
     this.#init.warn(refusal)
-    return Promise.reject(refusal)
+    return turnAway(duplex, refusal, closeDuplex)
   }
 
   /** Refuses those who come, and those who have not introduced themselves yet. */
@@ -84,7 +89,7 @@ export class Reception {
   }
 
   #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
-    const { protocol, introduction, env, limits, pulse, converse, changed } = this.#init
+    const { protocol, introduction, env, limits, pulse, gatekeeper, converse, changed } = this.#init
     const arrival = new Arriving(duplex.remoteAddress, acceptance)
     const connection = new Connection(duplex, {
       role: 'server',
@@ -93,6 +98,7 @@ export class Reception {
       limits,
       env,
       pulse,
+      guard: gatekeeper.guard(duplex),
       user: (session) => converse(session, arrival),
       declined: (error) => this.#declined(error, arrival),
       admit: (applicant) => this.#admit(applicant, arrival),
@@ -113,13 +119,14 @@ export class Reception {
   }
 
   /** Who has an id, and proves it, takes the place of its old connection, however alive that still looks from here. */
-  #admit(applicant: Applicant, arrival: Arrival): Entrant {
+  #admit(applicant: Applicant, arrival: Arriving): Entrant {
     const { id } = applicant
+    arrival.identity = applicant.identity
     const known = this.#init.find(id)
     if (known === undefined) return { id: this.#newId(id) }
     const { session } = known
     const former = session.provenBy(applicant)
-    if (former === undefined) throw idInUse(id)
+    if (former === undefined || !isSameIdentity(known.identity, arrival.identity)) throw idInUse(id)
     known.arrival.connection.lose(cameAgain(id))
     // Who says nothing of batches has given it up.
     const isWanted = applicant.resume?.batches !== undefined && session.name === former.session
@@ -139,10 +146,16 @@ export class Reception {
   }
 }
 
+function turnAway(duplex: ByteDuplex, refusal: NetQueueError, closeDuplex: boolean = true): Promise<never> {
+  if (closeDuplex) duplex.abort?.(refusal)
+  return Promise.reject(refusal)
+}
+
 /** Forgets the call when it has its answer: it is held for as long as the connection. */
 class Arriving implements Arrival {
   connection!: Connection
   readonly address: string | undefined
+  identity: unknown
   #acceptance: Acceptance | undefined
 
   constructor(address: string | undefined, acceptance: Acceptance) {

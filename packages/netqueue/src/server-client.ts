@@ -15,6 +15,8 @@ export interface ServerClient {
   readonly protocol: string
   /** Where it is, as an address for people and logs. */
   readonly address: string | undefined
+  /** Who it is: what `authenticate` returned, or the certificate that it has shown; `undefined` where nobody asked. */
+  readonly identity: unknown
   readonly tags: readonly string[]
   /** What it said last with `setStatus`; of an original, a string. */
   readonly status: unknown
@@ -33,12 +35,16 @@ export interface ServerClient {
   readonly isAway: boolean
   /** Ends the connection, or the wait for another one; its unsettled items go back to the backlog. */
   close(): Promise<void>
+  /** Asks it to leave: it is given nothing new, finishes what it has, and its loops end. It stays a client until it has gone. */
+  dismiss(): void
 }
 
 /** A connection that somebody has made to the server, and the call that waits for who it is. */
 export interface Arrival {
   readonly connection: Connection
   readonly address: string | undefined
+  /** Who has come, where that was asked. */
+  readonly identity: unknown
   resolve(client: ServerClient): void
   reject(error: unknown): void
 }
@@ -49,6 +55,8 @@ export interface ConnectedClientInit {
   arrival: Arrival
   /** Whether an original may get items. */
   ready: ((client: ServerClient) => boolean) | undefined
+  /** It is to leave. */
+  dismissed: (client: ConnectedClient) => void
 }
 
 /** The server's end of one session, as its users and as its dispatcher see it. */
@@ -71,9 +79,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   /** It took no message in the time that a broadcast gives: the next ones pass over it until it has room. */
   isBehind = false
   readonly #ready: ((client: ServerClient) => boolean) | undefined
+  readonly #dismissed: (client: ConnectedClient) => void
   #refused: Map<string, number> | undefined
 
-  constructor({ conversation, session, arrival, ready }: ConnectedClientInit) {
+  constructor({ conversation, session, arrival, ready, dismissed }: ConnectedClientInit) {
     const { link } = conversation
     this.conversation = conversation
     this.link = link
@@ -81,6 +90,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     this.arrival = arrival
     this.status = link.peer?.status
     this.#ready = ready
+    this.#dismissed = dismissed
   }
 
   get client(): ServerClient {
@@ -93,6 +103,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
 
   get address(): string | undefined {
     return this.arrival.address
+  }
+
+  get identity(): unknown {
+    return this.arrival.identity
   }
 
   get isConnected(): boolean {
@@ -183,6 +197,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   async close(): Promise<void> {
     this.session.end()
     await this.arrival.connection.done
+  }
+
+  dismiss(): void {
+    this.#dismissed(this)
   }
 
   /** It did not come back in time. */

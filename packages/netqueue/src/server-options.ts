@@ -14,7 +14,30 @@ import type { RequestLimits } from './request/limits.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { RequestOptions } from './request/requester.ts'
 import type { ServerClient } from './server-client.ts'
-import type { Transport } from './transport/index.ts'
+import type { ByteDuplex, Transport } from './transport/index.ts'
+
+/** A client that is about to come in, as far as is known before anybody has said who it is. */
+export interface AuthApplicant {
+  /** The id that it wants; empty: whichever it is given. */
+  readonly id: string
+  /** Where it is, as an address for people and logs. */
+  readonly address: string | undefined
+  /** What its `credentials` are; `undefined` where it has none. Any value that JSON carries. */
+  readonly credentials: unknown
+  /** The certificate that it has shown, where that was checked and is good. */
+  readonly certificate: NonNullable<ByteDuplex['security']>['certificate']
+  /** Fires when it is not waited for any more. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Says who a client is: what it returns, or resolves with, is the client's `identity` from then on. `undefined`, `null`, `false`, and an error
+ * keep the client out. When a client comes again, its identity has to be the same: the same value, or plain data with the same content.
+ */
+export type Authenticate = (applicant: AuthApplicant) => unknown
+
+/** One secret, or several that are all good: text or bytes. */
+export type TokenOption = string | Uint8Array
 
 export interface ServerOptions<Item, Result, M extends Messages = Messages>
   extends RedeliveryOptions, SettleOptions, MessagesOptions<M> {
@@ -39,7 +62,20 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
   resumeTimeoutMs?: number
   /** The first status; see {@link Server.setStatus}. @default none */
   status?: unknown
-  /** Listens on addresses that other machines reach although nothing authenticates clients. @default false: `INSECURE_LISTEN` */
+  /**
+   * A secret of at least 16 bytes, such as `openssl rand -base64 32` makes, that clients must know, and that this server shows it knows. It
+   * never travels. Of several, each is good: to change it, add the new one, change the clients, take the old one away. @default none
+   */
+  token?: TokenOption | readonly TokenOption[]
+  /**
+   * Decides who comes in, and who that is (`client.identity`), by credentials, certificate or address; where there is a `token`, only whoever
+   * knows it gets this far, and brings no credentials. It has as long as the introduction (`handshakeTimeoutMs`). @default nobody is asked
+   */
+  authenticate?: Authenticate
+  /**
+   * Listens on addresses that other machines reach although nothing authenticates clients (`INSECURE_LISTEN` otherwise), and takes credentials
+   * where others can read them. @default false
+   */
   insecure?: boolean
   /** Whether the texts of errors of handlers on this side travel to clients; their codes always do. @default false */
   exposeErrors?: boolean

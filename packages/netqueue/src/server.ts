@@ -16,6 +16,7 @@ import { host } from './env/host.ts'
 import { checkFunction, checkInteger, checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { Emitter } from './events/emitter.ts'
+import { Gatekeeper } from './gatekeeper.ts'
 import { mapThrough } from './map.ts'
 import type { MapOptions, MapOutcome } from './map.ts'
 import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
@@ -30,6 +31,7 @@ import { native } from './protocol/net-queue/net-queue.ts'
 import { SECRET_BYTES } from './protocol/net-queue/proof.ts'
 import { checkWelcome } from './protocol/net-queue/welcome.ts'
 import type { Introduction } from './protocol/protocol.ts'
+import { tokensFrom } from './protocol/token.ts'
 import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
@@ -59,17 +61,18 @@ import type { ByteDuplex, Listener } from './transport/index.ts'
 /**
  * Listens at an address: `tcp://host:port`, `unix:/path` or `memory:name`; port 0 lets the system choose, see {@link Server.address}.
  * Without an address the server takes only what {@link Server.accept} gives it. Rejects with `LISTEN_FAILED`, and with
- * `INSECURE_LISTEN` for addresses off loopback, unless `insecure` is set.
+ * `INSECURE_LISTEN` for addresses off loopback, unless clients are authenticated or `insecure` is set.
  */
 export async function listen<Item = unknown, Result = unknown, M extends Messages = Messages>(
   address?: string,
   options: ServerOptions<Item, Result, M> = {},
 ): Promise<Server<Item, Result, M>> {
   if (address === undefined) return new Server<Item, Result, M>(options)
-  const { transports = defaultTransports, insecure = false } = options
+  const { transports = defaultTransports, insecure = false, token, authenticate } = options
   const transport = chooseTransport(address, transports)
-  if (transport.exposed(address) && !insecure) {
-    const message = `${address} can be reached from other machines and nothing authenticates clients; set \`insecure: true\` to listen all the same`
+  const isGuarded = token !== undefined || authenticate !== undefined
+  if (transport.exposed(address) && !isGuarded && !insecure) {
+    const message = `${address} can be reached from other machines and nothing authenticates clients; set \`token\` or \`authenticate\`, or \`insecure: true\` to listen all the same`
     throw new NetQueueError('INSECURE_LISTEN', message, { limit: 'insecure', value: address })
   }
   const listener = await transport.listen(address)
@@ -122,9 +125,11 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
-    const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0 } = options
+    const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0, authenticate } = options
     checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
     checkInteger('resumeTimeoutMs', resumeTimeoutMs, 0, MAX_RESUME_MS)
+    if (authenticate !== undefined) checkFunction('authenticate', authenticate)
+    const tokens = tokensFrom('token', options.token)
     const warn = (error: NetQueueError, client?: ServerClient): void => {
       logger.warn({ server: this.id, client: client?.id, code: error.code }, error.message)
       this.#events.emit('warning', { error, ...(client !== undefined && { client }) })
@@ -178,6 +183,15 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#clientele = new Clientele<Item>({
       protocol: native(),
       introduction,
+      gatekeeper: new Gatekeeper({
+        env,
+        tokens,
+        authenticate,
+        hasCertificates: false,
+        insecure: options.insecure ?? false,
+        maxAuthFailures: limits.maxAuthFailures,
+        warn,
+      }),
       link: {
         env,
         limits,

@@ -4,6 +4,7 @@ import type { Entry } from './delivery/entry.ts'
 import type { SharedByLinks } from './delivery/link.ts'
 import type { Puts } from './delivery/puts.ts'
 import type { NetQueueError } from './errors/errors.ts'
+import type { ShownTo } from './evidence.ts'
 import type { Reconnect } from './life/back-off.ts'
 import type { ClientStateChange } from './life/states.ts'
 import type { Introduction, Protocol } from './protocol/protocol.ts'
@@ -24,6 +25,8 @@ export interface SharedByUplinks {
   protocol: Protocol
   /** What the client says of itself to the next server. */
   introduction: () => Introduction
+  /** What the next connection is to show of the client. @default nothing */
+  evidence?: (() => Promise<ShownTo | undefined>) | undefined
   /** A server has confirmed or given the client's id. */
   identified: (id: string) => void
   connectTimeoutMs: number

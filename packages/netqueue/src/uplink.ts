@@ -7,6 +7,7 @@ import type { Link } from './delivery/link.ts'
 import { Departure } from './departure.ts'
 import type { Timer } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
+import type { ShownTo } from './evidence.ts'
 import type { Attempt } from './life/attempt.ts'
 import { coded, Life } from './life/life.ts'
 import type { BeginOptions } from './life/life.ts'
@@ -167,9 +168,11 @@ export class Uplink implements ClientServer {
   }
 
   async #open(attempt: Attempt, address: string): Promise<void> {
+    const { evidence } = this.#shared
+    const shown = evidence && (await evidence())
     const duplex = await this.#reach.dial(address, attempt.signal)
     try {
-      this.#connect(duplex, attempt)
+      this.#connect(duplex, attempt, shown)
     } catch (error) {
       // One that was handed in is its owner's, and untouched.
       if (this.#reach.isRepeatable) duplex.abort?.(error as Error)
@@ -177,7 +180,7 @@ export class Uplink implements ClientServer {
     }
   }
 
-  #connect(duplex: ByteDuplex, attempt: Attempt): void {
+  #connect(duplex: ByteDuplex, attempt: Attempt, shown: ShownTo | undefined): void {
     const { protocol, introduction, identified, closeDuplex, link, pulse } = this.#shared
     const connection: Connection = new Connection(duplex, {
       role: 'client',
@@ -189,6 +192,7 @@ export class Uplink implements ClientServer {
       previous: this.#session,
       user: (session) => this.#converse(session),
       declined: (error) => attempt.closed(error),
+      evidence: shown && (() => shown(duplex)),
       identified,
       closeDuplex,
     })

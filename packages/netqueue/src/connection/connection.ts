@@ -4,7 +4,7 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, Frames, FrameTaker, FramingOptions } from '../framing/framing.ts'
 import type { Progress } from '../framing/progress.ts'
 import type { Limits } from '../options/limits.ts'
-import type { PeerEnd, Protocol } from '../protocol/protocol.ts'
+import type { HandshakeStep, PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
 import { endedByPeer, isPeersFault, lost, noticeOf } from './failures.ts'
 import { Incoming } from './incoming.ts'
@@ -177,9 +177,8 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
   take(frame: Bytes): boolean | Promise<boolean> {
     if (this.#finished) return false
     const wasOpen = this.#session !== undefined
-    this.#take(frame)
-    if (this.#goodbye || this.#finished) return false
-    return wasOpen || this.#session === undefined || this.#introduced()
+    const later = this.#take(frame)
+    return later === undefined ? this.#isNextWanted(wasOpen) : later.then(() => this.#isNextWanted(wasOpen))
   }
 
   /** @internal No more frames come, or none is wanted. */
@@ -237,16 +236,27 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     else this.lose(lost(cause))
   }
 
-  #take(frame: Bytes): void {
+  #isNextWanted(wasOpen: boolean): boolean | Promise<true> {
+    if (this.#goodbye || this.#finished) return false
+    return wasOpen || this.#session === undefined || this.#introduced()
+  }
+
+  /** A promise: what comes of the frame is not known before. */
+  #take(frame: Bytes): Promise<void> | void {
     if (this.#session !== undefined) return this.#session.take(frame)
-    if (this.#introductions === undefined || this.#ending !== 'no') return // we have given up the introduction
-    const step = this.#introductions.take(frame.subarray())
+    if (this.#introductions === undefined || this.#ending !== 'no') return undefined // we have given up the introduction
+    return this.#proceed(this.#introductions.take(frame.subarray()), frame)
+  }
+
+  #proceed(step: HandshakeStep, frame: Bytes): Promise<void> | void {
+    if (this.#introductions === undefined || this.#ending !== 'no' || this.#finished) return undefined
     if (step.end !== undefined) return this.endedByPeer(step.end)
     if (step.send.length > 0) this.#urgent = [...this.#urgent, ...step.send]
     this.wake()
+    if (step.later !== undefined) return step.later.then((known) => this.#proceed(known, frame))
     if (step.refusal !== undefined) throw step.refusal
     this.#introductions.open(step, this)
-    if (step.replay === true) this.#take(frame)
+    return step.replay === true ? this.#take(frame) : undefined
   }
 
   /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */

@@ -5,6 +5,8 @@ import type { ErrorNotice, PeerEnd } from '../protocol/protocol.ts'
 
 /** The codes with which a peer refuses an introduction for a reason that its user must know; all others are a lost connection. */
 const REFUSALS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
+  'AUTH_FAILED',
+  'AUTH_REQUIRED',
   'CODEC_MISMATCH',
   'ID_IN_USE',
   'MESSAGES_MISMATCH',

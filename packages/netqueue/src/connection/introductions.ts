@@ -6,6 +6,8 @@ import type {
   Applicant,
   Claim,
   ErrorNotice,
+  Evidence,
+  Guard,
   Handshake,
   HandshakeStep,
   Introduction,
@@ -48,6 +50,10 @@ export interface ConnectionInit {
    * ({@link SessionUser.closed} with the error with which its connection was lost).
    */
   previous?: Session | undefined
+  /** Client: by what it shows that it may come in; throws what is not to be shown to this server. @default nothing */
+  evidence?: (() => Evidence) | undefined
+  /** Server: whom it lets in. @default everybody */
+  guard?: Guard | undefined
   /** Client: told its id. */
   identified?: ((id: string) => void) | undefined
   /** Server: takes an applicant, or throws, for example `ID_IN_USE`. A session that is to go on must wait for a connection by then. */
@@ -98,6 +104,7 @@ export class Introductions {
 
   /** They came to nothing. */
   declined(error: NetQueueError | undefined): void {
+    this.#init.guard?.close()
     this.#init.declined(error)
   }
 

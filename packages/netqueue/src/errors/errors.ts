@@ -4,6 +4,8 @@
  */
 export type ErrorCode =
   | 'ABORTED'
+  | 'AUTH_FAILED'
+  | 'AUTH_REQUIRED'
   | 'BAD_MESSAGE'
   | 'CANCELLED'
   | 'CLIENT_GONE'
@@ -33,6 +35,7 @@ export type ErrorCode =
   | 'LISTEN_FAILED'
   | 'MESSAGES_MISMATCH'
   | 'MESSAGE_DROPPED'
+  | 'NOT_AUTHORIZED'
   | 'NO_RESULT'
   | 'PROTOCOL_MISMATCH'
   | 'QUEUE_CLOSED'
@@ -53,6 +56,7 @@ export type ErrorCode =
   | 'UNSETTLED_LIMIT'
   | 'UNSUPPORTED'
   | 'VERSION_MISMATCH'
+  | 'WORKER_FAILED'
 
 /** What an error carries beside its code and message. */
 export interface ErrorDetails {

@@ -1,8 +1,10 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 
-/** The two sides do not fit, and will not at the next attempt. Source: docs/protocol.md §15. */
+/** The two sides do not fit, or one does not let the other in, and will not at the next attempt. Source: docs/protocol.md §15. */
 const PERMANENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'AUTH_FAILED',
+  'AUTH_REQUIRED',
   'CODEC_MISMATCH',
   'ENCODE_FAILED',
   'MESSAGES_MISMATCH',

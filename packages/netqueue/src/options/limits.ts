@@ -23,6 +23,12 @@ export interface Limits {
   maxWaiting: number
   /** Connections that a server has at once; the next one is closed unanswered. @default 10_000 */
   maxConnections: number
+  /**
+   * Clients from one address that may fail to show who they are within a minute; those that follow are cut at once until it is over. Behind a
+   * proxy all come from one address.
+   * @default 10 (whoever has a token needs one try, whoever guesses needs more than there are)
+   */
+  maxAuthFailures: number
   /** From the connection to the end of the introductions. @default 5_000 (an absolute deadline: a byte a second does not renew it) */
   handshakeTimeoutMs: number
   /**
@@ -46,6 +52,7 @@ export const limitDefaults: Limits = {
   maxReplayBytes: 4_194_304,
   maxWaiting: 100_000,
   maxConnections: 10_000,
+  maxAuthFailures: 10,
   handshakeTimeoutMs: 5_000,
   heartbeatMs: 15_000,
   frameTimeoutMs: 30_000,
@@ -60,6 +67,7 @@ const COUNTS = [
   'maxReplayBytes',
   'maxWaiting',
   'maxConnections',
+  'maxAuthFailures',
 ] as const
 const TIMES = ['handshakeTimeoutMs', 'heartbeatMs', 'frameTimeoutMs', 'sendTimeoutMs'] as const
 

@@ -5,6 +5,7 @@ import type { OpenRequests, OwnMessages, Registry } from '../message/registry.ts
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
+import type { Token } from './token.ts'
 
 /** What a protocol can carry. Asking a peer for what its protocol lacks fails with `UNSUPPORTED`, naming both. */
 export interface Supports {
@@ -216,10 +217,34 @@ export interface Claim {
   readonly batches: number | undefined
 }
 
+/** By what a client shows that it may come in: that it knows a token, or JSON that the server's user judges. */
+export type Evidence = { readonly token: Token } | { readonly credentials: Uint8Array }
+
+/** Who a client is, as far as its server cares. */
+export interface Identified {
+  readonly identity: unknown
+}
+
+/** Server: whom it lets in on one connection. */
+export interface Guard {
+  /** A client has to know one of these; none: it need not know any. */
+  readonly tokens: readonly Token[]
+  /** Who a client is about whom nobody is asked. */
+  readonly identity: unknown
+  /** Asks the user of this side about a client, once. None: nobody is asked, and no client may bring credentials. */
+  readonly identify: ((id: string, credentials: unknown) => Promise<Identified | undefined>) | undefined
+  /** A client was refused: resolves when it may hear of it. */
+  failed(): Promise<void>
+  /** The connection is over, or not to be waited for. */
+  close(): void
+}
+
 /** Who knocks at a server. */
 export interface Applicant {
   /** The id that it wants; empty: whichever it is given. */
   readonly id: string
+  /** Who it is, where it had to show that. @default nobody knows */
+  readonly identity?: unknown
   /** The session that it says it had. */
   readonly resume?: {
     readonly session: string
@@ -249,6 +274,8 @@ export interface HandshakeStep {
   ticket?: Ticket | undefined
   /** The frame belongs to the conversation itself, and is for the wire to decode. */
   replay?: boolean
+  /** What follows is not known yet: nothing more is taken from the peer before it is. */
+  later?: Promise<HandshakeStep>
   /** The peer ends the introduction: nothing more is sent to it. */
   end?: PeerEnd
   /** We end it; the peer is told why, behind what is to be sent. */
@@ -275,6 +302,10 @@ export interface HandshakeInit {
   /** Asked once, when it is to be said. */
   introduction: () => Introduction
   limits: Limits
+  /** Client: by what it shows that it may come in; asked when the server has said hello, and throws what is not to be shown to it. @default nothing */
+  evidence?: (() => Evidence) | undefined
+  /** Server: whom it lets in. @default everybody */
+  guard?: Guard | undefined
   /** Client: the session that it had, for it comes again. */
   claim?: Claim | undefined
   /** Client: told its id. */

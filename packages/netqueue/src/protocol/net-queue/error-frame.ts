@@ -5,6 +5,8 @@ import { frameData, frameOf, FrameType } from './frame-types.ts'
 
 /** The codes that travel in ERROR. */
 const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'AUTH_FAILED',
+  'AUTH_REQUIRED',
   'BAD_MESSAGE',
   'CODEC_MISMATCH',
   'CREDIT_EXCEEDED',

@@ -1,10 +1,12 @@
 import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { lengthPrefix } from '../../framing/framing.ts'
 import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
+import { ClientHandshake } from './client-handshake.ts'
 import { TYPE_BYTES } from './frame-types.ts'
-import { ClientHandshake, OriginalHandshake, ServerHandshake } from './handshake.ts'
 import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
+import { OriginalHandshake } from './original-handshake.ts'
+import { ServerHandshake } from './server-handshake.ts'
 import { Workspace } from './workspace.ts'
 
 const framing = (options: FramingOptions): Framing => lengthPrefix(TYPE_BYTES, options)

@@ -1,5 +1,5 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
+import type { Role } from '../protocol.ts'
+import { Token } from '../token.ts'
 import { encodeText } from './bytes.ts'
 
 /** Bytes of the secret of a session. */
@@ -7,7 +7,10 @@ export const SECRET_BYTES = 32
 /** Base64 of that many bytes, as of the proof, which is as long. */
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/
 
-const CONTEXT = encodeText('netqueue/1 resume')
+const RESUME = encodeText('netqueue/1 resume')
+const AUTH = encodeText('netqueue/1 auth')
+/** What is sent back to where it came from proves nothing. */
+const ROLES: Readonly<Record<Role, Uint8Array>> = { client: Uint8Array.of(1), server: Uint8Array.of(2) }
 const LENGTH_BYTES = 4
 
 /** The two HELLOs of a connection: each has a nonce, so that a proof is worth nothing on another one. */
@@ -32,18 +35,38 @@ export function prove(secret: string, transcript: Transcript): string {
 
 /** Whether a proof is right. Takes the same time wherever it is wrong. */
 export function isProof(proof: string, secret: string, transcript: Transcript): boolean {
-  const [given, right] = [bytesOf(proof), macOf(secret, transcript)]
-  let difference = given.length ^ right.length
-  for (const [index, byte] of right.entries()) difference |= byte ^ (given[index] ?? 0)
+  return isEqual(bytesOf(proof), macOf(secret, transcript))
+}
+
+/** The proof that its sender knows a token. */
+export function proveToken(token: Token, sender: Role, transcript: Transcript): Uint8Array {
+  return token.macOf([AUTH, ROLES[sender], ...partsOf(transcript)])
+}
+
+/** The token of which a proof shows that its sender knows it. Takes the same time whichever that is, and if it is none. */
+export function provenToken(
+  proof: Uint8Array,
+  tokens: readonly Token[],
+  sender: Role,
+  transcript: Transcript,
+): Token | undefined {
+  const proven = tokens.filter((token) => isEqual(proof, proveToken(token, sender, transcript)))
+  return proven[0]
+}
+
+/** Takes the same time wherever the two differ; how long they are is no secret. */
+export function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false
+  let difference = 0
+  for (let index = 0; index < one.length; index += 1) difference |= (one[index] as number) ^ (other[index] as number)
   return difference === 0
 }
 
-function macOf(secret: string, { client, server }: Transcript): Uint8Array {
-  const parts = [CONTEXT, lengthOf(client), client, lengthOf(server), server]
-  const mac = hmac.create(sha256, bytesOf(secret))
-  for (const part of parts) mac.update(part)
-  return mac.digest()
+function macOf(secret: string, transcript: Transcript): Uint8Array {
+  return new Token(bytesOf(secret)).macOf([RESUME, ...partsOf(transcript)])
 }
+
+const partsOf = ({ client, server }: Transcript): Uint8Array[] => [lengthOf(client), client, lengthOf(server), server]
 
 function lengthOf(data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(LENGTH_BYTES)
