@@ -18,6 +18,14 @@ async function work(world: World, { process, random }: Life): Promise<void> {
   if (random.chance(0.8)) await world.sleep(process, random.between(0, workMs * (world.isCalm ? 0.2 : 2 * slow)))
 }
 
+/** The same of an item for which there may be too little time: asks for more, sometimes. */
+async function workLong(world: World, life: Life, delivery: Delivery<string>): Promise<void> {
+  await work(world, life)
+  if (world.patience.settleTimeoutMs === 0 || !life.random.chance(0.2)) return
+  delivery.extend()
+  await work(world, life)
+}
+
 /** Puts an answer before the item is settled; the settle must not overtake it. */
 async function answer(world: World, life: Life, client: SimClient, item: Item | undefined): Promise<void> {
   if (item === undefined || !world.swarm.has.clientPuts || !life.random.chance(0.6)) return
@@ -25,6 +33,19 @@ async function answer(world: World, life: Life, client: SimClient, item: Item | 
   life.session?.books.sequence.mustFollow(world.down(life), item, result)
   // Not waiting for it changes nothing: the settle waits for the put.
   if (life.random.chance(0.7)) await call
+}
+
+/** Whether to take nothing any more, and stay. */
+const retires = (world: World, life: Life): boolean => world.patience.retires && tempted(world, life, 0.5)
+
+/** Takes nothing any more. Where items may wait for this client alone, it works again when all is calm. */
+async function retire(world: World, life: Life, client: SimClient): Promise<void> {
+  world.note(`${life.name} retires`)
+  world.counts.retired += 1
+  const { policy, has } = world.swarm
+  if (!has.addressing && policy !== 'hashBy' && policy !== 'slow') return
+  while (!world.isCalm && isThere(client)) await world.sleep(life.process, 100)
+  await process(world, life, client)
 }
 
 const loop: Habit = async (world, life, client) => {
@@ -47,6 +68,7 @@ const loop: Habit = async (world, life, client) => {
     } catch (error) {
       if (!(error instanceof Leave)) return
     }
+    if (isLeft && retires(world, life)) return retire(world, life, client)
     await world.sleep(life.process, life.random.between(0, 50))
   }
 }
@@ -59,7 +81,7 @@ const process: Habit = async (world, life, client) => {
   const handle = async (text: string, delivery: Delivery<string>): Promise<string> => {
     const item = world.handedToClient(life, text, delivery.attempt)
     if (text.startsWith('hang')) await fired(delivery.signal)
-    await work(world, life)
+    await workLong(world, life, delivery)
     if (world.swarm.has.failures && tempted(world, life, 0.15)) throw new Error('the handler failed')
     if (world.swarm.has.failures && tempted(world, life, 0.03)) delivery.reject(new Error('of no use'))
     await answer(world, life, client, item)
@@ -73,6 +95,7 @@ const process: Habit = async (world, life, client) => {
   await client.process(handle, { concurrency, signal: stop.signal }).catch((error: unknown) => {
     if (!(error instanceof Leave)) return
     world.counts.loopsLeft += 1
+    if (retires(world, life)) return retire(world, life, client)
     return world.sleep(life.process, life.random.between(0, 50)).then(() => process(world, life, client))
   })
 }
@@ -84,7 +107,7 @@ const deliveries: Habit = async (world, life, client) => {
   const finish = async (delivery: Delivery<string>): Promise<void> => {
     const item = world.handedToClient(life, delivery.item, delivery.attempt)
     if (delivery.item.startsWith('hang')) await fired(delivery.signal)
-    await work(world, life)
+    await workLong(world, life, delivery)
     if (world.swarm.has.failures && tempted(world, life, 0.15)) {
       if (life.random.chance(0.7)) delivery.release()
       else delivery.reject(new Error('of no use'))

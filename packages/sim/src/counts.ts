@@ -5,6 +5,8 @@ export const ITEMS_COUNTED = [
   'redeliveries',
   'returns',
   'staleSettles',
+  'takenBack',
+  'extensions',
   'cancels',
   'deadLetters',
   'results',
@@ -20,6 +22,7 @@ export const ITEMS_COUNTED = [
   'timeouts',
   'aborts',
   'loopsLeft',
+  'retired',
   'earlyCloses',
 ] as const
 

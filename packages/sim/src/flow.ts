@@ -11,6 +11,8 @@ export interface FlowInit {
   ledger: Ledger
   maxUnsettled: number
   maxAttempts: number
+  /** Milliseconds that the receiver has for each item; 0: for ever. */
+  settleTimeoutMs: number
   /** Whether first deliveries must be in order: the policy parks nothing. */
   isFifo: boolean
   /** The receiver's name, part of the key of an item that several clients get. */
@@ -18,12 +20,19 @@ export interface FlowInit {
   counts: Counts
   /** Counts the events of the world. */
   turn: () => number
+  now: () => number
+  /** Whether the sender stood still a moment ago, and may be late. */
+  mayBeLate: () => boolean
   violate: Violate
   /** The item is on the wire for the first time. */
   began: (item: Item) => void
   /** The sender has been told that the item is done. */
   done: (item: Item, flow: Flow) => void
 }
+
+/** What sums of fractions may be off, and what a timer may. */
+const EARLY_MS = 1e-6
+const LATE_MS = 1
 
 /** One direction of one connection, as the wire shows it: what its sender may think, and what it must not do. */
 export class Flow {
@@ -40,6 +49,8 @@ export class Flow {
   readonly dropped: Set<Item> = new Set()
   readonly #init: FlowInit
   readonly #cancelled: Set<number> = new Set()
+  /** Since when the time of each item runs. */
+  readonly #since: Map<number, number> = new Map()
   #seq = 0
   #bytes = 0
   #limit = 0
@@ -92,6 +103,7 @@ export class Flow {
       item.timesReceived += 1
       if (item.receivedBy !== this) item.copies += 1
       item.receivedBy = this
+      this.dropped.delete(item)
       item.arrivedIn = this.#init.turn()
       this.received += 1
       this.held.set(record.first + index, item)
@@ -113,8 +125,26 @@ export class Flow {
     for (const seq of this.#numbers(record)) this.held.delete(seq)
   }
 
-  /** The sender was given a credit or a settle. */
+  /** The sender took items back that were not settled in time: those that it had given away longest. */
+  tookBack(count: number): void {
+    const { turn, counts, settleTimeoutMs } = this.#init
+    const oldest = [...this.unsettled].toSorted(([one], [other]) => this.#age(other) - this.#age(one)).slice(0, count)
+    this.#check(oldest.length === count, 'I29', `took back ${count} items, where ${oldest.length} were unsettled`)
+    for (const [seq, item] of oldest) {
+      const age = this.#age(seq)
+      this.#check(age >= settleTimeoutMs - EARLY_MS, 'I29', `${item.key} was taken back after ${age} ms`)
+      counts.takenBack += 1
+      this.unsettled.delete(seq)
+      item.holder = undefined
+      item.wasTakenBack = true
+      item.freeSince = turn()
+      this.#failed(item)
+    }
+  }
+
+  /** The sender was given a credit, a settle, or was asked for more time. */
   told(record: WireRecord): void {
+    if (record.kind === 'extend') return this.#extended(record.seq)
     if (record.kind === 'credit') {
       this.#limit = Math.max(this.#limit, record.limit)
       this.#byteLimit = Math.max(this.#byteLimit, record.byteLimit)
@@ -176,6 +206,26 @@ export class Flow {
     item.timesSent += 1
     item.holder = this
     this.unsettled.set(seq, item)
+    this.#since.set(seq, this.#init.now())
+  }
+
+  #extended(seq: number): void {
+    if (!this.unsettled.has(seq)) return
+    this.#init.counts.extensions += 1
+    this.#checkAge(seq)
+    this.#since.set(seq, this.#init.now())
+  }
+
+  /** Milliseconds that the receiver has had an item, as its sender counts them. */
+  #age(seq: number): number {
+    return this.#init.now() - (this.#since.get(seq) ?? 0)
+  }
+
+  /** Whoever is heard so late had been given up before. */
+  #checkAge(seq: number): void {
+    const { settleTimeoutMs, mayBeLate } = this.#init
+    const isInTime = settleTimeoutMs === 0 || this.#age(seq) <= settleTimeoutMs + LATE_MS || mayBeLate()
+    this.#check(isInTime, 'I29', `${this.unsettled.get(seq)?.key} was not taken back for ${this.#age(seq)} ms`)
   }
 
   #checkOrder(item: Item): void {
@@ -190,6 +240,7 @@ export class Flow {
       this.#init.counts.staleSettles += 1
       return
     }
+    this.#checkAge(seq)
     this.unsettled.delete(seq)
     item.holder = undefined
     const what = outcomeFor(item, record)

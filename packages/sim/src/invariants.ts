@@ -32,6 +32,7 @@ export const INVARIANTS = {
   I26: 'a connection is given up for silence only after two heartbeats in which nothing came, and nothing waits to be read',
   I27: 'clients that are lost at the same time do not come back at the same time',
   I28: 'who was refused for good does not knock again, and who can come back does not give up',
+  I29: 'an item that is not settled in its time is taken back, and none before',
   determinism: 'the same seed gives the same world',
 } as const
 

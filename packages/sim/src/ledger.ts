@@ -25,6 +25,8 @@ export class Item {
   freeSince: number | undefined
   timesSent = 0
   wantsResult = false
+  /** Somebody did not settle it in time, and may have it still. */
+  wasTakenBack = false
   /** It went to a client that was lost before it was written there: its first delivery is not its first assignment. */
   isDisplaced = false
   state: 'open' | 'done' | 'dead' | 'undone' = 'open'

@@ -132,6 +132,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (this.#isReclaimed && false)',
   },
   {
+    name: 'loner-stranded',
+    why: 'an item that waits until its client has nothing else waits there for ever when that takes nothing any more',
+    file: 'dispatch/dispatcher.js',
+    find: 'seat.loner !== undefined && !this.#takes(seat)',
+    replace: 'seat.loner !== undefined && seat.loner === undefined',
+  },
+  {
     name: 'polling-counted-twice',
     why: 'a client that asks without waiting gets room for one item more when it waits',
     file: 'delivery/demand.js',
@@ -151,6 +158,35 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'delivery/intake.js',
     find: 'return this.#keepGivenBack()',
     replace: 'return undefined',
+  },
+  // Items that are not settled in time.
+  {
+    name: 'taken-back-never',
+    why: 'what is not settled in its time is left where it is',
+    file: 'delivery/settle-deadlines.js',
+    find: 'holder.takeBack(entries)',
+    replace: 'void holder',
+  },
+  {
+    name: 'taken-back-early',
+    why: 'an item is taken back after half of its time',
+    file: 'delivery/settle-deadlines.js',
+    find: 'this.#env.now() + deadline.ms',
+    replace: 'this.#env.now() + deadline.ms / 2',
+  },
+  {
+    name: 'extension-ignored',
+    why: 'whoever asks for more time gets none',
+    file: 'delivery/outbox.js',
+    find: 'this.#deadlines.renew(entry)',
+    replace: 'void this.#deadlines',
+  },
+  {
+    name: 'taken-back-and-kept',
+    why: 'what was taken back can still be settled by whoever had it',
+    file: 'delivery/outbox.js',
+    find: 'this.#unsettled.replace(entry.seq, TAKEN_BACK)',
+    replace: 'void TAKEN_BACK',
   },
   // Requests, streams and messages.
   {

@@ -23,6 +23,7 @@ export async function startServer(world: World): Promise<void> {
     retryDelayMs: 5,
     maxRetryDelayMs: 100,
     resumeTimeoutMs: returns?.resumeTimeoutMs ?? 0,
+    settleTimeoutMs: world.patience.settleTimeoutMs,
     limits: { ...talk?.server.limits, maxUnsettled: swarm.maxUnsettled, ...limitsFrom(returns) },
   })
   talk?.serverStarted()
@@ -72,8 +73,10 @@ export class ServerLife {
     server.on('resume', ({ client }) => world.sessions.resumed(client))
     server.on('disconnect', ({ client, unsettled, error }) => world.sessions.lost(client, unsettled, error))
     server.on('deadLetter', ({ item }) => world.buried(item))
-    server.on('warning', ({ error }) => {
+    server.on('warning', ({ error, client }) => {
       world.warned('server', error)
+      if (error.code === 'SETTLE_TIMEOUT' && client !== undefined)
+        world.sessionOf(client).flows.down.tookBack(Number(error.value))
       // What was kept and failed too often has no sender to be a dead letter of.
       if (error.code === 'DEAD_LETTER') world.gaveUp(String(error.value))
     })

@@ -26,6 +26,9 @@ export interface Said {
   /** How many of these the other side was given, and how many it has said to have, as their sender knows. */
   taken: number
   acknowledged: number
+  /** How many of these the other side has written that it has, and since when it has one more. */
+  told: number
+  untoldSince: number
 }
 
 export interface SessionInit {
@@ -59,14 +62,14 @@ export class Session {
   id = ''
   /** DISCONN or ERROR was written or received by that side, or GOAWAY by the client: nobody goes on with it. */
   readonly hasParted: Record<Side, boolean> = { client: false, server: false }
-  /** The server had as much to keep as it may before it had an ACK: it keeps nothing more. */
+  /** The server had as much to keep as it may before it had an ACK: it keeps nothing more, and says all the same what it was given. */
   isOverrun = false
+  /** The server has an ACK of the client's. */
+  isAcknowledging = false
   /** One of the two has said that it takes nothing new. */
   isLeaving = false
   /** It went on when the client may have given it up: it may have been too late. */
   isDoubtful = false
-  /** The server has an ACK of the client's. */
-  isKept = false
   /** Items that the client's user got in it. */
   handed = 0
   /** Items of the client's when the server lost the connection: an away client is given no more. */
@@ -84,6 +87,11 @@ export class Session {
     this.carriers = { client: undefined, server: connection }
     this.#now = now
     this.flows = flows(this)
+  }
+
+  /** The server keeps what it says: it has an ACK of the client's, in time. */
+  get isKept(): boolean {
+    return this.isAcknowledging && !this.isOverrun
   }
 
   /** Nothing more is to be expected of it. */

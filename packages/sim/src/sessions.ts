@@ -56,7 +56,14 @@ export class Sessions {
   /** The server has let somebody in. */
   connected(client: ServerClient): void {
     const connection = this.#connectionAt(client.address)
-    const said = (): Said => ({ reader: new RecordReader(), batches: [], taken: 0, acknowledged: 0 })
+    const said = (): Said => ({
+      reader: new RecordReader(),
+      batches: [],
+      taken: 0,
+      acknowledged: 0,
+      told: 0,
+      untoldSince: 0,
+    })
     const session = new Session({
       life: this.#world.lifeOf(connection),
       books: this.#world.books,
@@ -246,6 +253,8 @@ export class Sessions {
     const shared = {
       maxUnsettled,
       turn: () => this.#world.schedule.ran,
+      now: () => this.#world.schedule.now,
+      mayBeLate: () => this.#world.schedule.now <= books.process.pausedUntil + LATE_MS,
       counts: this.#world.counts,
       violate: (invariant: Invariant, message: string) => this.#world.violate(invariant, message),
     }
@@ -254,6 +263,7 @@ export class Sessions {
       name: `server → ${session.name}`,
       ledger: books.ledger,
       maxAttempts,
+      settleTimeoutMs: this.#world.patience.settleTimeoutMs,
       isFifo: books.sequence.isInOrder,
       receiver: () => session.name,
       began: (item) => books.sequence.began(item),
@@ -264,6 +274,7 @@ export class Sessions {
       name: `${life.name} → server (${session.name})`,
       ledger: life.ledger,
       maxAttempts: 20,
+      settleTimeoutMs: 0,
       isFifo: true,
       receiver: () => 'server',
       began: (item) => life.sequence.began(item),

@@ -62,6 +62,7 @@ async function run(seed: number, { print, itemsOnly = false, noReturns = false }
 async function play(world: World): Promise<void> {
   const { swarm, schedule, random } = world
   world.note(JSON.stringify(swarm))
+  world.note(JSON.stringify(world.patience))
   if (world.returns !== undefined) world.note(JSON.stringify(world.returns))
   await startServer(world)
   const slots = Array.from({ length: swarm.clients }, (_, index) => new Slot(world, index + 1))

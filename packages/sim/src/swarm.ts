@@ -54,6 +54,22 @@ export interface Returns {
   has: Record<'blackholes' | 'serverCrashes' | 'restarts' | 'waiting' | 'exhaustion', boolean>
 }
 
+/** How long clients read, and how long items may take, in one seed's world. */
+export interface Patience {
+  /** Clients may take nothing any more, and stay. */
+  retires: boolean
+  /** The server takes items back that were not settled for so many milliseconds; 0: it waits for ever. */
+  settleTimeoutMs: number
+}
+
+/** Of its own chance: other worlds are what they would be if there were no such thing. */
+export function drawPatience(random: Random, { has }: Swarm): Patience {
+  const [retires, isHurried] = [random.chance(0.5), random.chance(2 / 3)]
+  const settleTimeoutMs = random.pick([150, 400, 1_500])
+  // The time of a long item begins unseen, with its first piece: those are in worlds that wait for ever.
+  return { retires, settleTimeoutMs: isHurried && !has.bigItems ? settleTimeoutMs : 0 }
+}
+
 /** Nothing for a world in which each client has one connection. */
 export function drawReturns(random: Random): Returns | undefined {
   if (!random.chance(0.7)) return undefined

@@ -1,5 +1,5 @@
 import type { NetQueueError } from 'netqueue'
-import type { Returns, Swarm } from './swarm.ts'
+import type { Patience, Returns, Swarm } from './swarm.ts'
 import type { Features } from './talk/features.ts'
 
 /** Why a server may warn of a connection. */
@@ -10,16 +10,25 @@ export function isWarranted(
   { code, cause }: NetQueueError,
   {
     swarm,
+    patience,
     returns,
     features,
     isServer,
-  }: { swarm: Swarm; returns: Returns | undefined; features: Features | undefined; isServer: boolean },
+  }: {
+    swarm: Swarm
+    patience: Patience
+    returns: Returns | undefined
+    features: Features | undefined
+    isServer: boolean
+  },
 ): boolean {
   switch (code) {
     case 'STALE_SETTLE':
       return true
     case 'DEAD_LETTER':
       return isServer
+    case 'SETTLE_TIMEOUT':
+      return isServer && patience.settleTimeoutMs > 0
     case 'HANDLER_FAILED':
       return (
         hasFailed(cause) && (swarm.has.failures || swarm.has.clientPuts || swarm.has.leaving || features !== undefined)

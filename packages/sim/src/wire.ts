@@ -8,7 +8,7 @@ export type WireRecord =
   | { kind: 'items'; attempt: number; first: number; wantsResult: boolean; texts: string[]; bytes: number[] }
   | { kind: 'credit'; limit: number; byteLimit: number; received: number }
   | { kind: 'settle'; outcome: (typeof OUTCOMES)[number]; ranges: [first: number, length: number][] }
-  | { kind: 'result' | 'failed' | 'reject' | 'cancel'; seq: number }
+  | { kind: 'result' | 'failed' | 'reject' | 'cancel' | 'extend'; seq: number }
   | { kind: 'released'; last: number; bytes: number }
   | { kind: 'reclaim' | 'goaway' | 'other' }
   | TalkRecord
@@ -116,6 +116,7 @@ export class RecordReader {
       case 10:
         return this.#fragment(reader)
       case 7:
+        return [{ kind: 'extend', seq: reader.varint() }]
       case 12:
       case 13:
         reader.varint()

@@ -33,6 +33,9 @@ export interface WiretapInit {
   listens: (session: Session, connection: Connection, side: Side) => boolean
 }
 
+/** docs/protocol.md §13: what was taken is acknowledged after 25 ms at the latest, which a timer for whole milliseconds may round up. */
+const MAX_UNTOLD_MS = 27
+
 /** `number`: of a BATCH, in its session. */
 type Numbered = Frame & { number: number }
 
@@ -131,8 +134,8 @@ export class Wiretap implements Observer {
       welcome.batches === client.taken,
       `${connection.name}: the server says that it has ${welcome.batches} batches, and was given ${client.taken}`,
     )
-    server.acknowledged = claim?.batches ?? 0
-    client.acknowledged = welcome.batches
+    server.acknowledged = server.told = claim?.batches ?? 0
+    client.acknowledged = client.told = welcome.batches
     halves.server.batches = server.acknowledged
     halves.client.batches = client.acknowledged
   }
@@ -140,6 +143,7 @@ export class Wiretap implements Observer {
   /** One that was written before must be the same; a new one is judged. */
   #wroteBatch(session: Session, side: Side, { data, number }: Numbered): void {
     const { seen, counts } = this.#init
+    this.#checkTold(session, side)
     const { batches, reader } = session.said[side]
     const before = batches[number - 1]
     if (before !== undefined) {
@@ -178,8 +182,22 @@ export class Wiretap implements Observer {
     this.#check(kept < maxReplayBytes, `the ${side} of ${session.name} keeps ${kept} bytes, of ${maxReplayBytes}`)
   }
 
+  /** Whoever has something to say, and was given a batch a while ago, has acknowledged that before. */
+  #checkTold(session: Session, side: Side): void {
+    const { taken, told, untoldSince } = session.said[otherSide(side)]
+    if (session.resumeMs === 0 || taken === told || (side === 'server' && !session.isAcknowledging)) return
+    const process = side === 'server' ? session.books.process : session.life.process
+    const now = this.#init.now()
+    const isInTime = now - untoldSince <= MAX_UNTOLD_MS || now - process.pausedUntil <= MAX_UNTOLD_MS
+    this.#check(
+      isInTime,
+      `the ${side} of ${session.name} has had batch ${told + 1} for ${now - untoldSince} ms, and did not say so`,
+    )
+  }
+
   #checkAck(session: Session, side: Side, count: number): void {
     const { taken } = session.said[otherSide(side)]
+    session.said[otherSide(side)].told = count
     this.#init.note(`the ${side} of ${session.name} says that it has ${count} batches`)
     this.#check(
       count <= taken,
@@ -204,7 +222,7 @@ export class Wiretap implements Observer {
     this.#init.note(`the ${side} of ${session.name} knows that ${count} batches were taken`)
     const said = session.said[side]
     said.acknowledged = Math.max(said.acknowledged, count)
-    if (side === 'server') session.isKept = !session.isOverrun
+    if (side === 'server') session.isAcknowledging = true
   }
 
   #gotBatch(session: Session, side: Side, { number }: Numbered): void {
@@ -212,6 +230,7 @@ export class Wiretap implements Observer {
     const isNext = number === said.taken + 1
     this.#check(isNext, `the ${side} of ${session.name} was given batch ${number} after batch ${said.taken}`)
     if (!isNext) return
+    if (said.told === said.taken) said.untoldSince = this.#init.now()
     said.taken = number
     const [own, other] = flowsOf(session, side)
     for (const record of said.batches[number - 1]?.records ?? []) {

@@ -15,8 +15,8 @@ import type { Process } from './schedule.ts'
 import { Sequence } from './sequence.ts'
 import type { Books, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
-import { drawReturns, drawSwarm } from './swarm.ts'
-import type { Returns, Swarm } from './swarm.ts'
+import { drawPatience, drawReturns, drawSwarm } from './swarm.ts'
+import type { Patience, Returns, Swarm } from './swarm.ts'
 import { drawFeatures } from './talk/features.ts'
 import type { TalkMessages } from './talk/registries.ts'
 import { Talk } from './talk/talk.ts'
@@ -67,6 +67,7 @@ export interface Life {
 export class World {
   readonly random: Random
   readonly swarm: Swarm
+  readonly patience: Patience
   readonly schedule: Schedule
   readonly network: Network
   readonly sessions: Sessions
@@ -102,6 +103,7 @@ export class World {
     this.random = new Random(seed)
     this.trace = trace
     this.swarm = drawSwarm(this.random.fork())
+    this.patience = drawPatience(new Random(seed + 3 * 2 ** 32), this.swarm)
     this.schedule = new Schedule(this.random.fork())
     if (returns) this.returns = drawReturns(new Random(seed + 2 ** 33))
     this.books = this.#newBooks()
@@ -176,8 +178,14 @@ export class World {
   warned(name: string, error: NetQueueError): void {
     this.note(`${name} is warned of ${error.code}`)
     if (error.code === 'STALE_SETTLE') this.counts.staleSettles += 1
-    const { swarm, returns, talk } = this
-    const isRight = isWarranted(error, { swarm, returns, features: talk?.features, isServer: name === 'server' })
+    const { swarm, patience, returns, talk } = this
+    const isRight = isWarranted(error, {
+      swarm,
+      patience,
+      returns,
+      features: talk?.features,
+      isServer: name === 'server',
+    })
     this.check(isRight, 'I23', `${name} was warned of ${error.code}: ${error.message} (${causeOf(error)})`)
   }
 
@@ -310,7 +318,8 @@ export class World {
     item.timesHanded += 1
     sequence.handed(item)
     const { down } = session.flows
-    if (attempt !== undefined && item.holder === down)
+    // One that was taken back may be here twice: the cancel is on its way.
+    if (attempt !== undefined && item.holder === down && !item.wasTakenBack)
       this.check(attempt === item.attempt, 'I9', `${key} came with attempt ${attempt}, not ${item.attempt}`)
     this.check(!down.dropped.has(item), 'P1', `${key} was handed out by ${life.name} after it was cancelled there`)
     return item
