@@ -80,13 +80,13 @@ export class Processes implements AsyncDisposable {
     await build({
       configFile: false,
       logLevel: 'silent',
-      resolve: { conditions: [...defaultServerConditions] },
       build: {
         ssr: join(import.meta.dirname, '../../src/index.ts'),
         outDir: folder,
         rolldownOptions: { output: { entryFileNames: 'netqueue.mjs' } },
       },
-      ssr: { noExternal: true },
+      // Sources all the way: not what was built of them.
+      ssr: { noExternal: true, resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
     })
     const file = join(folder, 'script.mjs')
     writeFileSync(
