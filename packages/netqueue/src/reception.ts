@@ -36,6 +36,8 @@ export interface ReceptionInit {
 export interface AcceptOptions {
   /** Whether to end the duplex with the connection. @default true */
   closeDuplex?: boolean | undefined
+  /** Whether whoever is there is let in unasked, as where this process has made both ends. @default false: as those who connect */
+  trusted?: boolean | undefined
 }
 
 type Acceptance = Pick<Arrival, 'resolve' | 'reject'>
@@ -61,12 +63,13 @@ export class Reception {
   }
 
   /** Resolves when the other end has introduced itself; rejects with the reason for which it was refused. */
-  accept(duplex: ByteDuplex, { closeDuplex }: AcceptOptions): Promise<ServerClient> {
+  accept(duplex: ByteDuplex, options: AcceptOptions): Promise<ServerClient> {
+    const { closeDuplex } = options
     const shut = this.#init.gatekeeper.objection(duplex.remoteAddress)
     if (shut !== undefined) return turnAway(duplex, shut, closeDuplex)
     const refusal = this.#refusal()
     if (refusal === undefined)
-      return new Promise((resolve, reject) => this.#connect(duplex, { closeDuplex }, { resolve, reject }))
+      return new Promise((resolve, reject) => this.#connect(duplex, options, { resolve, reject }))
     this.#init.warn(refusal)
     return turnAway(duplex, refusal, closeDuplex)
   }
@@ -88,7 +91,7 @@ export class Reception {
     return this.#connections.size < maxConnections ? undefined : tooMany(maxConnections)
   }
 
-  #connect(duplex: ByteDuplex, { closeDuplex }: AcceptOptions, acceptance: Acceptance): void {
+  #connect(duplex: ByteDuplex, { closeDuplex, trusted = false }: AcceptOptions, acceptance: Acceptance): void {
     const { protocol, introduction, env, limits, pulse, gatekeeper, converse, changed } = this.#init
     const arrival = new Arriving(duplex.remoteAddress, acceptance)
     const connection = new Connection(duplex, {
@@ -98,7 +101,7 @@ export class Reception {
       limits,
       env,
       pulse,
-      guard: gatekeeper.guard(duplex),
+      guard: trusted ? undefined : gatekeeper.guard(duplex),
       user: (session) => converse(session, arrival),
       declined: (error) => this.#declined(error, arrival),
       admit: (applicant) => this.#admit(applicant, arrival),

@@ -18,19 +18,23 @@ export const reconnectDefaults: Reconnect = { minDelayMs: 100, maxDelayMs: 10_00
 /** 2^30 times any delay is beyond every limit, and larger powers are no numbers for long. */
 const MAX_DOUBLINGS = 30
 
-/** Fills in the defaults and throws for what is no option; `undefined` where what is lost is to stay lost. */
-export function reconnectFrom(options: boolean | ReconnectOptions): Reconnect | undefined {
+/** Fills in the defaults and throws for what is no option, by its name; `undefined` where what is lost is to stay lost. */
+export function reconnectFrom(
+  options: boolean | ReconnectOptions,
+  name: string = 'reconnect',
+  defaults: Reconnect = reconnectDefaults,
+): Reconnect | undefined {
   if (options === false) return undefined
   if (options !== true && (typeof options !== 'object' || options === null))
-    throw new TypeError(`Expected \`reconnect\` to be true, false or an object, got \`${String(options)}\``)
-  const { minDelayMs, maxDelayMs, attempts } = { ...reconnectDefaults, ...(options === true ? {} : options) }
-  checkMs('reconnect.minDelayMs', minDelayMs)
-  checkMs('reconnect.maxDelayMs', maxDelayMs)
+    throw new TypeError(`Expected \`${name}\` to be true, false or an object, got \`${String(options)}\``)
+  const { minDelayMs, maxDelayMs, attempts } = { ...defaults, ...(options === true ? {} : options) }
+  checkMs(`${name}.minDelayMs`, minDelayMs)
+  checkMs(`${name}.maxDelayMs`, maxDelayMs)
   if (minDelayMs < 1 || minDelayMs > maxDelayMs) {
-    const rule = `Expected \`reconnect.minDelayMs\` to be from 1 to \`reconnect.maxDelayMs\` (${maxDelayMs})`
+    const rule = `Expected \`${name}.minDelayMs\` to be from 1 to \`${name}.maxDelayMs\` (${maxDelayMs})`
     throw new RangeError(`${rule}, got \`${minDelayMs}\``)
   }
-  if (attempts !== Number.POSITIVE_INFINITY) checkInteger('reconnect.attempts', attempts, 1)
+  if (attempts !== Number.POSITIVE_INFINITY) checkInteger(`${name}.attempts`, attempts, 1)
   return { minDelayMs, maxDelayMs, attempts }
 }
 

@@ -82,7 +82,8 @@ describe('stdio:', () => {
 
   test('can be connected to once, and the variable that tells of it is not for processes that it starts', async () => {
     const child = run(
-      `const transport = stdio()
+      `process.env.NETQUEUE_STDIO = '3'
+      const transport = stdio()
       const own = await transport.connect('stdio:')
       const { code, cause } = await transport.connect('stdio:').catch((error) => error)
       await own.sink([Buffer.from([code, cause.code, 'NETQUEUE_STDIO' in process.env].join())])
