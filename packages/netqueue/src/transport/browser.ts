@@ -9,6 +9,7 @@ export { memory, memoryPair } from './memory.ts'
 
 /** Code that is shared with servers may name these; a browser has none of them. Each throws `UNSUPPORTED`. */
 export const tcp: () => never = missing('tcp')
+export const tls: () => never = missing('tls')
 export const unix: () => never = missing('unix')
 export const stdio: () => never = missing('stdio')
 export const fromStreams: () => never = missing('fromStreams')

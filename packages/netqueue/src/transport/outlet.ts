@@ -80,12 +80,12 @@ export abstract class Outlet {
   }
 }
 
-function iterate(source: Source<Bytes>): AnyIterator {
+export function iterate(source: Source<Bytes>): AnyIterator {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
 }
 
 /** The sink rejects with the reason; what the source makes of being left adds nothing. */
-function leave(source: AnyIterator | undefined): void {
+export function leave(source: AnyIterator | undefined): void {
   try {
     Promise.resolve(source?.return?.()).catch(() => {})
   } catch {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
+import type { PeerCertificate, TLSSocket } from 'node:tls'
 import { StreamDuplex } from './streams.ts'
-import type { ByteDuplex } from './transport.ts'
+import type { ByteDuplex, Security } from './transport.ts'
 
 export interface SocketInit {
   remoteAddress: string | undefined
@@ -15,21 +16,70 @@ export function fromSocket(socket: Socket, { remoteAddress }: SocketInit): ByteD
   return new SocketDuplex({ readable: socket, writable: socket, remoteAddress })
 }
 
+/** The same for TLS, whose handshake is over, on a socket of TCP. */
+export function fromTlsSocket(secured: TLSSocket, socket: Socket, { remoteAddress }: SocketInit): ByteDuplex {
+  return new TlsDuplex(secured, socket, remoteAddress)
+}
+
+/** Resolves when the system has released a socket. */
+export function closing(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void (socket.closed ? resolve() : socket.once('close', () => resolve())))
+}
+
+/** Cuts a connection, so that the other side sees an error, where the system has a way to say so. */
+export function reset(socket: Socket): void {
+  if (socket.destroyed) return
+  // Node loses the descriptor of a socket that is reset while its FIN is on the way (EINVAL).
+  const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+  const isTcp = socket.remoteFamily !== undefined
+  if (isTcp && !ending) socket.resetAndDestroy()
+  else socket.destroy()
+}
+
 class SocketDuplex extends StreamDuplex {
   declare protected readonly readable: Socket
 
   get closed(): Promise<void> {
-    const socket = this.readable
-    return new Promise((resolve) => void (socket.closed ? resolve() : socket.once('close', () => resolve())))
+    return closing(this.readable)
   }
 
   protected override cut(): void {
-    const socket = this.readable
-    if (socket.destroyed) return
-    // Node loses the descriptor of a socket that is reset while its FIN is on the way (EINVAL).
-    const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
-    const isTcp = socket.remoteFamily !== undefined
-    if (isTcp && !ending) socket.resetAndDestroy()
-    else socket.destroy()
+    reset(this.readable)
   }
+}
+
+class TlsDuplex extends StreamDuplex {
+  declare protected readonly readable: TLSSocket
+  readonly #socket: Socket
+
+  constructor(secured: TLSSocket, socket: Socket, remoteAddress: string | undefined) {
+    super({ readable: secured, writable: secured, remoteAddress })
+    this.#socket = socket
+  }
+
+  get closed(): Promise<void> {
+    return closing(this.#socket)
+  }
+
+  get security(): Security {
+    const socket = this.readable
+    return {
+      encrypted: true,
+      get certificate() {
+        return certificateOf(socket)
+      },
+    }
+  }
+
+  protected override cut(): void {
+    reset(this.#socket)
+    this.readable.destroy()
+  }
+}
+
+/** One that resumed a session in which it had shown none passes for authorized, too. */
+export function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
+  if (!socket.authorized) return undefined
+  const certificate = socket.getPeerCertificate() as Partial<PeerCertificate> | null
+  return certificate?.raw === undefined ? undefined : (certificate as PeerCertificate)
 }

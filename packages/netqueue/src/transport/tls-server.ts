@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net'
+import { createServer } from 'node:tls'
+import type { Server, TLSSocket } from 'node:tls'
+import { serverOptions } from './tls-options.ts'
+import type { TlsOptions } from './tls-options.ts'
+
+/** Where a handshake has those who wait for it. */
+const WAITER: unique symbol = Symbol('waiter')
+
+/** Where a server says that whoever names no protocol is taken all the same. */
+const LENIENT: unique symbol = Symbol('lenient')
+
+interface Waiter {
+  resolve(socket: TLSSocket): void
+  reject(error: unknown): void
+}
+
+interface Handshake extends Server {
+  [WAITER]?: Waiter | undefined
+  [LENIENT]?: boolean
+}
+
+/** The server's side of handshakes, on sockets that others accept: `node:tls` would begin each at once, however many come. */
+export class TlsServer {
+  readonly #server: Handshake
+
+  /** Throws for options that make no server, with the error of `node:tls` where that says so. `isLenient`: ALPN is no must. */
+  constructor(options: TlsOptions, { isLenient = false }: { isLenient?: boolean } = {}) {
+    this.#server = createServer(serverOptions(options))
+    this.#server[LENIENT] = isLenient
+    this.#server.on('secureConnection', onSecure)
+    this.#server.on('tlsClientError', onFailed)
+  }
+
+  /** Begins a handshake. Rejects when it fails; does not settle when the socket is destroyed. */
+  secure(socket: Socket): Promise<TLSSocket> {
+    return new Promise((resolve, reject) => {
+      // What becomes of the socket is emitted where it was announced: here, on an object for it alone. All else is the server's.
+      const handshake = Object.create(this.#server) as Handshake
+      handshake[WAITER] = { resolve, reject }
+      handshake.emit('connection', socket)
+    })
+  }
+}
+
+function onSecure(this: Handshake, socket: TLSSocket): void {
+  const { alpnProtocol } = socket
+  const waiter = this[WAITER]
+  this[WAITER] = undefined
+  if (this[LENIENT] === true || (typeof alpnProtocol === 'string' && alpnProtocol !== ''))
+    return waiter?.resolve(socket)
+  waiter?.reject(failure('ERR_TLS_NO_ALPN'))
+  socket.destroy()
+}
+
+function onFailed(this: Handshake, error: Error, socket: TLSSocket): void {
+  const waiter = this[WAITER]
+  this[WAITER] = undefined
+  // One that was refused for its certificate looks as if it had hung up.
+  const { authorizationError } = socket as { authorizationError?: unknown }
+  waiter?.reject(typeof authorizationError === 'string' ? failure(authorizationError) : error)
+  socket.destroy()
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}
