@@ -16,6 +16,8 @@ import {
   RECORD_OVERHEAD_BYTES,
 } from './record-kinds.ts'
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** A record that has begun and is not whole. */
 interface Open {
   lane: number
@@ -49,8 +51,8 @@ export class Assemblies {
     return record
   }
 
-  #begin({ lane, bytes }: Piece): void {
-    const place = beginning(bytes)
+  #begin({ lane, parts }: Piece): void {
+    const place = beginning(parts)
     if (!isInLane(place, lane)) throw badMessage('a record in a lane where it does not belong', lane)
     this.#checkInside({ ...place, lane })
     if (this.#open.length === MAX_OPEN_RECORDS)
@@ -77,13 +79,15 @@ function pieceFrom(reader: ByteReader): Piece {
     throw badMessage('a FRAGMENT with flags that have no meaning', flags)
   const isFirst = (flags & FragmentFlag.FIRST) !== 0
   const total = isFirst ? reader.varint() : 0
-  return { lane, isFirst, isLast: (flags & FragmentFlag.LAST) !== 0, total, bytes: reader.bytes() }
+  const parts = reader.parts()
+  const length = parts.reduce((bytes, part) => bytes + part.length, 0)
+  return { lane, isFirst, isLast: (flags & FragmentFlag.LAST) !== 0, total, parts, length }
 }
 
 /** What a record is shows in its first bytes: one that has no place here is not waited for. */
-function beginning(bytes: Uint8Array): Place {
-  if (bytes.length === 0) throw badMessage('a FRAGMENT without a byte')
-  const reader = new ByteReader(bytes)
+function beginning([first = NOTHING, next]: readonly Uint8Array[]): Place {
+  const reader = new ByteReader(first, 0, next)
+  if (reader.left === 0) throw badMessage('a FRAGMENT without a byte')
   const kind = reader.u8()
   if (kind === Kind.FRAGMENT) throw badMessage('a fragment of a fragment')
   if (isControl(kind)) throw badMessage(`a record of kind ${kind} in pieces`, kind)

@@ -1,3 +1,4 @@
+import { unfilled } from '../../env/unfilled.ts'
 import type { NetQueueError } from '../../errors/errors.ts'
 import { badMessage } from './bytes.ts'
 import { MIN_FRAGMENT_BYTES } from './record-kinds.ts'
@@ -8,7 +9,9 @@ export interface Piece {
   isFirst: boolean
   isLast: boolean
   total: number
-  bytes: Uint8Array
+  /** Where its bytes lie, and how many there are. */
+  parts: readonly Uint8Array[]
+  length: number
 }
 
 /** Joins the pieces of a long record. Takes memory as they arrive, not when their total is announced. */
@@ -27,12 +30,13 @@ export class Assembly {
   /** Takes the next piece; returns the record that it makes whole. */
   take(piece: Piece): Uint8Array | undefined {
     if (piece.isFirst) this.#begin(piece)
-    if (!piece.isLast && piece.bytes.length < MIN_FRAGMENT_BYTES)
-      throw badMessage(`a FRAGMENT of less than ${MIN_FRAGMENT_BYTES} bytes`, piece.bytes.length)
-    const filled = this.#filled + piece.bytes.length
+    if (!piece.isLast && piece.length < MIN_FRAGMENT_BYTES)
+      throw badMessage(`a FRAGMENT of less than ${MIN_FRAGMENT_BYTES} bytes`, piece.length)
+    const filled = this.#filled + piece.length
     if (filled > this.#total || piece.isLast !== (filled === this.#total))
       throw badMessage('fragments that do not add up to their record')
-    this.#append(piece.bytes, filled)
+    this.#makeRoom(filled)
+    for (const part of piece.parts) this.#append(part)
     return piece.isLast ? this.#finish() : undefined
   }
 
@@ -42,14 +46,16 @@ export class Assembly {
     this.#total = total
   }
 
-  #append(bytes: Uint8Array, filled: number): void {
-    if (filled > this.#record.length) {
-      const grown = new Uint8Array(Math.min(this.#total, Math.max(filled * 2, this.#record.length * 2)))
-      grown.set(this.#record.subarray(0, this.#filled))
-      this.#record = grown
-    }
-    this.#record.set(bytes, this.#filled)
-    this.#filled = filled
+  #makeRoom(filled: number): void {
+    if (filled <= this.#record.length) return
+    const grown = unfilled(Math.min(this.#total, Math.max(filled * 2, this.#record.length * 2)))
+    grown.set(this.#record.subarray(0, this.#filled))
+    this.#record = grown
+  }
+
+  #append(part: Uint8Array): void {
+    this.#record.set(part, this.#filled)
+    this.#filled += part.length
   }
 
   #finish(): Uint8Array {

@@ -1,4 +1,5 @@
 import { Uint8ArrayList } from 'uint8arraylist'
+import { unfilled } from '../../env/unfilled.ts'
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { Shelf } from '../payloads.ts'
@@ -42,14 +43,19 @@ export function decodeJson(data: Uint8Array, what: string): unknown {
   }
 }
 
-/** Reads a record's fields one after the other; running past the end is `BAD_MESSAGE`. */
+/**
+ * Reads a record's fields one after the other; running past the end is `BAD_MESSAGE`. What is read may go on in a second piece: numbers and
+ * {@link parts} run over the end of the first, for all other fields the two are to be joined before.
+ */
 export class ByteReader {
-  readonly #data: Uint8Array
+  #data: Uint8Array
   #at: number
+  #next: Uint8Array | undefined
 
-  constructor(data: Uint8Array, at = 0) {
+  constructor(data: Uint8Array, at = 0, next?: Uint8Array) {
     this.#data = data
     this.#at = at
+    this.#next = next
   }
 
   get at(): number {
@@ -57,16 +63,16 @@ export class ByteReader {
   }
 
   get left(): number {
-    return this.#data.length - this.#at
+    return this.#data.length - this.#at + (this.#next?.length ?? 0)
   }
 
   /** A second reader at the same place: what it reads is not read here. */
   ahead(): ByteReader {
-    return new ByteReader(this.#data, this.#at)
+    return new ByteReader(this.#data, this.#at, this.#next)
   }
 
   u8(): number {
-    if (this.#at >= this.#data.length) throw badMessage('a record that ends too early')
+    if (this.#at >= this.#data.length) this.#goOn()
     return this.#data[this.#at++] as number
   }
 
@@ -97,10 +103,30 @@ export class ByteReader {
     return this.#data.subarray(this.#at - length, this.#at)
   }
 
-  /** Passes over a field of bytes; returns its length. */
+  /** A field of bytes where it lies, be it in two places. */
+  parts(): Uint8Array[] {
+    const length = this.varint()
+    if (length > this.left) throw this.#cut(length)
+    const first = this.#data.subarray(this.#at, this.#at + length)
+    this.#at += first.length
+    if (first.length === length) return [first]
+    this.#goOn()
+    this.#at = length - first.length
+    return [first, this.#data.subarray(0, this.#at)]
+  }
+
+  /** Puts what is left into one piece. */
+  join(): void {
+    if (this.#next === undefined) return
+    this.#data = joined([this.#data.subarray(this.#at), this.#next])
+    this.#at = 0
+    this.#next = undefined
+  }
+
+  /** Passes over a field of bytes; returns its length. This runs for each item. */
   skip(): number {
     const length = this.varint()
-    if (length > this.left) throw badMessage(`a field of ${length} bytes where ${this.left} are left`, length)
+    if (length > this.#data.length - this.#at) throw this.#cut(length)
     this.#at += length
     return length
   }
@@ -124,6 +150,31 @@ export class ByteReader {
     this.#at = this.#data.length
     return rest
   }
+
+  /** To the second piece. */
+  #goOn(): void {
+    const next = this.#next
+    if (next === undefined || next.length === 0) throw badMessage('a record that ends too early')
+    this.#data = next
+    this.#at = 0
+    this.#next = undefined
+  }
+
+  #cut(length: number): NetQueueError {
+    return badMessage(`a field of ${length} bytes where ${this.left} are left`, length)
+  }
+}
+
+/** The pieces in one. */
+export function joined(pieces: Iterable<Uint8Array>): Uint8Array {
+  const list = [...pieces]
+  const whole = unfilled(list.reduce((total, { length }) => total + length, 0))
+  let at = 0
+  for (const piece of list) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
 }
 
 /** Writes fields into a buffer that is long enough: whoever calls has asked `left` first. */

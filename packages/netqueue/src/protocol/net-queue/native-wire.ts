@@ -2,9 +2,9 @@ import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
-import { badMessage, ByteReader, ByteWriter, MAX_VARINT_BYTES } from './bytes.ts'
+import { badMessage, ByteReader, ByteWriter, joined, MAX_VARINT_BYTES } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
-import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
+import { frameData, frameOf, frameType, FrameType, TYPE_BYTES } from './frame-types.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { Agreement } from './welcome.ts'
@@ -13,16 +13,16 @@ import type { Workspace } from './workspace.ts'
 export const NATIVE = 'netqueue/1'
 export const nativeSupports: Supports = { credit: true, settle: true, result: true, request: true, heartbeat: true }
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** netqueue/1 between two of us: every frame is a batch of records. */
 export class NativeWire implements Wire {
   readonly peer: Peer
   readonly typed = true
-  readonly #workspace: Workspace
   readonly #reader: RecordReader
   readonly #writer: RecordWriter
 
   constructor(welcome: Agreement, id: string, limits: Limits, workspace: Workspace) {
-    this.#workspace = workspace
     const { tags, status, isPaced, requests, registry } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
@@ -46,10 +46,10 @@ export class NativeWire implements Wire {
   }
 
   decode(pieces: Bytes, take: (message: Message) => void): boolean {
-    const frame = this.#workspace.join(pieces)
-    const type = frameType(frame)
-    if (type !== FrameType.BATCH) return single(frame, type, take)
-    this.#reader.read(frameData(frame), take)
+    const [first = NOTHING, next] = piecesOf(pieces)
+    const type = frameType(first)
+    if (type !== FrameType.BATCH) return single(pieces.subarray(), type, take)
+    this.#reader.read(frameData(first), take, next)
     return true
   }
 
@@ -74,6 +74,14 @@ export class NativeWire implements Wire {
   carry(_item: unknown, payload: Uint8Array): Uint8Array {
     return payload
   }
+}
+
+/** At most two: the type stands in the first. */
+function piecesOf(frame: Bytes): Uint8Array[] {
+  if (frame instanceof Uint8Array) return [frame]
+  const pieces = [...frame]
+  const isApart = pieces.length <= 2 && (pieces[0] as Uint8Array).length >= TYPE_BYTES
+  return isApart ? pieces : [joined(pieces)]
 }
 
 /** A frame that says one thing, and is not counted. */

@@ -35,8 +35,9 @@ export class RecordReader {
     return this.#ordered
   }
 
-  read(data: Uint8Array, take: Take): void {
-    const reader = new ByteReader(data)
+  /** Reads all records of a frame, which may go on in a second piece. */
+  read(data: Uint8Array, take: Take, next?: Uint8Array): void {
+    const reader = new ByteReader(data, 0, next)
     if (reader.left === 0) throw badMessage('an empty batch')
     while (reader.left > 0) this.#next(reader, take)
     this.#kept.leave()
@@ -45,6 +46,7 @@ export class RecordReader {
   #next(reader: ByteReader, take: Take): void {
     const kind = reader.u8()
     if (kind === Kind.FRAGMENT) return this.#fragment(reader, take)
+    reader.join()
     if (!isControl(kind)) this.#assemblies.check(kind, reader)
     this.#record(kind, reader, take)
   }

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { NetQueueError } from '../../errors/errors.ts'
 import { plain } from '../../../test/support/plain.ts'
 import type { Plain } from '../../../test/support/plain.ts'
@@ -9,6 +9,14 @@ import { ByteWriter } from './bytes.ts'
 import { MAX_WHOLE_BYTES } from './record-kinds.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
+
+const allocated = vi.hoisted((): number[] => [])
+vi.mock('../../env/unfilled.ts', () => ({
+  unfilled: (bytes: number) => {
+    allocated.push(bytes)
+    return new Uint8Array(bytes)
+  },
+}))
 
 const MAX_ITEM_BYTES = 1_048_576
 /** As it leaves: with the 4 bytes of its length. */
@@ -172,6 +180,25 @@ describe('what a writer writes, a reader reads', () => {
         expect(flat(pair.messages)).toEqual(flat(calls.flatMap(({ messages }) => messages)))
         for (const frame of pair.frames) expect(frame.byteLength + 4).toBeLessThanOrEqual(MAX_FRAME_BYTES)
         expect(pair.reader.ordered).toBe(pair.writer.sentRecords)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('a frame that came in two pieces is read as it is in one, wherever it was cut', () => {
+    const cuts = fc.array(fc.oneof(fc.nat(40), fc.nat(MAX_FRAME_BYTES)), { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(fc.array(ordered, { minLength: 1, maxLength: 25 }), cuts, (calls, places) => {
+        const pair = new Pair()
+        pair.write(calls)
+        const reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: () => 0 })
+        const messages: Plain[] = []
+        pair.frames.forEach((frame, index) => {
+          const data = frame.subarray(2)
+          const at = (places[index % places.length] as number) % (data.length + 1)
+          reader.read(data.subarray(0, at), (message) => messages.push(plain(message)), data.subarray(at))
+        })
+        expect(flat(messages)).toEqual(flat(pair.messages))
       }),
       { numRuns: 300 },
     )
@@ -348,23 +375,12 @@ describe('P7: what a reader is given', () => {
 
   test('memory for a record in pieces is taken as they arrive, at most twice what is there', () => {
     const reader = new RecordReader({ ...limits, maxItemBytes: MAX_ITEM_BYTES })
-    const allocated: number[] = []
-    const Original = globalThis.Uint8Array
-    globalThis.Uint8Array = new Proxy(Original, {
-      construct(target, args: [number]) {
-        if (typeof args[0] === 'number') allocated.push(args[0])
-        return Reflect.construct(target, args) as object
-      },
-    })
-    try {
-      const out = new ByteWriter(new Original(4_000))
-      for (const value of [10, 1, 1]) out.u8(value)
-      out.varint(MAX_ITEM_BYTES)
-      out.bytes(Object.assign(new Original(1_024), { 0: 1 }))
-      reader.read(out.take().subarray(), () => {})
-    } finally {
-      globalThis.Uint8Array = Original
-    }
+    allocated.length = 0
+    const out = new ByteWriter(new Uint8Array(4_000))
+    for (const value of [10, 1, 1]) out.u8(value)
+    out.varint(MAX_ITEM_BYTES)
+    out.bytes(Object.assign(new Uint8Array(1_024), { 0: 1 }))
+    reader.read(out.take().subarray(), () => {})
     expect(allocated).toEqual([2_048])
   })
 
