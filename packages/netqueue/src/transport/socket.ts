@@ -71,9 +71,9 @@ class TlsDuplex extends StreamDuplex {
     }
   }
 
+  /** The end of the one socket is that of the other. Node dies (SIGSEGV) of a TLS socket that is destroyed between the two. */
   protected override cut(): void {
     reset(this.#socket)
-    this.readable.destroy()
   }
 }
 

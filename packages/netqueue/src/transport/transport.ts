@@ -34,6 +34,11 @@ export interface Security {
 export interface ByteDuplex {
   source: ByteSource
   sink: Sink<Source<Bytes>, Promise<void>>
+  /**
+   * Where something has to be done before bytes can flow, such as the handshake of TLS at a server: does it, without reading more than it
+   * takes; rejects where that fails. Reading and sending begin with it, too. @default there is nothing to do
+   */
+  open?(): Promise<unknown>
   /** Cuts the connection at once; `source` and `sink` then fail or end. Where it is missing, ending both sides has to do. */
   abort?(reason: Error): void
   /** Resolves when the system has released the connection, behind its end or `abort`. */
@@ -73,6 +78,7 @@ export interface Transport {
   readonly once?: boolean
   /** Whether this transport reads addresses of that form. */
   accepts(address: string): boolean
+  /** May wait until the other side {@link ByteDuplex.open | opens} the connection. */
   connect(address: string, options?: DialOptions): Promise<ByteDuplex>
   listen(address: string, options?: ListenOptions): Promise<Listener>
   /** Whether its connections are encrypted, so that it takes `tls`. @default false */
