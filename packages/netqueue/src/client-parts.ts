@@ -60,7 +60,15 @@ export function partsOf<In, Out, M extends Messages>(
   })
   const events = new Emitter<ClientEvents>(warn)
   const ticks = new Ticks(env)
-  const talk = new Talk({ env, options, limits, events: CLIENT_EVENTS, warn, worked: () => {} })
+  const talk = new Talk({
+    env,
+    options,
+    limits,
+    events: CLIENT_EVENTS,
+    warn,
+    worked: () => {},
+    checkReachable: (name) => uplinks.checkReachable(name),
+  })
   const checkPut = (): void => uplinks.checkPut()
   const puts = new Puts<Out>({ env, limits, codec: resultCodec, options, checkOpen: checkPut, warn })
   const calls = new Calls({

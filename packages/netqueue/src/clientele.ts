@@ -10,7 +10,9 @@ import type { Backlog } from './dispatch/backlog.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
+import { notAuthorized } from './message/denials.ts'
 import type { Logger } from './options/logger.ts'
+import type { Permissions } from './permissions.ts'
 import type { Introduction, Protocol } from './protocol/protocol.ts'
 import { Reception } from './reception.ts'
 import type { AcceptOptions } from './reception.ts'
@@ -27,6 +29,7 @@ export interface ClienteleInit<Item> {
   /** What the server says of itself to the next one who connects. */
   introduction: () => Introduction
   gatekeeper: Gatekeeper
+  permissions: Permissions
   /** What all links share. */
   link: SharedByLinks
   talk: Talk
@@ -56,7 +59,7 @@ export class Clientele<Item> {
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
     this.#owner = this.#ownVisits()
-    const { protocol, introduction, gatekeeper, link, changed, warn } = init
+    const { protocol, introduction, gatekeeper, permissions, link, changed, warn } = init
     const pulse = new Pulse({ ...link, warn })
     this.#pulse = pulse
     this.#reception = new Reception({
@@ -66,6 +69,7 @@ export class Clientele<Item> {
       limits: link.limits,
       pulse,
       gatekeeper,
+      permissions,
       find: (id) => this.#ids.get(id),
       count: () => this.#clients.size,
       converse: (session, arrival) => this.#converse(session, arrival),
@@ -118,9 +122,15 @@ export class Clientele<Item> {
       })
     }
     const isOurs = client instanceof ConnectedClient && this.has(client)
+    if (isOurs && !client.takesItems) return notAuthorized(`Client ${client.id}`, 'subscribe')
     if (isOurs && client.carries(entry) && (!wantsResult || peer?.supports.result === true)) return undefined
     const message = `The protocol ${client.protocol} of client ${client.id} cannot carry this item`
     return new NetQueueError('UNSUPPORTED', message, { delivered: 'no' })
+  }
+
+  /** Those that may be given items. */
+  get takers(): readonly ServerClient[] {
+    return [...this.#clients.values()].filter(({ takesItems }) => takesItems)
   }
 
   setStatus(status: unknown): void {

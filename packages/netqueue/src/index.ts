@@ -9,8 +9,10 @@ export type { Server } from './server.ts'
 export type {
   AuthApplicant,
   Authenticate,
+  Authorize,
   BroadcastOptions,
   BroadcastOutcome,
+  Principal,
   PutOptions,
   ServerCloseOptions,
   ServerEvents,
@@ -65,6 +67,7 @@ export type {
   ReplyInput,
   RequestName,
 } from './message/messages.ts'
+export type { Action } from './message/denials.ts'
 export type { MessageIds, MessagesOptions } from './message/registry.ts'
 export { Queue } from './queue/queue.ts'
 export type { WaitOptions } from './queue/pending.ts'

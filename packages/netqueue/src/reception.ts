@@ -8,6 +8,7 @@ import { NetQueueError } from './errors/errors.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import { isSameIdentity } from './identity.ts'
 import type { Limits } from './options/limits.ts'
+import type { Permissions } from './permissions.ts'
 import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
 import { randomName } from './random-name.ts'
 import type { Arrival, ConnectedClient, ServerClient } from './server-client.ts'
@@ -22,6 +23,8 @@ export interface ReceptionInit {
   pulse: Pulse
   /** Whom it lets in. */
   gatekeeper: Gatekeeper
+  /** What it lets them do. */
+  permissions: Permissions
   /** The client that has an id, connected or away. */
   find: (id: string) => ConnectedClient | undefined
   /** How many clients there are, those that are away included. */
@@ -104,7 +107,7 @@ export class Reception {
       guard: trusted ? undefined : gatekeeper.guard(duplex),
       user: (session) => converse(session, arrival),
       declined: (error) => this.#declined(error, arrival),
-      admit: (applicant) => this.#admit(applicant, arrival),
+      admit: (applicant) => this.#permit(this.#admit(applicant, arrival), applicant, arrival),
       closeDuplex,
     })
     arrival.connection = connection
@@ -139,6 +142,15 @@ export class Reception {
     }
     session.giveUp()
     return { id, former }
+  }
+
+  /** What a client may do is settled for the whole of its session. */
+  #permit(entrant: Entrant, applicant: Applicant, { address, identity }: Arrival): Entrant {
+    if (entrant.session !== undefined) return entrant
+    const { tags = [], status, messages } = applicant
+    const principal = { id: entrant.id, identity, address, tags, status }
+    const denials = this.#init.permissions.denialsOf(principal, (name) => messages?.has(name) === true)
+    return { ...entrant, denials }
   }
 
   /** Whoever is away is waited for, and counts. */

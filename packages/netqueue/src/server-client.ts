@@ -164,7 +164,13 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
 
   /** Only an original is asked: it has no credit to say so with. */
   get isReady(): boolean {
+    if (!this.takesItems) return false
     return this.#ready === undefined || this.settles || this.#ready(this)
+  }
+
+  /** Whether it is to be given items at all. */
+  get takesItems(): boolean {
+    return this.link.peer?.denied?.denies('subscribe') !== true
   }
 
   knows(name: string): boolean {
@@ -187,7 +193,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   carries(entry: Entry): boolean {
-    return this.link.outbox.carries(entry)
+    return this.takesItems && this.link.outbox.carries(entry)
   }
 
   assign(entry: Entry): void {

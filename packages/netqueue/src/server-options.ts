@@ -6,6 +6,7 @@ import type { NetQueueError } from './errors/errors.ts'
 import type { Shape } from './message/codec.ts'
 import type { Headers } from './message/headers.ts'
 import type { Messages } from './message/messages.ts'
+import type { Action } from './message/denials.ts'
 import type { MessagesOptions } from './message/registry.ts'
 import type { Limits } from './options/limits.ts'
 import type { Logger } from './options/logger.ts'
@@ -35,6 +36,16 @@ export interface AuthApplicant {
  * keep the client out. When a client comes again, its identity has to be the same: the same value, or plain data with the same content.
  */
 export type Authenticate = (applicant: AuthApplicant) => unknown
+
+/** A client of which is asked what it may do: it has introduced itself, and is about to be let in. */
+export type Principal = Pick<ServerClient, 'id' | 'identity' | 'address' | 'tags' | 'status'>
+
+/**
+ * Whether a client may do something, by the name of a message; `''` stands for items. `'put'` and `'submit'`: items of its own, without and
+ * with a result. `'request'` and `'send'`: to ask and to send by that name. `'subscribe'`: to be given items, or what this server asks, sends
+ * and broadcasts by that name.
+ */
+export type Authorize = (client: Principal, action: Action, name: string) => boolean
 
 /** One secret, or several that are all good: text or bytes. */
 export type TokenOption = string | Uint8Array
@@ -72,6 +83,11 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
    * knows it gets this far, and brings no credentials. It has as long as the introduction (`handshakeTimeoutMs`). @default nobody is asked
    */
   authenticate?: Authenticate
+  /**
+   * Decides what each client may do. Asked when the client comes, once for each action and name that both sides have, and what it says holds
+   * for the whole session; what it throws is no. A client's call that is denied rejects with `NOT_AUTHORIZED`. @default everything
+   */
+  authorize?: Authorize
   /**
    * Listens on addresses that other machines reach although nothing authenticates clients (`INSECURE_LISTEN` otherwise), and takes credentials
    * where others can read them. @default false

@@ -31,6 +31,7 @@ import { native } from './protocol/net-queue/net-queue.ts'
 import { SECRET_BYTES } from './protocol/net-queue/proof.ts'
 import { checkWelcome } from './protocol/net-queue/welcome.ts'
 import type { Introduction } from './protocol/protocol.ts'
+import { Permissions } from './permissions.ts'
 import { tokensFrom } from './protocol/token.ts'
 import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
@@ -125,10 +126,11 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
-    const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0, authenticate } = options
+    const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0, authenticate, authorize } = options
     checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
     checkInteger('resumeTimeoutMs', resumeTimeoutMs, 0, MAX_RESUME_MS)
     if (authenticate !== undefined) checkFunction('authenticate', authenticate)
+    if (authorize !== undefined) checkFunction('authorize', authorize)
     const tokens = tokensFrom('token', options.token)
     const warn = (error: NetQueueError, client?: ServerClient): void => {
       logger.warn({ server: this.id, client: client?.id, code: error.code }, error.message)
@@ -178,7 +180,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       secret: env.randomBytes(SECRET_BYTES),
       resumeMs: resumeTimeoutMs,
     })
-    checkWelcome(introduction(), limits, 'server')
+    const permissions = new Permissions({ authorize, messages: talk.own.table, warn })
+    checkWelcome(introduction(), limits, 'server', permissions.most)
     const answerers = new Answerers<ConnectedClient>({ env, ...talk.limits })
     this.#clientele = new Clientele<Item>({
       protocol: native(),
@@ -192,6 +195,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
         maxAuthFailures: limits.maxAuthFailures,
         warn,
       }),
+      permissions,
       link: {
         env,
         limits,
@@ -279,7 +283,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     checkWait(options)
     const give = (client?: ServerClient): Promise<void> => this.#put(new Entry(item, payload), client, options)
     if (isSeveral(to)) {
-      const clients = to === 'all' ? this.clients : to
+      const clients = to === 'all' ? this.#clientele.takers : to
       return giveToEach(except === undefined ? clients : clients.filter((client) => !except.includes(client)), give)
     }
     if (except !== undefined)

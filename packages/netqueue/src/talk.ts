@@ -36,6 +36,8 @@ export interface TalkInit {
   warn: (error: NetQueueError, from?: Sender) => void
   /** A handler is done. */
   worked: () => void
+  /** Throws where nobody ever asks, or sends, this side that. @default everybody may */
+  checkReachable?: (name: string) => void
 }
 
 /** The messages of a side that has events. Throws a `TypeError` for what are none, and for a name that both would have: `on` listens to either. */
@@ -54,11 +56,13 @@ export class Talk {
   readonly #events: readonly string[]
   readonly #handlers: Handlers
   readonly #subscriptions: Subscriptions<Sender>
+  readonly #checkReachable: ((name: string) => void) | undefined
 
   /** Throws for options that no side can have. */
-  constructor({ env, options, limits, events, warn, worked }: TalkInit) {
+  constructor({ env, options, limits, events, warn, worked, checkReachable }: TalkInit) {
     const { exposeErrors = false } = options
     this.#events = events
+    this.#checkReachable = checkReachable
     this.#handlers = new Handlers(worked)
     this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
     const { maxRequests: count, maxRequestBytes: bytes } = this.limits
@@ -126,16 +130,19 @@ export class Talk {
 
   handle(name: string, handler: RequestHandler<never>, options?: HandleOptions): () => void {
     this.#entry(name, { isRequest: true })
+    this.#checkReachable?.(name)
     return this.#handlers.add(name, handler, options)
   }
 
   subscribe(name: string, options?: SubscribeOptions): Subscription<Sender> {
     this.#entry(name, { isRequest: false })
+    this.#checkReachable?.(name)
     return this.#subscriptions.subscribe(name, options)
   }
 
   on(name: string, listener: Listener<ReceivedMessage<Sender>>): () => void {
     this.#entry(name, { isRequest: false })
+    this.#checkReachable?.(name)
     return this.#subscriptions.on(name, listener)
   }
 

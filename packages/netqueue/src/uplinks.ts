@@ -12,6 +12,7 @@ import type { Reach } from './life/reach.ts'
 import { stateOf } from './life/states.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
 import type { Logger } from './options/logger.ts'
+import { ITEMS, notAuthorized } from './message/denials.ts'
 import { onAbort } from './queue/on-abort.ts'
 import type { Talk } from './talk.ts'
 import { lost } from './request/failures.ts'
@@ -116,6 +117,12 @@ export class Uplinks<Out> implements UplinkOwner {
     if (!isAnswering) this.checkOpen()
   }
 
+  /** Throws where no server asks, or sends, this client something by that name. */
+  checkReachable(name: string): void {
+    const objection = this.#objection(name)
+    if (objection !== undefined) throw objection
+  }
+
   /** Measures the round trips again. */
   ping(): void {
     for (const { link } of this.all) link?.ping()
@@ -168,6 +175,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   opened(_uplink: Uplink, conversation: Conversation): void {
     this.#init.calls.opened(conversation)
+    this.#init.inbox.deny(this.#objection(ITEMS))
   }
 
   disconnected(server: Uplink, error: NetQueueError | undefined): void {
@@ -193,6 +201,7 @@ export class Uplinks<Out> implements UplinkOwner {
     if (isLast) return this.#finish(error ?? closedError(), entries)
     if (error !== undefined) this.warn(error, uplink)
     this.#init.puts.lost(uplink.id, entries)
+    this.#init.inbox.deny(this.#objection(ITEMS))
     this.changed()
   }
 
@@ -221,6 +230,13 @@ export class Uplinks<Out> implements UplinkOwner {
   get #isDone(): boolean {
     const { puts, calls } = this.#init
     return puts.waiting === 0 && calls.waiting === 0 && this.all.every(({ isDone }) => isDone)
+  }
+
+  /** Why nothing of that name comes from any server, as far as they have said so; one that is looked for may. */
+  #objection(name: string): NetQueueError | undefined {
+    const servers = this.all.filter(({ isOver }) => !isOver)
+    const isDenied = servers.every(({ link }) => link?.peer?.denies?.denies('subscribe', name) === true)
+    return isDenied && servers.length > 0 ? notAuthorized('This client', 'subscribe', name) : undefined
   }
 
   get #hasItems(): boolean {

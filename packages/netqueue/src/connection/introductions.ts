@@ -1,5 +1,6 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import type { Denials } from '../message/denials.ts'
 import type { Limits } from '../options/limits.ts'
 import type {
   Admission,
@@ -27,6 +28,8 @@ export interface Entrant {
   session?: Session | undefined
   /** The ticket by which it proved that it had this session, or another one in the place of which it begins one. */
   former?: Ticket | undefined
+  /** What it may not do in a session that begins. @default nothing */
+  denials?: Denials | undefined
 }
 
 export interface ConnectionInit {
@@ -139,8 +142,8 @@ export class Introductions {
   #admit(applicant: Applicant): Admission {
     const entrant = this.#init.admit?.(applicant) ?? { id: applicant.id }
     this.#entrant = entrant
-    const { id, session, former } = entrant
-    if (session === undefined || former === undefined) return { id }
+    const { id, session, former, denials } = entrant
+    if (session === undefined || former === undefined) return { id, denials }
     session.rewind(applicant.resume?.batches ?? 0)
     return { id, resumed: { session: former.session, batches: session.taken } }
   }

@@ -49,6 +49,7 @@ export class Inbox {
   #bytes = 0
   #arrivals = 0
   #end: { error: Error } | undefined
+  #denial: Error | undefined
 
   constructor(init: InboxInit) {
     const { env, warn, prefetch, rtt = () => undefined, measureRtt = () => {}, maxPrefetch = 1 } = init
@@ -91,9 +92,9 @@ export class Inbox {
     return this.#bytes >= this.#init.maxBytes || this.#arrivals >= MAX_ARRIVALS
   }
 
-  /** Why no more items will come, once that is so. */
+  /** Why no more items will come, once that is so, or as long as it is. */
   get ended(): Error | undefined {
-    return this.#end?.error
+    return this.#end?.error ?? this.#denial
   }
 
   add(intake: Intake): void {
@@ -170,12 +171,12 @@ export class Inbox {
   /** Waits until an item is here. `false` when time is up; rejects as {@link wait} does otherwise. */
   async poll(options: WaitOptions): Promise<boolean> {
     if (this.#size > 0) return true
-    if (this.#end !== undefined) throw this.#end.error
+    if (this.ended !== undefined) throw this.ended
     const isLate = Symbol('late')
     const arrived = new Pending<void>({ env: this.#init.env, wait: options, timedOut: () => isLate })
     const standing: Standing = {
       demand: 1,
-      offer: () => (this.#size > 0 ? arrived.resolve() : arrived.reject(this.#end?.error)),
+      offer: () => (this.#size > 0 ? arrived.resolve() : arrived.reject(this.ended)),
     }
     this.stand(standing)
     try {
@@ -271,7 +272,6 @@ export class Inbox {
   /** No more items will come. What waits can still be taken; whoever waits for more is told why there is none. */
   close(error: Error): void {
     if (this.#end !== undefined) return
-    const demand = this.#demand
     this.#end = { error }
     this.#watch.end()
     this.#pace?.end()
@@ -280,12 +280,24 @@ export class Inbox {
       this.offer(this.#isAgain(delivery))
     }
     this.#retries.clear()
+    this.#disappoint(error)
+    for (const intake of this.#intakes) intake.shrink()
+  }
+
+  /** Nobody gives this side items, for that reason, until it is taken back with none: whoever waits for some, or is about to, is told. */
+  deny(error: Error | undefined): void {
+    this.#denial = error
+    if (error !== undefined) this.#disappoint(error)
+  }
+
+  /** Whoever waits for items is told that none come. */
+  #disappoint(error: Error): void {
+    const demand = this.#demand
     for (let { reader } = demand; reader !== undefined; reader = demand.reader) {
       demand.leave(reader)
       reader.reject(error)
     }
     for (const standing of demand.standing) standing.offer()
-    for (const intake of this.#intakes) intake.shrink()
   }
 
   #next(): Delivery<unknown> | undefined {
@@ -381,7 +393,7 @@ export class Inbox {
   }
 
   #refusal(): Error | undefined {
-    if (this.#end !== undefined) return this.#end.error
+    if (this.ended !== undefined) return this.ended
     if (this.#intakes.size === 0) return undefined
     for (const { isExhausted } of this.#intakes) if (!isExhausted) return undefined
     return new NetQueueError(

@@ -1,5 +1,7 @@
 import type { Codec } from '../message/codec.ts'
 import { decodeWith, encodeWithin } from '../message/codec.ts'
+import { notAuthorized } from '../message/denials.ts'
+import type { Denials } from '../message/denials.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Message, Outcome, Writer } from '../protocol/protocol.ts'
@@ -24,6 +26,8 @@ export interface IntakeTerms {
   isTyped: boolean
   /** Longest result that it takes. @default as long as our own */
   maxItemBytes?: number
+  /** What it may not do. @default nothing */
+  denied?: Denials | undefined
 }
 
 /** What the intakes of one client or server share. */
@@ -80,6 +84,8 @@ export class Intake implements DeliverySource, GrantsOwner {
   #isTyped = true
   #maxResultBytes: number
   #isOpen = false
+  #denied: Denials | undefined
+  #hasWarned = false
   /** Set when the peer is gone: its items were lost to us, or kept because nobody else has them. */
   #end: 'lost' | 'kept' | undefined
   /** Items in the arrivals, and items that are here again. */
@@ -129,7 +135,8 @@ export class Intake implements DeliverySource, GrantsOwner {
     return this.#held === 0
   }
 
-  open({ isCredited, isTyped, maxItemBytes = this.#maxResultBytes }: IntakeTerms): void {
+  open({ isCredited, isTyped, maxItemBytes = this.#maxResultBytes, denied }: IntakeTerms): void {
+    this.#denied = denied
     this.#maxResultBytes = maxItemBytes
     this.#isCredited = isCredited
     this.#isTyped = isTyped
@@ -148,7 +155,8 @@ export class Intake implements DeliverySource, GrantsOwner {
     const arrival = new Fresh(this, message)
     this.#arrivals.push(arrival.first, arrival)
     this.#fresh += arrival.size
-    this.#shared.inbox.offer(arrival)
+    if (this.#denied?.denies(message.wantsResult ? 'submit' : 'put') === true) this.#refuse(arrival, message)
+    else this.#shared.inbox.offer(arrival)
     this.#grants.arrived()
   }
 
@@ -332,6 +340,19 @@ export class Intake implements DeliverySource, GrantsOwner {
     const waiting = this.#fresh + this.#waitingAgain
     const items = this.#isClogged ? 0 : Math.min(slots - waiting, limits.maxUnsettled - this.#held)
     return { items: Math.max(0, items), window: slots, isDry: waiting === 0 }
+  }
+
+  /** What the peer may not send goes no further. It is told by an answer to each; one that takes none is not talked to. */
+  #refuse(arrival: Fresh, { wantsResult }: Extract<Message, { type: 'items' }>): void {
+    const error = notAuthorized(`Client ${this.from.id}`, wantsResult ? 'submit' : 'put')
+    if (!this.#isCredited) throw error
+    if (!this.#hasWarned) this.#owner.warn(error)
+    this.#hasWarned = true
+    while (arrival.size > 0) {
+      const delivery = arrival.shift()
+      if (this.#finish(delivery, { wasWorkedOn: false }))
+        this.#answer({ kind: 'reject', seq: delivery.seq, code: error.code, reason: '' })
+    }
   }
 
   #return(delivery: Delivery<unknown>): void {

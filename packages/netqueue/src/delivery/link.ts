@@ -237,7 +237,12 @@ export class Link implements OutboxOwner, IntakeOwner {
     this.#wire = wire
     this.from = { id }
     this.outbox.open(wire)
-    this.intake.open({ isCredited: supports.credit, isTyped: wire.typed, maxItemBytes: wire.peer.maxItemBytes })
+    this.intake.open({
+      isCredited: supports.credit,
+      isTyped: wire.typed,
+      maxItemBytes: wire.peer.maxItemBytes,
+      denied: wire.peer.denied,
+    })
   }
 
   take(message: Message): void {

@@ -98,6 +98,7 @@ export class Outbox {
   carries({ item, payload, result }: Entry): boolean {
     const wire = this.#wire
     if (wire === undefined || payload.length > wire.peer.maxItemBytes) return false
+    if (wire.peer.denies?.denies('put') === true) return false
     return (result === undefined || wire.peer.supports.result) && wire.carry(item, payload) !== undefined
   }
 

@@ -2,6 +2,7 @@ import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { encodeWithin } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
+import { notAuthorized } from '../message/denials.ts'
 import type { Limits } from '../options/limits.ts'
 import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
@@ -159,6 +160,8 @@ export class Puts<T> {
     const first = this.#links[0]
     if (first === undefined || first.outbox.carries(entry)) return undefined
     if (this.#links.some(({ outbox }) => outbox.carries(entry))) return undefined
+    if (this.#links.every(({ peer }) => peer?.denies?.denies('put') === true))
+      return notAuthorized('This client', 'put')
     const { length } = entry.payload
     return length > this.#maxItemBytes ? tooLarge(this.#maxItemBytes, length) : unsupported(first.peer?.protocol)
   }

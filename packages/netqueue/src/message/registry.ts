@@ -1,6 +1,8 @@
 import { checkOneOf } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { decodeWith, encodeWith } from './codec.ts'
+import { notAuthorized } from './denials.ts'
+import type { Action, Denials } from './denials.ts'
 import type { MessageEntry, MessagePart } from './definition.ts'
 import { MessageTable } from './messages.ts'
 import type { Messages } from './messages.ts'
@@ -63,6 +65,12 @@ export function ownMessages({ messages = NO_MESSAGES, messageIds = 'adapt' }: Me
   throw new TypeError(`Expected \`messages\` to be made by defineMessages(), got \`${typeof messages}\``)
 }
 
+/** What a client may not do with the messages that both sides have, as its side or its server's knows. */
+export interface Bans {
+  readonly side: 'client' | 'server'
+  readonly denials: Denials
+}
+
 /** The messages of one connection: what each side calls them, and how they travel. */
 export class Registry {
   readonly #table: MessageTable
@@ -70,10 +78,12 @@ export class Registry {
   readonly #ids: ReadonlyMap<string, { readonly id: number }>
   /** What the peer calls its own. */
   readonly #names: ReadonlyMap<number, { readonly name: string }>
+  readonly #bans: Bans | undefined
 
   /** Of two sides that do not differ ({@link mismatch}). */
-  constructor({ table, ids }: OwnMessages, { messages: theirs, adapts }: Announcement) {
+  constructor({ table, ids }: OwnMessages, { messages: theirs, adapts }: Announcement, bans?: Bans) {
     this.#table = table
+    this.#bans = bans
     const common = [...table].filter(({ name }) => theirs.has(name))
     // What most connections have: nothing is kept for them.
     const isSame = common.length === theirs.size && common.length === table.size && !common.some(hasOtherId(theirs))
@@ -97,22 +107,34 @@ export class Registry {
     throw new TypeError(`Expected the name of one of this side's \`messages\`, got ${JSON.stringify(name)}`)
   }
 
-  /** Whether both sides have a message of this name. */
+  /** Whether both sides have a message of this name, and it may go from here to there. */
   has(name: string): boolean {
-    return this.#ids.has(name)
+    return this.#ids.has(name) && !this.#isDenied(this.entry(name))
   }
 
-  /** The id by which we call a message. Throws as {@link entry} does, and `UNSUPPORTED` where the peer has no such message. */
+  /**
+   * The id by which we call a message. Throws as {@link entry} does, `UNSUPPORTED` where the peer has no such message, and `NOT_AUTHORIZED` where
+   * the client of the two may not use it.
+   */
   idOf(name: string): number {
-    this.entry(name)
+    const entry = this.entry(name)
     const known = this.#ids.get(name)
-    if (known !== undefined) return known.id
+    if (known !== undefined) {
+      if (this.#isDenied(entry)) throw this.#objection(entry)
+      return known.id
+    }
     throw new NetQueueError('UNSUPPORTED', `The peer has no message ${JSON.stringify(name)}`, { delivered: 'no' })
   }
 
   /** The name of what the peer calls by this id, which we may not have defined; `undefined` for an id that it has not announced. */
   nameOf(id: number): string | undefined {
     return this.#names.get(id)?.name
+  }
+
+  /** Whether the peer may ask or send this. */
+  admits(name: string): boolean {
+    const entry = this.#bans?.side === 'server' ? this.#table.byName.get(name) : undefined
+    return entry === undefined || this.#bans?.denials.denies(actionOf(entry), name) === false
   }
 
   /** Throws `ENCODE_FAILED`, and as {@link entry} does. */
@@ -126,7 +148,24 @@ export class Registry {
     const codec = this.entry(name).parts[part]
     return decodeWith(codec, bytes, codec.what)
   }
+
+  /** Whether it may not go from here to there. */
+  #isDenied(entry: MessageEntry): boolean {
+    return this.#bans !== undefined && this.#bans.denials.denies(this.#actionHere(entry), entry.name)
+  }
+
+  #actionHere(entry: MessageEntry): Action {
+    return this.#bans?.side === 'server' ? 'subscribe' : actionOf(entry)
+  }
+
+  #objection(entry: MessageEntry): NetQueueError {
+    const who = this.#bans?.side === 'server' ? 'The client' : 'This client'
+    return notAuthorized(who, this.#actionHere(entry), entry.name)
+  }
 }
+
+/** What a client does with a message. */
+const actionOf = ({ isRequest }: MessageEntry): Action => (isRequest ? 'request' : 'send')
 
 const same = (entry: MessageEntry): MessageEntry => entry
 const hasOtherId =

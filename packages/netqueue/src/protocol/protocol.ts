@@ -1,7 +1,8 @@
 import type { ErrorCode, NetQueueError } from '../errors/errors.ts'
 import type { Framing, FramingOptions } from '../framing/framing.ts'
+import type { Denials } from '../message/denials.ts'
 import type { Headers } from '../message/headers.ts'
-import type { OpenRequests, OwnMessages, Registry } from '../message/registry.ts'
+import type { Announced, OpenRequests, OwnMessages, Registry } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
@@ -146,6 +147,10 @@ export interface Peer {
   readonly requests?: OpenRequests
   /** Which messages both sides have, and by which ids; none where the protocol has no messages. */
   readonly registry?: Registry
+  /** A server: what it does not let this side do. @default nothing */
+  readonly denies?: Denials | undefined
+  /** A client: what this side does not let it do. @default nothing */
+  readonly denied?: Denials | undefined
 }
 
 /** One session's way of reading and writing, once both ends have introduced themselves. */
@@ -245,6 +250,10 @@ export interface Applicant {
   readonly id: string
   /** Who it is, where it had to show that. @default nobody knows */
   readonly identity?: unknown
+  readonly tags?: readonly string[]
+  readonly status?: unknown
+  /** The messages that it has. @default none */
+  readonly messages?: ReadonlyMap<string, Announced>
   /** The session that it says it had. */
   readonly resume?: {
     readonly session: string
@@ -260,6 +269,8 @@ export interface Admission {
   readonly id: string
   /** The session that it goes on with, and how many of its batches this side has taken. */
   readonly resumed?: { readonly session: string; readonly batches: number } | undefined
+  /** What it may not do in the session that begins. @default nothing */
+  readonly denials?: Denials | undefined
 }
 
 /** The step of an introduction that a frame brought about. */

@@ -1,5 +1,6 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { notAuthorized } from '../message/denials.ts'
 import { headerBytes } from '../message/headers.ts'
 import type { CheckedHeaders } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
@@ -69,6 +70,8 @@ export class Exchange<From = unknown> {
   #messages: Posts | undefined
   /** Of messages that cannot be decoded. */
   #refusals: Bucket | undefined
+  /** Names of messages that the peer sent although it may not. */
+  #dropped: Set<string> | undefined
   /** It sent more of those than is taken, as somebody who reads them late may find out. */
   #isOverdrawn = false
   #peer: ExchangePeer | undefined
@@ -254,6 +257,7 @@ export class Exchange<From = unknown> {
     const { vocabulary, subscriptions, from } = this.#init
     const name = vocabulary.nameOf(id)
     if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
+    if (vocabulary.admits?.(name) === false) return this.#drop(name)
     const bytes = payload.length + headerBytes(headers)
     const decode = (encoded: Uint8Array): unknown => vocabulary.decode(name, 'payload', encoded)
     const arrived = {
@@ -267,6 +271,14 @@ export class Exchange<From = unknown> {
     subscriptions.deliver(arrived, payload)
     if (this.#isOverdrawn)
       throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', this.#init.limits.maxRefusals)
+  }
+
+  /** It may not send this: whoever is told of it is told once for each name. */
+  #drop(name: string): void {
+    this.#dropped ??= new Set()
+    if (this.#dropped.has(name)) return
+    this.#dropped.add(name)
+    this.#init.warn(notAuthorized('The client', 'send', name))
   }
 
   /** Each costs many times what others do. Not thrown here: whoever reads is not to blame, and the peer's next message finds it. */

@@ -286,6 +286,7 @@ export class Served implements Unbegun, Mail, Wanted {
   /** The code with which it is refused; `undefined` where its handler is to be called. One that was taken away meanwhile answers nothing. */
   get #objection(): string | undefined {
     if (this.#isLate) return 'CLOSED'
+    if (this.side.vocabulary.admits?.(this.name) === false) return 'NOT_AUTHORIZED'
     return this.#registration === undefined || this.#registration.isGone ? 'UNKNOWN_REQUEST' : undefined
   }
 

@@ -3,10 +3,12 @@ export type Part = 'payload' | 'reply' | 'body'
 
 /** The names of one connection: what each side calls a message, and how it is encoded. */
 export interface Vocabulary {
-  /** The id by which we call a message. Throws for a name that we have not defined. */
+  /** The id by which we call a message. Throws for a name that we have not defined, or may not use. */
   idOf(name: string): number
   /** The name of what the peer calls by this id; `undefined` for an id that it has not announced. */
   nameOf(id: number): string | undefined
+  /** Whether the peer may ask or send us that. @default all that it has announced */
+  admits?(name: string): boolean
   /** Throws `ENCODE_FAILED`. */
   encode(name: string, part: Part, value: unknown): Uint8Array
   /** Throws `DECODE_FAILED`. Asked only for names that we have defined. */

@@ -102,7 +102,8 @@ export class ClientHandshake implements Handshake {
     identified?.(grant.id)
     const ticket = ticketOf(grant)
     if (grant.batches !== undefined) return { send: [], resumed: { batches: grant.batches }, ticket }
-    const wire = new NativeWire(agreement(this.#introduction, welcome), serverId, limits, this.#workspace)
+    const bans = grant.denials && ({ side: 'client', denials: grant.denials } as const)
+    const wire = new NativeWire(agreement(this.#introduction, welcome, bans), serverId, limits, this.#workspace)
     return { send: [], wire, ticket }
   }
 

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { mismatch, ownMessages, Registry } from '../../message/registry.ts'
+import type { Bans } from '../../message/registry.ts'
 import type { HandshakeStep, Introduction } from '../protocol.ts'
 import { decodeError } from './error-frame.ts'
 import { frameData, frameType, FrameType } from './frame-types.ts'
@@ -40,6 +41,6 @@ function codecMismatch(introduction: Introduction, welcome: Welcome): NetQueueEr
 }
 
 /** Of two sides that do not disagree. */
-export function agreement({ messages = NO_MESSAGES }: Introduction, welcome: Welcome): Agreement {
-  return { ...welcome, registry: new Registry(messages, welcome.announcement) }
+export function agreement({ messages = NO_MESSAGES }: Introduction, welcome: Welcome, bans?: Bans): Agreement {
+  return { ...welcome, registry: new Registry(messages, welcome.announcement, bans), bans }
 }

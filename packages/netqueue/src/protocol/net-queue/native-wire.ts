@@ -23,7 +23,7 @@ export class NativeWire implements Wire {
   readonly #writer: RecordWriter
 
   constructor(welcome: Agreement, id: string, limits: Limits, workspace: Workspace) {
-    const { tags, status, isPaced, requests, registry } = welcome
+    const { tags, status, isPaced, requests, registry, bans } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
     this.peer = {
@@ -37,6 +37,8 @@ export class NativeWire implements Wire {
       maxUnsettled,
       requests,
       registry,
+      denies: bans?.side === 'client' ? bans.denials : undefined,
+      denied: bans?.side === 'server' ? bans.denials : undefined,
     }
     this.#reader = new RecordReader({
       maxItemBytes: limits.maxItemBytes,

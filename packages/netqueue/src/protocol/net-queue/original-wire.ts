@@ -1,4 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
+import type { Denials } from '../../message/denials.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { Limits } from '../../options/limits.ts'
 import { listed } from '../payloads.ts'
@@ -35,7 +36,7 @@ export class OriginalWire implements Wire {
   #received = 0
   #told = -1
 
-  constructor(role: Role, id: string, limits: Limits) {
+  constructor(role: Role, id: string, limits: Limits, denied?: Denials) {
     this.#role = role
     const { maxItemBytes } = limits
     this.peer = {
@@ -47,6 +48,7 @@ export class OriginalWire implements Wire {
       supports: originalSupports,
       maxItemBytes,
       maxUnsettled: limits.maxUnsettled,
+      denied,
     }
   }
 

@@ -58,7 +58,8 @@ export class ServerHandshake implements Handshake {
     if (type === FrameType.CONN && isHello(frameData(frame))) return this.#greet(frame)
     this.#isOriginal = true
     if (this.#init.guard !== undefined) throw authRequired('an original net-queue client cannot show who it is')
-    return { send: [], replay: true, wire: new OriginalWire('server', this.#admit({ id: '' }).id, this.#init.limits) }
+    const { id, denials } = this.#admit({ id: '' })
+    return { send: [], replay: true, wire: new OriginalWire('server', id, this.#init.limits, denials) }
   }
 
   #greet(frame: Uint8Array): HandshakeStep {
@@ -89,18 +90,21 @@ export class ServerHandshake implements Handshake {
     const { limits } = this.#init
     const isReturning = welcome.resume !== undefined
     const refusal = disagreement(introduction, welcome)
-    const admission = refusal === undefined ? this.#admit(this.#applicantOf(greeted, welcome)) : { id: wanted }
+    const admission: Admission =
+      refusal === undefined ? this.#admit(this.#applicantOf(greeted, welcome)) : { id: wanted }
     const grant = grantOf(introduction, admission, isReturning)
     const send = [frameOf(FrameType.WELCOME, encodeWelcome(introduction, limits, { grant }))]
     if (refusal !== undefined) return { send, refusal }
     const ticket = ticketOf(grant)
     if (admission.resumed !== undefined) return { send, resumed: { batches: welcome.resume?.batches ?? 0 }, ticket }
-    const wire = new NativeWire(agreement(introduction, welcome), admission.id, limits, this.#workspace)
+    const bans = admission.denials && ({ side: 'server', denials: admission.denials } as const)
+    const wire = new NativeWire(agreement(introduction, welcome, bans), admission.id, limits, this.#workspace)
     return { send, wire, ticket }
   }
 
-  #applicantOf({ wanted, transcript }: Greeted, { resume }: Welcome): Applicant {
-    const applicant = { id: wanted, identity: this.#auth?.identity }
+  #applicantOf({ wanted, transcript }: Greeted, { tags, status, announcement, resume }: Welcome): Applicant {
+    const { messages } = announcement
+    const applicant = { id: wanted, identity: this.#auth?.identity, tags, status, messages }
     if (resume === undefined) return applicant
     const { session, batches, proof } = resume
     return { ...applicant, resume: { session, batches, proves: ({ secret }) => isProof(proof, secret, transcript) } }

@@ -1,6 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { USUAL_REQUESTS } from '../../message/registry.ts'
-import type { Announcement, OpenRequests, OwnMessages, Registry } from '../../message/registry.ts'
+import type { Announcement, Bans, OpenRequests, OwnMessages, Registry } from '../../message/registry.ts'
+import type { Denials } from '../../message/denials.ts'
 import { hexOf, isPlain } from '../../message/names.ts'
 import { MIN_FRAME_BYTES } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
@@ -9,6 +10,7 @@ import { badMessage, decodeJson, encodeText } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { MAX_ID_BYTES, VERSION } from './hello.ts'
 import { base64Of, isBase64, SECRET_BYTES } from './proof.ts'
+import { decodeDenials, encodeDenials } from './welcome-denials.ts'
 import { decodeMessages, encodeMessages } from './welcome-messages.ts'
 
 /** The terms that each side announces when both have said hello. */
@@ -46,6 +48,8 @@ export interface Grant {
   resumed: boolean | undefined
   /** Where it does, the batches that the server has taken of it. */
   batches: number | undefined
+  /** What the client may not do; none: it may do everything. */
+  denials?: Denials | undefined
 }
 
 /** What a client says of the session that it had. */
@@ -60,6 +64,8 @@ export interface Resume {
 /** The other side's terms, and what both made of their messages. */
 export interface Agreement extends Welcome {
   registry: Registry
+  /** What a client may not do; none: it may do everything. */
+  bans: Bans | undefined
 }
 
 /**
@@ -84,7 +90,7 @@ export function encodeWelcome(
       paced: isPaced || undefined,
       status,
       ...announced(messages),
-      ...(grant === undefined ? { resume } : granted(grant)),
+      ...(grant === undefined ? { resume } : granted(grant, messages)),
     }),
   )
   const value = data.length + TYPE_BYTES
@@ -104,14 +110,14 @@ const LONGEST_RESUME: Resume = {
 }
 
 /** Throws {@link encodeWelcome}'s error for what a side could not say to every peer, first or again, before it says a word. */
-export function checkWelcome(introduction: Introduction, limits: Limits, role: Role): void {
+export function checkWelcome(introduction: Introduction, limits: Limits, role: Role, denials?: Denials): void {
   const resumed = { session: nameOf(introduction), batches: Number.MAX_SAFE_INTEGER }
-  const grant = grantOf(introduction, { id: LONGEST_NAME, resumed }, true)
+  const grant = grantOf(introduction, { id: LONGEST_NAME, resumed, denials }, true)
   encodeWelcome(introduction, limits, role === 'server' ? { grant } : { resume: LONGEST_RESUME })
 }
 
 /** What a server gives to whom it has admitted. */
-export function grantOf(introduction: Introduction, { id, resumed }: Admission, isReturning: boolean): Grant {
+export function grantOf(introduction: Introduction, { id, resumed, denials }: Admission, isReturning: boolean): Grant {
   const { secret, resumeMs = 0 } = introduction
   return {
     id,
@@ -120,6 +126,7 @@ export function grantOf(introduction: Introduction, { id, resumed }: Admission, 
     resumeMs,
     resumed: isReturning ? resumed !== undefined : undefined,
     batches: resumed?.batches,
+    denials,
   }
 }
 
@@ -130,8 +137,10 @@ export function ticketOf({ session, secret, resumeMs }: Grant): Ticket | undefin
 
 const nameOf = ({ nonce }: Introduction): string => hexOf(nonce)
 
-function granted({ id, session, secret, resumeMs, resumed, batches }: Grant): object {
-  return { session, you: { id }, secret, resumeMs: resumeMs || undefined, resumed, batches }
+function granted(grant: Grant, own: OwnMessages | undefined): object {
+  const { id, session, secret, resumeMs, resumed, batches, denials } = grant
+  const denied = denials && encodeDenials(denials, (name) => own?.table.byName.get(name)?.id)
+  return { session, you: { id, denied }, secret, resumeMs: resumeMs || undefined, resumed, batches }
 }
 
 function announced(own: OwnMessages | undefined): object {
@@ -145,6 +154,7 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
   if (fields['version'] !== VERSION) throw badMessage('a WELCOME of another version than agreed')
   const limits = record(fields['limits'], 'the limits of a WELCOME')
   name(fields['id'], 'id')
+  const messages = decodeMessages(fields['messages'])
   return {
     item: name(fields['item'], 'item'),
     result: name(fields['result'], 'result'),
@@ -159,22 +169,24 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
       bytes:
         limits['requestBytes'] === undefined ? USUAL_REQUESTS.bytes : count(limits['requestBytes'], 'requestBytes', 1),
     },
-    announcement: { messages: decodeMessages(fields['messages']), adapts: flag(fields['adapt'], 'adapt') },
-    grant: from === 'server' ? decodeGrant(fields) : undefined,
+    announcement: { messages, adapts: flag(fields['adapt'], 'adapt') },
+    grant: from === 'server' ? decodeGrant(fields, messages) : undefined,
     resume: from === 'client' ? decodeResume(fields['resume']) : undefined,
   }
 }
 
-function decodeGrant(fields: Record<string, unknown>): Grant {
+function decodeGrant(fields: Record<string, unknown>, messages: Announcement['messages']): Grant {
+  const you = record(fields['you'], 'you in a WELCOME')
   const { secret, resumeMs, resumed, batches } = fields
   const isResumed = flag(resumed, 'resumed')
   return {
-    id: name(record(fields['you'], 'you in a WELCOME')['id'], 'you.id'),
+    id: name(you['id'], 'you.id'),
     session: name(fields['session'], 'session'),
     secret: secret === undefined ? undefined : base64(secret, 'secret'),
     resumeMs: resumeMs === undefined ? 0 : count(resumeMs, 'resumeMs', 1),
     resumed: resumed === undefined ? undefined : isResumed,
     batches: isResumed ? count(batches, 'batches', 0) : undefined,
+    denials: decodeDenials(you['denied'], messages),
   }
 }
 
