@@ -1,4 +1,4 @@
-import type { Transport } from './transport.ts'
+import type { ListenOptions, Transport } from './transport.ts'
 
 /** The error for an address of the wrong form; `forms` are the right ones. */
 export function badAddress(address: unknown, forms: readonly string[]): TypeError {
@@ -8,13 +8,24 @@ export function badAddress(address: unknown, forms: readonly string[]): TypeErro
   )
 }
 
-/** The first transport that reads addresses of this form; throws a `TypeError` that shows the forms where there is none. */
-export function chooseTransport(address: string, transports: readonly Transport[]): Transport {
+/**
+ * The first transport that reads addresses of this form; throws a `TypeError` that shows the forms where there is none, and for options of
+ * TLS where it has no use for them: nothing would be encrypted.
+ */
+export function chooseTransport(
+  address: string,
+  transports: readonly Transport[],
+  { tls }: ListenOptions = {},
+): Transport {
   const transport = typeof address === 'string' ? transports.find((each) => each.accepts(address)) : undefined
   if (transport === undefined)
     throw badAddress(
       address,
       transports.map((each) => each.form),
+    )
+  if (tls !== undefined && transport.isSecure !== true)
+    throw new TypeError(
+      `Expected \`address\` to be reached by TLS, for there is \`tls\`, got ${JSON.stringify(address)}`,
     )
   return transport
 }

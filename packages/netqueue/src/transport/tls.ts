@@ -67,6 +67,12 @@ class TlsTransport implements Transport {
     return this.#internet.exposed(address)
   }
 
+  /** The authorities that a system trusts vouch for anybody: they do not count. */
+  identifies({ tls: own }: ListenOptions = {}): boolean {
+    const { requestCert, rejectUnauthorized, ca } = { ...this.#options, ...own }
+    return requestCert === true && rejectUnauthorized !== false && ca !== undefined
+  }
+
   #way(address: string, own: TlsOptions = this.#options): ConnectionOptions {
     const known = this.#ways.get(own)
     if (known !== undefined) return known
