@@ -27,7 +27,7 @@ import type { ByteDuplex } from './transport/index.ts'
 import type { Uplinks } from './uplinks.ts'
 
 /**
- * Connects to a server. The address is `tcp://host:port`, `unix:/path` or `memory:name`, or a duplex of bytes that exists already.
+ * Connects to a server. The address is `tcp://host:port`, `tls://host:port`, `unix:/path` or `memory:name`, or a duplex of bytes that exists already.
  * Rejects with `CONNECT_FAILED`, with the reason for which the server refused (`CODEC_MISMATCH`, `ID_IN_USE` …), or with the
  * signal's reason; with `wait: true` it goes on until there is a connection, or one that can never be.
  *
@@ -41,10 +41,10 @@ export async function connect<In = unknown, Out = unknown, M extends Messages = 
   address: string | readonly string[] | ByteDuplex,
   options: ClientOptions<In, Out, M> = {},
 ): Promise<Client<In, Out, M>> {
-  const { transports = defaultTransports, failover = false, localAddress, localPort } = options
+  const { transports = defaultTransports, failover = false, localAddress, localPort, tls } = options
   checkOptions(options)
   checkWait({ signal: options.signal })
-  const reaches = reachesOf(address, { transports, failover }, { localAddress, localPort })
+  const reaches = reachesOf(address, { transports, failover }, { localAddress, localPort, tls })
   return Client.begin<In, Out, M>(reaches, options)
 }
 

@@ -77,15 +77,19 @@ export { limitDefaults } from './options/limits.ts'
 export type { Limits } from './options/limits.ts'
 export type { Logger } from './options/logger.ts'
 export { netQueue } from './protocol/net-queue/net-queue.ts'
-export { fromStreams, memory, memoryPair, stdio, tcp, unix } from '#transport'
+export { fromStreams, memory, memoryPair, stdio, tcp, tls, unix } from '#transport'
 export type {
   ByteDuplex,
   Bytes,
   DialOptions,
   ListenerOptions,
+  ListenOptions,
   Lookup,
   StreamPair,
+  Security,
   TcpOptions,
+  TlsOptions,
+  TlsTransportOptions,
   Transport,
 } from './transport/index.ts'
 

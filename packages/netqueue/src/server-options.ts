@@ -15,7 +15,7 @@ import type { RequestLimits } from './request/limits.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { RequestOptions } from './request/requester.ts'
 import type { ServerClient } from './server-client.ts'
-import type { ByteDuplex, Transport } from './transport/index.ts'
+import type { ByteDuplex, TlsOptions, Transport } from './transport/index.ts'
 
 /** A client that is about to come in, as far as is known before anybody has said who it is. */
 export interface AuthApplicant {
@@ -95,6 +95,11 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
   insecure?: boolean
   /** Whether the texts of errors of handlers on this side travel to clients; their codes always do. @default false */
   exposeErrors?: boolean
+  /**
+   * Options of `node:tls`, for an address that is reached by it: `cert` and `key`, and `requestCert: true` and `ca` where only clients with a
+   * certificate of one's own authority may come in. @default none
+   */
+  tls?: TlsOptions
   limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
   logger?: Logger

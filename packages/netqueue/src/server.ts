@@ -60,7 +60,7 @@ import { chooseTransport, defaultTransports } from '#transport'
 import type { ByteDuplex, Listener } from './transport/index.ts'
 
 /**
- * Listens at an address: `tcp://host:port`, `unix:/path` or `memory:name`; port 0 lets the system choose, see {@link Server.address}.
+ * Listens at an address: `tcp://host:port`, `tls://host:port`, `unix:/path` or `memory:name`; port 0 lets the system choose, see {@link Server.address}.
  * Without an address the server takes only what {@link Server.accept} gives it. Rejects with `LISTEN_FAILED`, and with
  * `INSECURE_LISTEN` for addresses off loopback, unless clients are authenticated or `insecure` is set.
  */
@@ -69,16 +69,17 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
   options: ServerOptions<Item, Result, M> = {},
 ): Promise<Server<Item, Result, M>> {
   if (address === undefined) return new Server<Item, Result, M>(options)
-  const { transports = defaultTransports, insecure = false, token, authenticate } = options
-  const transport = chooseTransport(address, transports)
-  const isGuarded = token !== undefined || authenticate !== undefined
+  const { transports = defaultTransports, insecure = false, token, authenticate, tls } = options
+  const transport = chooseTransport(address, transports, { tls })
+  const hasCertificates = transport.identifies?.({ tls }) === true
+  const isGuarded = token !== undefined || authenticate !== undefined || hasCertificates
   if (transport.exposed(address) && !isGuarded && !insecure) {
     const message = `${address} can be reached from other machines and nothing authenticates clients; set \`token\` or \`authenticate\`, or \`insecure: true\` to listen all the same`
     throw new NetQueueError('INSECURE_LISTEN', message, { limit: 'insecure', value: address })
   }
-  const listener = await transport.listen(address)
+  const listener = await transport.listen(address, { tls })
   try {
-    return new Server<Item, Result, M>(options, listener)
+    return new Server<Item, Result, M>(options, listener, { hasCertificates })
   } catch (error) {
     await listener.close()
     throw error
@@ -122,7 +123,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
-  constructor(options: ServerOptions<Item, Result, M>, listener?: Listener) {
+  constructor(options: ServerOptions<Item, Result, M>, listener?: Listener, { hasCertificates = false } = {}) {
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
@@ -190,7 +191,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
         env,
         tokens,
         authenticate,
-        hasCertificates: false,
+        hasCertificates,
         insecure: options.insecure ?? false,
         maxAuthFailures: limits.maxAuthFailures,
         warn,

@@ -33,7 +33,7 @@ function reachOf(
   transports: readonly Transport[],
   options: Omit<DialOptions, 'signal'>,
 ): Reach {
-  const ways = new Map(addresses.map((address) => [address, chooseTransport(address, transports)]))
+  const ways = new Map(addresses.map((address) => [address, chooseTransport(address, transports, options)]))
   return {
     addresses,
     isRepeatable: ![...ways.values()].every(({ once }) => once),
