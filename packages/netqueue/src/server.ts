@@ -86,6 +86,11 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
   }
 }
 
+/** What is known of those whom a listener lets through. */
+interface Guarding {
+  hasCertificates?: boolean
+}
+
 /** A day: longer than that, whoever is away has its items for no good. */
 const MAX_RESUME_MS = 86_400_000
 
@@ -123,7 +128,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
-  constructor(options: ServerOptions<Item, Result, M>, listener?: Listener, { hasCertificates = false } = {}) {
+  constructor(options: ServerOptions<Item, Result, M>, listener?: Listener, { hasCertificates = false }: Guarding = {}) {
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
