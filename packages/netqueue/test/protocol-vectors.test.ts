@@ -237,7 +237,7 @@ function write(writer: Writer, record: RecordFields): void {
   said[first?.type ?? '']?.()
 }
 
-const unlimited = { maxItemBytes: 1_048_576, sentRecords: (): number => Number.POSITIVE_INFINITY }
+const unlimited = { maxItemBytes: 1_048_576, sentRecords: Number.POSITIVE_INFINITY }
 
 function readBatch(bytes: Uint8Array, reader: RecordReader = new RecordReader(unlimited)): Plain[] {
   const messages: Plain[] = []
@@ -324,7 +324,7 @@ function encode({ decoded }: FrameVector): Uint8Array {
     default: {
       const records = decoded.records as RecordFields[]
       const acknowledged = records.find(({ kind }) => kind === 'credit')?.['records'] as number
-      const writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), () => acknowledged)
+      const writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: acknowledged })
       return writer.build((out) => records.forEach((record) => write(out, record))) as Uint8Array
     }
   }

@@ -103,7 +103,7 @@ const readers = new WeakMap<RawPeer, RecordReader>()
 
 /** One for each, as long records come in pieces. */
 function readerOf(peer: RawPeer): RecordReader {
-  const sentRecords = (): number => Number.POSITIVE_INFINITY
+  const sentRecords = Number.POSITIVE_INFINITY
   const reader = readers.get(peer) ?? new RecordReader({ maxItemBytes: 2 ** 21, sentRecords })
   readers.set(peer, reader)
   return reader

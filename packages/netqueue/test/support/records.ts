@@ -7,7 +7,7 @@ import type { Writer } from '../../src/protocol/protocol.ts'
 
 const MAX_ITEM_BYTES = 1_048_576
 
-export const newWriter = (): RecordWriter => new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), () => 0)
+export const newWriter = (): RecordWriter => new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: 0 })
 /** The records of the frame that a call makes, or of the first one. */
 export function recordsOf(fill: (writer: Writer) => void): Uint8Array {
   const frame = newWriter().build(fill)
@@ -15,7 +15,7 @@ export function recordsOf(fill: (writer: Writer) => void): Uint8Array {
   return frame.subarray().subarray(2)
 }
 export const newReader = (maxItemBytes: number = MAX_ITEM_BYTES): RecordReader =>
-  new RecordReader({ maxItemBytes, sentRecords: () => 0 })
+  new RecordReader({ maxItemBytes, sentRecords: 0 })
 
 /** Bytes, texts and numbers below 256, one after the other. */
 export const bytes = (...parts: (number | string | Uint8Array | number[])[]): Uint8Array =>

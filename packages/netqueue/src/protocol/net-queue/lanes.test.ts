@@ -52,8 +52,8 @@ function dueOf(message: Message): Due[] {
 
 /** Lanes with something to send, and the other end, frame by frame. */
 class Line {
-  readonly writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), () => 0)
-  readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: () => 0 })
+  readonly writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: 0 })
+  readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: 0 })
   readonly arrived: Due[] = []
   readonly lanes: Due[][]
   frames = 0

@@ -6,7 +6,9 @@ import { badMessage, ByteReader, ByteWriter, joined, MAX_VARINT_BYTES } from './
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType, TYPE_BYTES } from './frame-types.ts'
 import { RecordReader } from './record-reader.ts'
+import type { RecordReaderInit } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
+import type { Taken } from './record-writer.ts'
 import type { Agreement } from './welcome.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -16,9 +18,11 @@ export const nativeSupports: Supports = { credit: true, settle: true, result: tr
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** netqueue/1 between two of us: every frame is a batch of records. */
-export class NativeWire implements Wire {
+export class NativeWire implements Wire, RecordReaderInit, Taken {
   readonly peer: Peer
   readonly typed = true
+  /** @internal */
+  readonly maxItemBytes: number
   readonly #reader: RecordReader
   readonly #writer: RecordWriter
 
@@ -40,11 +44,19 @@ export class NativeWire implements Wire {
       denies: bans?.side === 'client' ? bans.denials : undefined,
       denied: bans?.side === 'server' ? bans.denials : undefined,
     }
-    this.#reader = new RecordReader({
-      maxItemBytes: limits.maxItemBytes,
-      sentRecords: () => this.#writer.sentRecords,
-    })
-    this.#writer = new RecordWriter(workspace.out, () => this.#reader.ordered)
+    this.maxItemBytes = limits.maxItemBytes
+    this.#reader = new RecordReader(this)
+    this.#writer = new RecordWriter(workspace.out, this)
+  }
+
+  /** @internal */
+  get sentRecords(): number {
+    return this.#writer.sentRecords
+  }
+
+  /** @internal */
+  get ordered(): number {
+    return this.#reader.ordered
   }
 
   decode(pieces: Bytes, take: (message: Message) => void): boolean {

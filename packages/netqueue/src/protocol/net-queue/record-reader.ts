@@ -11,9 +11,9 @@ import { RequestReader } from './request-reader.ts'
 type Take = (message: Message) => void
 
 export interface RecordReaderInit {
-  maxItemBytes: number
+  readonly maxItemBytes: number
   /** How many ordered records the peer was sent: it cannot have taken more. */
-  sentRecords: () => number
+  readonly sentRecords: number
 }
 
 /** Turns the records of BATCH frames into messages; keeps at most four unfinished records, each of at most `maxItemBytes` and a little. */
@@ -131,7 +131,7 @@ export class RecordReader {
   #credit(reader: ByteReader): Message {
     const [limit, byteLimit, received] = [reader.varint(), reader.varint(), reader.varint()]
     const records = reader.varint()
-    if (records > this.#init.sentRecords())
+    if (records > this.#init.sentRecords)
       throw badMessage(`a CREDIT for ${records} records, which were not sent`, records)
     return { type: 'credit', limit, byteLimit, received }
   }

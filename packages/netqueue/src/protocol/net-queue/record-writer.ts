@@ -27,16 +27,22 @@ interface Run {
   wantsResult: boolean
 }
 
+/** Whoever reads what the peer sends. */
+export interface Taken {
+  /** How many ordered records were taken from the peer. */
+  readonly ordered: number
+}
+
 /** Builds one BATCH frame after the other in a buffer that connections share, and hands out copies of what was filled, with long payloads between them. */
 export class RecordWriter implements Writer {
   readonly #batch: Batch
-  readonly #ordered: () => number
+  readonly #taken: Taken
   #run: Run | undefined
 
-  /** `out` has room for {@link CUT_BYTES}; `ordered` tells how many ordered records were taken from the peer. */
-  constructor(out: ByteWriter, ordered: () => number) {
+  /** `out` has room for {@link CUT_BYTES}. */
+  constructor(out: ByteWriter, taken: Taken) {
     this.#batch = new Batch(out)
-    this.#ordered = ordered
+    this.#taken = taken
   }
 
   /** How many ordered records are on their way, the last byte of each included: the peer cannot have taken more. */
@@ -53,7 +59,7 @@ export class RecordWriter implements Writer {
 
   credit(limit: number, byteLimit: number, received: number): void {
     this.#batch.control(Kind.CREDIT)
-    for (const value of [limit, byteLimit, received, this.#ordered()]) this.#batch.out.varint(value)
+    for (const value of [limit, byteLimit, received, this.#taken.ordered]) this.#batch.out.varint(value)
   }
 
   reclaim(): void {
