@@ -54,6 +54,62 @@ describe('an emitter', () => {
     expect(late).not.toHaveBeenCalled()
   })
 
+  test('tells what a listener brings about when all have heard what it was told', () => {
+    const { emitter } = emitterOf()
+    const heard: string[] = []
+    emitter.on('news', (news) => {
+      if (news < 3) emitter.emit('news', news + 1)
+      emitter.emit('other', `because of ${news}`)
+    })
+    emitter.on('news', (news) => heard.push(String(news)))
+    emitter.on('other', (other) => heard.push(other))
+    emitter.emit('news', 1)
+    expect(heard).toEqual(['1', '2', 'because of 1', '3', 'because of 2', 'because of 3'])
+  })
+
+  test('tells of what happens together when it is over, in order, be it that it throws', () => {
+    const { emitter } = emitterOf()
+    const heard: unknown[] = []
+    emitter.on('news', (news) => heard.push(news))
+    emitter.on('other', (other) => heard.push(other))
+    const both = (): void =>
+      emitter.together(() => {
+        emitter.emit('news', 1)
+        emitter.together(() => emitter.emit('other', 'b'))
+        heard.push('over')
+        throw new Error('mine')
+      })
+    expect(both).toThrow('mine')
+    expect(heard).toEqual(['over', 1, 'b'])
+    emitter.emit('news', 2)
+    expect(heard.at(-1)).toBe(2)
+  })
+
+  test('tells a listener nothing more once it is taken away', () => {
+    const { emitter } = emitterOf()
+    const heard: number[] = []
+    emitter.on('news', (news) => {
+      if (news === 1) emitter.emit('news', 2)
+      stop()
+    })
+    const stop = emitter.on('news', (news) => heard.push(news))
+    emitter.emit('news', 1)
+    expect(heard).toEqual([])
+  })
+
+  test('that is closed by a listener gives its loops all that had happened by then', async () => {
+    const { emitter } = emitterOf()
+    const loop = emitter.stream('other')
+    emitter.on('news', () => {
+      emitter.emit('other', 'the last')
+      emitter.close()
+    })
+    emitter.emit('news', 1)
+    const heard: string[] = []
+    for await (const other of loop) heard.push(other)
+    expect(heard).toEqual(['the last'])
+  })
+
   test('names what is no function at once', () => {
     expect(() => emitterOf().emitter.on('news', undefined as never)).toThrow('Expected `listener` to be a function')
   })

@@ -15,14 +15,31 @@ type ClientOf<E> = E extends { readonly client: infer C } ? C : never
 /** Tells of what went wrong, as an event of the emitter too. */
 type Warn<Events extends object> = (error: NetQueueError, client?: ClientOf<Events[keyof Events]>) => void
 
+interface Registration {
+  call: Listener<never>
+}
+
+/** What has happened, and who listened then. */
+interface News<Events extends object> {
+  type: keyof Events
+  event: Events[keyof Events]
+  to: readonly Registration[]
+}
+
 /**
  * Typed events, for listeners and for loops. A listener that throws, or whose promise rejects, disturbs neither the others nor us, and a loop
  * that is slow disturbs nobody either: it loses events. `warn` hears of both.
+ *
+ * All hear everything in the order in which it happened: what a listener brings about is told when all have heard what it was told.
  */
 export class Emitter<Events extends object> {
-  readonly #listeners: Map<keyof Events, Set<{ call: Listener<never> }>> = new Map()
+  readonly #listeners: Map<keyof Events, Set<Registration>> = new Map()
   readonly #streams: Set<{ end(): void }> = new Set()
   readonly #warn: Warn<Events>
+  /** What nobody has heard yet. */
+  readonly #untold: News<Events>[] = []
+  /** Something is being told, or is not over. */
+  #isHeld = false
   #isClosed = false
 
   constructor(warn: Warn<Events>) {
@@ -66,14 +83,46 @@ export class Emitter<Events extends object> {
   }
 
   emit<K extends keyof Events>(type: K, event: Events[K]): void {
-    const listeners = [...(this.#listeners.get(type) ?? [])]
-    const failed = (cause: unknown): void => this.#failed(type, event, cause)
-    for (const { call } of listeners) callListener(call as Listener<Events[K]>, event, failed)
+    const listeners = this.#listeners.get(type)
+    if (listeners === undefined || listeners.size === 0) return
+    this.#untold.push({ type, event, to: [...listeners] })
+    if (!this.#isHeld) this.#tellAll()
   }
 
-  /** Streams end when what waits in them was read; listeners stay. */
+  /** Does something that is told of when it is over: listeners may act, and must find nothing half done. */
+  together(act: () => void): void {
+    if (this.#isHeld) return act()
+    this.#isHeld = true
+    try {
+      act()
+    } finally {
+      this.#tellAll()
+    }
+  }
+
+  /** Streams end when what has happened so far was read; listeners stay. */
   close(): void {
     this.#isClosed = true
+    if (!this.#isHeld) this.#endStreams()
+  }
+
+  #tellAll(): void {
+    this.#isHeld = true
+    for (let news = this.#untold.shift(); news !== undefined; news = this.#untold.shift()) this.#tell(news)
+    this.#isHeld = false
+    if (this.#isClosed) this.#endStreams()
+  }
+
+  #tell({ type, event, to }: News<Events>): void {
+    const listeners = this.#listeners.get(type)
+    const failed = (cause: unknown): void => this.#failed(type, event, cause)
+    for (const listener of to) {
+      // One that was taken away meanwhile hears nothing more.
+      if (listeners?.has(listener) === true) callListener(listener.call as Listener<typeof event>, event, failed)
+    }
+  }
+
+  #endStreams(): void {
     for (const stream of this.#streams) stream.end()
   }
 
