@@ -38,6 +38,8 @@ export interface SharedByUplinks {
 
 /** Whoever has uplinks: told what becomes of them. */
 export interface UplinkOwner {
+  /** What happens in it is told to users when it is over. */
+  together(act: () => void): void
   entered(uplink: Uplink, change: ClientStateChange): void
   /** Requests and messages can go this way. */
   opened(uplink: Uplink, conversation: Conversation): void

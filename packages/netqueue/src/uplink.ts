@@ -251,8 +251,12 @@ export class Uplink implements ClientServer {
     if (this.#conversation !== undefined) this.#owner.opened(this, this.#conversation)
   }
 
-  /** What was said on a link is over: with its connection, or because no other one came in time. */
-  #closed(link: Link, error: NetQueueError | undefined, { sent, queued }: Entries): void {
+  /** What was said on a link is over: with its connection, or because no other one came in time. Told of when all entries have their place. */
+  #closed(link: Link, error: NetQueueError | undefined, entries: Entries): void {
+    this.#owner.together(() => this.#left(link, error, entries))
+  }
+
+  #left(link: Link, error: NetQueueError | undefined, { sent, queued }: Entries): void {
     const { puts } = this.#shared
     const departure = this.#departure
     const { id } = this
@@ -264,8 +268,8 @@ export class Uplink implements ClientServer {
     const reason = error ?? (departure?.returns === true ? restarting() : undefined)
     if (this.state === 'reconnecting') return puts.lost(id, { sent, queued })
     if (reason !== undefined && this.#life.returnsAfter(reason)) {
-      this.#life.lost(reason)
-      return puts.lost(id, { sent, queued })
+      puts.lost(id, { sent, queued })
+      return this.#life.lost(reason)
     }
     // A server that said goodbye keeps what it received; one that was lost may be gone with it.
     const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
@@ -274,11 +278,12 @@ export class Uplink implements ClientServer {
 
   #entered(change: ClientStateChange): void {
     const { state } = change
-    if (this.#isConnected && state !== 'connected' && state !== 'closing') {
-      this.#isConnected = false
-      this.#owner.disconnected(this, 'error' in change ? change.error : undefined)
-    }
-    this.#owner.entered(this, change)
+    const isLoss = this.#isConnected && state !== 'connected' && state !== 'closing'
+    if (isLoss) this.#isConnected = false
+    this.#owner.together(() => {
+      if (isLoss) this.#owner.disconnected(this, 'error' in change ? change.error : undefined)
+      this.#owner.entered(this, change)
+    })
   }
 
   /** Nothing is looked for any more. */
@@ -295,8 +300,10 @@ export class Uplink implements ClientServer {
 
   #end(error: NetQueueError | undefined, entries: Entries): void {
     if (this.isOver) return
-    this.#life.end(error)
-    this.#owner.ended(this, error, entries)
+    this.#owner.together(() => {
+      this.#life.end(error)
+      this.#owner.ended(this, error, entries)
+    })
   }
 
   #worked(): void {

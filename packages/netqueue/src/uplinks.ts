@@ -160,6 +160,10 @@ export class Uplinks<Out> implements UplinkOwner {
     this.#drain.check()
   }
 
+  together(act: () => void): void {
+    this.#init.events.together(act)
+  }
+
   entered(uplink: Uplink, change: ClientStateChange): void {
     const { events, logger, id } = this.#init
     events.emit('state', change)
@@ -199,8 +203,8 @@ export class Uplinks<Out> implements UplinkOwner {
   ended(uplink: Uplink, error: NetQueueError | undefined, entries: Entries): void {
     const isLast = this.all.every(({ isOver }) => isOver)
     if (isLast) return this.#finish(error ?? closedError(), entries)
-    if (error !== undefined) this.warn(error, uplink)
     this.#init.puts.lost(uplink.id, entries)
+    if (error !== undefined) this.warn(error, uplink)
     this.#init.inbox.deny(this.#objection(ITEMS))
     this.changed()
   }

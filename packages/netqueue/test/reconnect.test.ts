@@ -1,69 +1,15 @@
 import { describe, expect, test } from 'vitest'
 
 import { connect, json, memoryPair, text } from '../src/index.ts'
-import type { Client, ClientOptions, ClientStateChange, Server, ServerOptions } from '../src/index.ts'
-import { observe, Place, rest, until } from './support/nodes.ts'
+import type { ClientStateChange } from '../src/index.ts'
+import { observe, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
-import { Road } from './support/road.ts'
-import { collected, messages } from './support/talking.ts'
-import type { App } from './support/talking.ts'
-
-/** The first attempt of a client that lost its server begins after so long, as chance is always 0.5 here. */
-const FIRST_MS = 50
-
-type Options = ClientOptions<string, string, App>
-type Serving = ServerOptions<string, string, App>
-
-/** A server, a client, and the road between them. */
-class Pair extends Place {
-  readonly road = new Road()
-
-  constructor() {
-    super()
-    this.clock.random = () => 0.5
-  }
-
-  serve(options: Serving = {}): Promise<Server<string, string, App>> {
-    return this.listen<string, string, App>({ messages, transports: [this.road], ...options })
-  }
-
-  reach(options: Options = {}): Promise<Client<string, string, App>> {
-    return this.connect<string, string, App>({ messages, transports: [this.road], ...options })
-  }
-
-  async both(options: Options = {}, serving: Serving = {}): Promise<Both> {
-    const server = await this.serve(serving)
-    return { server, client: await this.reach(options) }
-  }
-
-  /** Time passes, and all that it brings about comes to rest. */
-  async later(ms: number): Promise<void> {
-    await rest()
-    this.clock.advance(ms)
-    await rest()
-  }
-}
-
-interface Both {
-  server: Server<string, string, App>
-  client: Client<string, string, App>
-}
-
-/** States as they come, with the number of the attempt. */
-function watch(client: Client<string, string, App>): string[] {
-  const seen: string[] = []
-  void (async () => {
-    for await (const change of client.states()) seen.push(brief(change))
-  })()
-  return seen
-}
-
-const brief = (change: ClientStateChange): string =>
-  'attempt' in change ? `${change.state} ${change.attempt}` : change.state
+import { FIRST_MS, Neighbours, watch } from './support/places.ts'
+import { collected } from './support/talking.ts'
 
 describe('§7: a client that lost its server', () => {
   test('finds it again, tells of each state with the address, and keeps its id', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const { id } = client
     const told: ClientStateChange[] = []
@@ -101,7 +47,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('goes on looking while there is none, and finds one that is another process', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const seen = watch(client)
     place.road.mood = 'refuses'
@@ -126,7 +72,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('gives an attempt that hangs its time, and begins the next one', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { client } = await place.both({ connectTimeoutMs: 1_000 })
     place.road.mood = 'hangs'
     place.road.cut()
@@ -140,7 +86,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P2: goes on with its loop and its handlers; what it had in hand is stale, and another gets it', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const warnings: string[] = []
     client.on('warning', ({ error }) => warnings.push(error.code))
@@ -170,7 +116,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P4: settles nothing of the connection before: STALE_SETTLE', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const warnings: string[] = []
     client.on('warning', ({ error }) => warnings.push(error.code))
@@ -184,7 +130,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('process() goes on with the next connection', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const done = observe(() => client.process((item) => item.toUpperCase()))
     expect(await server.submit('a')).toBe('A')
@@ -195,7 +141,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P2: puts again what the server had not settled, ahead of what waits, and in order', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({}, { prefetch: 2 })
     server.tryGet()
     await rest()
@@ -224,7 +170,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P2: puts that had credit and had not left yet leave in their order, and have lost no attempt', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     server.tryGet()
     await rest()
@@ -236,7 +182,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('an item that loses its server again and again is a dead letter after maxAttempts', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ maxAttempts: 2 })
     server.tryGet()
     await rest()
@@ -252,7 +198,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('refuses what waited and is too long for the server that it finds', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     server.tryGet()
     await rest()
@@ -270,7 +216,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P11: a request that was sent rejects with CONNECTION_LOST; one that is made meanwhile waits', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     let asked = 0
     server.handle('any:ask', (payload) => {
@@ -295,7 +241,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P11: a request and a message that had not left when it was lost wait for the next connection', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ limits: { maxRequests: 1, maxUnsentMessages: 1 } })
     const asked: unknown[] = []
     server.handle('any:ask', (payload) => {
@@ -316,7 +262,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('P11: what waits for a connection ends with its time and its signal, certainly not delivered', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { client } = await place.both()
     place.road.mood = 'refuses'
     place.road.cut()
@@ -351,7 +297,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('the time of a request goes on while it waits for a connection', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     server.handle('any:ask', () => new Promise(() => {}))
     place.road.cut()
@@ -367,7 +313,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('says on each connection what it last said of itself, and hears what the server does', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ status: 'new', tags: ['gpu'] })
     client.setStatus('busy')
     await rest()
@@ -381,7 +327,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('that has ended its requests says so on each connection', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { client } = await place.both()
     await client.endRequests()
     place.road.cut()
@@ -391,7 +337,7 @@ describe('§7: a client that lost its server', () => {
   })
 
   test('handlers, subscribers and listeners stay', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     client.handle('any:ask', (payload) => `${String(payload)}!`)
     const loop = client.messages('news:flash')
@@ -407,7 +353,7 @@ describe('P2: a server that keeps sessions', () => {
   const serving = { resumeTimeoutMs: 5_000 }
 
   test('goes on with all that was under way: nothing is lost, nothing is repeated, and both are told', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({}, serving)
     const news: string[] = []
     client.on('connect', ({ resumed }) => news.push(`connect ${resumed}`))
@@ -442,7 +388,7 @@ describe('P2: a server that keeps sessions', () => {
   })
 
   test('and one that came back too late: what was under way is over when its time is, and the client hears it', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({}, serving)
     const resumed: boolean[] = []
     client.on('connect', (event) => resumed.push(event.resumed))
@@ -466,7 +412,7 @@ describe('P2: a server that keeps sessions', () => {
   })
 
   test('that is another process begins anew: what was put and not settled is put again', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({}, serving)
     server.tryGet()
     await rest()
@@ -485,7 +431,7 @@ describe('P2: a server that keeps sessions', () => {
   })
 
   test('close() while it looks for that server ends the session, too', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({}, serving)
     server.tryGet()
     await rest()
@@ -500,7 +446,7 @@ describe('P2: a server that keeps sessions', () => {
   })
 
   test('and attempts that end in vain end it with why', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { client } = await place.both({ reconnect: { attempts: 1 } }, serving)
     const asked = failureOf(client.request('any:ask', 'x'))
     await rest()
@@ -514,7 +460,7 @@ describe('P2: a server that keeps sessions', () => {
 
 describe('§7: what ends a client', () => {
   test('permanent: a server that wants another codec', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ result: text() }, { result: text() })
     const seen = watch(client)
     place.road.cut()
@@ -535,7 +481,7 @@ describe('§7: what ends a client', () => {
   })
 
   test('as many attempts in vain as were wanted; its items are undone', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ reconnect: { attempts: 2 } })
     server.tryGet()
     await rest()
@@ -551,7 +497,7 @@ describe('§7: what ends a client', () => {
   })
 
   test('reconnect: false, and a duplex that was handed in: a loss is the end', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ reconnect: false })
     const { client: other, lose } = await place.attach(server)
     place.road.cut()
@@ -562,7 +508,7 @@ describe('§7: what ends a client', () => {
   })
 
   test('close() while it looks for a server ends it at once; what was put is undone', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     server.tryGet()
     await rest()
@@ -593,7 +539,7 @@ describe('§7: what ends a client', () => {
   })
 
   test('a server that closes, and one that sends it away', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const seen = watch(client)
     const other = await place.reach()
@@ -607,7 +553,7 @@ describe('§7: what ends a client', () => {
   })
 
   test('a connection that is lost while it closes', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const seen = watch(client)
     const received = client.receive()
@@ -624,7 +570,7 @@ describe('§7: what ends a client', () => {
 
 describe('P12: a server that restarts', () => {
   test('is left when what is in hand is done, and found again', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ prefetch: 3 })
     const seen = watch(client)
     const begun: string[] = []
@@ -654,7 +600,7 @@ describe('P12: a server that restarts', () => {
   })
 
   test('what is put meanwhile waits for it, but for what is made of an item in hand', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const results = server.messages('news:flash')
     void results
@@ -682,7 +628,7 @@ describe('P12: a server that restarts', () => {
   })
 
   test('is not left before it has settled what was put: what it has only received goes with it', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const received = server.receive()
     await rest()
@@ -701,7 +647,7 @@ describe('P12: a server that restarts', () => {
   })
 
   test('gets nothing new while it waits for something else', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     let answer: (reply: unknown) => void = () => {}
     client.handle('any:ask', () => new Promise((resolve) => (answer = resolve)))
@@ -724,7 +670,7 @@ describe('P12: a server that restarts', () => {
   })
 
   test('and is killed before the work is done, is found again as one that was lost', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both()
     const received = client.receive()
     await server.put('a')
@@ -741,7 +687,7 @@ describe('P12: a server that restarts', () => {
   })
 
   test('with reconnect: false it is a server that closes', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const { server, client } = await place.both({ reconnect: false })
     await server.close({ reason: 'restart' })
     expect(await client.closed).toEqual({ undone: [] })
@@ -750,7 +696,7 @@ describe('P12: a server that restarts', () => {
 
 describe('connect({ wait: true })', () => {
   test('resolves when there is a server, however long that takes', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const connecting = place.reach({ wait: true })
     const outcome = observe(() => connecting.then(({ state }) => state))
     for (let round = 0; round < 5; round += 1) await place.later(10_000)
@@ -762,7 +708,7 @@ describe('connect({ wait: true })', () => {
   })
 
   test('rejects with its signal’s reason, with a permanent error, and after its attempts', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     const stop = new AbortController()
     const failure = failureOf(place.reach({ wait: true, signal: stop.signal }))
     await place.later(1_000)
@@ -776,7 +722,7 @@ describe('connect({ wait: true })', () => {
   })
 
   test('waits for an id that another client has', async () => {
-    await using place = new Pair()
+    await using place = new Neighbours()
     await place.serve()
     const first = await place.reach({ id: 'the one' })
     const second = place.reach({ id: 'the one', wait: true })
@@ -788,7 +734,7 @@ describe('connect({ wait: true })', () => {
 })
 
 test('fault 25: at a reconnect, an id that another has taken meanwhile is waited for', async () => {
-  await using place = new Pair()
+  await using place = new Neighbours()
   const { server, client } = await place.both({ id: 'the one' })
   place.road.cut()
   await until(() => server.clients.length === 0)
@@ -801,7 +747,7 @@ test('fault 25: at a reconnect, an id that another has taken meanwhile is waited
 })
 
 test('a listener of warnings that was there before a loss hears those after it', async () => {
-  await using place = new Pair()
+  await using place = new Neighbours()
   const { server, client } = await place.both()
   const codes: string[] = []
   client.on('warning', ({ error, server: there }) => codes.push(`${error.code} ${there?.id === server.id}`))

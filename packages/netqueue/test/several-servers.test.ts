@@ -1,77 +1,11 @@
 import { describe, expect, test } from 'vitest'
 
-import { connect, json, listen, text } from '../src/index.ts'
-import type { Client, ClientOptions, Server, ServerOptions } from '../src/index.ts'
-import { observe, Place, rest, until } from './support/nodes.ts'
+import { connect, json, text } from '../src/index.ts'
+import type { Server } from '../src/index.ts'
+import { observe, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
-import { Road } from './support/road.ts'
-import { messages } from './support/talking.ts'
+import { Country, FIRST_MS, NORTH, SOUTH, statesOf } from './support/places.ts'
 import type { App } from './support/talking.ts'
-
-const FIRST_MS = 50
-const NORTH = 'memory:north'
-const SOUTH = 'memory:south'
-
-/** Servers here and there, each with its own road, and clients of all of them. */
-class Country extends Place {
-  readonly roads = { [NORTH]: new Road(), [SOUTH]: new Road() }
-  readonly #open: { close(options: { timeout: number }): Promise<unknown> }[] = []
-
-  constructor() {
-    super()
-    this.clock.random = () => 0.5
-  }
-
-  get #transports(): Road[] {
-    return Object.entries(this.roads).map(([address, road]) =>
-      Object.assign(Object.create(road) as Road, {
-        accepts: (asked: string) => asked === address,
-        connect: road.connect.bind(road),
-        listen: road.listen.bind(road),
-        exposed: () => false,
-      }),
-    )
-  }
-
-  async serve(address: string, options: ServerOptions<string, string, App> = {}): Promise<Server<string, string, App>> {
-    const shared = { env: this.clock, transports: this.#transports, messages }
-    const server = await listen<string, string, App>(address, { ...shared, ...options })
-    this.#open.push(server)
-    return server
-  }
-
-  async reach(options: ClientOptions<string, string, App> = {}): Promise<Client<string, string, App>> {
-    const shared = { env: this.clock, transports: this.#transports, messages }
-    const client = await connect<string, string, App>([NORTH, SOUTH], { ...shared, ...options })
-    this.#open.push(client)
-    return client
-  }
-
-  async both(options: ClientOptions<string, string, App> = {}): Promise<{
-    north: Server<string, string, App>
-    south: Server<string, string, App>
-    client: Client<string, string, App>
-  }> {
-    const [north, south] = [await this.serve(NORTH, { id: 'north' }), await this.serve(SOUTH, { id: 'south' })]
-    const client = await this.reach(options)
-    await rest()
-    return { north, south, client }
-  }
-
-  async later(ms: number): Promise<void> {
-    await rest()
-    this.clock.advance(ms)
-    await rest()
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await this.pass(Promise.all(this.#open.map((node) => node.close({ timeout: 0 }))))
-    await super[Symbol.asyncDispose]()
-  }
-}
-
-const statesOf = (client: Client<string, string, App>): string =>
-  client.servers.map(({ address, id, state }) => `${address.slice(7)} ${id || '?'} ${state}`).join(', ')
 
 describe('connect([a, b]): one client of several servers', () => {
   test('takes items from all of them, and tells whose each is', async () => {

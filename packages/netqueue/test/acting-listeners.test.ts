@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+
+import type { Client, ClientEvents } from '../src/index.ts'
+import { rest, until } from './support/nodes.ts'
+import { Country, FIRST_MS, Neighbours, NORTH } from './support/places.ts'
+import type { App } from './support/talking.ts'
+
+/** All that a client tells, in short. */
+function telling(client: Client<string, string, App>): string[] {
+  const told: string[] = []
+  const events = ['connect', 'disconnect', 'reconnecting', 'goaway', 'warning'] as const
+  client.on('state', ({ state }) => told.push(state))
+  for (const event of events) client.on(event, () => told.push(event.toUpperCase()))
+  return told
+}
+
+describe('P12: close() by a listener', () => {
+  const events: [keyof ClientEvents, boolean][] = [
+    ['disconnect', true],
+    ['state', true],
+    ['reconnecting', true],
+    ['disconnect', false],
+    ['state', false],
+  ]
+
+  test.each(events)('of %s leaves nothing out of undone (notify: %s)', async (event, notify) => {
+    await using place = new Neighbours()
+    const { server, client } = await place.both()
+    server.tryGet()
+    await rest()
+    await client.put('sent')
+    await rest()
+    expect(client.tryPut('queued')).toBe(true)
+    client.on(event, () => void client.close({ notify }))
+    place.road.cut()
+    await rest()
+    expect(await client.closed).toEqual({ undone: ['sent', 'queued'] })
+  })
+
+  test('of a warning that one of several servers is gone leaves nothing out of undone', async () => {
+    await using place = new Country()
+    const { north, client } = await place.both({ reconnect: false, prefetch: 1 })
+    north.tryGet()
+    await rest()
+    await client.put('sent')
+    await rest()
+    client.on('warning', () => void client.close({ notify: false }))
+    place.roads[NORTH].cut()
+    await rest()
+    expect(await client.closed).toEqual({ undone: ['sent'] })
+  })
+
+  test('of goaway leaves nothing out of undone', async () => {
+    await using place = new Neighbours()
+    const { server, client } = await place.both()
+    server.tryGet()
+    await rest()
+    await client.put('sent')
+    client.on('goaway', () => void client.close({ timeout: 100 }))
+    void server.close({ reason: 'restart', timeout: 0 })
+    await place.later(100)
+    await place.later(10_000)
+    expect([server.getAll(), (await client.closed).error]).toEqual([['sent'], undefined])
+  })
+})
+
+describe('what happens while a listener is told is told behind it', () => {
+  test('close() at a loss: the end comes last', async () => {
+    await using place = new Neighbours()
+    const { client } = await place.both()
+    client.on('disconnect', () => void client.close())
+    const told = telling(client)
+    place.road.cut()
+    await client.closed
+    await rest()
+    expect(told).toEqual(['DISCONNECT', 'reconnecting', 'RECONNECTING', 'closing', 'closed'])
+  })
+
+  test('close() without a word when it is connected again', async () => {
+    await using place = new Neighbours()
+    const { client } = await place.both()
+    client.on('state', ({ state }) => state === 'connected' && void client.close({ notify: false }))
+    const told = telling(client)
+    place.road.cut()
+    await place.later(FIRST_MS)
+    await client.closed
+    expect(told.slice(3)).toEqual(['connected', 'CONNECT', 'closing', 'DISCONNECT', 'closed'])
+  })
+
+  test('a client that is closed by a listener of suspend: disconnect comes behind it, for all', async () => {
+    await using place = new Neighbours()
+    const { server } = await place.both({}, { resumeTimeoutMs: 60_000 })
+    const told: string[] = []
+    server.on('suspend', ({ client }) => void client.close())
+    server.on('suspend', () => told.push('suspend'))
+    server.on('disconnect', () => told.push('disconnect'))
+    await rest()
+    place.road.cut()
+    await until(() => told.length === 2)
+    expect(told).toEqual(['suspend', 'disconnect'])
+  })
+})
