@@ -21,7 +21,7 @@ export interface Entries {
 export interface SharedByUplinks {
   link: SharedByLinks
   talk: Talk
-  puts: Pick<Puts<unknown>, 'join' | 'leaving' | 'leave' | 'advance' | 'settled' | 'lost'>
+  puts: Pick<Puts<unknown>, 'join' | 'leaving' | 'pause' | 'resume' | 'leave' | 'advance' | 'settled' | 'lost'>
   protocol: Protocol
   /** What the client says of itself to the next server. */
   introduction: () => Introduction

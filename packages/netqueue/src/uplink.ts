@@ -240,6 +240,7 @@ export class Uplink implements ClientServer {
     const session = this.#session as Session
     if (!this.#life.returnsAfter(error)) return session.giveUp()
     this.#patience = this.#shared.link.env.setTimer(() => session.giveUp(), session.resumeMs)
+    if (this.link !== undefined) this.#shared.puts.pause(this.link)
     this.#life.lost(error)
   }
 
@@ -248,7 +249,9 @@ export class Uplink implements ClientServer {
     this.#isConnected = true
     this.#life.opened({ resumed: true })
     this.#attempt?.opened()
-    if (this.#conversation !== undefined) this.#owner.opened(this, this.#conversation)
+    if (this.#conversation === undefined) return
+    this.#shared.puts.resume(this.#conversation.link)
+    this.#owner.opened(this, this.#conversation)
   }
 
   /** What was said on a link is over: with its connection, or because no other one came in time. Told of when all entries have their place. */

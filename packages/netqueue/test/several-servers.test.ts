@@ -49,6 +49,28 @@ describe('connect([a, b]): one client of several servers', () => {
     ])
   })
 
+  test('P2: puts nothing to a server that is away and keeps its session, before it is back', async () => {
+    await using place = new Country()
+    const serving = { resumeTimeoutMs: 5_000 }
+    const [north, south] = [await place.serve(NORTH, serving), await place.serve(SOUTH, serving)]
+    const client = await place.reach()
+    for (const server of [north, south]) server.tryGet()
+    await rest()
+    place.roads[NORTH].cut()
+    await rest()
+    for (const item of ['a', 'b', 'c', 'd']) await client.put(item)
+    await rest()
+    expect([south.getAll(), client.servers[0]?.state]).toEqual([['a', 'b', 'c', 'd'], 'reconnecting'])
+    place.roads[SOUTH].cut()
+    await rest()
+    const put = observe(() => client.put('e'))
+    expect(client.tryPut('f')).toBe(false)
+    await rest()
+    expect(put()).toBe('waits')
+    await place.later(FIRST_MS)
+    expect([put(), north.getAll(), south.getAll()].flat().toSorted()).toEqual(['e', 'resolves'])
+  })
+
   test('P2: what a lost server had goes to the other at once', async () => {
     await using place = new Country()
     const { north, south, client } = await place.both()

@@ -26,7 +26,10 @@ const STATES: Record<string, (cast: Cast) => Promise<unknown>> = {
     server.put('a').catch(() => {})
     await client.poll()
   },
-  async reconnecting({ road }) {
+  /** The server would take what is put, if it could be reached. */
+  async reconnecting({ server, road }) {
+    server.process(() => {}).catch(() => {})
+    await rest()
     road.mood = 'refuses'
     road.cut()
   },
@@ -54,12 +57,13 @@ function tableOf(page: string): string {
   return rows.map((row) => row.slice(1, -1).replaceAll('`', '')).join('\n')
 }
 
-async function outcome(call: string, state: string): Promise<string> {
+async function outcome(call: string, state: string, resumeTimeoutMs: number): Promise<string> {
   await using place = new Place()
   const road = new Road()
-  const server = await place.listen({ messages, transports: [road] })
+  const server = await place.listen({ messages, transports: [road], resumeTimeoutMs })
   const reconnect = state !== 'failed'
   const client = await place.connect<string, string, App>({ messages, transports: [road], reconnect })
+  await rest()
   await STATES[state]?.({ server, client, road })
   await rest()
   const said = observe(() => CALLS[call]?.(client))
@@ -68,5 +72,14 @@ async function outcome(call: string, state: string): Promise<string> {
 }
 
 describe('§7, P11: every call of a client in every state does what docs/reconnecting.md says', () => {
-  traits(tableOf('reconnecting.md'), Object.keys(CALLS), outcome)
+  traits(tableOf('reconnecting.md'), Object.keys(CALLS), (call, state) => outcome(call, state, 0))
+})
+
+describe('and does the same where the server keeps the session', () => {
+  // Which is told of the end of requests behind the last one.
+  const table = tableOf('reconnecting.md').replace(
+    'endRequests() | resolves | resolves',
+    'endRequests() | resolves | waits',
+  )
+  traits(table, Object.keys(CALLS), (call, state) => outcome(call, state, 60_000))
 })

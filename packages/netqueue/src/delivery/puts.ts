@@ -32,8 +32,9 @@ export class Puts<T> {
   readonly deadlines: SettleDeadlines
   readonly #init: PutsInit<T>
   readonly #links: Link[] = []
-  /** Those of them that take nothing new. */
+  /** Those of them that take nothing new: their servers drain, or cannot be reached. */
   readonly #leaving: Set<Link> = new Set()
+  readonly #away: Set<Link> = new Set()
   readonly #line: Line
   readonly #redelivery: Redelivery<T>
   /** The longest item that somebody takes, as far as is known. */
@@ -126,10 +127,22 @@ export class Puts<T> {
     this.#leaving.add(link)
   }
 
+  /** A server cannot be reached, and keeps what it has: what is put meanwhile is for others, or waits. */
+  pause(link: Link): void {
+    this.#away.add(link)
+  }
+
+  /** It is back. */
+  resume(link: Link): void {
+    this.#away.delete(link)
+    this.#line.advance()
+  }
+
   /** A server can be put to no more. */
   leave(link: Link): void {
     const index = this.#links.indexOf(link)
     this.#leaving.delete(link)
+    this.#away.delete(link)
     if (index >= 0) this.#links.splice(index, 1)
     this.#measure()
   }
@@ -179,6 +192,7 @@ export class Puts<T> {
   }
 
   #hasRoom(link: Link): boolean {
+    if (this.#away.size > 0 && this.#away.has(link)) return false
     return link.outbox.credit > 0 && (this.#leaving.size === 0 || !this.#leaving.has(link) || !link.intake.isSettled)
   }
 
