@@ -3,11 +3,15 @@ import type { Entrant } from './connection/introductions.ts'
 import type { Pulse } from './connection/pulse.ts'
 import type { Session, SessionUser } from './connection/session.ts'
 import { serverClosed } from './dispatch/backlog.ts'
+import { Entrance } from './entrance.ts'
+import type { Visitor } from './entrance.ts'
 import type { Env } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import { isSameIdentity } from './identity.ts'
+import { MAX_WAITING_CONNECTIONS } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
+import { originOf } from './origin.ts'
 import type { Permissions } from './permissions.ts'
 import type { Applicant, Introduction, Protocol } from './protocol/protocol.ts'
 import { randomName } from './random-name.ts'
@@ -45,14 +49,33 @@ export interface AcceptOptions {
 
 type Acceptance = Pick<Arrival, 'resolve' | 'reject'>
 
+/** A connection that was accepted, and whoever is told what becomes of it. */
+interface Caller extends Visitor {
+  duplex: ByteDuplex
+  options: AcceptOptions
+  acceptance: Acceptance
+}
+
+/** Of those who are sent away without having been heard, one is reported in so many milliseconds. */
+const REPORT_MS = 1_000
+
 /** The connections of one server: lets in who introduces itself, and whoever comes back to the session that it had. */
 export class Reception {
   readonly #init: ReceptionInit
   readonly #connections: Set<Connection> = new Set()
+  readonly #entrance: Entrance<Caller>
   #isClosed = false
+  #nextReport = Number.NEGATIVE_INFINITY
 
   constructor(init: ReceptionInit) {
     this.#init = init
+    this.#entrance = new Entrance<Caller>({
+      limits: init.limits,
+      maxWaiting: MAX_WAITING_CONNECTIONS,
+      deadlines: init.pulse.deadlines,
+      enter: (caller) => this.#enter(caller),
+      refuse: (caller, error) => this.#passOver(caller, error),
+    })
   }
 
   /** Whether there is no connection, introduced or not. */
@@ -67,19 +90,19 @@ export class Reception {
 
   /** Resolves when the other end has introduced itself; rejects with the reason for which it was refused. */
   accept(duplex: ByteDuplex, options: AcceptOptions): Promise<ServerClient> {
-    const { closeDuplex } = options
-    const shut = this.#init.gatekeeper.objection(duplex.remoteAddress)
-    if (shut !== undefined) return turnAway(duplex, shut, closeDuplex)
-    const refusal = this.#refusal()
-    if (refusal === undefined)
-      return new Promise((resolve, reject) => this.#connect(duplex, options, { resolve, reject }))
-    this.#init.warn(refusal)
-    return turnAway(duplex, refusal, closeDuplex)
+    return new Promise((resolve, reject) => {
+      const caller = { duplex, options, acceptance: { resolve, reject }, origin: originOf(duplex.remoteAddress) }
+      const refusal = this.#refusal(duplex, this.#entrance.inside)
+      if (refusal !== undefined) return this.#refuse(caller, refusal)
+      if (options.trusted === true) this.#connect(caller)
+      else this.#entrance.come(caller)
+    })
   }
 
   /** Refuses those who come, and those who have not introduced themselves yet. */
   close(introduced: ReadonlySet<Connection>): void {
     this.#isClosed = true
+    this.#entrance.close(serverClosed())
     for (const connection of this.#connections) if (!introduced.has(connection)) connection.cut(serverClosed())
   }
 
@@ -88,15 +111,42 @@ export class Reception {
     for (const connection of this.#connections) connection.end()
   }
 
-  #refusal(): NetQueueError | undefined {
-    const { maxConnections } = this.#init.limits
+  /** Those who are not introduced yet take no place that somebody else could have. */
+  #refusal({ remoteAddress }: ByteDuplex, unknown: number): NetQueueError | undefined {
+    const { limits, gatekeeper } = this.#init
     if (this.#isClosed) return serverClosed()
-    return this.#connections.size < maxConnections ? undefined : tooMany(maxConnections)
+    const isFull = this.#connections.size - unknown >= limits.maxConnections
+    return isFull ? tooMany(limits.maxConnections) : gatekeeper.objection(remoteAddress)
   }
 
-  #connect(duplex: ByteDuplex, { closeDuplex, trusted = false }: AcceptOptions, acceptance: Acceptance): void {
+  #refuse(caller: Caller, refusal: NetQueueError): void {
+    turnAway(caller, refusal)
+    // Failed tries were reported when they became too many.
+    if (refusal.code !== 'AUTH_FAILED') this.#init.warn(refusal)
+  }
+
+  /** Somebody had no turn. Whoever attacks has thousands of them. */
+  #passOver(caller: Caller, refusal: NetQueueError): void {
+    const now = this.#init.env.now()
+    turnAway(caller, refusal)
+    if (now < this.#nextReport) return
+    this.#nextReport = now + REPORT_MS
+    this.#init.warn(refusal)
+  }
+
+  /** It is somebody's turn, who may have waited for it. */
+  #enter(caller: Caller): void {
+    const refusal = this.#refusal(caller.duplex, this.#entrance.inside - 1)
+    if (refusal === undefined) return this.#connect(caller, this.#entrance)
+    this.#entrance.leave(caller)
+    this.#refuse(caller, refusal)
+  }
+
+  #connect(caller: Caller, entrance?: Entrance<Caller>): void {
     const { protocol, introduction, env, limits, pulse, gatekeeper, converse, changed } = this.#init
-    const arrival = new Arriving(duplex.remoteAddress, acceptance)
+    const { duplex, options } = caller
+    const { closeDuplex, trusted = false } = options
+    const arrival = new Arriving(duplex.remoteAddress, caller, entrance)
     const connection = new Connection(duplex, {
       role: 'server',
       protocol,
@@ -114,6 +164,8 @@ export class Reception {
     this.#connections.add(connection)
     void connection.done.then(() => {
       this.#connections.delete(connection)
+      // Whoever was declined has held its place until here.
+      arrival.left()
       changed()
     })
   }
@@ -161,9 +213,9 @@ export class Reception {
   }
 }
 
-function turnAway(duplex: ByteDuplex, refusal: NetQueueError, closeDuplex: boolean = true): Promise<never> {
-  if (closeDuplex) duplex.abort?.(refusal)
-  return Promise.reject(refusal)
+function turnAway({ duplex, options, acceptance }: Caller, refusal: NetQueueError): void {
+  if (options.closeDuplex !== false) duplex.abort?.(refusal)
+  acceptance.reject(refusal)
 }
 
 /** Forgets the call when it has its answer: it is held for as long as the connection. */
@@ -171,21 +223,30 @@ class Arriving implements Arrival {
   connection!: Connection
   readonly address: string | undefined
   identity: unknown
-  #acceptance: Acceptance | undefined
+  #caller: Caller | undefined
+  #entrance: Entrance<Caller> | undefined
 
-  constructor(address: string | undefined, acceptance: Acceptance) {
+  constructor(address: string | undefined, caller: Caller, entrance: Entrance<Caller> | undefined) {
     this.address = address
-    this.#acceptance = acceptance
+    this.#caller = caller
+    this.#entrance = entrance
   }
 
   resolve(client: ServerClient): void {
-    this.#acceptance?.resolve(client)
-    this.#acceptance = undefined
+    this.#caller?.acceptance.resolve(client)
+    this.left()
   }
 
   reject(error: unknown): void {
-    this.#acceptance?.reject(error)
-    this.#acceptance = undefined
+    this.#caller?.acceptance.reject(error)
+  }
+
+  /** It is introduced, or gone: somebody else may enter. */
+  left(): void {
+    const caller = this.#caller
+    this.#caller = undefined
+    if (caller !== undefined) this.#entrance?.leave(caller)
+    this.#entrance = undefined
   }
 }
 

@@ -85,7 +85,8 @@ describe('fault 9: many who never finish', () => {
   const COUNT = 500
 
   test('their introduction are told so when its time is up, byte after byte or not', async () => {
-    await using besieged = await Besieged.open()
+    // So that none of them waits for its turn.
+    await using besieged = await Besieged.open({ maxHandshakes: COUNT, maxHandshakesPerAddress: COUNT })
     const peers = await besieged.peers(COUNT)
     const introduction = Buffer.from(frame(FRAME.CONN, hello('slow')), 'hex')
     let at = 0

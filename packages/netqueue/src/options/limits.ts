@@ -21,15 +21,23 @@ export interface Limits {
   maxReplayBytes: number
   /** Calls to `put` and `submit` that may wait at once; the next one rejects with `QUEUE_FULL`. @default 100_000 */
   maxWaiting: number
-  /** Connections that a server has at once; the next one is closed unanswered. @default 10_000 */
+  /** Connections that a server has at once, beside those that are not introduced yet; the next one is closed unanswered. @default 10_000 */
   maxConnections: number
+  /**
+   * Connections that a server has in their introductions at once, handshake of TLS included. Further ones wait, unread, for
+   * `handshakeTimeoutMs` at most, and addresses take turns; of more than 1,024, those are cut that came last from where most come.
+   * @default 64 (which keeps two cores busy, and the last of a thousand that come at once in time)
+   */
+  maxHandshakes: number
+  /** The same for those from one address; of IPv6, from one network of 2⁶⁴. @default 16 (so four addresses are needed to hold up the others) */
+  maxHandshakesPerAddress: number
   /**
    * Clients from one address that may fail to show who they are within a minute; those that follow are cut at once until it is over. Behind a
    * proxy all come from one address.
    * @default 10 (whoever has a token needs one try, whoever guesses needs more than there are)
    */
   maxAuthFailures: number
-  /** From the connection to the end of the introductions. @default 5_000 (an absolute deadline: a byte a second does not renew it) */
+  /** From the turn of a connection to the end of the introductions. @default 5_000 (an absolute deadline: a byte a second does not renew it) */
   handshakeTimeoutMs: number
   /**
    * A peer of which no whole frame came for so long is asked for one; after twice as long it is lost. 0: never.
@@ -52,6 +60,8 @@ export const limitDefaults: Limits = {
   maxReplayBytes: 4_194_304,
   maxWaiting: 100_000,
   maxConnections: 10_000,
+  maxHandshakes: 64,
+  maxHandshakesPerAddress: 16,
   maxAuthFailures: 10,
   handshakeTimeoutMs: 5_000,
   heartbeatMs: 15_000,
@@ -67,9 +77,14 @@ const COUNTS = [
   'maxReplayBytes',
   'maxWaiting',
   'maxConnections',
+  'maxHandshakes',
+  'maxHandshakesPerAddress',
   'maxAuthFailures',
 ] as const
 const TIMES = ['handshakeTimeoutMs', 'heartbeatMs', 'frameTimeoutMs', 'sendTimeoutMs'] as const
+
+/** Connections that wait at a server for the turn to be introduced: they hold a descriptor each, and no bytes. */
+export const MAX_WAITING_CONNECTIONS = 1_024
 
 /** The smallest frame limit that every side must take: a batch is cut below it. */
 export const MIN_FRAME_BYTES = 65_536

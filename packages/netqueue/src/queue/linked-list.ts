@@ -23,6 +23,10 @@ export class LinkedList<N extends Linked> {
     return this.#end.after === this.#end ? undefined : (this.#end.after as N)
   }
 
+  get last(): N | undefined {
+    return this.#end.before === this.#end ? undefined : (this.#end.before as N)
+  }
+
   push(node: N): void {
     link(node, this.#end.before, this.#end)
   }
