@@ -12,8 +12,12 @@ export class Arrivals<T> {
   async take(count: number, signal?: AbortSignal): Promise<T[]> {
     while (this.#there.length < count) {
       await new Promise<void>((resolve, reject) => {
-        this.#waiting.push(resolve)
-        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+        const fail = (): void => reject(signal?.reason as Error)
+        signal?.addEventListener('abort', fail, { once: true })
+        this.#waiting.push(() => {
+          signal?.removeEventListener('abort', fail)
+          resolve()
+        })
       })
     }
     return this.#there.splice(0, count)
