@@ -83,17 +83,17 @@ function checkLength(length: number, minBytes: number, { name, bytes }: FrameLim
     })
   }
   if (length > bytes) {
-    const hint = FOREIGN[length >>> 16 === TLS_HANDSHAKE ? TLS_HANDSHAKE : length]
+    const hint = TLS.has(length >>> 16) ? 'TLS' : FOREIGN[length]
     const message = `Expected a frame of at most ${bytes} bytes (${name}), got ${length}${hint === undefined ? '' : `: the peer seems to speak ${hint}`}`
     throw new NetQueueError('FRAME_TOO_LARGE', message, { limit: name, value: length })
   }
 }
 
-const TLS_HANDSHAKE = 0x1603
+/** The first bytes of a handshake, which a client begins, and of an alert, with which a server answers what is none. */
+const TLS: ReadonlySet<number> = new Set([0x1603, 0x1503])
 
 /** Other protocols' first bytes, read as a length. */
 const FOREIGN: Readonly<Record<number, string>> = {
-  [TLS_HANDSHAKE]: 'TLS',
   0x47455420: 'HTTP',
   0x504f5354: 'HTTP',
   0x48454144: 'HTTP',
