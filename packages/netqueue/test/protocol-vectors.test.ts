@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { lengthPrefix } from '../src/framing/framing.ts'
 import { connect, defineMessages, listen, msgpack, text, type } from '../src/index.ts'
 import type { Codec, MessageDefinitions, MessagesOptions, NetQueueError, Server } from '../src/index.ts'
+import { denialsOf } from '../src/message/denials.ts'
+import type { Action } from '../src/message/denials.ts'
 import { headersOf } from '../src/message/headers.ts'
 import type { Headers } from '../src/message/headers.ts'
 import { ownMessages } from '../src/message/registry.ts'
@@ -11,15 +13,17 @@ import type { Announcement, OwnMessages } from '../src/message/registry.ts'
 import { limitsFrom } from '../src/options/limits.ts'
 import { CUT_BYTES } from '../src/protocol/net-queue/batch.ts'
 import { ByteReader, ByteWriter } from '../src/protocol/net-queue/bytes.ts'
+import { authFrame } from '../src/protocol/net-queue/auth.ts'
 import { decodeError, encodeError } from '../src/protocol/net-queue/error-frame.ts'
 import { frameData, frameOf, FrameType } from '../src/protocol/net-queue/frame-types.ts'
 import { decodeHello, encodeHello } from '../src/protocol/net-queue/hello.ts'
 import { RecordReader } from '../src/protocol/net-queue/record-reader.ts'
 import { RecordWriter } from '../src/protocol/net-queue/record-writer.ts'
-import { isProof, prove } from '../src/protocol/net-queue/proof.ts'
+import { isProof, prove, proveToken } from '../src/protocol/net-queue/proof.ts'
 import { decodeWelcome, encodeWelcome } from '../src/protocol/net-queue/welcome.ts'
 import type { Grant } from '../src/protocol/net-queue/welcome.ts'
 import type { ErrorNotice, Outcome, Writer } from '../src/protocol/protocol.ts'
+import { Token } from '../src/protocol/token.ts'
 import { plain } from './support/plain.ts'
 import type { Plain } from './support/plain.ts'
 import { Clock, rest } from './support/nodes.ts'
@@ -79,12 +83,24 @@ interface Step {
   decoded: FrameVector['decoded']
 }
 
+interface AuthVectors {
+  token: string
+  credentials: Record<string, string>
+  clientHello: string
+  serverHello: string
+  clientProof: string
+  serverProof: string
+  tries: { name: string; wants: 'token' | 'authenticate' | 'nothing'; hex: string; answer?: string; code?: string }[]
+  answers: { name: string; hex: string; code?: string }[]
+}
+
 interface Vectors {
   varints: {
     valid: { value: number; hex: string }[]
     longer: { value: number; hex: string }[]
     invalid: Vector[]
   }
+  auth: AuthVectors
   resume: { secret: string; clientHello: string; serverHello: string; proof: string }
   frames: FrameVector[]
   invalid: Stated[]
@@ -252,7 +268,11 @@ function decode(bytes: Uint8Array, type: string, from: 'client' | 'server'): unk
     const { nonce, ...hello } = decodeHello(data)
     return { ...hello, nonce: hexOf(nonce) }
   }
-  if (type === 'welcome') return decodeWelcome(data, from)
+  if (type === 'auth') return { type, method: data[0], data: hexOf(data.subarray(1)) }
+  if (type === 'welcome') {
+    const { grant, ...said } = decodeWelcome(data, from)
+    return { ...said, grant: grant && { ...grant, denials: grant.denials && [...grant.denials] } }
+  }
   if (type === 'error') return decodeError(bytes)
   if (type === 'ack') return { type, batches: new ByteReader(data).varint() }
   if (type === 'disconn') return { type: hexOf(bytes) === '0002' ? type : hexOf(bytes) }
@@ -276,11 +296,18 @@ function meaning(decoded: FrameVector['decoded']): unknown {
       requestBytes: bytes = 16_777_216,
     } = limits as unknown as Record<string, number>
     const requests = { count, bytes }
-    const said = { requests, announcement: announcementOf(value), grant: grantOf(value), resume }
+    const grant = grantOf(value)
+    const announcement = announcementOf(value)
+    const said = {
+      requests,
+      announcement,
+      grant: grant && { ...grant, denials: denialsSaid(value, announcement) },
+      resume,
+    }
     return { item, result, status, tags, isPaced, maxFrameBytes, maxItemBytes, maxUnsettled, ...said }
   }
   if (type === 'error') return { type, ...value }
-  if (type === 'ack') return decoded
+  if (type === 'ack' || type === 'auth') return decoded
   if (type === 'disconn') return { type }
   return records.flatMap(messagesOf)
 }
@@ -289,7 +316,21 @@ function meaning(decoded: FrameVector['decoded']): unknown {
 function grantOf(value: Record<string, unknown>): Grant | undefined {
   const { session, you, secret, resumeMs = 0, resumed, batches } = value as Partial<Grant> & { you?: { id: string } }
   if (you === undefined || session === undefined) return undefined
-  return { id: you.id, session, secret, resumeMs, resumed, batches }
+  const denied = denialsSaid(value, announcementOf(value)) ?? []
+  const denials = denialsOf(
+    denied.flatMap(([action, names]) => [...names].map((name): [Action, string] => [action, name])),
+  )
+  return { id: you.id, session, secret, resumeMs, resumed, batches, denials }
+}
+
+/** What a server does not let its client do, by name. */
+function denialsSaid(value: Record<string, unknown>, { messages }: Announcement): [Action, Set<string>][] | undefined {
+  const { denied } = (value['you'] ?? {}) as { denied?: Record<Action, number[]> }
+  const names = new Map([[0, ''], ...Array.from(messages, ([name, { id }]): [number, string] => [id, name])])
+  return (
+    denied &&
+    Object.entries(denied).map(([action, ids]) => [action as Action, new Set(ids.map((id) => names.get(id) as string))])
+  )
 }
 
 function encode({ decoded }: FrameVector): Uint8Array {
@@ -312,6 +353,8 @@ function encode({ decoded }: FrameVector): Uint8Array {
         encodeWelcome(introductionOf(value), limits, { grant: grantOf(value), resume: value['resume'] }),
       )
     }
+    case 'auth':
+      return authFrame(decoded['method'] as number, bytesOf(decoded['data']))
     case 'error':
       return encodeError(decoded.value as unknown as ErrorNotice)
     case 'ack': {
@@ -411,6 +454,79 @@ test('the proof of a session is what its secret and both HELLOs make', () => {
   const transcript = { client: bytesOf(clientHello), server: bytesOf(serverHello) }
   expect(prove(secret, transcript)).toBe(proof)
   expect(isProof(proof, secret, transcript)).toBe(true)
+})
+
+describe('auth', () => {
+  const { token, credentials, clientHello, serverHello, clientProof, serverProof, tries, answers } = vectors.auth
+  const transcript = { client: bytesOf(clientHello), server: bytesOf(serverHello) }
+
+  /** Whose nonce is that of a HELLO. */
+  class Chosen extends Clock {
+    readonly #nonce: Uint8Array
+
+    constructor(helloHex: string) {
+      super()
+      this.#nonce = decodeHello(bytesOf(helloHex)).nonce
+    }
+
+    override randomBytes(length: number): Uint8Array {
+      return length === this.#nonce.length ? this.#nonce : super.randomBytes(length)
+    }
+  }
+
+  test('a proof is what its token, its sender and both HELLOs make', () => {
+    const known = new Token(bytesOf(token))
+    expect(hexOf(proveToken(known, 'client', transcript))).toBe(clientProof)
+    expect(hexOf(proveToken(known, 'server', transcript))).toBe(serverProof)
+  })
+
+  test.each(tries)(
+    'a client tries, at a server that wants $wants: $name',
+    async ({ wants, hex, answer = '', code }) => {
+      const env = new Chosen(serverHello)
+      const server = await listen(undefined, {
+        env,
+        id: 'server',
+        item: text(),
+        result: text(),
+        ...(wants === 'token' && { token: bytesOf(token) }),
+        ...(wants === 'authenticate' && {
+          authenticate: ({ credentials: shown }) => JSON.stringify(shown) === JSON.stringify(credentials),
+        }),
+      })
+      const { peer, duplex } = RawPeer.inMemory()
+      server.accept(duplex).catch(() => {})
+      peer.send(frame(FRAME.CONN, bytesOf(clientHello)), hex)
+      if (code !== undefined) await env.pass(peer.untilEnd())
+      await rest()
+      const said = hexOf(peer.received)
+      const expected = frame(FRAME.CONN, bytesOf(serverHello)) + answer
+      const error = Buffer.from(said.slice(expected.length), 'hex').toString()
+      expect([said.slice(0, expected.length), /"code":"(\w+)"/.exec(error)?.[1]]).toEqual([expected, code])
+      peer.cut()
+      await env.pass(server.close({ timeout: 0 }))
+    },
+  )
+
+  test.each(answers)('a server answers: $name', async ({ hex, code }) => {
+    const env = new Chosen(clientHello)
+    const { peer, duplex } = RawPeer.inMemory()
+    const options = { env, id: 'worker-1', item: text(), result: text(), token: bytesOf(token), reconnect: false }
+    const failure = failureOf(connect(duplex, options))
+    await peer.next()
+    peer.send(frame(FRAME.CONN, bytesOf(serverHello)))
+    await peer.next()
+    peer.send(hex)
+    await rest()
+    const sent = hexOf(peer.received)
+    const shown = frame(FRAME.CONN, bytesOf(clientHello)) + frame(FRAME.AUTH, bytesOf(`01${clientProof}`))
+    expect(sent.slice(0, shown.length)).toBe(shown)
+    // What follows, behind its length: a WELCOME where the server is believed.
+    expect(sent.slice(shown.length + 8, shown.length + 12) === '0011').toBe(code === undefined)
+    peer.cut()
+    const error = (await env.pass(failure)) as NetQueueError
+    expect(error.code === 'CONNECT_FAILED' ? 'CONNECTION_LOST' : error.code).toBe(code ?? 'CONNECTION_LOST')
+  })
 })
 
 const at = (stage: string): Stated[] => vectors.invalid.filter((vector) => vector.stage === stage)

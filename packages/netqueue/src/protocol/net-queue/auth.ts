@@ -111,8 +111,9 @@ export class ServerAuth {
 
   #byCredentials(data: Uint8Array): HandshakeStep {
     const { tokens, identify } = this.#guard
+    if (data[0] !== AuthMethod.CREDENTIALS) return this.#failed()
     const credentials = decodeJson(data.subarray(1), 'credentials')
-    const isWanted = data[0] === AuthMethod.CREDENTIALS && tokens.length === 0 && identify !== undefined
+    const isWanted = tokens.length === 0 && identify !== undefined
     return isWanted ? this.#ask(credentials, granted) : this.#failed()
   }
 
