@@ -71,7 +71,7 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
   if (address === undefined) return new Server<Item, Result, M>(options)
   const { transports = defaultTransports, insecure = false, token, authenticate, tls } = options
   const transport = chooseTransport(address, transports, { tls })
-  const hasCertificates = transport.identifies?.({ tls }) === true
+  const hasCertificates = transport.identifies?.({ tls }, address) === true
   const isGuarded = token !== undefined || authenticate !== undefined || hasCertificates
   if (transport.exposed(address) && !isGuarded && !insecure) {
     const message = `${address} can be reached from other machines and nothing authenticates clients; set \`token\` or \`authenticate\`, or \`insecure: true\` to listen all the same`

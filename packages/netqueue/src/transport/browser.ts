@@ -1,6 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
 import { memory } from './memory.ts'
 import type { Transport } from './transport.ts'
+import { websocket } from './websocket-browser.ts'
 
 // What `#transport` is in a browser: the same names as in index.ts, and nothing of Node behind them. A test compares the two.
 
@@ -15,7 +16,7 @@ export const stdio: () => never = missing('stdio')
 export const fromStreams: () => never = missing('fromStreams')
 
 /** What `listen` and `connect` use in a browser unless they are given others. */
-export const defaultTransports: readonly Transport[] = [memory()]
+export const defaultTransports: readonly Transport[] = [websocket(), memory()]
 
 function missing(name: string): () => never {
   return () => {

@@ -29,6 +29,11 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     return this.#pieces?.size ?? 0
   }
 
+  /** What all of them hold. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Time to pause. */
   get full(): boolean {
     return this.#bytes >= MAX_WAITING_BYTES || this.size >= MAX_WAITING_PIECES

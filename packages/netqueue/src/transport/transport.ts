@@ -83,8 +83,8 @@ export interface Transport {
   listen(address: string, options?: ListenOptions): Promise<Listener>
   /** Whether its connections are encrypted, so that it takes `tls`. @default false */
   readonly isSecure?: boolean
-  /** Whether its listener takes only peers for whose certificates an authority vouches that was chosen for that. @default nobody is asked */
-  identifies?(options?: ListenOptions): boolean
+  /** Whether a listener takes only peers for whose certificates an authority vouches that was chosen for that. @default nobody is asked */
+  identifies?(options?: ListenOptions, address?: string): boolean
   /** Whether a listener at this address can be reached from other machines. */
   exposed(address: string): boolean
 }
