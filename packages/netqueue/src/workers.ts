@@ -13,6 +13,7 @@ import type { ServerClient } from './server-client.ts'
 import { startProcess } from './transport/stdio-process.ts'
 import { startThread } from './transport/stdio-thread.ts'
 import { parallelism, pathOf } from './transport/stdio-workers.ts'
+import type { StartWorker } from './transport/stdio-workers.ts'
 import type { ByteDuplex } from './transport/transport.ts'
 import {
   checkWorkersOptions,
@@ -97,7 +98,7 @@ export class Workers implements AsyncDisposable {
     this.#file = file
     this.#logger = harmless(options.logger ?? silent)
     this.#events = new Emitter<WorkersEvents>((error) => this.#warn(error))
-    const start = kind === 'thread' ? startThread : startProcess
+    const start: StartWorker = kind === 'thread' ? startThread : startProcess
     this.#timeIsUp = (ms, callback) => clock.setTimer(callback, ms)
     const shared = {
       file,
