@@ -134,7 +134,10 @@ export interface Closed<Out> {
 }
 
 export interface CloseOptions {
-  /** Milliseconds for handlers to finish and for the server to receive what was put; then handlers' signals fire. @default 5_000 */
+  /**
+   * Milliseconds for handlers to finish and for the server to receive what was put; then handlers' signals fire, for which they have 250 ms
+   * more. A server that does not answer the goodbye is cut 2 s after it, and is then lost. @default 5_000
+   */
   timeout?: number
   /** Why, for the server's `disconnect` event; cut at 1,024 bytes. @default none */
   reason?: string

@@ -176,7 +176,10 @@ export interface BroadcastOutcome {
 }
 
 export interface ServerCloseOptions {
-  /** Milliseconds for clients to finish and to leave; then their work is cancelled. @default 5_000 */
+  /**
+   * Milliseconds for clients to finish and to leave; then their work is cancelled, and ours, for which there are 250 ms more. One that does
+   * not answer the goodbye is cut 2 s after it. @default 5_000
+   */
   timeout?: number
   /** Why: clients of a server that restarts may come back. @default 'closed' */
   reason?: 'closed' | 'restart'

@@ -70,6 +70,25 @@ describe('P12: client.close()', () => {
     expect(await received).toMatchObject({ item: 'a', attempt: 2 })
   })
 
+  test('names what a server has that does not say goodbye, and is not settled: nobody knows what became of it', async () => {
+    await using place = new Place()
+    const server = await place.listen()
+    const received = server.receive()
+    const { client, hold } = await place.attach(server)
+    await client.put('a')
+    await received
+    await rest()
+    hold()
+    const closing = observe(() => client.close({ timeout: 100 }))
+    for (const ms of [100, 250, 2_050]) {
+      await rest()
+      place.clock.advance(ms)
+    }
+    await rest()
+    expect([closing(), client.state]).toEqual(['resolves', 'failed'])
+    expect(await client.closed).toMatchObject({ error: { code: 'CONNECTION_LOST' }, undone: ['a'] })
+  })
+
   test('hands back unstarted items at once, with their attempt, to whoever is free', async () => {
     await using place = new Place()
     const server = await place.listen()

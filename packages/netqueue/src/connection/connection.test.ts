@@ -383,7 +383,7 @@ describe('P11, P12: the end', () => {
     expect(session.ends[0]?.cause).toMatchObject({ message: 'a bug' })
   })
 
-  test('a peer that never says goodbye is cut 2 s after ours', async () => {
+  test('a peer that never answers our goodbye is cut 2 s later, and lost', async () => {
     const { clock, session, connection } = await open('client')
     connection.end()
     await rest()
@@ -392,7 +392,44 @@ describe('P11, P12: the end', () => {
     expect(session.end).toBe('')
     clock.advance(1)
     await connection.done
-    expect(session.end).toBe('goodbye')
+    expect(session.end).toBe('CONNECTION_LOST')
+    expect(session.ends[0]?.message).toBe('The peer did not answer the goodbye')
+  })
+
+  test('a peer that ends the stream without answering our goodbye is lost; an original has no more to say', async () => {
+    const { peer, session, connection } = await open('client')
+    connection.end()
+    await rest()
+    peer.end()
+    await connection.done
+    expect(session.end).toBe('CONNECTION_LOST')
+    const original = play('server')
+    original.peer.send(frame(FRAME.ENQUEUE, 'a'))
+    await rest()
+    original.connection.end()
+    await rest()
+    original.peer.end()
+    await original.connection.done
+    expect(original.session.end).toBe('goodbye')
+  })
+
+  test('a peer that has said goodbye and takes none of ours is cut 2 s later, and has left', async () => {
+    const { peer, duplex } = RawPeer.inMemory()
+    let frames = 0
+    const sink = async (source: AsyncIterable<Bytes> | Iterable<Bytes>): Promise<void> => {
+      for await (const _ of source) if ((frames += 1) > 2) await new Promise(() => {})
+    }
+    const { session, clock, connection } = attach({ source: duplex.source, sink }, 'server')
+    peer.send(HELLO, WELCOME)
+    await rest()
+    session.due.push(item)
+    connection.wake()
+    await rest()
+    peer.send(DISCONN)
+    await rest()
+    clock.advance(2_000)
+    await connection.done
+    expect([frames, session.end]).toEqual([3, 'goodbye'])
   })
 
   const ends: Record<string, (connection: Connection) => void> = {

@@ -6,7 +6,7 @@ import type { Progress } from '../framing/progress.ts'
 import type { Limits } from '../options/limits.ts'
 import type { HandshakeStep, PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
-import { endedByPeer, isPeersFault, lost, noticeOf } from './failures.ts'
+import { endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
 import { Incoming } from './incoming.ts'
 import { Introductions } from './introductions.ts'
 import type { ConnectionInit } from './introductions.ts'
@@ -111,6 +111,12 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
   cut(error?: NetQueueError): void {
     this.#stop()
     this.#finish(error)
+  }
+
+  /** @internal The peer had its time for our last words, and for its own. */
+  leave(): void {
+    this.#stop()
+    this.#finish(this.#loss)
   }
 
   /** The stream is of no use any more: it is cut without a word, and a session that can goes on with another connection. */
@@ -282,6 +288,12 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     this.#over()
   }
 
+  /** Why the end is not one that both sides know of. An original that we leave may end the stream, and has then said all that it ever says. */
+  get #loss(): NetQueueError | undefined {
+    const isAnswerDue = this.#session?.wire.peer.supports.settle === true && !this.#goodbye
+    return isAnswerDue ? unanswered() : undefined
+  }
+
   #finish(error: NetQueueError | undefined): void {
     if (this.#finished) return
     this.#finished = true
@@ -299,7 +311,7 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   #release(): void {
     this.#liveness.end()
-    this.#finish(undefined)
+    this.#finish(this.#loss)
     if (this.keepOpen) return this.#resolve()
     this.#outgoing.close()
     this.#abort()

@@ -32,6 +32,11 @@ export function lost(cause: unknown): NetQueueError {
   return new NetQueueError('CONNECTION_LOST', `The connection was lost${reasonOf(cause)}`, { cause })
 }
 
+/** Nobody knows what it did with the last of what it received. */
+export function unanswered(): NetQueueError {
+  return new NetQueueError('CONNECTION_LOST', 'The peer did not answer the goodbye')
+}
+
 export function handshakeTimeout({ handshakeTimeoutMs }: Pick<Limits, 'handshakeTimeoutMs'>): NetQueueError {
   const message = `The peer did not introduce itself within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`
   return new NetQueueError('HANDSHAKE_TIMEOUT', message, { limit: 'handshakeTimeoutMs', value: handshakeTimeoutMs })

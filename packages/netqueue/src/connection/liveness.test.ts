@@ -72,8 +72,8 @@ class Peer implements Watched {
     this.liveness.end()
   }
 
-  cut(): void {
-    this.#ended('cut')
+  leave(): void {
+    this.#ended('left')
     this.liveness.end()
   }
 
@@ -218,7 +218,7 @@ describe('P11: the deadlines of the beginning and of the end', () => {
     side.loop.advance(1_900)
     expect(peer.end).toBe('told HANDSHAKE_TIMEOUT handshakeTimeoutMs')
     side.loop.advance(200)
-    expect(peer.end).toBe('told HANDSHAKE_TIMEOUT handshakeTimeoutMs, cut')
+    expect(peer.end).toBe('told HANDSHAKE_TIMEOUT handshakeTimeoutMs, left')
     expect(side.loop.timers).toBe(0)
   })
 

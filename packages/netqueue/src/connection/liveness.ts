@@ -21,8 +21,8 @@ export interface Watched {
   fail(error: NetQueueError): void
   /** Nobody is there any more. */
   lose(error: NetQueueError): void
-  /** Ends without a word. */
-  cut(): void
+  /** Ends: the peer had the time for the goodbyes. */
+  leave(): void
 }
 
 /**
@@ -77,7 +77,7 @@ export class Liveness implements Timed {
 
   timeIsUp(): void {
     this.#timer = undefined
-    if (this.#phase === 'goodbye') return this.#watched.cut()
+    if (this.#phase === 'goodbye') return this.#watched.leave()
     if (this.#phase === 'open') this.#look()
     this.#doubt()
   }
