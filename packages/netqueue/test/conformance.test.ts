@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { build } from 'vite'
+import { build, defaultServerConditions } from 'vite'
 import { afterAll, expect, test } from 'vitest'
 
 const package_ = join(import.meta.dirname, '..')
@@ -32,6 +32,8 @@ test('the suites run under node:test too', async () => {
     root: package_,
     configFile: false,
     logLevel: 'silent',
+    // Sources all the way: two copies of an error are two errors.
+    ssr: { resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
     build: {
       ssr: true,
       outDir: scratch,

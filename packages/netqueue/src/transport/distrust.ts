@@ -43,8 +43,8 @@ const OWN = /^ERR_(?:OSSL|CRYPTO)_/
 /** Whether one side does not believe the other's certificate, or has none that it could show: so it will be at the next attempt. */
 export function isDistrusted(error: NetQueueError): boolean {
   // Our errors stand in each other: that of the attempt, that of the connection, that of the system.
-  for (let { cause } = error; cause !== undefined; cause = (cause as Partial<Error>).cause) {
-    const { code } = cause as { code?: unknown }
+  for (let { cause } = error; cause !== undefined; cause = (Object(cause) as Partial<Error>).cause) {
+    const { code } = Object(cause) as { code?: unknown }
     if (typeof code === 'string' && (VERIFICATION.has(code) || ALERT.test(code) || OWN.test(code))) return true
     if (!(cause instanceof NetQueueError)) return false
   }

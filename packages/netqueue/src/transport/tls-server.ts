@@ -35,6 +35,8 @@ export class TlsServer {
   /** Begins a handshake. Rejects when it fails; does not settle when the socket is destroyed. */
   secure(socket: Socket): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
+      // Whoever ends its side before the handshake is over has hung up.
+      socket.allowHalfOpen = false
       // What becomes of the socket is emitted where it was announced: here, on an object for it alone. All else is the server's.
       const handshake = Object.create(this.#server) as Handshake
       handshake[WAITER] = { resolve, reject }
@@ -45,6 +47,7 @@ export class TlsServer {
 
 function onSecure(this: Handshake, socket: TLSSocket): void {
   const { alpnProtocol } = socket
+  socket.allowHalfOpen = true
   const waiter = this[WAITER]
   this[WAITER] = undefined
   if (this[LENIENT] === true || (typeof alpnProtocol === 'string' && alpnProtocol !== ''))

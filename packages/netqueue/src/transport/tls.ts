@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { connect, createSecureContext } from 'node:tls'
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls'
 import { onAbort } from '../queue/on-abort.ts'
-import { connectFailed, noProtocol, tlsFailed } from './failures.ts'
+import { connectFailed, listenFailed, noProtocol, tlsFailed } from './failures.ts'
 import { Internet } from './internet.ts'
 import type { InternetOptions } from './internet.ts'
 import { LateDuplex } from './late-duplex.ts'
@@ -56,7 +56,7 @@ class TlsTransport implements Transport {
   }
 
   async listen(address: string, { tls: own }: ListenOptions = {}): Promise<Listener> {
-    const server = new TlsServer({ ...this.#options, ...own })
+    const server = serverOf(address, { ...this.#options, ...own })
     return this.#internet.serve(address, (socket) => {
       const remoteAddress = this.#internet.remoteAddress(socket)
       return new Served(socket, server, remoteAddress)
@@ -83,13 +83,24 @@ class TlsTransport implements Transport {
   }
 }
 
+function serverOf(address: string, options: TlsOptions): TlsServer {
+  try {
+    return new TlsServer(options)
+  } catch (cause) {
+    throw isMistake(cause) ? cause : listenFailed(address, cause)
+  }
+}
+
 function contextOf(address: string, options: ConnectionOptions): SecureContext {
   try {
     return createSecureContext(options)
   } catch (cause) {
-    throw connectFailed(address, cause)
+    throw isMistake(cause) ? cause : connectFailed(address, cause)
   }
 }
+
+/** Wrong arguments, rather than keys and certificates that cannot be read. */
+const isMistake = (cause: unknown): boolean => cause instanceof TypeError || cause instanceof RangeError
 
 interface HandshakeInit {
   address: string

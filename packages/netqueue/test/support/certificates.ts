@@ -22,11 +22,11 @@ const isIp = (host: string): boolean => /^[\d.]+$|:/.test(host)
 export class Authority {
   /** Its own certificate: the `ca` of those who believe it. */
   readonly ca: string
-  readonly #key: string
+  readonly key: string
 
   private constructor({ cert, key }: Identity) {
     this.ca = cert
-    this.#key = key
+    this.key = key
   }
 
   static async found(name = 'An authority of tests'): Promise<Authority> {
@@ -40,25 +40,34 @@ export class Authority {
     )
   }
 
+  /** Somebody for whom nobody vouches. */
+  static selfSigned(): Promise<Identity> {
+    return make('localhost', { extensions: extensionsFor(SELF) })
+  }
+
   async issue({ hosts = SELF, name = hosts[0] ?? 'nobody', isExpired = false }: IssueOptions = {}): Promise<Identity> {
     const now = Date.now()
     return make(name, {
-      ca: { cert: this.ca, key: this.#key },
+      ca: { cert: this.ca, key: this.key },
       notBeforeDate: new Date(now - 2 * DAY_MS),
       notAfterDate: new Date(isExpired ? now - DAY_MS : now + DAY_MS),
-      extensions: [
-        { name: 'basicConstraints', cA: false },
-        { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
-        {
-          name: 'subjectAltName',
-          altNames: hosts.map((host) => (isIp(host) ? { type: 7, ip: host } : { type: 2, value: host })),
-        },
-      ],
+      extensions: extensionsFor(hosts),
     })
   }
 }
 
 type Options = NonNullable<Parameters<typeof generate>[1]>
+
+function extensionsFor(hosts: readonly string[]): NonNullable<Options['extensions']> {
+  const altNames = hosts.map((host) =>
+    isIp(host) ? { type: 7 as const, ip: host } : { type: 2 as const, value: host },
+  )
+  return [
+    { name: 'basicConstraints', cA: false },
+    { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+    { name: 'subjectAltName', altNames },
+  ]
+}
 
 async function make(name: string, options: Options): Promise<Identity> {
   const made = await generate([{ name: 'commonName', value: name }], {
