@@ -1,5 +1,6 @@
 import { Readable, Writable } from 'node:stream'
 import type { ReadableStream, WritableStream } from 'node:stream/web'
+import type { NetQueueError } from '../errors/errors.ts'
 import { connectionLost } from './failures.ts'
 import { Inlet } from './inlet.ts'
 import { Outlet } from './outlet.ts'
@@ -59,6 +60,7 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
   readonly #cut: StreamPair['cut']
   /** The system has not taken all that was written. */
   #isBehind = false
+  #loss: NetQueueError | undefined
 
   constructor({ readable, writable, remoteAddress, cut }: StreamDuplexInit) {
     super()
@@ -130,7 +132,7 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
 
   /** @internal */
   readingBroke(cause?: unknown): void {
-    const reason = connectionLost(this.remoteAddress, cause)
+    const reason = this.#lostBy(cause)
     this.source.fail(reason)
     this.fail(reason)
     this.cut(reason)
@@ -138,7 +140,12 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
 
   /** @internal */
   writingBroke(cause?: unknown): void {
-    this.fail(connectionLost(this.remoteAddress, cause))
+    this.fail(this.#lostBy(cause))
+  }
+
+  /** One error for both ways, and for the close that follows: where a thousand connections break at once, errors are much of what that costs. */
+  #lostBy(cause: unknown): NetQueueError {
+    return (this.#loss ??= connectionLost(this.remoteAddress, cause))
   }
 
   #writeAll(pieces: Iterable<Uint8Array>): void {
