@@ -38,6 +38,10 @@ async function answer(world: World, life: Life, client: SimClient, item: Item | 
 /** Whether to take nothing any more, and stay. */
 const retires = (world: World, life: Life): boolean => world.patience.retires && tempted(world, life, 0.5)
 
+/** Whether to fail: more often where clients retire, so that those have items that are delivered alone. */
+const fails = (world: World, life: Life): boolean =>
+  world.swarm.has.failures && tempted(world, life, world.patience.retires ? 0.45 : 0.15)
+
 /** Takes nothing any more. Where items may wait for this client alone, it works again when all is calm. */
 async function retire(world: World, life: Life, client: SimClient): Promise<void> {
   world.note(`${life.name} retires`)
@@ -82,7 +86,7 @@ const process: Habit = async (world, life, client) => {
     const item = world.handedToClient(life, text, delivery.attempt)
     if (text.startsWith('hang')) await fired(delivery.signal)
     await workLong(world, life, delivery)
-    if (world.swarm.has.failures && tempted(world, life, 0.15)) throw new Error('the handler failed')
+    if (fails(world, life)) throw new Error('the handler failed')
     if (world.swarm.has.failures && tempted(world, life, 0.03)) delivery.reject(new Error('of no use'))
     await answer(world, life, client, item)
     return delivery.wantsResult ? `done ${text}` : (undefined as unknown as string)
@@ -108,7 +112,7 @@ const deliveries: Habit = async (world, life, client) => {
     const item = world.handedToClient(life, delivery.item, delivery.attempt)
     if (delivery.item.startsWith('hang')) await fired(delivery.signal)
     await workLong(world, life, delivery)
-    if (world.swarm.has.failures && tempted(world, life, 0.15)) {
+    if (fails(world, life)) {
       if (life.random.chance(0.7)) delivery.release()
       else delivery.reject(new Error('of no use'))
       world.check(!delivery.done(), 'I4', `${life.name} settled ${item?.key}, which it had given back`)
