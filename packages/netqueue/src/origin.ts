@@ -1,4 +1,3 @@
-import { parseHostPort } from './transport/address.ts'
 import type { ByteDuplex } from './transport/index.ts'
 
 /** Addresses that no other machine has a part in, by their schemes. */
@@ -22,10 +21,10 @@ export function originOf(remoteAddress: string | undefined): string | undefined 
   return groupsOf(host).slice(0, ORIGIN_GROUPS).join(':')
 }
 
-/** Of `tcp://host:port`, and whatever else has a host and a port behind its scheme. */
+/** Of `tcp://host:port`, and whatever else has a host behind its scheme. */
 function hostOf(address: string): string | undefined {
-  const [, rest] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(address) ?? []
-  return rest === undefined ? undefined : parseHostPort(rest)?.host
+  const [, bracketed, plain] = /^[a-z][a-z0-9+.-]*:\/\/(?:\[([^\]]*)\]|([^:/?#]*))/i.exec(address) ?? []
+  return bracketed ?? plain
 }
 
 /** All eight of an IPv6 address, written out. */
