@@ -26,16 +26,42 @@ class HostTimer implements Timer {
   }
 }
 
+type Deferring = (callback: () => void) => void
+
+/** One end of a `MessageChannel`, as browsers have it. */
+interface Port {
+  addEventListener(type: 'message', listener: () => void): void
+  start(): void
+  postMessage(message: unknown): void
+}
+
+/**
+ * The next turn of the event loop, where nothing else gives it (browsers): by a message to oneself. A timer that is set by a timer waits for 4 ms
+ * there, and one in a tab that nobody looks at for a second.
+ */
+function byMessages(): Deferring {
+  const due: (() => void)[] = []
+  let port: Port | undefined
+  const open = (): Port => {
+    const { port1, port2 } = new MessageChannel() as unknown as { port1: Port; port2: Port }
+    port1.addEventListener('message', () => due.shift()?.())
+    port1.start()
+    return port2
+  }
+  return (callback) => {
+    due.push(callback)
+    port ??= open()
+    port.postMessage(undefined)
+  }
+}
+
+const afterPoll: Deferring =
+  typeof setImmediate === 'function' ? (callback) => void setImmediate(callback) : byMessages()
+
 // A microtask first, then the tick queue: Node runs it when every promise of this turn has settled, and before it
 // polls for I/O again. Hosts without a tick queue (browsers) get a second macrotask instead.
-const nextTick: ((callback: () => void) => void) | undefined = globalThis.process?.nextTick
-const afterMicrotasks = nextTick === undefined ? (callback: () => void) => void setTimeout(callback, 0) : nextTick
-
-// Hosts without it (browsers) have timers, which wait a little longer.
-const afterPoll: (callback: () => void) => void =
-  typeof setImmediate === 'function'
-    ? (callback) => void setImmediate(callback)
-    : (callback) => void setTimeout(callback, 0)
+const nextTick: Deferring | undefined = globalThis.process?.nextTick
+const afterMicrotasks: Deferring = nextTick ?? afterPoll
 
 const RESOLVED: Promise<void> = Promise.resolve()
 

@@ -1,5 +1,6 @@
 /** What became of a test; `error` where it failed. */
 export interface Outcome {
+  /** With that of its suite. */
   title: string
   ms: number
   error?: string
@@ -10,16 +11,23 @@ interface Runner {
   test: ((title: string, run: () => Promise<void>) => void) & {
     skip: (title: string, run: () => Promise<void>) => void
   }
-  /** Runs what was defined, one after the other. */
-  run(): AsyncGenerator<Outcome>
+  /** What was defined. */
+  titles: () => string[]
+  /** Runs it, one after the other. */
+  run: () => AsyncGenerator<Outcome>
 }
 
 /** The functions of a test runner, where there is none. */
 export function runner(): Runner {
   const tests: { title: string; run: () => Promise<void> }[] = []
-  const test = (title: string, run: () => Promise<void>): void => void tests.push({ title, run })
+  let suite = ''
+  const test = (title: string, run: () => Promise<void>): void => void tests.push({ title: `${suite}: ${title}`, run })
   return {
-    describe: (_, define) => define(),
+    titles: () => tests.map(({ title }) => title),
+    describe: (name, define) => {
+      suite = name
+      define()
+    },
     test: Object.assign(test, { skip: () => {} }),
     async *run() {
       for (const { title, run } of tests) yield outcomeOf(title, run)

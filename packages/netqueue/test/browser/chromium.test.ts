@@ -1,0 +1,106 @@
+import type { Server } from 'node:http'
+
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { collect } from '../../src/conformance/bytes.ts'
+import * as netqueue from '../../src/index.ts'
+import type { ByteDuplex, Listener } from '../../src/index.ts'
+import { websocket } from '../../src/transport/websocket.ts'
+import { counterpart, runner } from '../portable/index.ts'
+import type { Counterpart, Outcome } from '../portable/index.ts'
+import { bundle } from './bundle.ts'
+import { chromiumPath, launch, servePage } from './chromium.ts'
+import type * as page from './page.ts'
+import { defineSuites } from './suites.ts'
+
+const MiB = 1024 * 1024
+
+if (chromiumPath === undefined)
+  console.warn(
+    'netqueue: the tests in Chromium are SKIPPED, for there is none: install it, or say in $CHROMIUM where it is',
+  )
+
+describe.skipIf(chromiumPath === undefined)('Chromium', () => {
+  let browser: Browser
+  let tab: Page
+  let http: Server
+  let origin: string
+  let server: Counterpart
+  let script: string
+
+  /** Calls a function of the page; as text, for what the tests are made into is not for browsers. */
+  const call = <N extends keyof typeof page>(
+    name: N,
+    ...args: Parameters<(typeof page)[N]>
+  ): Promise<Awaited<ReturnType<(typeof page)[N]>>> =>
+    tab.evaluate(`import('/page.js').then((page) => page.${name}(...${JSON.stringify(args)}))`)
+
+  beforeAll(async () => {
+    script = await bundle('test/browser/page.ts')
+    browser = await launch()
+    ;({ http, origin } = await servePage(script))
+    const transports = [websocket({ server: http })]
+    server = await counterpart({ netqueue, address: 'ws://127.0.0.1:0/queue', options: { transports } })
+    tab = await browser.newPage()
+    await tab.goto(origin)
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    http?.close()
+  })
+
+  describe('the suites', () => {
+    const outcomes = new Map<string, Outcome>()
+    const { describe, test: define, titles } = runner()
+    defineSuites({ describe, test: define }, { there: String, here: String })
+
+    beforeAll(async () => {
+      for (const outcome of await call('runAll', server.address)) outcomes.set(outcome.title, outcome)
+    }, 60_000)
+
+    test.each(titles())('%s', (title) => {
+      expect(outcomes.get(title)).toEqual({ title, ms: expect.any(Number) as number })
+    })
+  })
+
+  test('a page of another origin is refused, also by another name of the same host', async () => {
+    const other = await servePage(script)
+    await tab.goto(other.origin)
+    expect(await call('failureOf', server.address)).toMatch(/^NetQueueError: Cannot connect to ws:.*: WEBSOCKET_1006$/)
+    await tab.goto(origin.replace('127.0.0.1', 'localhost'))
+    expect(await call('failureOf', server.address)).toMatch(/WEBSOCKET_1006$/)
+    await tab.goto(origin)
+    expect(await call('failureOf', server.address)).toBe('none')
+    other.http.close()
+  })
+
+  test('what a browser cannot do fails with an error that says so', async () => {
+    expect(await call('failuresOfAbsent')).toEqual([
+      'NetQueueError: tcp() needs Node: a browser reaches servers by ws:// and wss:// alone',
+      expect.stringContaining('TypeError: Expected `address` to look like `ws://host:port/path` or `memory:name`'),
+      expect.stringContaining('TypeError: Expected `address` to look like `ws://host:port/path` or `memory:name`'),
+      'NetQueueError: Nobody can listen at ws://127.0.0.1:1 in a browser: ws: servers need Node',
+    ])
+  })
+
+  test('a sink in a page stops pulling while nobody reads, and goes on when someone does', async () => {
+    const listener = await websocket({ origins: [origin] }).listen('ws://127.0.0.1:0')
+    const accepted = opened(listener)
+    const held = await call('send', listener.address, 64 * MiB)
+    expect(held).toBeLessThan(16 * MiB)
+    const duplex = await accepted
+    const got = await Promise.all([collect(duplex.source), duplex.sink([])])
+    expect(got[0].length).toBe(64 * MiB)
+    await call('sent')
+    await listener.close()
+  })
+})
+
+async function opened(listener: Listener): Promise<ByteDuplex> {
+  const { value } = (await listener[Symbol.asyncIterator]().next()) as IteratorYieldResult<ByteDuplex>
+  await value.open?.()
+  return value
+}
