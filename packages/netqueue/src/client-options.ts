@@ -61,7 +61,10 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   reconnect?: boolean | ReconnectOptions
   /** Whether `connect` looks on when the first attempt fails, in the same way. @default false: it rejects */
   wait?: boolean
-  /** Of several addresses: whether they stand in for each other, rather than to be servers side by side. @default false */
+  /**
+   * Of several addresses: whether they stand in for each other, rather than to be servers side by side. The client ends when the last one has
+   * closed, or would never let it in. @default false
+   */
   failover?: boolean
   /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
   exposeErrors?: boolean

@@ -98,9 +98,9 @@ export class Uplink implements ClientServer {
     return this.state === 'closed' || this.state === 'failed'
   }
 
-  /** Whether it would come back to a server that restarts. */
-  get comesBack(): boolean {
-    return this.#life.comesBack
+  /** Whether it has a server when this one is gone, which drains: the same one that restarts, or another one that stands in for it. */
+  returnsAfter(code: string): boolean {
+    return code === 'RESTART' ? this.#life.comesBack : this.#life.goesOn
   }
 
   /** Nothing is left to be handed back, to be acknowledged, or to be answered. */
@@ -158,10 +158,12 @@ export class Uplink implements ClientServer {
     else this.#session?.cut(closed())
   }
 
-  /** Leaves a server that drains, when what is in hand is done: for good, or to be back when it is. */
-  async depart({ returns }: { returns: boolean }): Promise<void> {
+  /** Leaves a server that drains, when what is in hand is done: for good, or to have one again. */
+  async depart(code: string): Promise<void> {
     const conversation = this.#conversation
     if (conversation === undefined || this.#departure !== undefined) return
+    const returns = this.returnsAfter(code)
+    if (code !== 'RESTART') this.#life.dismissed()
     this.#departure = new Departure({ conversation, shared: this.#shared, returns })
     await this.#departure.prepare()
     if (this.#conversation === conversation) this.#session?.end()
@@ -268,7 +270,7 @@ export class Uplink implements ClientServer {
     this.#conversation = undefined
     this.#departure = undefined
     departure?.end()
-    const reason = error ?? (departure?.returns === true ? restarting() : undefined)
+    const reason = error ?? this.#sequel(departure)
     if (this.state === 'reconnecting') return puts.lost(id, { sent, queued })
     if (reason !== undefined && this.#life.returnsAfter(reason)) {
       puts.lost(id, { sent, queued })
@@ -277,6 +279,15 @@ export class Uplink implements ClientServer {
     // A server that said goodbye keeps what it received; one that was lost may be gone with it.
     const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
     this.#end(error?.code === 'CLOSED' ? undefined : error, { sent: unknown, queued })
+  }
+
+  /** Why a server is looked for though this one has said goodbye; `undefined`: none is. */
+  #sequel(departure: Departure | undefined): NetQueueError | undefined {
+    if (departure?.returns !== true) {
+      if (!this.#life.goesOn) return undefined
+      this.#life.dismissed()
+    }
+    return new NetQueueError('CONNECTION_LOST', this.#life.isDismissed ? 'The server closed' : 'The server restarts')
   }
 
   #entered(change: ClientStateChange): void {
@@ -316,4 +327,3 @@ export class Uplink implements ClientServer {
 }
 
 const closed = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })
-const restarting = (): NetQueueError => new NetQueueError('CONNECTION_LOST', 'The server restarts')

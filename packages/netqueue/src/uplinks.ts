@@ -194,9 +194,8 @@ export class Uplinks<Out> implements UplinkOwner {
 
   goaway(server: Uplink, code: string): void {
     this.#init.events.emit('goaway', { server, code })
-    const returns = code === 'RESTART' && server.comesBack
     const isLast = this.all.every((each) => each === server || each.isOver)
-    if (returns || !isLast) void server.depart({ returns })
+    if (!isLast || server.returnsAfter(code)) void server.depart(code)
     else this.#dismissed()
   }
 

@@ -279,37 +279,3 @@ describe('connect([a, b]): one client of several servers', () => {
     expect(await failureOf(connect([NORTH, 'http://there']))).toBeInstanceOf(TypeError)
   })
 })
-
-describe('connect([a, b], { failover: true })', () => {
-  test('has the first, and the next one when that is lost', async () => {
-    await using place = new Country()
-    const { north, south, client } = await place.both({ failover: true })
-    expect([north.clients.length, south.clients.length, client.servers.length]).toEqual([1, 0, 1])
-    place.roads[NORTH].mood = 'refuses'
-    place.roads[NORTH].cut()
-    await place.later(FIRST_MS)
-    expect([statesOf(client), south.clients.length]).toEqual(['south south connected', 1])
-  })
-
-  test('tries the one that it had first, and does not go back to an earlier one', async () => {
-    await using place = new Country()
-    const { north, client } = await place.both({ failover: true })
-    place.roads[NORTH].cut()
-    await place.later(FIRST_MS)
-    expect(statesOf(client)).toBe('north north connected')
-    place.roads[NORTH].mood = 'refuses'
-    place.roads[NORTH].cut()
-    await place.later(2 * FIRST_MS)
-    place.roads[NORTH].mood = 'open'
-    await place.later(10_000)
-    expect(statesOf(client)).toBe('south south connected')
-    expect(north.clients).toEqual([])
-  })
-
-  test('begins with whichever can be reached, and rejects when none can', async () => {
-    await using place = new Country()
-    expect(await failureOf(place.reach({ failover: true }))).toMatchObject({ code: 'CONNECT_FAILED' })
-    await place.serve(SOUTH, { id: 'south' })
-    expect(statesOf(await place.reach({ failover: true }))).toBe('south south connected')
-  })
-})

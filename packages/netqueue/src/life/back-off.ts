@@ -58,11 +58,15 @@ export class BackOff {
     this.#connectedAt = this.#env.now()
   }
 
+  /** Whether there is, or was just now, a connection that has lasted. */
+  get hasLasted(): boolean {
+    return this.#connectedAt !== undefined && this.#env.now() - this.#connectedAt >= this.#options.maxDelayMs
+  }
+
   /** Milliseconds. */
   next(): number {
     const { minDelayMs, maxDelayMs } = this.#options
-    const hasLasted = this.#connectedAt !== undefined && this.#env.now() - this.#connectedAt >= maxDelayMs
-    if (hasLasted) this.#doublings = 0
+    if (this.hasLasted) this.#doublings = 0
     this.#connectedAt = undefined
     const longest = Math.min(minDelayMs * 2 ** this.#doublings, maxDelayMs)
     this.#doublings = Math.min(this.#doublings + 1, MAX_DOUBLINGS)

@@ -262,4 +262,56 @@ describe('several addresses that stand in for each other', () => {
     expect(walk.dialled).toEqual(['b', 'c', 'a'])
     expect(walk.life.now).toEqual({ state: 'connected', address: 'a', resumed: false })
   })
+
+  test('are given up one by one: what is permanent there may be otherwise here', async () => {
+    walk = new Walk(['a', 'b'])
+    const [codec, version] = [new NetQueueError('CODEC_MISMATCH', 'no'), new NetQueueError('VERSION_MISMATCH', 'no')]
+    walk.answer = (address) => (address === 'a' ? codec : true)
+    await walk.life.begin({ isPatient: false })
+    expect([walk.life.state, walk.dialled]).toEqual(['connected', ['a', 'b']])
+    walk.answer = (address) => (address === 'a' ? codec : version)
+    walk.life.lost(lost)
+    await walk.pass(50)
+    expect([walk.dialled.slice(2), walk.gaveUp, walk.env.timers]).toEqual([['b', 'a'], [codec], 0])
+  })
+
+  test('are looked for without the one that would never do, with a delay for each round', async () => {
+    walk = new Walk(['a', 'b'])
+    walk.answer = (address) => (address === 'a' ? new NetQueueError('CODEC_MISMATCH', 'no') : refused())
+    walk.life.begin({ isPatient: true }).catch(() => {})
+    await walk.pass(0)
+    for (const ms of [50, 100]) await walk.pass(ms)
+    expect([walk.dialled, walk.told.at(-1)]).toEqual([['a', 'b', 'b', 'b'], 'connecting 5'])
+    walk.life.close()
+    await walk.pass(0)
+  })
+
+  test('have their turn when the one that is there drops what it takes, again and again', async () => {
+    walk = new Walk(['a', 'b'])
+    walk.answer = () => true
+    await walk.life.begin({ isPatient: false })
+    for (const ms of [50, 100, 200, 400]) {
+      walk.life.lost(lost)
+      await walk.pass(ms)
+    }
+    expect(walk.dialled).toEqual(['a', 'a', 'b', 'b', 'a'])
+    await walk.pass(10_000)
+    walk.life.lost(lost)
+    await walk.pass(50)
+    expect(walk.dialled.at(-1)).toBe('a')
+  })
+
+  test('are left for the next one when the server closes; the last one is the end, unless one was lost meanwhile', async () => {
+    walk = new Walk(['a', 'b'])
+    walk.answer = () => true
+    await walk.life.begin({ isPatient: false })
+    expect(walk.life.goesOn).toBe(true)
+    walk.life.dismissed()
+    walk.life.lost(lost)
+    await walk.pass(50)
+    expect([walk.life.address, walk.life.goesOn]).toEqual(['b', false])
+    walk.life.lost(lost)
+    await walk.pass(100)
+    expect([walk.life.address, walk.life.goesOn]).toEqual(['b', true])
+  })
 })

@@ -1,5 +1,6 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
+import { Addresses } from './addresses.ts'
 import { Attempt } from './attempt.ts'
 import { BackOff, reconnectDefaults } from './back-off.ts'
 import type { Reconnect } from './back-off.ts'
@@ -10,7 +11,7 @@ import type { ClientState, ClientStateChange } from './states.ts'
 
 export interface LifeInit {
   env: Env
-  /** Where the server is, for people. Several: whichever can be reached, in this order from the one that was. */
+  /** Where the server is, for people. Several: one that can be reached, in this order from the one that was. */
   addresses: readonly string[]
   connectTimeoutMs: number
   /** `undefined`: what is lost stays lost. */
@@ -48,19 +49,21 @@ export class Life {
   readonly #reconnect: Reconnect
   readonly #backOff: BackOff
   readonly #stop: AbortController = new AbortController()
-  #index = 0
+  readonly #addresses: Addresses
+  /** The connection before this one did not last. */
+  #wasDropped = false
 
   constructor(init: LifeInit) {
     this.#init = init
     this.#reconnect = init.reconnect ?? reconnectDefaults
     this.#backOff = new BackOff(init.env, this.#reconnect)
+    this.#addresses = new Addresses(init.addresses)
     this.#states = new States(this.address, init.entered)
   }
 
   /** Where the server is that it has, or looks for now. */
   get address(): string {
-    const { addresses } = this.#init
-    return addresses[this.#index % addresses.length] ?? ''
+    return this.#addresses.present
   }
 
   get now(): ClientStateChange {
@@ -99,14 +102,29 @@ export class Life {
     return this.state === 'connected' && this.#init.isRepeatable && this.#init.reconnect !== undefined
   }
 
-  /** Whether a connection that ends in this way is looked for again. `CLOSED`: it was ended here. */
+  /** Whether it would look for another one that stands in for the server, which has closed. */
+  get goesOn(): boolean {
+    return this.comesBack && this.#addresses.hasOther
+  }
+
+  /** The server has closed: it is not looked for again, unless another one is lost. */
+  dismissed(): void {
+    this.#addresses.end()
+  }
+
+  get isDismissed(): boolean {
+    return this.#addresses.hasEnded
+  }
+
+  /** Whether a connection that ends in this way is looked for again, here or at another address. `CLOSED`: it was ended here. */
   returnsAfter(error: NetQueueError): boolean {
-    return this.comesBack && error.code !== 'CLOSED' && !isPermanent(error)
+    return this.comesBack && error.code !== 'CLOSED' && (!isPermanent(error) || this.#addresses.hasOther)
   }
 
   /** The connection is gone, and another one is looked for. */
   lost(why: NetQueueError): void {
     const { addresses, gaveUp } = this.#init
+    this.#turn(why)
     this.#search({
       state: 'reconnecting',
       why,
@@ -132,27 +150,35 @@ export class Life {
     this.#states.enter(error === undefined ? { state: 'closed', address } : { state: 'failed', address, error })
   }
 
+  /** Where to begin to look. A server that drops what it takes, again and again, is left for the next one. */
+  #turn(why: NetQueueError): void {
+    if (isPermanent(why)) this.#addresses.end()
+    const wasDropped = !this.#addresses.hasEnded && !this.#backOff.hasLasted
+    const isRepelled = wasDropped && this.#wasDropped
+    this.#wasDropped = wasDropped && !isRepelled
+    if (!this.#addresses.hasEnded) this.#addresses.renew()
+    if (isRepelled || this.#addresses.hasEnded) this.#addresses.next()
+  }
+
   async #search({ state, why, attempts, failure, missed }: Search): Promise<void> {
     let error = why
+    let isDelayed = state === 'reconnecting'
     for (let attempt = 1; ; attempt += 1) {
-      const delayMs = attempt === 1 && state === 'connecting' ? 0 : this.#delayBefore(attempt)
+      const delayMs = isDelayed ? this.#backOff.next() : 0
       this.#states.enter({ state, address: this.address, attempt, delayMs, ...(error !== undefined && { error }) })
       if (delayMs > 0) await pause(this.#init.env, delayMs, this.#stop.signal)
       try {
         return await this.#try()
       } catch (reason) {
-        if (this.#stop.signal.aborted || isPermanent(reason) || !this.#init.isRepeatable) throw reason
-        this.#index += 1
-        if (attempt === this.#init.addresses.length) missed?.(reason)
+        if (isPermanent(reason)) this.#addresses.end()
+        const isLast = this.#addresses.hasEnded && !this.#addresses.hasOther
+        if (this.#stop.signal.aborted || isLast || !this.#init.isRepeatable) throw reason
+        isDelayed = this.#addresses.next()
+        if (attempt === this.#addresses.count) missed?.(reason)
         if (attempt >= attempts) throw failure(reason, attempts)
         error = coded(reason)
       }
     }
-  }
-
-  /** Of several addresses each has its turn before it is waited again. */
-  #delayBefore(attempt: number): number {
-    return (attempt - 1) % this.#init.addresses.length === 0 ? this.#backOff.next() : 0
   }
 
   #try(): Promise<void> {
