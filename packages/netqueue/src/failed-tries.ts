@@ -52,8 +52,6 @@ export class FailedTries {
   #begin(origin: string): Tries {
     this.#forget()
     const tries = { since: this.#env.now(), count: 0 }
-    // An old one would keep its place in front.
-    this.#byOrigin.delete(origin)
     this.#byOrigin.set(origin, tries)
     return tries
   }

@@ -60,6 +60,7 @@ class Gate implements Guard {
   #began: number | undefined
   #timer: Timer | undefined
   #release: (() => void) | undefined
+  #isClosed = false
 
   constructor(init: GatekeeperInit, tries: FailedTries, duplex: ByteDuplex) {
     this.#init = init
@@ -78,6 +79,8 @@ class Gate implements Guard {
   }
 
   failed(): Promise<void> {
+    // Who has left learns nothing, and is not waited for.
+    if (this.#isClosed) return Promise.resolve()
     const { env, maxAuthFailures, warn } = this.#init
     const passed = env.now() - this.#begin()
     if (this.#tries.add(this.#duplex.remoteAddress)) warn(shut(maxAuthFailures))
@@ -88,6 +91,7 @@ class Gate implements Guard {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#timer?.cancel()
     this.#release?.()
     this.#controller?.abort(new NetQueueError('CLOSED', 'The client is not waited for any more'))

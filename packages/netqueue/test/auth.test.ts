@@ -194,6 +194,17 @@ describe('fault 35: one try', () => {
     },
   )
 
+  test('who leaves before the answer leaves nothing behind', async () => {
+    const { clock, server } = await serve({ token: TOKEN })
+    const peer = knock(server)
+    peer.send(frame(FRAME.CONN, hello('raw')), frame(FRAME.AUTH, Buffer.alloc(33, 1)))
+    await rest()
+    expect(clock.timers).toBeGreaterThan(0)
+    peer.cut()
+    await rest()
+    expect(clock.timers).toBe(0)
+  })
+
   test('without authentication AUTH is UNEXPECTED_FRAME', async () => {
     const { server } = await serve()
     const peer = knock(server)
@@ -387,7 +398,7 @@ describe('authenticate', () => {
     const { clock, server, warnings } = await serve({
       authenticate: (applicant) => {
         signal = applicant.signal
-        return new Promise(() => {})
+        return new Promise((_, reject) => applicant.signal.addEventListener('abort', reject))
       },
     })
     const peer = knock(server)
@@ -399,12 +410,13 @@ describe('authenticate', () => {
     expect([signal?.aborted, warnings]).toEqual([true, ['HANDSHAKE_TIMEOUT']])
   })
 
-  test('its signal fires when the client leaves meanwhile', async () => {
+  test('its signal fires when the client leaves meanwhile, and nothing comes of its answer', async () => {
     let signal: AbortSignal | undefined
-    const { server } = await serve({
+    let answer = (_identity: unknown): void => {}
+    const { clock, server, warnings } = await serve({
       authenticate: (applicant) => {
         signal = applicant.signal
-        return new Promise(() => {})
+        return new Promise((resolve) => (answer = resolve))
       },
     })
     const peer = knock(server)
@@ -413,6 +425,9 @@ describe('authenticate', () => {
     peer.cut()
     await rest()
     expect(signal?.aborted).toBe(true)
+    answer(false)
+    await rest()
+    expect([clock.timers, warnings]).toEqual([0, ['CONNECTION_LOST']])
   })
 })
 
@@ -424,10 +439,10 @@ describe('credentials', () => {
     let count = 0
     const server = await place.listen({ authenticate })
     const client = await place.connect({ credentials: async () => `ticket ${(count += 1)}` })
+    const again = new Promise((resolve) => client.on('connect', resolve))
     await server.close({ reason: 'restart', timeout: 0 })
     await place.listen({ authenticate })
-    await place.clock.rest()
-    await place.pass(new Promise((resolve) => client.on('connect', resolve)))
+    await place.pass(again)
     expect([seen.at(0), seen.at(-1)]).toEqual(['ticket 1', `ticket ${count}`])
     expect(count).toBeGreaterThan(1)
   })
