@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import { connect, listen, text } from '../src/index.ts'
 import type { Client, NetQueueError, Server } from '../src/index.ts'
+import { attacked } from './support/attacked.ts'
 import { heldBytes } from './support/memory.ts'
 import { Clock, rest, until } from './support/nodes.ts'
 import { frame, FRAME, hello, introduce, RawPeer, welcome } from './support/raw-peer.ts'
@@ -15,10 +16,12 @@ const peers: RawPeer[] = []
 
 /** One server for all that follows, and one good client that must not notice any of it. */
 beforeAll(async () => {
-  server = await listen<string, string>('tcp://127.0.0.1:0', { item: text(), result: text() })
+  const { address, transports } = attacked
+  server = await listen<string, string>(address, { item: text(), result: text(), transports })
   server.on('warning', ({ error }) => errors.push(error))
   server.on('disconnect', ({ error }) => error !== undefined && errors.push(error))
-  good = await connect<string, string>(server.address as string, { item: text(), result: text(), id: 'good' })
+  const codecs = { item: text(), result: text() }
+  good = await connect<string, string>(server.address as string, { ...codecs, id: 'good', transports })
   working = good.process((item) => `${item}!`)
 })
 
@@ -213,7 +216,8 @@ describe('P7, P8: bad input ends its own connection, and no other', () => {
 describe('P11: the introduction has a deadline', () => {
   test('it is absolute: whoever drips a byte at a time is told HANDSHAKE_TIMEOUT all the same', async () => {
     const clock = new Clock()
-    const slow = await listen<string, string>('tcp://127.0.0.1:0', { env: clock })
+    const { address, transports } = attacked
+    const slow = await listen<string, string>(address, { env: clock, transports })
     const warnings: NetQueueError[] = []
     slow.on('warning', ({ error }) => warnings.push(error))
     const peer = await RawPeer.dial(slow.address)
@@ -233,7 +237,8 @@ describe('P11: the introduction has a deadline', () => {
   })
 
   test('a peer that says nothing at all is told, too', async () => {
-    const quick = await listen('tcp://127.0.0.1:0', { limits: { handshakeTimeoutMs: 20 } })
+    const { address, transports } = attacked
+    const quick = await listen(address, { limits: { handshakeTimeoutMs: 20 }, transports })
     const peer = await RawPeer.dial(quick.address)
     expect(await ending(peer)).toMatchObject({ code: 'HANDSHAKE_TIMEOUT', value: 20 })
     peer.end()

@@ -2,6 +2,7 @@ import { connect, defineMessages, json, listen, text, type } from '../../src/ind
 import type { Client, Server, ServerOptions } from '../../src/index.ts'
 import { RecordReader } from '../../src/protocol/net-queue/record-reader.ts'
 import type { Message } from '../../src/protocol/protocol.ts'
+import { attacked } from './attacked.ts'
 import { until } from './nodes.ts'
 import { frame, FRAME, hello, RawPeer, welcome } from './raw-peer.ts'
 import { bytes, field, varint } from './records.ts'
@@ -167,8 +168,8 @@ export class Siege implements AsyncDisposable {
   }
 
   static async lay(options: ServerOptions<string, string, Talked> = {}): Promise<Siege> {
-    const shared = { item: text(), result: text(), messages }
-    const server = await listen<string, string, Talked>('tcp://127.0.0.1:0', { ...shared, ...options })
+    const shared = { item: text(), result: text(), messages, transports: attacked.transports }
+    const server = await listen<string, string, Talked>(attacked.address, { ...shared, ...options })
     const good = await connect<string, string, Talked>(server.address as string, { ...shared, id: 'good' })
     void good.process((item) => `${item}!`).catch(() => {})
     good.handle('any:echo', (value) => value)

@@ -1,6 +1,8 @@
 import { memoryPair, tcp } from '../../src/index.ts'
 import type { ByteDuplex, Listener } from '../../src/index.ts'
 import { HandPlayedPeer } from '../../src/testing/scripted-peer.ts'
+import { chooseTransport } from '../../src/transport/address.ts'
+import { attacked } from './attacked.ts'
 
 /** A frame as it came, without its length. */
 export interface RawFrame {
@@ -14,9 +16,9 @@ export class RawPeer extends HandPlayedPeer {
   declare next: () => Promise<RawFrame>
   declare untilEnd: () => Promise<RawFrame[]>
 
-  /** A peer that connects to `tcp://host:port`. */
-  static async dial(address: string | undefined): Promise<RawPeer> {
-    return new RawPeer(await tcp().connect(address ?? ''))
+  /** A peer that connects to `tcp://host:port`, or over what is attacked. */
+  static async dial(address: string = ''): Promise<RawPeer> {
+    return new RawPeer(await chooseTransport(address, [tcp(), ...attacked.transports]).connect(address))
   }
 
   /** A peer in memory, and the duplex that leads to it. */
