@@ -131,6 +131,7 @@ describe('P2: a client that comes again shows anew who it is', () => {
       true,
     ],
     ['other plain data', () => ({ user: 'ada', roles: ['a'] }), () => ({ user: 'ada', roles: ['b'] }), false],
+    ['more', () => ({ user: 'ada' }), () => ({ user: 'ada', admin: true }), false],
     ['less', () => ({ user: 'ada', admin: true }), () => ({ user: 'ada' }), false],
     ['bytes', () => Uint8Array.of(1, 2), () => Uint8Array.of(1, 2), true],
     ['other bytes', () => Uint8Array.of(1, 2), () => Uint8Array.of(1, 3), false],

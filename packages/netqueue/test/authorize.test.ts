@@ -72,6 +72,17 @@ describe('authorize', () => {
     expect(asked.length).toBe(13)
   })
 
+  test('is not asked about messages that the client does not have', async () => {
+    const asked: string[] = []
+    const { place } = await staged((_client, action, name) => asked.push(`${action} ${name}`) > 0)
+    asked.length = 0
+    await place.connect({
+      messages: defineMessages({ 'news:other': { payload: type<unknown>() } }),
+      messageIds: 'adapt',
+    })
+    expect(asked).toEqual([...noItems, 'send news:other', 'subscribe news:other'])
+  })
+
   const calls: [string, string, (client: Client<string, string, App>) => unknown][] = [
     ['put ', 'put items', (client) => client.put('x')],
     ['put ', 'put items', (client) => Promise.resolve().then(() => client.tryPut('x'))],
