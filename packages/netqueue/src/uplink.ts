@@ -18,6 +18,12 @@ import type { Entries, SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
 const NOTHING: Entries = { sent: [], queued: [] }
 
+/** What is known of a server before it is there. */
+interface Known {
+  shown: ShownTo | undefined
+  previous: Session | undefined
+}
+
 /** A client's way to one server: one connection after the other, and what is said on them. */
 export class Uplink implements ClientServer {
   readonly #shared: SharedByUplinks
@@ -26,8 +32,9 @@ export class Uplink implements ClientServer {
   readonly #life: Life
   /** Those whose duplex and timers are not released. */
   readonly #connections: Set<Connection> = new Set()
-  /** The last one, be it over: it proves whose the client's id is. */
   #session: Session | undefined
+  /** The last one at each address, be it over: it proves there whose the client's id is. */
+  readonly #sessions: Map<string, Session> = new Map()
   #attempt: Attempt | undefined
   #conversation: Conversation | undefined
   #departure: Departure | undefined
@@ -174,7 +181,7 @@ export class Uplink implements ClientServer {
     const shown = evidence && (await evidence())
     const duplex = await this.#reach.dial(address, attempt.signal)
     try {
-      this.#connect(duplex, attempt, shown)
+      this.#connect(duplex, attempt, { shown, previous: this.#sessions.get(address) })
     } catch (error) {
       // One that was handed in is its owner's, and untouched.
       if (this.#reach.isRepeatable) duplex.abort?.(error as Error)
@@ -182,7 +189,7 @@ export class Uplink implements ClientServer {
     }
   }
 
-  #connect(duplex: ByteDuplex, attempt: Attempt, shown: ShownTo | undefined): void {
+  #connect(duplex: ByteDuplex, attempt: Attempt, { shown, previous }: Known): void {
     const { protocol, introduction, identified, closeDuplex, link, pulse } = this.#shared
     const connection: Connection = new Connection(duplex, {
       role: 'client',
@@ -191,7 +198,7 @@ export class Uplink implements ClientServer {
       limits: link.limits,
       env: link.env,
       pulse,
-      previous: this.#session,
+      previous,
       user: (session) => this.#converse(session),
       declined: (error) => attempt.closed(error),
       evidence: shown && (() => shown(duplex)),
@@ -206,6 +213,8 @@ export class Uplink implements ClientServer {
   }
 
   #converse(session: Session): Conversation {
+    // Of several servers, the one that has this client now is the only one that it talks to.
+    this.#session?.giveUp()
     const conversation: Conversation = converse({
       session,
       shared: this.#shared,
@@ -227,6 +236,7 @@ export class Uplink implements ClientServer {
   #opened(conversation: Conversation, session: Session): void {
     const { link } = conversation
     this.#session = session
+    this.#sessions.set(this.address, session)
     this.#conversation = conversation
     this.status = link.peer?.status
     this.#isConnected = true

@@ -109,4 +109,29 @@ describe('connect([a, b], { failover: true })', () => {
     expect(statesOf(client)).toBe('south south connected')
     expect(place.roads[NORTH].dialled).toHaveLength(2)
   })
+
+  test('fault 25: comes back to a server that still waits for it: it proves who it is at each address', async () => {
+    await using place = new Country()
+    const serving = { resumeTimeoutMs: 60_000 }
+    const [north, south] = [await place.serve(NORTH, serving), await place.serve(SOUTH, serving)]
+    const client = await place.reach({ failover: true, id: 'the one' })
+    await rest()
+    const lose = async (from: typeof NORTH | typeof SOUTH, to: typeof NORTH | typeof SOUTH): Promise<void> => {
+      place.roads[from].mood = 'refuses'
+      place.roads[to].mood = 'open'
+      place.roads[from].cut()
+      await place.later(10_000)
+      expect([client.state, client.servers[0]?.address]).toEqual(['connected', to])
+    }
+    const received = client.receive()
+    await north.put('a')
+    const { signal } = await received
+    await lose(NORTH, SOUTH)
+    expect([signal.aborted, north.clients[0]?.isAway]).toEqual([true, true])
+    await lose(SOUTH, NORTH)
+    expect([south.clients[0]?.isAway, north.clients.map(({ isAway }) => isAway)]).toEqual([true, [false]])
+    expect(await client.receive()).toMatchObject({ item: 'a', attempt: 2 })
+    await lose(NORTH, SOUTH)
+    expect(south.clients.map(({ id, isAway }) => `${id} ${isAway}`)).toEqual(['the one false'])
+  })
 })

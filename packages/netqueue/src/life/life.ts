@@ -156,7 +156,7 @@ export class Life {
     const wasDropped = !this.#addresses.hasEnded && !this.#backOff.hasLasted
     const isRepelled = wasDropped && this.#wasDropped
     this.#wasDropped = wasDropped && !isRepelled
-    if (!this.#addresses.hasEnded) this.#addresses.renew()
+    if (!this.#addresses.hasEnded || !this.#addresses.hasOther) this.#addresses.renew()
     if (isRepelled || this.#addresses.hasEnded) this.#addresses.next()
   }
 
