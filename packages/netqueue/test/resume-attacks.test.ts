@@ -333,7 +333,7 @@ describe('P7: a client that takes and never acknowledges', () => {
     expect(peer.hasEnded).toBe(false)
     at.clock.advance(2_100)
     await rest()
-    expect([peer.hasEnded, at.events.at(-1)]).toEqual([true, 'disconnect goodbye'])
+    expect([peer.hasEnded, at.events.at(-1)]).toEqual([true, 'disconnect CONNECTION_LOST'])
   })
 })
 
