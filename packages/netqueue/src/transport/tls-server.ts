@@ -15,8 +15,11 @@ interface Waiter {
   reject(error: unknown): void
 }
 
-interface Handshake extends Server {
+interface Waited {
   [WAITER]?: Waiter | undefined
+}
+
+interface Handshake extends Server, Waited {
   [LENIENT]?: boolean
 }
 
@@ -39,7 +42,11 @@ export class TlsServer {
       socket.allowHalfOpen = false
       // What becomes of the socket is emitted where it was announced: here, on an object for it alone. All else is the server's.
       const handshake = Object.create(this.#server) as Handshake
-      handshake[WAITER] = { resolve, reject }
+      const waiter: Waiter = { resolve, reject }
+      handshake[WAITER] = waiter
+      // Bun emits it on the server itself.
+      const waited: Socket & Waited = socket
+      waited[WAITER] = waiter
       handshake.emit('connection', socket)
     })
   }
@@ -48,8 +55,7 @@ export class TlsServer {
 function onSecure(this: Handshake, socket: TLSSocket): void {
   const { alpnProtocol } = socket
   socket.allowHalfOpen = true
-  const waiter = this[WAITER]
-  this[WAITER] = undefined
+  const waiter = takeWaiter(this, socket)
   if (this[LENIENT] === true || (typeof alpnProtocol === 'string' && alpnProtocol !== ''))
     return waiter?.resolve(socket)
   waiter?.reject(failure('ERR_TLS_NO_ALPN'))
@@ -57,12 +63,19 @@ function onSecure(this: Handshake, socket: TLSSocket): void {
 }
 
 function onFailed(this: Handshake, error: Error, socket: TLSSocket): void {
-  const waiter = this[WAITER]
-  this[WAITER] = undefined
+  const waiter = takeWaiter(this, socket)
   // One that was refused for its certificate looks as if it had hung up.
   const { authorizationError } = socket as { authorizationError?: unknown }
   waiter?.reject(typeof authorizationError === 'string' ? failure(authorizationError) : error)
   socket.destroy()
+}
+
+/** Whoever waits for a handshake, or for the one on the socket below. */
+function takeWaiter(handshake: Handshake, { _parent: socket }: TLSSocket & { _parent?: Waited }): Waiter | undefined {
+  const waiter = handshake[WAITER] ?? socket?.[WAITER]
+  handshake[WAITER] = undefined
+  if (socket !== undefined) socket[WAITER] = undefined
+  return waiter
 }
 
 function failure(code: string): Error {
