@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { connect, defineMessages, json, listen, memory, text, type } from '../src/index.ts'
+import { connect, defineMessages, hashBy, json, listen, memory, text, type } from '../src/index.ts'
 import type { Authorize, Client, Principal, Server, ServerOptions } from '../src/index.ts'
 import { Place, rest } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
@@ -139,10 +139,14 @@ describe('authorize', () => {
     expect(await Promise.all([client.get(), server.put('work')])).toEqual(['work', undefined])
   })
 
-  test('items go to those alone that may have some, whatever the policy', async () => {
+  test.each<[string, ServerOptions<string, string>]>([
+    ['leastBusy', {}],
+    ['hashBy', { chooseDispatch: hashBy((item) => item) }],
+  ])('items go to those alone that may have some, whatever the policy: %s', async (_what, policy) => {
     const place = new Place()
     places.push(place)
-    const server = await place.listen({ authorize: ({ id }, action) => action !== 'subscribe' || id === 'good' })
+    const isGood: Authorize = ({ id }, action) => action !== 'subscribe' || id === 'good'
+    const server = await place.listen({ authorize: isGood, ...policy })
     const bad = await place.connect({ id: 'bad' })
     const good = await place.connect({ id: 'good' })
     const failed = failureOf(bad.process(() => 'bad'))
@@ -217,9 +221,15 @@ describe('a client of several servers', () => {
     const taken = open.get()
     await client.put('x')
     expect(await taken).toBe('x')
-    void client.process(() => 'done')
+    const working = failureOf(client.process(() => 'done'))
     expect(await open.submit('work')).toBe('done')
-    await Promise.all([client.close(), open.close(), strict.close()])
+    const waiting = failureOf(client.get())
+    await open.close()
+    expect(await Promise.all([waiting, working])).toEqual([
+      NOT_AUTHORIZED('subscribe to'),
+      NOT_AUTHORIZED('subscribe to'),
+    ])
+    await Promise.all([client.close(), strict.close()])
   })
 })
 
@@ -277,10 +287,11 @@ describe('the server refuses those who ask all the same', () => {
     const { peer, server, warnings } = await raw((_client, action, name) => `${action} ${name}` === allowed)
     const taken: unknown[] = []
     void server.process((item) => void taken.push(item))
-    peer.send(batch(`01${wanted}0101000201610162`), batch(`01${other}010300010163`))
+    peer.send(batch(`01${wanted}0101000201610162`), batch(`01${other}010300010163`), batch(`01${wanted}010400010164`))
     await rest()
     expect(taken).toEqual(['c'])
     expect(records(peer)).toContain(`0501${text14}000502${text14}00`)
+    expect(records(peer)).toContain(`0504${text14}00`)
     expect(warnings).toEqual(['NOT_AUTHORIZED'])
   })
 
