@@ -137,7 +137,7 @@ export class Uplinks<Out> implements UplinkOwner {
     try {
       await Promise.race([this.#first(isPatient), aborted])
     } catch (reason) {
-      for (const uplink of this.all) uplink.drain('')
+      this.#cut()
       throw reason
     } finally {
       // Others may still be looked for, and the signal is not about those.

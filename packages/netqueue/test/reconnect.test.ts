@@ -721,6 +721,18 @@ describe('connect({ wait: true })', () => {
     expect(await failureOf(place.reach({ wait: true, item: text() }))).toMatchObject({ code: 'CODEC_MISMATCH' })
   })
 
+  test('leaves nobody behind when its signal fires in the turn in which it is connected', async () => {
+    await using place = new Neighbours()
+    const server = await place.serve()
+    const stop = new AbortController()
+    const silent = (): void => {}
+    const debug = (_: object, what: string): void => void (what === 'connected' && stop.abort('enough'))
+    const logger = { debug, info: silent, warn: silent, error: silent }
+    expect(await failureOf(place.reach({ signal: stop.signal, logger }))).toBe('enough')
+    await rest()
+    expect(server.clients).toEqual([])
+  })
+
   test('waits for an id that another client has', async () => {
     await using place = new Neighbours()
     await place.serve()
