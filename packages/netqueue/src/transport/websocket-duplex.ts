@@ -27,7 +27,10 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
   readonly remoteAddress?: string
   #hasSaidEnd = false
   #hasHeardEnd = false
+  /** Nothing more is sent or taken. */
   #isOver = false
+  /** Both sides have ended, and what is left is to close. */
+  #isClosing = false
 
   constructor({ remoteAddress, security }: WebSocketInit) {
     super()
@@ -39,7 +42,7 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
   abstract get closed(): Promise<void>
 
   abort(reason: unknown): void {
-    if (this.#isOver) return
+    if (this.#isClosing) return
     this.#isOver = true
     this.source.cut(reason)
     this.fail(reason)
@@ -113,6 +116,7 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
   #leave(): void {
     if (!this.#hasSaidEnd || !this.#hasHeardEnd || this.#isOver) return
     this.#isOver = true
+    this.#isClosing = true
     this.close(CLOSE.normal)
   }
 }
