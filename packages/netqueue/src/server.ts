@@ -12,6 +12,7 @@ import { leastBusy } from './dispatch/policies.ts'
 import { Addressing } from './addressing.ts'
 import { Drain } from './drain.ts'
 import { Endpoint } from './endpoint.ts'
+import { MemoryBound } from './memory-bound.ts'
 import { host } from './env/host.ts'
 import { checkFunction, checkInteger, checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
@@ -106,6 +107,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   /** Resolves when the server is closed; never rejects. */
   readonly closed: Promise<Undone<Item>>
   readonly #limits: Limits
+  readonly #resumes: boolean
   readonly #codec: Codec<Item>
   readonly #resultCodec: Codec<Result>
   readonly #events: Emitter<ServerEvents<Item>>
@@ -160,6 +162,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.id = options.id ?? randomName('server', env)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     this.#limits = limits
+    this.#resumes = resumeTimeoutMs > 0
     this.#inbox = inbox
     this.#codec = codecFrom('item', options.item)
     this.#resultCodec = codecFrom('result', options.result)
@@ -255,6 +258,11 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   /** Items that were refused, or tried `maxAttempts` times. */
   get deadLetters(): DeadLetters<Item> {
     return this.#backlog.redelivery.deadLetters
+  }
+
+  /** What clients can make this server hold at most, by its limits: a sum with its terms, which `toString()` prints. */
+  limits(): MemoryBound {
+    return new MemoryBound({ limits: this.#talk.limits, resumes: this.#resumes })
   }
 
   /**

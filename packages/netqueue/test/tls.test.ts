@@ -1,4 +1,4 @@
-import { connect as dialTcp, createServer as createTcp } from 'node:net'
+import { connect as dialTcp } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect as dialTls, createSecureContext, createServer as createTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { connect, listen, text, tls } from '../src/index.ts'
 import type { Client, ClientOptions, NetQueueError, Server, ServerOptions, TlsOptions } from '../src/index.ts'
 import { Authority } from './support/certificates.ts'
+import { clientHello } from './support/client-hello.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
@@ -187,23 +188,6 @@ describe('fault 34: a server does not talk to', () => {
     expect(await goesOn(server)).toBe('it goes on!')
   })
 })
-
-/** The first flight of a client. */
-function clientHello(): Promise<Buffer> {
-  return new Promise((resolve) => {
-    const server = createTcp((socket) => {
-      socket.on('error', () => {})
-      socket.once('data', (bytes) => {
-        socket.destroy()
-        server.close(() => resolve(bytes))
-      })
-    })
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      dialTls({ port, host: '127.0.0.1', ALPNProtocols: ['netqueue/1'] }).on('error', () => {})
-    })
-  })
-}
 
 describe('fault 8: the error names what is spoken at', () => {
   test('a TLS port by a client without TLS', async () => {
