@@ -538,6 +538,22 @@ describe('§7: what ends a client', () => {
     ])
   })
 
+  test('P12: a dead letter that was put again and waits is undone with what else waits', async () => {
+    await using place = new Neighbours()
+    const { server, client } = await place.both()
+    const received = server.receive()
+    await rest()
+    await client.put('refused')
+    ;(await received).reject(new Error('no'))
+    await until(() => client.deadLetters.size === 1)
+    place.road.mood = 'refuses'
+    place.road.cut()
+    await rest()
+    expect([client.deadLetters.requeue(), client.deadLetters.size]).toEqual([1, 0])
+    await client.close()
+    expect(await client.closed).toEqual({ undone: ['refused'] })
+  })
+
   test('a server that closes, and one that sends it away', async () => {
     await using place = new Neighbours()
     const { server, client } = await place.both()

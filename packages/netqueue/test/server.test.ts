@@ -174,6 +174,23 @@ describe('a server', () => {
     await server.idle()
   })
 
+  test('P8: puts dead letters again as far as there is room; the others stay', async () => {
+    await using place = new Place()
+    const server = await place.listen({ maxAttempts: 1, limits: { maxWaiting: 1 } })
+    const client = await place.connect()
+    for (const item of ['x', 'y']) {
+      const received = client.receive()
+      await server.put(item)
+      ;(await received).reject(new Error('no'))
+    }
+    await until(() => server.deadLetters.size === 2)
+    await client.close()
+    expect(() => server.deadLetters.requeue()).toThrow(
+      expect.objectContaining({ code: 'QUEUE_FULL', limit: 'maxWaiting' }),
+    )
+    expect([server.backlog, server.deadLetters.list().map(({ item }) => item)]).toEqual([1, ['y']])
+  })
+
   test('is idle when every item is settled, withdrawn or a dead letter', async () => {
     await using place = new Place()
     const server = await place.listen({ maxAttempts: 1 })

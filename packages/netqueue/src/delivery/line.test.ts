@@ -94,11 +94,23 @@ describe('P2: what the peer handed back', () => {
     expect(itemsOf(sent)).toBe('bac')
   })
 
-  test('is returned when all is over; those who wait get the reason', async () => {
+  test('a dead letter is given a place as a put is: at once where there is credit, and none where too many wait', () => {
+    credit = 1
+    line.revive(entryOf('a'))
+    expect(itemsOf(sent)).toBe('a')
+    for (const item of ['b', 'c', 'd']) line.revive(entryOf(item))
+    expect(() => line.revive(entryOf('e'))).toThrow(
+      expect.objectContaining({ code: 'QUEUE_FULL', limit: 'maxWaiting' }),
+    )
+    expect(line.size).toBe(3)
+  })
+
+  test('is returned when all is over, as dead letters are that wait; those who wait get the reason', async () => {
     const waiting = put('a')
-    const back = entryOf('b')
+    const [back, letter] = [entryOf('b'), entryOf('c')]
     line.requeue(back)
-    expect(line.close(new Error('over'))).toEqual([back])
+    line.revive(letter)
+    expect(line.close(new Error('over'))).toEqual([back, letter])
     expect([await waiting, line.size]).toEqual([new Error('over'), 0])
   })
 })

@@ -73,8 +73,10 @@ export class Line {
     return true
   }
 
-  /** Puts a dead letter to the end. */
+  /** Puts a dead letter to the end. Throws `QUEUE_FULL` where too many wait already. */
   revive(entry: Entry): void {
+    if (this.tryPut(entry)) return
+    checkWaiting(this.#size, this.#init.maxWaiting)
     this.#enter(entry)
   }
 
@@ -111,14 +113,9 @@ export class Line {
     return abandoned
   }
 
-  /** Takes out all that waits: calls are rejected, and what nobody waits for any more is returned. */
+  /** Takes out all that waits, in the same way. */
   close(error: Error): Entry[] {
-    const abandoned = [...this.#again]
-    for (const entry of [...abandoned, ...this.#first]) {
-      this.#withdraw(entry)
-      entry.assigned?.reject(error)
-    }
-    return abandoned
+    return this.refuse(() => error).map(({ entry }) => entry)
   }
 
   get #next(): Entry | undefined {

@@ -163,6 +163,7 @@ export class Backlog<T, C extends EntryTarget> {
   #revive(entry: Entry): boolean {
     if (this.#isClosed) throw serverClosed()
     if (entry.target !== undefined && !this.dispatcher.clients.includes(entry.target as C)) return false
+    this.#checkRoom()
     this.#enter(entry)
     return true
   }
