@@ -5,9 +5,9 @@ import type { Rolldown } from 'vite'
 
 const package_ = join(import.meta.dirname, '../..')
 
-/** One file of JavaScript that a browser can run, made of an entry whose path is from the package; `names` are kept as they are. */
+/** One file of JavaScript that a browser can run, made of an entry whose path is from the package, with all that it exports. */
 export async function bundle(entry: string, { isMinified = false } = {}): Promise<string> {
-  const { output } = (await build({
+  const built = await build({
     root: package_,
     configFile: false,
     logLevel: 'silent',
@@ -15,9 +15,14 @@ export async function bundle(entry: string, { isMinified = false } = {}): Promis
     build: {
       write: false,
       minify: isMinified,
-      lib: { entry, formats: ['es'], fileName: 'bundle' },
-      rolldownOptions: { platform: 'browser' },
+      modulePreload: false,
+      rolldownOptions: {
+        input: entry,
+        preserveEntrySignatures: 'strict',
+        output: { format: 'es', minify: isMinified },
+      },
     },
-  }).then((built) => [built].flat()[0])) as Rolldown.RolldownOutput
+  })
+  const [{ output }] = [built].flat() as [Rolldown.RolldownOutput]
   return output[0].code
 }
