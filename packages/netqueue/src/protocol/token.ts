@@ -2,7 +2,7 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 /** Fewest bytes of a token: 128 bits are out of reach of those who try them all. */
-export const MIN_TOKEN_BYTES = 16
+const MIN_TOKEN_BYTES = 16
 
 /** A secret that both sides know. What prints or serialises whatever has it finds nothing. */
 export class Token {

@@ -8,7 +8,7 @@ import { isEqual, provenToken, proveToken } from './proof.ts'
 import type { Transcript } from './proof.ts'
 
 /** By what the sender of an AUTH shows who it is. */
-export const AuthMethod = { TOKEN: 1, CREDENTIALS: 2 } as const
+const AuthMethod = { TOKEN: 1, CREDENTIALS: 2 } as const
 
 const NOTHING = new Uint8Array(0)
 
