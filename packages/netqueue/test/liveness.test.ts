@@ -11,6 +11,7 @@ import { batch } from './support/attackers.ts'
 import { handles } from './support/handles.ts'
 import { Clock, rest, until } from './support/nodes.ts'
 import { Processes } from './support/processes.ts'
+import { Authority } from './support/certificates.ts'
 import { frame, FRAME, hello, introduce, RawPeer } from './support/raw-peer.ts'
 import { bytes, varint } from './support/records.ts'
 
@@ -263,32 +264,40 @@ test('fault 41: a server that stands still for 3 s with heartbeats of 1 s takes 
   await server.close()
 })
 
-test('fault 33: a server without descriptors turns connections away at once, does not spin, and takes connections when it has some', async () => {
-  await using processes = await Processes.of(`
-    const server = await netqueue.listen('tcp://127.0.0.1:0')
+test.each(['tcp', 'tls'])(
+  'fault 33: a server at %s without descriptors turns connections away at once, does not spin, and takes connections when it has some',
+  async (scheme) => {
+    const authority = await Authority.found()
+    const { ca } = authority
+    await using processes = await Processes.of(`
+    const [address, tls] = process.argv.slice(2)
+    const server = await netqueue.listen(address, address.startsWith('tls') ? { tls: JSON.parse(tls) } : {})
     say(server.address)
     process.on('SIGUSR2', () => {
       const { user, system } = process.cpuUsage()
       say((user + system) / 1000)
     })
   `)
-  const server = processes.start({ descriptors: 64 })
-  const cpuMs = async (): Promise<number> => {
-    server.signal('SIGUSR2')
-    return (await server.next()) as number
-  }
-  const address = (await server.next()) as string
-  const peers = await Promise.all(Array.from({ length: 200 }, () => RawPeer.dial(address)))
-  await eventually(() => peers.filter(({ hasEnded }) => hasEnded).length > 100)
-  const late = await RawPeer.dial(address)
-  await late.untilEnd()
-  const [cpu, at] = [await cpuMs(), performance.now()]
-  await new Promise((resolve) => setTimeout(resolve, 300)) // a process that spins uses all of it
-  expect((await cpuMs()) - cpu).toBeLessThan((performance.now() - at) / 2)
-  for (const peer of peers) peer.cut()
-  await using client = await connect(address)
-  expect(client.state).toBe('connected')
-})
+    const args = [`${scheme}://127.0.0.1:0`, JSON.stringify(await authority.issue())]
+    const server = processes.start({ args, descriptors: 64 })
+    const cpuMs = async (): Promise<number> => {
+      server.signal('SIGUSR2')
+      return (await server.next()) as number
+    }
+    const address = (await server.next()) as string
+    const dial = (): Promise<RawPeer> => RawPeer.dial(address.replace('tls:', 'tcp:'))
+    const peers = await Promise.all(Array.from({ length: 200 }, dial))
+    await eventually(() => peers.filter(({ hasEnded }) => hasEnded).length > 100)
+    const late = await dial()
+    await late.untilEnd()
+    const [cpu, at] = [await cpuMs(), performance.now()]
+    await new Promise((resolve) => setTimeout(resolve, 300)) // a process that spins uses all of it
+    expect((await cpuMs()) - cpu).toBeLessThan((performance.now() - at) / 2)
+    for (const peer of peers) peer.cut()
+    await using client = await connect(address, scheme === 'tls' ? { tls: { ca } } : {})
+    expect(client.state).toBe('connected')
+  },
+)
 
 test('fault 40: nothing asks for the time of day, which may jump: deadlines and heartbeats go by the clock of the host, which only goes forward', () => {
   const src = join(import.meta.dirname, '../src')
