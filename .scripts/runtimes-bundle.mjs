@@ -19,7 +19,11 @@ export async function bundle(...names) {
     logLevel: 'warn',
     root: tests,
     resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] },
-    ssr: { noExternal: true, resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
+    ssr: {
+      noExternal: true,
+      external: ['playwright-core'],
+      resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] },
+    },
     build: {
       ssr: true,
       outDir,
@@ -32,4 +36,25 @@ export async function bundle(...names) {
     },
   })
   return outDir
+}
+
+/** One module of JavaScript that a browser can run, as text. */
+export async function bundlePage(name) {
+  const { output } = await build({
+    configFile: false,
+    logLevel: 'warn',
+    root: tests,
+    resolve: { conditions: ['@netqueue/source', 'browser', 'module'] },
+    build: {
+      write: false,
+      minify: false,
+      modulePreload: false,
+      rolldownOptions: {
+        input: join(tests, `${name}.ts`),
+        preserveEntrySignatures: 'strict',
+        output: { format: 'es' },
+      },
+    },
+  })
+  return output[0].code
 }

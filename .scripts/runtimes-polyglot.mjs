@@ -1,10 +1,10 @@
-// Workers in Node, Bun, Deno and Python share one queue, with a token; one is killed while it holds items. Exit code 1 where something is lost,
+// Workers in Node, Bun, Deno, Python and a page in Chromium share one queue, with a token; one is killed while it holds items. Exit code 1 where something is lost,
 // somebody gets nothing, or one of them could not be had.
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-import { bundle } from './runtimes-bundle.mjs'
+import { bundle, bundlePage } from './runtimes-bundle.mjs'
 import { obtain, runtimes } from './runtimes-obtain.mjs'
 import { root } from './step.mjs'
 
@@ -28,7 +28,13 @@ async function main() {
     { name: 'python', command: ['python3', join(root, 'packages/netqueue/test/interop/worker.py'), 'HOST', 'NAME'] },
   ]
   const { polyglot } = await import(pathToFileURL(join(folder, 'polyglot.mjs')).href)
-  const { given, redelivered } = await polyglot({ workers, items: ITEMS, victim: 'bun', say })
+  const { given, redelivered } = await polyglot({
+    workers,
+    script: await bundlePage('polyglot-page'),
+    items: ITEMS,
+    victim: 'bun',
+    say,
+  })
   for (const [name, count] of Object.entries(given)) say(`${name.padEnd(8)}${String(count).padStart(6)} items`)
   say(`ok: all ${ITEMS} results came; the ${redelivered} items that bun held when it was killed went to others`)
 }
