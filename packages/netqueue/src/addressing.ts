@@ -1,21 +1,23 @@
 import type { Answerers, Wanted } from './dispatch/answerers.ts'
 import { clientGone, serverClosed } from './dispatch/backlog.ts'
+import type { Sender } from './delivery/delivery.ts'
 import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
+import { Inquiry } from './errand.ts'
+import type { Errand, Request, Seeker } from './errand.ts'
 import { RemoteError } from './errors/errors.ts'
+import type { NetQueueError } from './errors/errors.ts'
 import { CheckedHeaders, headerBytes, headersFrom } from './message/headers.ts'
-import { begun, LateStream } from './late-stream.ts'
+import { LateStream } from './late-stream.ts'
 import type { Stream } from './late-stream.ts'
-import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import { giveToEach } from './recipients.ts'
+import type { Exchange } from './request/exchange.ts'
 import { checkSize } from './request/failures.ts'
 import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
-import type { Elsewhere } from './request/reply-askers.ts'
 import { checkRequest } from './request/requester.ts'
-import type { RequestOptions } from './request/requester.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
 import type { BroadcastOptions, BroadcastOutcome, ServerRequestOptions } from './server-options.ts'
@@ -35,52 +37,38 @@ export interface AddressingInit {
   lengthOf: (name: string, payload: unknown) => number
 }
 
-type Ask<R> = (client: ConnectedClient, options: RequestOptions, elsewhere?: Elsewhere<Awaited<R>>) => R
-
-/** A request for whoever is free. */
-interface Asked {
-  name: string
-  payload: unknown
-  options: RequestOptions
-  timeout: number
-}
-
 /** Milliseconds for which a client that does not handle a name is not asked again, if others may: by then it may handle it. */
 const REFUSED_MS = 1_000
 /** Milliseconds that a broadcast gives a client to make room. */
 const BROADCAST_MS = 1_000
 
 /** To whom the requests and messages of a server go: to those that it names, to whoever is free, or to all. */
-export class Addressing {
+export class Addressing implements Seeker<ConnectedClient> {
   readonly #init: AddressingInit
+  /** Requests that were made so far of whoever is free. */
+  #count = 0
 
   constructor(init: AddressingInit) {
     this.#init = init
   }
 
   request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
-    return this.#ask<unknown>(name, payload, options, ({ conversation }, rest, elsewhere) =>
-      conversation.exchange.request(name, payload, rest, elsewhere),
-    )
+    const { to } = options
+    if (to !== undefined) return this.exchangeOf(this.#own(to)).request(name, payload, options)
+    return this.seek(new Inquiry(this, 'request', this.#made(name, payload, options)))
   }
 
   call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {
-    return this.#ask<Reply>(name, payload, options, ({ conversation }, rest, elsewhere) =>
-      conversation.exchange.call(name, payload, rest, elsewhere),
-    )
+    const { to } = options
+    if (to !== undefined) return this.exchangeOf(this.#own(to)).call(name, payload, options)
+    return this.seek(new Inquiry(this, 'call', this.#made(name, payload, options))) as Promise<Reply>
   }
 
   stream(name: string, payload: unknown, options: ServerRequestOptions): Stream {
-    const { to, signal } = options
-    const begin: Ask<Stream> = ({ conversation }, rest) => conversation.exchange.stream(name, payload, rest)
-    if (to !== undefined) return begin(this.#own(to), options)
+    const { to, timeout = Number.POSITIVE_INFINITY } = options
+    if (to !== undefined) return this.exchangeOf(this.#own(to)).stream(name, payload, options)
     checkWait(options)
-    const { timeout = Number.POSITIVE_INFINITY } = options
-    return new LateStream(signal, (search) =>
-      this.#choose({ name, payload, options: { ...options, signal: search }, timeout }, (client, rest) =>
-        begun(begin(client, { ...rest, signal })),
-      ),
-    )
+    return new LateStream(this, this.#made(name, payload, options, timeout))
   }
 
   /** Sends a payload that is encoded already. */
@@ -129,56 +117,46 @@ export class Addressing {
     this.#init.answerers.close(serverClosed())
   }
 
-  #ask<R>(name: string, payload: unknown, options: ServerRequestOptions, ask: Ask<Promise<R>>): Promise<R> {
-    const { to, timeout = this.#init.requestTimeoutMs } = options
-    if (to !== undefined) return ask(this.#own(to), options)
-    return this.#choose({ name, payload, options, timeout }, ask) as Promise<R>
+  /** @internal */
+  exchangeOf({ conversation }: ConnectedClient): Exchange<Sender> {
+    return conversation.exchange
   }
 
-  /** Has whoever is free asked, or the first one who becomes free. */
-  #choose<R>(asked: Asked, ask: Ask<R>): R | Promise<Awaited<R>> {
-    const { answerers } = this.#init
-    const { name, options } = asked
+  /** @internal Whoever is free, or the first one who becomes free. */
+  seek<R>(errand: Errand<ConnectedClient, R>): Promise<R> {
+    const { answerers, env } = this.#init
+    const { name } = errand
     const free = answerers.free({ name, fits: this.#takesAll })
-    if (free !== undefined) return ask(free, options, this.#elsewhere(free, asked, ask))
-    const wanted = this.#wanted(asked)
+    if (free !== undefined) return errand.ask(free)
+    const wanted = this.#wanted(errand.request)
     const fitting = answerers.free(wanted)
-    if (fitting === undefined) return this.#wait(wanted, asked, ask)
-    return ask(fitting, options, this.#elsewhere(fitting, asked, ask))
+    if (fitting !== undefined) return errand.ask(fitting)
+    const ask = (client: ConnectedClient): Promise<R> => errand.ask(client)
+    return errand.wait(
+      env,
+      (wait) => answerers.wait({ ...wanted, timeout: errand.request.timeout, ask }, wait) as Promise<R>,
+    )
   }
 
-  /** Has somebody else asked where a client says that it does not handle the name, for it certainly has not begun. */
-  #elsewhere<R>(client: ConnectedClient, asked: Asked, ask: Ask<R>): Elsewhere<Awaited<R>> {
-    return (cause, timeLeft) => {
-      const { name, options } = asked
-      const isUnhandled = cause instanceof RemoteError && cause.remoteCode === 'UNKNOWN_REQUEST'
-      if (!isUnhandled || cause.delivered !== 'no') return undefined
-      client.refuses(name, this.#init.env.now() + REFUSED_MS)
-      if (!this.#init.answerers.isHandled(name)) return undefined
-      const timeout = Math.max(1, timeLeft)
-      const again = { ...asked, options: { ...options, timeout }, timeout }
-      return promised(() => Promise.resolve(this.#choose(again, ask)) as Promise<Awaited<R>>)
-    }
+  /** @internal One that leaves or is lost is not the last word, and neither is one that does not handle the name, as long as another may. */
+  goesOn({ name, whom }: Errand<ConnectedClient>, cause: NetQueueError): boolean {
+    if (!(cause instanceof RemoteError) || cause.remoteCode === 'CLOSED') return true
+    if (cause.remoteCode !== 'UNKNOWN_REQUEST') return false
+    whom?.refuses(name, this.#init.env.now() + REFUSED_MS)
+    return this.#init.answerers.isHandled(name)
   }
 
-  /** The time that it takes to find somebody is part of the request's. */
-  #wait<R>(wanted: Wanted<ConnectedClient>, asked: Asked, ask: Ask<R>): Promise<Awaited<R>> {
-    const { env, answerers } = this.#init
-    const { options, timeout } = asked
-    const began = env.now()
-    let isAsked = false
-    const askLate = (client: ConnectedClient): R => {
-      isAsked = true
-      const left = Math.max(1, timeout - (env.now() - began))
-      return ask(client, { ...options, timeout: left }, this.#elsewhere(client, asked, ask))
-    }
-    const answer = answerers.wait({ ...wanted, ask: askLate }, { timeout, signal: options.signal })
-    if (options.body !== undefined) answer.catch(() => isAsked || dropBody(options.body))
-    return answer
+  #made(
+    name: string,
+    payload: unknown,
+    options: ServerRequestOptions,
+    timeout = options.timeout ?? this.#init.requestTimeoutMs,
+  ): Request {
+    return { name, payload, options, timeout, ordinal: (this.#count += 1) }
   }
 
   /** What somebody must know and take who answers a request. Throws as the request would: `ENCODE_FAILED`, `ITEM_TOO_LARGE` … */
-  #wanted({ name, payload, options }: Asked): Wanted<ConnectedClient> {
+  #wanted({ name, payload, options }: Request): Wanted<ConnectedClient> {
     try {
       checkRequest(options)
       const bytes = this.#init.lengthOf(name, payload) + headerBytes(headersFrom(options.headers))

@@ -1,17 +1,20 @@
 import type { Conversation } from './conversation.ts'
 import type { Sender } from './delivery/delivery.ts'
 import type { Env } from './env/env.ts'
-import { NetQueueError } from './errors/errors.ts'
-import { begun, LateStream } from './late-stream.ts'
+import { Inquiry } from './errand.ts'
+import type { Errand, Request, Seeker } from './errand.ts'
+import { RemoteError } from './errors/errors.ts'
+import type { NetQueueError } from './errors/errors.ts'
+import { LateStream } from './late-stream.ts'
 import type { Stream } from './late-stream.ts'
-import { Standby } from './life/standby.ts'
+import { promised } from './promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { Exchange } from './request/exchange.ts'
 import { requestsEnded, timedOut, tooManyWaiting, unsent } from './request/failures.ts'
-import { dropBody } from './request/outflow.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
 import type { RequestOptions } from './request/requester.ts'
+import { Standby } from './standby.ts'
 import type { Talk } from './talk.ts'
 
 export interface CallsInit {
@@ -25,15 +28,34 @@ export interface CallsInit {
   checkOpen: () => void
 }
 
-/** For the value alone, or for all that the answer has. */
-type How = 'request' | 'call'
-type Send = (exchange: Exchange<Sender>, options: SendOptions | undefined) => Promise<void>
+/** A message on its way to a server that has room for it. */
+interface Letter {
+  ordinal: number
+  options: SendOptions
+  /** When its time is over, on the clock of `env`; `undefined`: never. */
+  deadline: number | undefined
+  send: (exchange: Exchange<Sender>, deadline: number | undefined) => Promise<void>
+}
 
-/** The requests and messages of a client: they go to whichever server has the fewest of its requests; where none is connected, they wait. */
-export class Calls {
+/** The end of requests: resolves when all are over and the servers have been told. */
+interface End {
+  promise: Promise<void>
+  resolve: () => void
+}
+
+const NO_OPTIONS: RequestOptions = {}
+
+/**
+ * The requests and messages of a client: they go to whichever server has the fewest of its requests; where none is connected, they wait. What
+ * a server certainly has not begun when it leaves or is lost goes to another one, or waits for it.
+ */
+export class Calls implements Seeker<Conversation> {
   readonly #init: CallsInit
   readonly #standby: Standby<Conversation>
-  #hasEnded = false
+  /** Calls that were made so far. */
+  #count = 0
+  /** Set when no more requests are made. */
+  #end: End | undefined
 
   constructor(init: CallsInit) {
     const { env, talk } = init
@@ -54,113 +76,122 @@ export class Calls {
     return this.#ask('call', name, payload, options) as Promise<Reply>
   }
 
-  stream(name: string, payload: unknown, options: RequestOptions = {}): Stream {
+  stream(name: string, payload: unknown, options: RequestOptions = NO_OPTIONS): Stream {
     this.#checkRequest(name)
-    const conversation = this.#init.choose()
-    if (conversation !== undefined) return conversation.exchange.stream(name, payload, options)
-    checkWait(options)
-    const { signal } = options
-    return new LateStream(signal, async (search) => {
-      const { exchange, rest } = await this.#wait({ ...options, signal: search }, Number.POSITIVE_INFINITY, (timeout) =>
-        timedOut(name, timeout, 'no'),
-      )
-      return begun(exchange.stream(name, payload, { ...options, ...rest, signal }))
-    })
+    const { timeout = Number.POSITIVE_INFINITY } = options
+    return new LateStream(this, this.#made(name, payload, options, timeout), this.#next())
   }
 
-  send(name: string, payload: unknown, options?: SendOptions): Promise<void> {
-    return this.#send(name, options, (exchange, rest) => exchange.send(name, payload, rest))
+  send(name: string, payload: unknown, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return this.#send(name, options, (exchange, deadline) => exchange.send(name, payload, options, deadline))
   }
 
-  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
-    return this.#send(name, options, (exchange, rest) => exchange.sendEncoded(name, payload, rest))
+  sendEncoded(name: string, payload: Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
+    return this.#send(name, options, (exchange, deadline) => exchange.sendEncoded(name, payload, options, deadline))
   }
 
-  /** No more requests, on this connection and on those that follow it. */
+  /** No more requests, on the connections that there are and on those that follow. */
   async endRequests(): Promise<void> {
     this.#init.checkOpen()
-    this.#checkSupported()
-    this.#hasEnded = true
-    // Behind those that wait.
-    if (this.#standby.size > 0) await this.#standby.wait({}, requestsEnded).catch(() => {})
-    await Promise.all(this.#init.begun().map(({ exchange }) => exchange.endRequests()))
+    for (const conversation of this.#init.begun()) conversation.checkSupported()
+    this.#end ??= endOfRequests()
+    this.check()
+    await this.#end.promise
   }
 
   /** Requests and messages can be sent on a connection: those that waited for one go first. */
-  opened(conversation: Conversation): void {
-    const { peer } = conversation.link
-    if (this.#hasEnded && this.#standby.size === 0 && peer?.supports.request === true)
-      void conversation.exchange.endRequests()
+  opened(): void {
     this.#standby.serve(this.#init.choose)
+    this.check()
+  }
+
+  /** Something may have come to an end. Servers hear that no more requests come when none of those that there are can still need them. */
+  check(): void {
+    const end = this.#end
+    if (end === undefined || this.#isAsking) return
+    const told = this.#init.begun().map((conversation) => conversation.endRequests())
+    void Promise.all(told).then(end.resolve)
   }
 
   /** Nothing is sent any more. */
   close(reason: NetQueueError): void {
     this.#standby.close(reason)
+    this.check()
   }
 
-  #ask(how: How, name: string, payload: unknown, options: RequestOptions | undefined): Promise<unknown> {
-    // Neither `async` nor with one object for all of it, as each request would pay for that.
-    try {
+  /** @internal */
+  exchangeOf({ exchange }: Conversation): Exchange<Sender> {
+    return exchange
+  }
+
+  /** @internal */
+  seek<R>(errand: Errand<Conversation, R>): Promise<R> {
+    const conversation = this.#next()
+    if (conversation !== undefined) return errand.ask(conversation)
+    const { name, timeout } = errand.request
+    return errand.wait(this.#init.env, (wait) => this.#standby.wait(errand, wait, () => timedOut(name, timeout, 'no')))
+  }
+
+  /** @internal A server that leaves or is lost is not the last word. What it says of a request is. */
+  goesOn(_errand: Errand<Conversation>, cause: NetQueueError): boolean {
+    const isWord = cause instanceof RemoteError && cause.remoteCode !== 'CLOSED'
+    return !isWord && this.#isOpen
+  }
+
+  #ask(how: 'request' | 'call', name: string, payload: unknown, options = NO_OPTIONS): Promise<unknown> {
+    // Not `async`, as each request would pay for that.
+    return promised(() => {
       this.#checkRequest(name)
-      const conversation = this.#init.choose()
-      if (conversation === undefined) return this.#askLater(how, name, payload, options)
-      return this.#askOn(conversation.exchange, how, name, payload, options)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+      const { timeout = this.#init.talk.limits.requestTimeoutMs } = options
+      return this.seek(new Inquiry(this, how, this.#made(name, payload, options, timeout)))
+    })
   }
 
-  async #askLater(how: How, name: string, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
-    const { requestTimeoutMs } = this.#init.talk.limits
-    const { exchange, rest } = await this.#wait(options, requestTimeoutMs, (timeout) => timedOut(name, timeout, 'no'))
-    return this.#askOn(exchange, how, name, payload, { ...options, ...rest })
+  #made(name: string, payload: unknown, options: RequestOptions, timeout: number): Request {
+    return { name, payload, options, timeout, ordinal: (this.#count += 1) }
   }
 
-  /** What had not left when its connection was lost waits for the next one, for what is left of its time. */
-  #askOn(
-    exchange: Exchange<Sender>,
-    how: How,
-    name: string,
-    payload: unknown,
-    options: RequestOptions | undefined,
-  ): Promise<unknown> {
-    return exchange[how](name, payload, options, (cause, timeout) =>
-      this.#isUnsent(cause)
-        ? (this.#askLater(how, name, payload, { ...options, timeout }) as Promise<never>)
-        : undefined,
-    )
+  /** Where the next call goes; those that wait are not overtaken. */
+  #next(): Conversation | undefined {
+    const { choose } = this.#init
+    if (this.#standby.size > 0) this.#standby.serve(choose)
+    return this.#standby.size > 0 ? undefined : choose()
   }
 
-  async #send(name: string, options: SendOptions | undefined, send: Send): Promise<void> {
-    this.#init.checkOpen()
-    this.#init.talk.checkMessage(name)
-    const conversation = this.#init.choose()
-    if (conversation === undefined) await this.#sendLater(options, send)
-    else await this.#sendOn(conversation.exchange, options, send)
+  #send(name: string, options: SendOptions, send: Letter['send']): Promise<void> {
+    return promised(() => {
+      const { env, talk, checkOpen } = this.#init
+      checkOpen()
+      talk.checkMessage(name)
+      const deadline = options.timeout === undefined ? undefined : env.now() + options.timeout
+      return this.#post({ ordinal: (this.#count += 1), options, deadline, send })
+    })
   }
 
-  /** What had no room when its connection was lost waits for the next one. */
-  async #sendOn(exchange: Exchange<Sender>, options: SendOptions | undefined, send: Send): Promise<void> {
-    const { env } = this.#init
-    const began = env.now()
+  #post(letter: Letter): Promise<void> {
+    const conversation = this.#next()
+    return conversation === undefined ? this.#postLater(letter) : this.#postTo(conversation, letter)
+  }
+
+  /** What had no room when its connection was lost goes to another one, or waits for it. */
+  async #postTo({ exchange }: Conversation, letter: Letter): Promise<void> {
     try {
-      await send(exchange, options)
+      await letter.send(exchange, letter.deadline)
     } catch (error) {
-      if (!this.#isUnsent(error)) throw error
-      const { timeout = Number.POSITIVE_INFINITY } = options ?? {}
-      await this.#sendLater({ ...options, timeout: Math.max(1, timeout - (env.now() - began)) }, send)
+      if (!exchange.hasLost(error) || !this.#isOpen) throw error
+      await this.#post(letter)
     }
   }
 
-  async #sendLater(options: SendOptions = {}, send: Send): Promise<void> {
-    const { exchange, rest } = await this.#wait(options, Number.POSITIVE_INFINITY, unsent)
-    await this.#sendOn(exchange, { ...options, ...rest }, send)
+  #postLater(letter: Letter): Promise<void> {
+    const { ordinal, deadline, options } = letter
+    checkWait(options)
+    const timeout = deadline === undefined ? undefined : Math.max(0, deadline - this.#init.env.now())
+    const ask = (conversation: Conversation): Promise<void> => this.#postTo(conversation, letter)
+    return this.#standby.wait({ ordinal, ask }, { timeout, signal: options.signal }, () => unsent(options.timeout))
   }
 
-  /** Whether a call failed because its connection was lost before anything of it had left, and there may be another one. */
-  #isUnsent(cause: unknown): boolean {
-    if (!(cause instanceof NetQueueError) || cause.code !== 'CONNECTION_LOST' || cause.delivered !== 'no') return false
+  get #isOpen(): boolean {
     try {
       this.#init.checkOpen()
       return true
@@ -169,35 +200,20 @@ export class Calls {
     }
   }
 
-  /** Waits for a connection; what that takes is part of the call's time. */
-  async #wait(
-    options: RequestOptions = {},
-    defaultTimeout: number,
-    failure: (timeout: number) => NetQueueError,
-  ): Promise<{ exchange: Exchange<Sender>; rest: { timeout: number } }> {
-    checkWait(options)
-    const { timeout = defaultTimeout, signal } = options
-    // One that lost its connection may come here when the next one is open already, and has served those who waited.
-    const open = this.#standby.size === 0 ? this.#init.choose() : undefined
-    if (open !== undefined) return { exchange: open.exchange, rest: { timeout } }
-    const began = this.#init.env.now()
-    try {
-      const { exchange } = await this.#standby.wait({ timeout, signal }, () => failure(timeout))
-      return { exchange, rest: { timeout: Math.max(1, timeout - (this.#init.env.now() - began)) } }
-    } catch (error) {
-      dropBody(options.body)
-      throw error
-    }
-  }
-
-  /** Throws `UNSUPPORTED` for an original. */
-  #checkSupported(): void {
-    for (const { exchange } of this.#init.begun()) void exchange
+  /** Whether a request waits for a connection, or for its answer. */
+  get #isAsking(): boolean {
+    return this.#standby.size > 0 || this.#init.begun().some(({ asking }) => asking > 0)
   }
 
   #checkRequest(name: string): void {
     this.#init.checkOpen()
     this.#init.talk.checkRequest(name)
-    if (this.#hasEnded) throw requestsEnded()
+    if (this.#end !== undefined) throw requestsEnded()
   }
+}
+
+function endOfRequests(): End {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve }
 }

@@ -43,7 +43,11 @@ export class Conversation implements SessionUser {
   readonly #init: ConversationInit
   #peer: Peer | undefined
   #exchange: Exchange<Sender> | undefined
+  /** Why calls fail that a goodbye cuts off. @default the connection was closed */
+  farewell: NetQueueError | undefined
   #isDraining = false
+  /** The peer takes nothing new. */
+  #isPeerDraining = false
   #end: { error: NetQueueError | undefined } | undefined
 
   constructor(init: ConversationInit) {
@@ -57,13 +61,29 @@ export class Conversation implements SessionUser {
     return this.#exchange
   }
 
+  /** Throws `UNSUPPORTED` where the peer's protocol has no requests. */
+  checkSupported(): void {
+    void this.exchange
+  }
+
   /** Requests of this side that the peer has, or that wait for it; also those whose answers nobody waits for any more. */
   get requests(): number {
     return this.#exchange?.requests ?? 0
   }
 
-  /** How many of those there may be. */
+  /** Those of them whose answers somebody waits for. */
+  get asking(): number {
+    return this.#exchange?.asking ?? 0
+  }
+
+  /** Whether the peer begins no new requests of this side. */
+  get isLeft(): boolean {
+    return this.#isPeerDraining || this.#exchange?.isLeft === true
+  }
+
+  /** How many requests of this side the peer may have now. */
   get maxRequests(): number {
+    if (this.isLeft) return 0
     return Math.min(this.#init.talk.limits.maxRequests, this.#peer?.requests?.count ?? 0)
   }
 
@@ -91,6 +111,11 @@ export class Conversation implements SessionUser {
       case 'cancelRequest':
         this.exchange.take(message)
         return this.link.acknowledge()
+      case 'goaway':
+        this.#isPeerDraining = true
+        // First: what it has not is then made elsewhere.
+        this.link.take(message)
+        return this.#exchange?.peerLeaves()
       default:
         return this.link.take(message)
     }
@@ -117,7 +142,7 @@ export class Conversation implements SessionUser {
   closed(error: NetQueueError | undefined): void {
     this.#end = { error }
     this.link.closed(error)
-    this.#exchange?.closed(error)
+    this.#exchange?.closed(error ?? this.farewell)
     this.#init.ended?.()
   }
 
@@ -125,6 +150,11 @@ export class Conversation implements SessionUser {
   drain(): void {
     this.#isDraining = true
     this.#exchange?.drain()
+  }
+
+  /** Tells the peer, where it has requests, that no more of them come. Resolves when all that were made are over. */
+  async endRequests(): Promise<void> {
+    if (this.#peer?.supports.request === true) await this.exchange.endRequests()
   }
 
   /** Fires the signals of handlers at work. */
@@ -148,7 +178,8 @@ export class Conversation implements SessionUser {
     })
     exchange.opened(this.#peer)
     if (this.#isDraining) exchange.drain()
-    if (this.#end !== undefined) exchange.closed(this.#end.error)
+    if (this.#isPeerDraining) exchange.peerLeaves()
+    if (this.#end !== undefined) exchange.closed(this.#end.error ?? this.farewell)
     return exchange
   }
 }

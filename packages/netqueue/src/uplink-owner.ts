@@ -1,5 +1,4 @@
 import type { Pulse } from './connection/pulse.ts'
-import type { Conversation } from './conversation.ts'
 import type { Entry } from './delivery/entry.ts'
 import type { SharedByLinks } from './delivery/link.ts'
 import type { Puts } from './delivery/puts.ts'
@@ -42,7 +41,7 @@ export interface UplinkOwner {
   together(act: () => void): void
   entered(uplink: Uplink, change: ClientStateChange): void
   /** Requests and messages can go this way. */
-  opened(uplink: Uplink, conversation: Conversation): void
+  opened(): void
   /** The connection is gone; no error where both sides said goodbye. */
   disconnected(uplink: Uplink, error: NetQueueError | undefined): void
   /** The server drains. */

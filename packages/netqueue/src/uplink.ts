@@ -98,7 +98,8 @@ export class Uplink implements ClientServer {
 
   /** Requests and messages, where new ones can go this way now. */
   get open(): Conversation | undefined {
-    return this.state === 'reconnecting' || this.#departure !== undefined ? undefined : this.#conversation
+    const isGoing = this.#departure !== undefined || this.#conversation?.isLeft === true
+    return this.state === 'reconnecting' || isGoing ? undefined : this.#conversation
   }
 
   get isOver(): boolean {
@@ -244,7 +245,7 @@ export class Uplink implements ClientServer {
     link.ping()
     this.#attempt?.opened()
     this.#shared.puts.join(link)
-    this.#owner.opened(this, conversation)
+    this.#owner.opened()
   }
 
   /** The connection is gone; the session waits for the next one, for as long as the server keeps it. */
@@ -274,6 +275,7 @@ export class Uplink implements ClientServer {
   #left(link: Link, error: NetQueueError | undefined, { sent, queued }: Entries): void {
     const { puts } = this.#shared
     const departure = this.#departure
+    const conversation = this.#conversation
     const { id } = this
     this.#patience?.cancel()
     puts.leave(link)
@@ -281,6 +283,7 @@ export class Uplink implements ClientServer {
     this.#departure = undefined
     departure?.end()
     const reason = error ?? this.#sequel(departure)
+    if (conversation !== undefined) conversation.farewell = reason
     if (this.state === 'reconnecting') return puts.lost(id, { sent, queued })
     if (reason !== undefined && this.#life.returnsAfter(reason)) {
       puts.lost(id, { sent, queued })

@@ -157,6 +157,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   /** Something may have come to an end. */
   changed(): void {
+    this.#init.calls.check()
     this.#drain.check()
   }
 
@@ -177,8 +178,8 @@ export class Uplinks<Out> implements UplinkOwner {
     }
   }
 
-  opened(_uplink: Uplink, conversation: Conversation): void {
-    this.#init.calls.opened(conversation)
+  opened(): void {
+    this.#init.calls.opened()
     this.#init.inbox.deny(this.#objection(ITEMS))
   }
 

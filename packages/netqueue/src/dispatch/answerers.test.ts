@@ -37,13 +37,14 @@ function begin(): { all: Answerers<Peer>; ask: (peer: Peer) => Peer } {
 }
 
 const fits = (): boolean => true
+const timeout = Number.POSITIVE_INFINITY
 
 test('P8: clients come, change and go as often as they like beside 50,000 requests that none of them can answer', async () => {
   const { all, ask } = begin()
   const other = new Peer('other')
   all.join(other)
   // Each look at all who wait would be one too many: together they would take minutes.
-  const waiting = Array.from({ length: 50_000 }, async () => all.wait({ name: 'rare', fits, ask }, {}))
+  const waiting = Array.from({ length: 50_000 }, async () => all.wait({ name: 'rare', fits, ask, timeout }, {}))
   for (let times = 0; times < 50_000; times += 1) all.changed(other)
   const rare = new Peer('rare')
   all.join(rare)
@@ -59,7 +60,7 @@ test('one who asks for what somebody free knows does not wait behind those who a
   const { all, ask } = begin()
   const other = new Peer('other')
   all.join(other)
-  const waiting = all.wait({ name: 'rare', fits, ask }, {})
+  const waiting = all.wait({ name: 'rare', fits, ask, timeout }, {})
   expect(all.free({ name: 'other', fits })).toBe(other)
   expect(waiting).toBeInstanceOf(Promise)
 })
@@ -75,7 +76,7 @@ test('those who wait for one name are asked in order, whoever comes later', asyn
       order.push(who)
       return ask(peer)
     }
-    await all.wait({ name: 'rare', fits, ask: asks }, {})
+    await all.wait({ name: 'rare', fits, ask: asks, timeout }, {})
   }
   const waiting = [choose('first'), choose('second')]
   rare.requests = 0
@@ -92,12 +93,12 @@ test('what does not fit one client waits for another, and holds up nobody whom t
   const { all, ask } = begin()
   const [little, large] = [new Peer('rare'), new Peer('rare')]
   all.join(little)
-  const long = all.wait({ name: 'rare', fits: (peer) => peer === large, ask }, {})
+  const long = all.wait({ name: 'rare', fits: (peer) => peer === large, ask, timeout }, {})
   expect(all.free({ name: 'rare', fits })).toBe(little)
   ask(little)
   expect(all.free({ name: 'rare', fits })).toBe(little)
   ask(little)
-  const short = all.wait({ name: 'rare', fits, ask }, {})
+  const short = all.wait({ name: 'rare', fits, ask, timeout }, {})
   little.requests = 0
   all.changed(little)
   expect(await short).toBe(little)
@@ -112,7 +113,7 @@ test('P8: clients that take next to nothing come and go beside 50,000 requests t
     looks += 1
     return false
   }
-  const waiting = Array.from({ length: 50_000 }, async () => all.wait({ name: 'rare', fits: none, ask }, {}))
+  const waiting = Array.from({ length: 50_000 }, async () => all.wait({ name: 'rare', fits: none, ask, timeout }, {}))
   for (let times = 0; times < 100; times += 1) all.join(new Peer('rare'))
   // Each is held against all who wait, once.
   expect(looks).toBe(50_000 * 100)

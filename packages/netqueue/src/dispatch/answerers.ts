@@ -2,9 +2,10 @@ import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { checkWait } from '../queue/pending.ts'
-import type { PendingInit, WaitOptions } from '../queue/pending.ts'
-import { Waiter } from '../queue/waiter.ts'
+import type { WaitOptions } from '../queue/pending.ts'
 import { tooManyWaiting } from '../request/failures.ts'
+import { Asker } from './asker.ts'
+import type { Question as Asked } from './asker.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
 
@@ -65,27 +66,9 @@ export interface Wanted<C> {
 }
 
 /** One that can wait until there is somebody. */
-export interface Question<C, R = unknown> extends Wanted<C> {
-  ask(client: C): R
-}
-
-/** A request that waits for somebody to answer it. */
-class Asker<C> extends Waiter<unknown> {
-  readonly question: Question<C>
-
-  constructor(question: Question<C>, init: PendingInit) {
-    super(init)
-    this.question = question
-  }
-
-  /** Asks at once: whoever is chosen next is to be chosen by what this one has then. */
-  begin(client: C): void {
-    try {
-      this.resolve(this.question.ask(client))
-    } catch (error) {
-      this.reject(error)
-    }
-  }
+export interface Question<C, R = unknown> extends Wanted<C>, Asked<C, R> {
+  /** Milliseconds that it may take in all, as its error has them. */
+  readonly timeout: number
 }
 
 /** Who is to answer a request that is for nobody in particular: the client with the fewest open ones, of those that know what it asks for. */
@@ -93,7 +76,7 @@ export class Answerers<C extends Answerer> {
   readonly #init: AnswerersInit
   readonly #free: FreeClients<C> = new FreeClients()
   readonly #seats: Map<C, Seat<C>> = new Map()
-  readonly #line: LinkedList<Asker<C>> = new LinkedList()
+  readonly #line: LinkedList<Asker<C, Question<C>>> = new LinkedList()
   /** How many of those wait for each name. */
   readonly #wanted: Map<string, number> = new Map()
   #waiting = 0
@@ -142,12 +125,12 @@ export class Answerers<C extends Answerer> {
     checkWait(wait)
     if (this.#end !== undefined) throw this.#end
     const { maxWaiting } = this.#init
-    const { name } = question
+    const { name, timeout } = question
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
-    const asker: Asker<C> = new Asker(question, {
+    const asker = new Asker<C, Question<C>>(question, {
       env: this.#init.env,
       wait,
-      timedOut: () => nobodyAnswers(name, wait.timeout),
+      timedOut: () => nobodyAnswers(name, timeout),
       withdrawn: () => this.#count(name, -1),
     })
     this.#line.push(asker)
@@ -186,12 +169,12 @@ export class Answerers<C extends Answerer> {
     }
   }
 
-  #begin(asker: Asker<C>, client: C): void {
+  #begin(asker: Asker<C, Question<C>>, client: C): void {
     this.#leave(asker)
     asker.begin(client)
   }
 
-  #leave(asker: Asker<C>): void {
+  #leave(asker: Asker<C, Question<C>>): void {
     unlink(asker)
     this.#count(asker.question.name, -1)
   }
@@ -227,7 +210,7 @@ export class Answerers<C extends Answerer> {
   }
 }
 
-function nobodyAnswers(name: string, timeout: number | undefined): NetQueueError {
+function nobodyAnswers(name: string, timeout: number): NetQueueError {
   const message = `No client that knows ${JSON.stringify(name)} was free within ${timeout} ms (timeout)`
   return new NetQueueError('TIMEOUT', message, { limit: 'timeout', value: timeout, delivered: 'no' })
 }

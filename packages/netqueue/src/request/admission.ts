@@ -54,10 +54,10 @@ export class Admission {
     }
   }
 
-  /** Takes out all that are not written. */
+  /** Takes out all that are not written: in the order of their calls, within each channel. */
   takeAll(): Call[] {
     const queued = [...this.#side.lanes].filter((mail) => mail instanceof Call)
-    const all = [...this.#line, ...queued]
+    const all = [...queued, ...this.#line]
     for (const call of all) this.#remove(call)
     return all
   }

@@ -1,4 +1,5 @@
 import { failureOf } from '../delivery/failure.ts'
+import type { Failure } from '../delivery/failure.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Timer } from '../env/env.ts'
 import type { Headers } from '../message/headers.ts'
@@ -18,7 +19,9 @@ export interface Asker {
   answered(call: Call, payload: Uint8Array, headers: Headers): void
   /** Chunks, which come one by one. */
   streamed(replies: Inflow, headers: Headers): void
-  failed(error: unknown, call: Call): void
+  failed(error: unknown): void
+  /** The peer has not begun it, and will not; tells whether somebody else is asked. */
+  unserved(cause: NetQueueError, call: Call): boolean
 }
 
 export interface CallInit {
@@ -30,6 +33,8 @@ export interface CallInit {
   payload: Uint8Array
   /** Milliseconds; `Infinity`: none. */
   timeout: number
+  /** When they are over, on the clock of `env`, where they do not begin with this call. */
+  deadline: number | undefined
   signal: AbortSignal | undefined
   body: Chunks | undefined
 }
@@ -52,6 +57,8 @@ export interface CallOwner {
   gaveUp(call: Call, error: unknown): void
 }
 
+/** Nobody reads more of a body. */
+const STOPPED: Failure = { code: 'STOPPED', reason: '' }
 /** What two clocks may differ by in one request. */
 const CLOCK_MS = 2
 
@@ -98,11 +105,11 @@ export class Call implements Mail, Timed {
   /** Its time begins. */
   begin(): void {
     const { env, deadlines } = this.#owner.side
-    const { timeout, signal } = this.init
+    const { timeout, deadline, signal } = this.init
     const now = env.now()
     this.isBegun = true
-    this.#deadline = now + timeout
-    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = deadlines.set(this, timeout, now)
+    this.#deadline = deadline ?? now + timeout
+    if (timeout !== Number.POSITIVE_INFINITY) this.#timer = deadlines.set(this, Math.max(0, this.#deadline - now), now)
     if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#aborted(signal.reason))
   }
 
@@ -159,20 +166,31 @@ export class Call implements Mail, Timed {
 
   failed(error: unknown): void {
     this.replies?.abort(error)
-    this.#asker.failed(error, this)
+    this.#asker.failed(error)
+  }
+
+  /** The peer has not begun it, and will not. Somebody else can be asked, as long as nobody has begun to read the body. */
+  unserved(cause: NetQueueError): void {
+    const { body } = this
+    const isElsewhere = body?.isBegun !== true && this.#asker.unserved(cause, this)
+    if (isElsewhere) body?.release()
+    else void body?.cease()
+    if (this.tag !== 0) body?.finish(STOPPED)
+    if (!isElsewhere) this.failed(cause)
   }
 
   /** The peer is gone: what came of a stream can still be read. */
   lost(error: NetQueueError): void {
     this.replies?.end(error)
-    this.#asker.failed(error, this)
+    this.#asker.failed(error)
+    void this.body?.cease()
   }
 
   /** The answer is complete: nobody reads more of the body. */
   stopBody(): void {
     if (this.body === undefined) return
     void this.body.cease()
-    this.body.finish({ code: 'STOPPED', reason: '' })
+    this.body.finish(STOPPED)
   }
 
   /** The chunks of the reply; `begin` is called when the first one is asked for. */
@@ -214,9 +232,9 @@ export class Call implements Mail, Timed {
     return bytes
   }
 
-  /** Milliseconds that are left of its time; `Infinity` where it has no end. */
-  get timeLeft(): number {
-    return Math.max(0, this.#deadline - this.#owner.side.env.now())
+  /** When its time is over, on the clock of `env`; `undefined`: it does not run yet. */
+  get deadline(): number | undefined {
+    return this.isBegun ? this.#deadline : this.init.deadline
   }
 
   /** What is left of its time, for the peer. */

@@ -4,8 +4,9 @@ import { notAuthorized } from '../message/denials.ts'
 import { headerBytes } from '../message/headers.ts'
 import type { CheckedHeaders } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
+import type { Again } from './again.ts'
 import { Bucket } from './bucket.ts'
-import { badMessage, lost, rateExceeded, unsupported } from './failures.ts'
+import { badMessage, leaves, lost, rateExceeded, unsupported } from './failures.ts'
 import { Deadlines } from '../queue/deadlines.ts'
 import type { Handlers } from './handlers.ts'
 import { Lanes } from './lanes.ts'
@@ -16,7 +17,6 @@ import { Posts } from './posts.ts'
 import type { SendOptions } from './posts.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
-import type { Elsewhere } from './reply-askers.ts'
 import { Requester } from './requester.ts'
 import type { RequestOptions } from './requester.ts'
 import { Responder } from './responder.ts'
@@ -99,6 +99,11 @@ export class Exchange<From = unknown> {
     return this.#requests?.open ?? 0
   }
 
+  /** Whether the peer begins no new requests of this side. */
+  get isLeft(): boolean {
+    return this.#side.gone !== undefined
+  }
+
   /** Requests of the peer whose handlers are at work, or whose answers are not written. */
   get serving(): number {
     return this.#answers?.size ?? 0
@@ -127,7 +132,7 @@ export class Exchange<From = unknown> {
       case 'response':
         return this.#requester.response(message)
       case 'refusal':
-        return this.#requester.refusal(message)
+        return this.#refused(message)
       case 'message':
         return this.#message(message)
       case 'cancelRequest':
@@ -150,6 +155,7 @@ export class Exchange<From = unknown> {
   closed(error: NetQueueError | undefined): void {
     const reason = error ?? new NetQueueError('CLOSED', 'The connection was closed')
     this.#error = reason
+    this.#side.gone = lost(reason, 'no')
     this.#requests?.close(reason)
     this.#answers?.close(reason)
     this.#messages?.close(reason)
@@ -160,15 +166,16 @@ export class Exchange<From = unknown> {
    * Asks the peer, and resolves with what its handler says. `timeout` → `TIMEOUT` (by default `requestTimeoutMs`), `signal` → its
    * reason, or `ABORTED` when the request had been sent: then the handler's signal fires. `delivered` tells whether it may have been
    * begun. A handler that throws, or nobody who handles it: `RemoteError`. Also rejects with `QUEUE_FULL`, `ITEM_TOO_LARGE`,
-   * `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`.
+   * `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`. `again` is asked first, where the peer certainly has
+   * not begun it and will not.
    */
-  call(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
-    return this.#requester.call(name, payload, options, elsewhere)
+  call(name: string, payload: unknown, options?: RequestOptions, again?: Again): Promise<Reply> {
+    return this.#requester.call(name, payload, options, again)
   }
 
   /** {@link call}, for the value of the reply alone. One that is streamed has none: `REPLY_STREAMED`, and the request is cancelled. */
-  request(name: string, payload: unknown, options?: RequestOptions, elsewhere?: Elsewhere<unknown>): Promise<unknown> {
-    return this.#requester.request(name, payload, options, elsewhere)
+  request(name: string, payload: unknown, options?: RequestOptions, again?: Again): Promise<unknown> {
+    return this.#requester.request(name, payload, options, again)
   }
 
   /**
@@ -176,21 +183,32 @@ export class Exchange<From = unknown> {
    * A reply that is one value is a stream of one. No `timeout` unless one is given, and then for all of it. Leaving the loop cancels
    * the request. Errors as with {@link call}: those that are known at once throw here, the others come from the loop.
    */
-  stream(name: string, payload: unknown, options?: RequestOptions): AsyncIterableIterator<unknown, undefined> {
-    return this.#requester.stream(name, payload, options)
+  stream(
+    name: string,
+    payload: unknown,
+    options?: RequestOptions,
+    again?: Again,
+  ): AsyncIterableIterator<unknown, undefined> {
+    return this.#requester.stream(name, payload, options, again)
   }
 
   /**
    * Sends a message that has no answer. Resolves when it waits for nothing but its turn to be written; whoever is ahead of the
-   * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason.
+   * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. `deadline`: when that time is over, where it runs already.
    */
-  send(name: string, payload: unknown, options?: SendOptions): Promise<void> {
-    return this.#posts.send(name, payload, options)
+  send(name: string, payload: unknown, options?: SendOptions, deadline?: number): Promise<void> {
+    return this.#posts.send(name, payload, options, deadline)
   }
 
   /** {@link send}, of bytes that are encoded already. */
-  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
-    return this.#posts.sendEncoded(name, payload, options)
+  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions, deadline?: number): Promise<void> {
+    return this.#posts.sendEncoded(name, payload, options, deadline)
+  }
+
+  /** Whether a message was not sent because the connection was lost, and for no other reason. */
+  hasLost(failure: unknown): boolean {
+    const isUnsent = failure instanceof NetQueueError && failure.delivered === 'no'
+    return isUnsent && this.#error !== undefined && failure.cause === this.#error
   }
 
   /** {@link sendEncoded} where that takes no waiting; tells whether it did. */
@@ -201,6 +219,12 @@ export class Exchange<From = unknown> {
   /** No more requests of this side: those that were made finish. Resolves when they have, and the peer was told. */
   endRequests(): Promise<void> {
     return this.#error === undefined ? this.#requester.endRequests() : Promise.resolve()
+  }
+
+  /** The peer leaves: it begins none of the requests that it has not, and no new ones. */
+  peerLeaves(): void {
+    this.#side.gone ??= leaves()
+    this.#requests?.turnAway(this.#side.gone)
   }
 
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
@@ -244,6 +268,7 @@ export class Exchange<From = unknown> {
       changed,
       lanes: this.#lanes,
       frameTime: 0,
+      gone: undefined,
       checkOpen: () => this.#checkOpen(),
     }
   }
@@ -271,6 +296,14 @@ export class Exchange<From = unknown> {
     subscriptions.deliver(arrived, payload)
     if (this.#isOverdrawn)
       throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', this.#init.limits.maxRefusals)
+  }
+
+  /** Whoever refuses a request because it leaves refuses those behind it as well. */
+  #refused(refusal: Extract<ExchangeMessage, { type: 'refusal' }>): void {
+    const isLeaving = refusal.isUnbegun === true && refusal.code === 'CLOSED'
+    if (isLeaving) this.#side.gone ??= leaves()
+    this.#requester.refusal(refusal)
+    if (isLeaving) this.peerLeaves()
   }
 
   /** It may not send this: whoever is told of it is told once for each name. */

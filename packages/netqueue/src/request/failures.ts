@@ -47,6 +47,11 @@ export function lost(error: NetQueueError, delivered: Delivered): NetQueueError 
   return new NetQueueError(error.code, error.message, { cause: error, delivered })
 }
 
+/** What a peer that leaves says to requests that come too late, as the answer to those that were not sent. */
+export function leaves(): RemoteError {
+  return remoteError({ code: 'CLOSED', reason: '', isUnbegun: true })
+}
+
 export function tooManyWaiting(maxWaiting: number): NetQueueError {
   const message = `${maxWaiting} calls wait already; no more may (maxWaiting)`
   return new NetQueueError('QUEUE_FULL', message, { limit: 'maxWaiting', value: maxWaiting + 1, delivered: 'no' })

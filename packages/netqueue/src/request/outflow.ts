@@ -56,6 +56,11 @@ export class Outflow implements Mail {
     this.#init = init
   }
 
+  /** Whether its source has been asked for anything. */
+  get isBegun(): boolean {
+    return this.#iterator !== undefined
+  }
+
   /** The record that announces the stream has been written. */
   start(tag: number): void {
     this.#tag = tag
@@ -74,6 +79,12 @@ export class Outflow implements Mail {
     this.#drop()
     this.#state = 'over'
     if (isOpen) await this.#close()
+  }
+
+  /** Leaves the source to somebody else, who has it from its beginning. */
+  release(): void {
+    this.#drop()
+    this.#state = 'over'
   }
 
   /** Tells the peer that the stream is over, behind the chunks that wait. Nothing comes after that. */

@@ -79,19 +79,19 @@ export class Posts implements PostOwner {
   }
 
   /** Resolves when the message waits for nothing but its turn to be written. */
-  send(name: string, payload: unknown, options?: SendOptions): Promise<void> {
+  send(name: string, payload: unknown, options?: SendOptions, deadline?: number): Promise<void> {
     try {
       this.#side.checkOpen()
-      return this.#send(name, this.#side.vocabulary.encode(name, 'payload', payload), options)
+      return this.#send(name, this.#side.vocabulary.encode(name, 'payload', payload), options, deadline)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /** The same for bytes that are encoded already. */
-  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
+  sendEncoded(name: string, payload: Uint8Array, options?: SendOptions, deadline?: number): Promise<void> {
     try {
-      return this.#send(name, payload, options)
+      return this.#send(name, payload, options, deadline)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -127,10 +127,10 @@ export class Posts implements PostOwner {
     this.#side.changed()
   }
 
-  #send(name: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
+  #send(name: string, payload: Uint8Array, options: SendOptions = {}, deadline?: number): Promise<void> {
     checkWait(options)
     const post = this.#post(name, payload, checked(options.headers))
-    if (!this.#hasRoom) return this.#wait(post, options)
+    if (!this.#hasRoom) return this.#wait(post, options, deadline)
     this.#enter(post)
     return this.#turns.next()
   }
@@ -155,13 +155,14 @@ export class Posts implements PostOwner {
     this.#side.lanes.post(MESSAGES, post, post.bytes)
   }
 
-  #wait(post: Post, options: WaitOptions): Promise<void> {
+  #wait(post: Post, options: WaitOptions, deadline: number | undefined): Promise<void> {
+    const { env } = this.#side
     const { maxWaiting } = this.#side.limits
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
     this.#waiting += 1
     const sender = new Sender(post, {
-      env: this.#side.env,
-      wait: options,
+      env,
+      wait: deadline === undefined ? options : { timeout: Math.max(0, deadline - env.now()), signal: options.signal },
       timedOut: () => unsent(options.timeout),
       withdrawn: () => this.#leave(sender),
     })

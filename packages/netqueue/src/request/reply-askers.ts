@@ -1,17 +1,17 @@
+import type { NetQueueError } from '../errors/errors.ts'
 import type { Headers } from '../message/headers.ts'
+import type { Again } from './again.ts'
 import type { Asker, Call } from './call.ts'
 import { replyStreamed } from './failures.ts'
 import type { Inflow } from './inflow.ts'
 import type { Reply } from './reply.ts'
 
-/** What somebody else says, or is to say, where the peer has refused a request; `undefined`: nobody does. */
-export type Elsewhere<R> = (cause: unknown, timeLeft: number) => Promise<R> | undefined
-
 /** How the promise of a call is settled. */
 export interface Settling<R> {
   resolve: (value: R) => void
   reject: (error: unknown) => void
-  elsewhere: Elsewhere<R> | undefined
+  /** @default nobody else is asked */
+  again: Again | undefined
 }
 
 abstract class PromiseAsker<R> implements Asker {
@@ -24,11 +24,15 @@ abstract class PromiseAsker<R> implements Asker {
   abstract answered(call: Call, payload: Uint8Array, headers: Headers): void
   abstract streamed(stream: Inflow, headers: Headers): void
 
-  failed(cause: unknown, call: Call): void {
-    const { resolve, reject, elsewhere } = this.settling
-    const other = call.init.body === undefined ? elsewhere?.(cause, call.timeLeft) : undefined
-    if (other === undefined) reject(cause)
-    else other.then(resolve, reject)
+  failed(error: unknown): void {
+    this.settling.reject(error)
+  }
+
+  unserved(cause: NetQueueError, call: Call): boolean {
+    const { resolve, reject, again } = this.settling
+    const other = again?.elsewhere(cause, call.deadline)
+    other?.then((value) => resolve(value as R), reject)
+    return other !== undefined
   }
 }
 

@@ -6,6 +6,7 @@ import type { Headers } from '../message/headers.ts'
 import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import { Admission } from './admission.ts'
+import type { Again } from './again.ts'
 import { Call } from './call.ts'
 import type { Asker, CallOwner } from './call.ts'
 import { Cancels } from './cancels.ts'
@@ -17,7 +18,6 @@ import type { Chunks } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { ReplyAsker, ValueAsker } from './reply-askers.ts'
-import type { Elsewhere } from './reply-askers.ts'
 import type { Side } from './side.ts'
 
 export interface RequestOptions<Chunk = unknown> extends WaitOptions {
@@ -32,6 +32,14 @@ export interface RequestOptions<Chunk = unknown> extends WaitOptions {
 }
 
 const MAX_CHANNEL = 255
+
+/** What a call is made of beside what it asks. */
+interface Terms {
+  options: RequestOptions
+  /** When its time is over, where it runs already. */
+  deadline: number | undefined
+  asker: Asker
+}
 
 /** Our requests to one peer. */
 export class Requester implements CallOwner {
@@ -64,28 +72,42 @@ export class Requester implements CallOwner {
     return this.#lastTag + 1
   }
 
-  call(name: string, payload: unknown, options: RequestOptions = {}, elsewhere?: Elsewhere<Reply>): Promise<Reply> {
+  call(name: string, payload: unknown, options: RequestOptions = {}, again?: Again): Promise<Reply> {
     return new Promise((resolve, reject) =>
-      this.#ask(name, payload, options, new ReplyAsker({ resolve, reject, elsewhere })),
+      this.#ask(name, payload, {
+        options,
+        deadline: again?.deadline,
+        asker: new ReplyAsker({ resolve, reject, again }),
+      }),
     )
   }
 
   /** The value of the reply alone; one that is streamed is none. */
-  request(
-    name: string,
-    payload: unknown,
-    options: RequestOptions = {},
-    elsewhere?: Elsewhere<unknown>,
-  ): Promise<unknown> {
+  request(name: string, payload: unknown, options: RequestOptions = {}, again?: Again): Promise<unknown> {
     return new Promise((resolve, reject) =>
-      this.#ask(name, payload, options, new ValueAsker({ resolve, reject, elsewhere })),
+      this.#ask(name, payload, {
+        options,
+        deadline: again?.deadline,
+        asker: new ValueAsker({ resolve, reject, again }),
+      }),
     )
   }
 
   /** Begins when the first chunk is asked for. A reply that is one value is a stream of one. */
-  stream(name: string, payload: unknown, options: RequestOptions = {}): AsyncIterableIterator<unknown, undefined> {
-    const asker: Asker = { answered: (_call, bytes) => call.replies?.only(bytes), streamed: () => {}, failed: () => {} }
-    const call = this.#call(name, payload, options, Number.POSITIVE_INFINITY, asker)
+  stream(
+    name: string,
+    payload: unknown,
+    options: RequestOptions = {},
+    again?: Again,
+  ): AsyncIterableIterator<unknown, undefined> {
+    const asker: Asker = {
+      answered: (_call, bytes) => call.replies?.only(bytes),
+      streamed: () => {},
+      failed: () => {},
+      unserved: (cause) => again?.elsewhere(cause, call.deadline) !== undefined,
+    }
+    const terms = { options, deadline: again?.deadline, asker }
+    const call = this.#call(name, payload, terms, Number.POSITIVE_INFINITY)
     call.replies = call.inflow(() => this.#begin(call))
     return call.replies
   }
@@ -103,8 +125,12 @@ export class Requester implements CallOwner {
     const call = this.#unanswered(refusal.tag, 'a refusal')
     if (call === undefined) return
     const { isLive } = call
-    this.#finish(call)
-    if (isLive) call.failed(call.isGivenUp(refusal.code) ? call.timedOut() : remoteError(refusal))
+    this.#open.take(call.tag)
+    this.#leave(call)
+    if (!isLive) return this.side.changed()
+    // In between: one that goes elsewhere is a request of this side's all the while.
+    this.#refused(call, refusal)
+    this.#unlive(call)
   }
 
   chunk(tag: number, payload: Uint8Array): void {
@@ -137,12 +163,19 @@ export class Requester implements CallOwner {
     return this.#end.done
   }
 
+  /** The peer begins none of those that it has not. */
+  turnAway(cause: NetQueueError): void {
+    if (this.#admission.unsent === 0) return
+    for (const call of this.#admission.takeAll()) {
+      call.unserved(cause)
+      this.#unlive(call)
+    }
+  }
+
   close(error: NetQueueError): void {
-    this.#loseAll(this.#admission.takeAll(), () => lost(error, 'no'))
-    this.#loseAll(
-      this.#open.takeAll().filter(({ isLive }) => isLive),
-      () => lost(error, 'maybe'),
-    )
+    this.turnAway(lost(error, 'no'))
+    const isOpen = this.#open.takeAll().filter(({ isLive }) => isLive)
+    if (isOpen.length > 0) this.#loseAll(isOpen, lost(error, 'maybe'))
     this.#cancels.close()
     this.#end?.resolve()
   }
@@ -179,11 +212,11 @@ export class Requester implements CallOwner {
     call.failed(error)
   }
 
-  #ask(name: string, payload: unknown, options: RequestOptions, asker: Asker): void {
-    this.#begin(this.#call(name, payload, options, this.side.limits.requestTimeoutMs, asker))
+  #ask(name: string, payload: unknown, terms: Terms): void {
+    this.#begin(this.#call(name, payload, terms, this.side.limits.requestTimeoutMs))
   }
 
-  #call(name: string, value: unknown, options: RequestOptions, defaultTimeout: number, asker: Asker): Call {
+  #call(name: string, value: unknown, { options, deadline, asker }: Terms, defaultTimeout: number): Call {
     try {
       const { vocabulary, maxItemBytes } = this.side
       const { channel = 0, timeout = defaultTimeout, signal, body } = options
@@ -193,7 +226,7 @@ export class Requester implements CallOwner {
       const id = vocabulary.idOf(name)
       const payload = vocabulary.encode(name, 'payload', value)
       checkSize(payload.length + headerBytes(headers), maxItemBytes)
-      return new Call(this, asker, { name, id, channel, headers, payload, timeout, signal, body })
+      return new Call(this, asker, { name, id, channel, headers, payload, timeout, deadline, signal, body })
     } catch (error) {
       dropBody(options.body)
       throw error
@@ -201,6 +234,11 @@ export class Requester implements CallOwner {
   }
 
   #begin(call: Call): void {
+    const { gone } = this.side
+    if (gone !== undefined) {
+      call.state = 'over'
+      return call.unserved(gone)
+    }
     try {
       this.#checkOpen()
       call.init.signal?.throwIfAborted()
@@ -238,14 +276,18 @@ export class Requester implements CallOwner {
     call.stopBody()
   }
 
-  #loseAll(calls: readonly Call[], makeError: () => NetQueueError): void {
-    if (calls.length === 0) return
-    const error = makeError()
+  #refused(call: Call, refusal: Extract<ExchangeMessage, { type: 'refusal' }>): void {
+    const isGivenUp = call.isGivenUp(refusal.code)
+    if (refusal.isUnbegun === true && !isGivenUp) return call.unserved(remoteError(refusal))
+    call.stopBody()
+    call.failed(isGivenUp ? call.timedOut() : remoteError(refusal))
+  }
+
+  #loseAll(calls: readonly Call[], error: NetQueueError): void {
     for (const call of calls) {
       call.state = 'over'
       this.#unlive(call)
       call.lost(error)
-      void call.body?.cease()
     }
   }
 

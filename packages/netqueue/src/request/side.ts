@@ -23,6 +23,8 @@ export interface Side {
   readonly maxItemBytes: number
   /** Whether the texts of errors on this side travel; their codes always do. */
   readonly exposeErrors: boolean
+  /** Why the peer begins no request that it has not: it leaves, or its connection is over. */
+  readonly gone: NetQueueError | undefined
   /** Throws where nothing can be sent: the connection is over, or its protocol has no requests. */
   checkOpen(): void
   warn(error: NetQueueError): void

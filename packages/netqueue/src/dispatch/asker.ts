@@ -1,0 +1,26 @@
+import type { PendingInit } from '../queue/pending.ts'
+import { Waiter } from '../queue/waiter.ts'
+
+/** What waits for somebody who can be asked. */
+export interface Question<W, R = unknown> {
+  ask(whom: W): R
+}
+
+/** A call that waits in line until somebody can be asked. */
+export class Asker<W, Q extends Question<W> = Question<W>> extends Waiter<unknown> {
+  readonly question: Q
+
+  constructor(question: Q, init: PendingInit) {
+    super(init)
+    this.question = question
+  }
+
+  /** Asks at once: whoever is chosen next is to be chosen by what this one has then. */
+  begin(whom: W): void {
+    try {
+      this.resolve(this.question.ask(whom))
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+}
