@@ -26,6 +26,12 @@ test.each(['http://a', '127.0.0.1:7000', '', '/tmp/socket'])(
   },
 )
 
+test('an address of WebSocket, where that is not passed, is told what to pass', () => {
+  expect(() => chooseTransport('wss://a/b', transports)).toThrow(
+    /transports: \[websocket\(\)\]` of netqueue\/websocket$/,
+  )
+})
+
 test('an address that is no string is shown with its type', () => {
   expect(() => chooseTransport(7000 as unknown as string, transports)).toThrow('got 7000 (number)')
 })

@@ -3,8 +3,10 @@ import type { ListenOptions, Transport } from './transport.ts'
 /** The error for an address of the wrong form; `forms` are the right ones. */
 export function badAddress(address: unknown, forms: readonly string[]): TypeError {
   const shown = typeof address === 'string' ? JSON.stringify(address) : `${String(address)} (${typeof address})`
+  const isMissing = /^"wss?:/.test(shown) && !forms.some((form) => form.startsWith('ws'))
+  const hint = isMissing ? ': WebSocket comes with `transports: [websocket()]` of netqueue/websocket' : ''
   return new TypeError(
-    `Expected \`address\` to look like ${forms.map((form) => `\`${form}\``).join(' or ')}, got ${shown}`,
+    `Expected \`address\` to look like ${forms.map((form) => `\`${form}\``).join(' or ')}, got ${shown}${hint}`,
   )
 }
 

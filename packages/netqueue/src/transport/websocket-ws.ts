@@ -6,13 +6,14 @@ import { closing } from './socket.ts'
 
 /**
  * What `ws` takes from anybody. Nothing is compressed, so that nothing can unfold. A message may come in so many fragments, and in so many
- * pieces from the system: a flood of tiny ones would cost far more memory than it has bytes. For an answer to our close, 2 s.
+ * pieces from the system: a flood of tiny ones would cost far more memory than it has bytes, some 300 for each. Networks make pieces of 536
+ * bytes at least, which is 123 for the longest message. For an answer to our close, 2 s.
  */
 export const WS_LIMITS: WsLimits = {
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE_BYTES,
   maxFragments: 1_024,
-  maxBufferedChunks: 4_096,
+  maxBufferedChunks: 384,
   closeTimeout: 2_000,
 }
 
@@ -23,6 +24,9 @@ interface WsLimits {
   maxBufferedChunks: number
   closeTimeout: number
 }
+
+/** What may wait to be read is less than elsewhere, for `ws` itself may hold a message, with all that its pieces cost. */
+const MAX_UNREAD_BYTES = MAX_MESSAGE_BYTES
 
 /** Where a socket of `ws` has its connection: all share their listeners, for closures of its own would cost each a kilobyte. */
 const DUPLEX: unique symbol = Symbol('duplex')
@@ -60,7 +64,7 @@ export class WsDuplex extends WebSocketDuplex {
   /** @internal */
   took(message: Uint8Array): void {
     this.received(message)
-    if (this.source.full) this.#ws.pause()
+    if (this.source.full || this.source.bytes >= MAX_UNREAD_BYTES) this.#ws.pause()
   }
 
   protected get isBehind(): boolean {
@@ -87,7 +91,7 @@ export class WsDuplex extends WebSocketDuplex {
   }
 
   protected wasRead(): void {
-    if (this.source.low && this.#ws.isPaused) this.#ws.resume()
+    if (this.#ws.isPaused && this.source.low && this.source.bytes <= MAX_UNREAD_BYTES / 2) this.#ws.resume()
   }
 
   readonly #onSent = (error?: Error | null): void => {
