@@ -264,7 +264,7 @@ export class Uplink implements ClientServer {
     this.#attempt?.opened()
     if (this.#conversation === undefined) return
     this.#shared.puts.resume(this.#conversation.link)
-    this.#owner.opened(this, this.#conversation)
+    this.#owner.opened()
   }
 
   /** What was said on a link is over: with its connection, or because no other one came in time. Told of when all entries have their place. */
