@@ -120,6 +120,7 @@ export function partsOf<In, Out, M extends Messages>(
       puts,
       protocol,
       introduction,
+      status: () => self.status,
       evidence: evidenceFrom(options),
       identified: (given) => (self.id = given),
       pulse: new Pulse({ env, limits, warn }),

@@ -28,6 +28,8 @@ export interface ClienteleInit<Item> {
   protocol: Protocol
   /** What the server says of itself to the next one who connects. */
   introduction: () => Introduction
+  /** Its status, as it is now. */
+  status: () => unknown
   gatekeeper: Gatekeeper
   permissions: Permissions
   /** What all links share. */
@@ -235,13 +237,15 @@ export class Clientele<Item> {
   }
 
   #join({ link, conversation, session, arrival }: Visit): ServerClient {
-    const { ready, logger, backlog, answerers, events } = this.#init
+    const { ready, logger, backlog, answerers, events, status } = this.#init
     const client = new ConnectedClient({ conversation, session, arrival, ready, dismissed: this.#dismissed })
     this.#clients.set(link, client)
     this.#ids.set(client.id, client)
     link.from = client
     logger.debug({ client: client.id, address: client.address, protocol: client.protocol }, 'connected')
     if (client.settles) link.ping()
+    // It may have changed while the two introduced themselves; an original hears of changes alone.
+    if (client.settles && arrival.heard !== status()) link.setStatus(status())
     if (this.#goaway !== undefined) this.#sendAway(client, this.#goaway)
     backlog.dispatcher.join(client)
     answerers.join(client)

@@ -150,7 +150,7 @@ export class Reception {
     const connection = new Connection(duplex, {
       role: 'server',
       protocol,
-      introduction,
+      introduction: () => arrival.hear(introduction()),
       limits,
       env,
       pulse,
@@ -223,6 +223,7 @@ class Arriving implements Arrival {
   connection!: Connection
   readonly address: string | undefined
   identity: unknown
+  heard: unknown
   #caller: Caller | undefined
   #entrance: Entrance<Caller> | undefined
 
@@ -230,6 +231,12 @@ class Arriving implements Arrival {
     this.address = address
     this.#caller = caller
     this.#entrance = entrance
+  }
+
+  /** What the server says of itself now. */
+  hear(introduction: Introduction): Introduction {
+    this.heard = introduction.status
+    return introduction
   }
 
   resolve(client: ServerClient): void {

@@ -45,6 +45,8 @@ export interface Arrival {
   readonly address: string | undefined
   /** Who has come, where that was asked. */
   readonly identity: unknown
+  /** The server's status as it was when it introduced itself. */
+  readonly heard: unknown
   resolve(client: ServerClient): void
   reject(error: unknown): void
 }

@@ -130,7 +130,11 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
-  constructor(options: ServerOptions<Item, Result, M>, listener?: Listener, { hasCertificates = false }: Guarding = {}) {
+  constructor(
+    options: ServerOptions<Item, Result, M>,
+    listener?: Listener,
+    { hasCertificates = false }: Guarding = {},
+  ) {
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
@@ -195,6 +199,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#clientele = new Clientele<Item>({
       protocol: native(),
       introduction,
+      status: () => this.#status,
       gatekeeper: new Gatekeeper({
         env,
         tokens,

@@ -24,6 +24,8 @@ export interface SharedByUplinks {
   protocol: Protocol
   /** What the client says of itself to the next server. */
   introduction: () => Introduction
+  /** Its status, as it is now. */
+  status: () => unknown
   /** What the next connection is to show of the client. @default nothing */
   evidence?: (() => Promise<ShownTo | undefined>) | undefined
   /** A server has confirmed or given the client's id. */

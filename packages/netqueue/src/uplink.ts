@@ -41,6 +41,8 @@ export class Uplink implements ClientServer {
   /** Runs while a session waits for its next connection. */
   #patience: Timer | undefined
   #isConnected = false
+  /** The client's status as it was when it introduced itself. */
+  #heard: unknown
 
   constructor(reach: Reach, shared: SharedByUplinks, owner: UplinkOwner) {
     const { connectTimeoutMs, reconnect, link } = shared
@@ -207,6 +209,7 @@ export class Uplink implements ClientServer {
       closeDuplex,
     })
     this.#attempt = attempt
+    this.#heard = this.#shared.status()
     this.#connections.add(connection)
     void connection.done.then(() => this.#connections.delete(connection))
     if (attempt.signal.aborted) connection.cut()
@@ -243,6 +246,8 @@ export class Uplink implements ClientServer {
     this.#isConnected = true
     this.#life.opened({ resumed: false })
     link.ping()
+    const status = this.#shared.status()
+    if (status !== this.#heard) link.setStatus(status)
     this.#attempt?.opened()
     this.#shared.puts.join(link)
     this.#owner.opened()
