@@ -55,10 +55,13 @@ describe.skipIf(chromiumPath === undefined)('Chromium', () => {
   describe('the suites', () => {
     const outcomes = new Map<string, Outcome>()
     const { describe, test: define, titles } = runner()
-    defineSuites({ describe, test: define }, { there: String, here: String })
+    defineSuites({ describe, test: define }, { there: String, here: String, pairs: String })
 
     beforeAll(async () => {
-      for (const outcome of await call('runAll', server.address)) outcomes.set(outcome.title, outcome)
+      const listener = await websocket({ origins: [origin] }).listen('ws://127.0.0.1:0')
+      void joinPairs(listener)
+      for (const outcome of await call('runAll', server.address, listener.address)) outcomes.set(outcome.title, outcome)
+      await listener.close()
     }, 60_000)
 
     test.each(titles())('%s', (title) => {
@@ -103,4 +106,17 @@ async function opened(listener: Listener): Promise<ByteDuplex> {
   const { value } = (await listener[Symbol.asyncIterator]().next()) as IteratorYieldResult<ByteDuplex>
   await value.open?.()
   return value
+}
+
+/** What one of a pair sends, the other gets. */
+async function joinPairs(listener: Listener): Promise<void> {
+  let first: ByteDuplex | undefined
+  for await (const second of listener) {
+    await second.open?.()
+    if (first !== undefined) {
+      first.sink(second.source).catch(() => {})
+      second.sink(first.source).catch(() => {})
+    }
+    first = first === undefined ? second : undefined
+  }
 }

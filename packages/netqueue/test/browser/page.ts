@@ -8,11 +8,11 @@ import { defineSuites } from './suites.ts'
 
 // What runs in the page: it is bundled, and called from chromium.test.ts.
 
-/** Runs all suites, one test after the other, with a counterpart at an address. */
-export async function runAll(address: string): Promise<Outcome[]> {
+/** Runs all suites, one test after the other, with a counterpart at one address, and somebody who joins pairs at another. */
+export async function runAll(address: string, pairs: string): Promise<Outcome[]> {
   const local = await counterpart({ netqueue, address: 'memory:here' })
   const { describe, test, run } = runner()
-  defineSuites({ describe, test }, { there: () => address, here: () => local.address })
+  defineSuites({ describe, test }, { there: () => address, here: () => local.address, pairs: () => pairs })
   const outcomes: Outcome[] = []
   for await (const outcome of run()) outcomes.push(outcome)
   await local.close()
