@@ -30,7 +30,8 @@ async function workLong(world: World, life: Life, delivery: Delivery<string>): P
 async function answer(world: World, life: Life, client: SimClient, item: Item | undefined): Promise<void> {
   if (item === undefined || !world.swarm.has.clientPuts || !life.random.chance(0.6)) return
   const { item: result, call } = addClientPut(world, life, client)
-  life.session?.books.sequence.mustFollow(world.down(life), item, result)
+  // One that was taken back may have come again, and be settled by whoever works on it there.
+  if (!item.wasTakenBack) life.session?.books.sequence.mustFollow(world.down(life), item, result)
   // Not waiting for it changes nothing: the settle waits for the put.
   if (life.random.chance(0.7)) await call
 }
