@@ -24,6 +24,7 @@ async function checkPackage(name) {
     const tarball = join(folder, readdirSync(folder)[0])
     await step(`publint ${name}`, ['publint', tarball, '--strict'])
     await step(`types of ${name}, as importers see them`, ['attw', tarball, '--profile', 'esm-only'])
+    await step(`${name}, as it was packed`, ['node', '.scripts/try-package.mjs', tarball])
     console.log(`netqueue: ${name} is ${(statSync(tarball).size / 1000).toFixed(1)} kB packed`)
   } finally {
     rmSync(folder, { recursive: true })

@@ -1,5 +1,5 @@
 // @ts-check
-import { json } from '../../packages/netqueue/dist/index.js'
+import { json } from './netqueue/library.mjs'
 import { streamWith } from './netqueue/sides.mjs'
 
 /** @import { Peer } from './peer.d.ts' */

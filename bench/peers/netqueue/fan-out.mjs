@@ -1,5 +1,5 @@
 // @ts-check
-import { bytes, connect, defineMessages, listen, type } from '../../../packages/netqueue/dist/index.js'
+import { bytes, connect, defineMessages, listen, type } from './library.mjs'
 import { side } from './sides.mjs'
 
 /** @import { FanOut } from '../peer.d.ts' */

@@ -1,10 +1,10 @@
 // @ts-check
 // Questions and answers: as requests, and as items that are submitted.
 
-import { bytes, connect, defineMessages, listen, type } from '../../../packages/netqueue/dist/index.js'
+import { bytes, connect, defineMessages, listen, type } from './library.mjs'
 import { join, serve, side } from './sides.mjs'
 
-/** @import { Server } from '../../../packages/netqueue/dist/index.js' */
+/** @import { Server } from './library.mjs' */
 /** @import { Guarded, Requests } from '../peer.d.ts' */
 
 const QUESTION = 'bench:question'

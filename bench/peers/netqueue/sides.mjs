@@ -1,10 +1,10 @@
 // @ts-check
 // What netqueue's parts share: listening and connecting with the same codecs, and a producer of work.
 
-import { bytes, connect, listen } from '../../../packages/netqueue/dist/index.js'
+import { bytes, connect, listen } from './library.mjs'
 import { sum } from '../../statistics.mjs'
 
-/** @import { Client, Codec, Server } from '../../../packages/netqueue/dist/index.js' */
+/** @import { Client, Codec, Server } from './library.mjs' */
 /** @import { Setting, Side, Stream, WorkProducer } from '../peer.d.ts' */
 
 /**

@@ -1,0 +1,1 @@
+export * from '../../../packages/netqueue/dist/index.js'
