@@ -114,9 +114,15 @@ export class Dialogue {
     if (record.kind === 'chunkCredit') heard(request.body, record)
     if (record.kind === 'chunk') request.reply.arrived += 1
     if (record.kind === 'response') request.isStreaming = record.hasStream
+    if (record.kind === 'refusal' && record.code === 'CLOSED' && request.begun === 0) return this.#turnedAway(request)
     const isWhole =
       record.kind === 'refusal' || record.kind === 'chunkEnd' || (record.kind === 'response' && !record.hasStream)
     if (isWhole) this.open.delete(request.tag)
+  }
+
+  #turnedAway(request: Request): void {
+    this.open.delete(request.tag)
+    request.turnedAway()
   }
 
   /** A handler is called: within a channel, in order. */
@@ -213,7 +219,7 @@ export class Dialogue {
   #strandSent(record: TalkRecord, own: 'body' | 'reply'): void {
     if (record.kind !== 'chunk' && record.kind !== 'chunkEnd' && record.kind !== 'chunkCredit') return
     const request = this.#find(record)
-    if (request === undefined) return
+    if (request?.dialogue !== this) return
     const strand = request[record.direction]
     if (record.kind === 'chunkCredit') return this.#granted(strand, record, own === 'body' ? this.asker : this.answerer)
     this.#check(strand.isAnnounced && !strand.isEnded, 'I22', `${strand.name} has a ${record.kind} outside of a stream`)

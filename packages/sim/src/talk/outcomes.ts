@@ -59,10 +59,19 @@ export function isRightful(request: Request, { code, remoteCode }: Failure, now:
     case SOURCE_FAILED:
       return body.hasFailed
     case 'REMOTE_ERROR':
-      return isRightfulAnswer(request, remoteCode ?? '', now)
+      return remoteCode === 'CLOSED' ? isLeft(request) : isRightfulAnswer(request, remoteCode ?? '', now)
     default:
       return false
   }
+}
+
+/** Whether somebody leaves who was asked, or was to be. */
+function isLeft({ asker, dialogue, leftBy, to, peer }: Request): boolean {
+  const asked = dialogue ?? leftBy
+  const answerer = asked?.answerer ?? peer
+  if (answerer !== undefined && !isThere(answerer)) return true
+  const sessions = asked === undefined ? (to === undefined ? asker.sessions : [to]) : [asked.session]
+  return sessions.some(({ isLeaving }) => isLeaving)
 }
 
 function isRightfulAnswer(request: Request, code: string, now: number): boolean {
@@ -84,7 +93,6 @@ function isRightfulAnswer(request: Request, code: string, now: number): boolean 
       return begun === 1 && plan.unfit === 'answer' && answerer.registry.checks
     case 'TIMEOUT':
       return request.isExpired(now)
-    case 'CLOSED':
     case 'CONNECTION_LOST':
       return !isThere(answerer) || dialogue?.session.isLeaving === true
     default:

@@ -44,6 +44,8 @@ export class Request {
   isWithdrawn = false
   /** Where it went, when it was on the wire. */
   dialogue: Dialogue | undefined
+  /** Where it was refused last by somebody who leaves. */
+  leftBy: Dialogue | undefined
   tag = 0
   /** Milliseconds that its handler has, as the wire says; `undefined`: for ever. */
   deadlineMs: number | undefined
@@ -75,6 +77,16 @@ export class Request {
   /** Milliseconds, where it names no time. */
   get defaultTimeout(): number {
     return this.plan.verb === 'stream' ? Number.POSITIVE_INFINITY : this.asker.limits.requestTimeoutMs
+  }
+
+  /** Somebody who leaves has not begun it: it can go elsewhere. */
+  turnedAway(): void {
+    this.leftBy = this.dialogue
+    this.dialogue = undefined
+    this.arrivedAt = undefined
+    this.isAnswered = false
+    this.body.restart()
+    this.reply.restart()
   }
 
   /** Whether its handler streams. */

@@ -38,6 +38,16 @@ export class Strand {
     this.plan = plan
   }
 
+  /** Nothing of it was sent, and it may be sent elsewhere. */
+  restart(): void {
+    this.isAnnounced = false
+    this.isEnded = false
+    this.granted = 0
+    this.grantedBytes = 0
+    this.limit = 0
+    this.byteLimit = 0
+  }
+
   text(index: number): string {
     return textOf(`${this.#key}.${index}`, this.plan.length)
   }
