@@ -70,7 +70,7 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   exposeErrors?: boolean
   /** What is spoken; `netQueue()` for an original server. @default netqueue/1 */
   protocol?: Protocol
-  /** With a duplex: whether closing the client ends it. @default true */
+  /** With a duplex, and no address: whether closing the client ends it. @default true */
   closeDuplex?: boolean
   limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]

@@ -41,10 +41,10 @@ export async function connect<In = unknown, Out = unknown, M extends Messages = 
   address: string | readonly string[] | ByteDuplex,
   options: ClientOptions<In, Out, M> = {},
 ): Promise<Client<In, Out, M>> {
-  const { transports = defaultTransports, failover = false, localAddress, localPort, tls } = options
+  const { transports = defaultTransports, failover = false, closeDuplex = true, localAddress, localPort, tls } = options
   checkOptions(options)
   checkWait({ signal: options.signal })
-  const reaches = reachesOf(address, { transports, failover }, { localAddress, localPort, tls })
+  const reaches = reachesOf(address, { transports, failover, closeDuplex }, { localAddress, localPort, tls })
   return Client.begin<In, Out, M>(reaches, options)
 }
 

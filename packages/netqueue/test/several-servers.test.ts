@@ -273,6 +273,11 @@ describe('connect([a, b]): one client of several servers', () => {
     expect(await failureOf(client.request('any:ask', 'x'))).toMatchObject({ code: 'CLOSED' })
   })
 
+  test('an address, with a connection that would stay open for nobody, is refused', async () => {
+    expect(String(await failureOf(connect(NORTH, { closeDuplex: false })))).toMatch(/^TypeError: Expected `closeDuplex/)
+    expect(await failureOf(connect([NORTH], { closeDuplex: false }))).toBeInstanceOf(TypeError)
+  })
+
   test('a list that is empty, or has an address twice, is refused', async () => {
     expect(String(await failureOf(connect([])))).toMatch(/^TypeError: Expected `address` to be a list of different/)
     expect(await failureOf(connect([NORTH, NORTH]))).toBeInstanceOf(TypeError)

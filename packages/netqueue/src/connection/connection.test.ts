@@ -475,6 +475,26 @@ describe('P11, P12: the end', () => {
     expect(session.end).toBe('goodbye')
   })
 
+  test.each([
+    [
+      'throws',
+      (): never => {
+        throw new Error('stuck')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('stuck'))],
+  ])('a source whose return() %s is left all the same', async (_, leave) => {
+    const { peer, duplex } = RawPeer.inMemory()
+    const chunks = duplex.source[Symbol.asyncIterator]()
+    const source = { [Symbol.asyncIterator]: () => ({ next: () => chunks.next(), return: leave }) }
+    const { connection, session } = attach({ source, sink: (frames) => duplex.sink(frames) }, 'server')
+    peer.send(HELLO, WELCOME)
+    await rest()
+    connection.cut()
+    await connection.done
+    expect(session.end).toBe('goodbye')
+  })
+
   test('nothing is said after the goodbye, not even while the stream is still taking it', async () => {
     const { peer, duplex } = RawPeer.inMemory()
     const taken: string[] = []

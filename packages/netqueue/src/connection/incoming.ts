@@ -25,8 +25,12 @@ export class Incoming implements AsyncIterableIterator<Bytes> {
     }
   }
 
-  /** Wants no more. */
+  /** Wants no more. It may be the user's, and of no use any more: what it makes of this is of no interest. */
   leave(): void {
-    void Promise.resolve(this.#chunks.return?.()).catch(() => {})
+    try {
+      void Promise.resolve(this.#chunks.return?.()).catch(() => {})
+    } catch {
+      // As above.
+    }
   }
 }

@@ -10,16 +10,24 @@ export interface Reach {
   dial(address: string, signal: AbortSignal): Promise<ByteDuplex>
 }
 
+export interface ReachOptions {
+  transports: readonly Transport[]
+  /** Whether several addresses stand in for each other. */
+  failover: boolean
+  closeDuplex: boolean
+}
+
 /**
- * The servers that an address, or several, stand for. Throws a `TypeError` for an address that no transport reads, and for a list that is
- * empty or has one twice.
+ * The servers that an address, or several, stand for. Throws a `TypeError` for an address that no transport reads, for a list that is empty
+ * or has one twice, and for a duplex that would stay open though nobody but us has it.
  */
 export function reachesOf(
   address: string | readonly string[] | ByteDuplex,
-  { transports, failover }: { transports: readonly Transport[]; failover: boolean },
+  { transports, failover, closeDuplex }: ReachOptions,
   options: Omit<DialOptions, 'signal'>,
 ): Reach[] {
   if (isDuplex(address)) return [reachBy(address)]
+  if (!closeDuplex) throw new TypeError('Expected `closeDuplex: false` to come with a duplex, got an address')
   if (!isList(address)) return [reachOf([address], transports, options)]
   if (address.length === 0 || new Set(address).size < address.length)
     throw new TypeError(`Expected \`address\` to be a list of different addresses, got [${address.join(', ')}]`)
