@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 
-import { listen } from '../src/index.ts'
+import { fromStreams, listen } from '../src/index.ts'
 import type { Server } from '../src/index.ts'
 import { spawnWorkers as spawnAny } from '../src/workers.ts'
 import type { Worker, Workers, WorkersOptions, WorkerState } from '../src/workers.ts'
@@ -259,6 +259,30 @@ test('workers need no token: nobody else has the other end of their channel', as
   await workers.close()
   await server.close()
 })
+
+test('the time for an introduction begins when a worker has loaded its code, not when it is started', async () => {
+  const server = await listen<number, number>(undefined, { limits: { handshakeTimeoutMs: 100 } })
+  const slow = files.write(`
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const client = await connect('stdio:')
+    await client.process((n) => n + 1)
+  `)
+  await using workers = await spawnWorkers(slow, { server, count: 1 })
+  expect(await server.submit(1)).toBe(2)
+  await workers.close()
+  await server.close()
+})
+
+test('a worker that was started with plain pipes speaks over its standard input and output', () =>
+  leavingNoHandle(async () => {
+    const server = await listen<number, number>()
+    const child = spawn(process.execPath, [DOUBLER], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exited = once(child, 'exit')
+    await server.accept(fromStreams({ readable: child.stdout, writable: child.stdin }), { trusted: true })
+    expect(await results(server, 200)).toEqual(doubled(200))
+    expect(await server.close()).toEqual({ undone: [] })
+    expect(await exited).toEqual([0, null])
+  }))
 
 test('without restart, who ends is not replaced', async () => {
   const server = await listen<number, number>()

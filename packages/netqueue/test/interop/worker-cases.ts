@@ -1,4 +1,8 @@
-import { listen } from '../../src/index.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { fromStreams, listen } from '../../src/index.ts'
 import { spawnWorkers } from '../../src/workers.ts'
 import type { WorkersOptions } from '../../src/workers.ts'
 import { check, equal, range } from '../portable/checks.ts'
@@ -34,6 +38,23 @@ export function workerCases(kind: Kind, file: URL): Readonly<Record<string, () =
       equal(server.clients.length, 0, 'the clients that are left')
       await server.close()
     },
+
+    ...(kind === 'process' && {
+      'one that was started with plain pipes speaks over its standard input and output': async () => {
+        const server = await listen<number, number>()
+        const args = [...process.execArgv, fileURLToPath(file)]
+        const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+        const exited = once(child, 'exit')
+        await server.accept(fromStreams({ readable: child.stdout, writable: child.stdin }))
+        equal(
+          await Promise.all(range(100).map((n) => server.submit(n))),
+          range(100).map((n) => 2 * n),
+          'the results',
+        )
+        await server.close()
+        equal(await exited, [0, null], 'its end')
+      },
+    }),
 
     'one that has no file is an error': async () => {
       const server = await listen()
