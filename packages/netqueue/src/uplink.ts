@@ -17,6 +17,8 @@ import type { ByteDuplex } from './transport/index.ts'
 import type { Entries, SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
 const NOTHING: Entries = { sent: [], queued: [] }
+/** A server may have yet to notice that we are gone; from this attempt on, an id that is in use is worth a warning. */
+const PATIENT_ATTEMPTS = 3
 
 /** What is known of a server before it is there. */
 interface Known {
@@ -311,10 +313,14 @@ export class Uplink implements ClientServer {
   #entered(change: ClientStateChange): void {
     const { state } = change
     const isLoss = this.#isConnected && state !== 'connected' && state !== 'closing'
+    const error = 'error' in change ? change.error : undefined
     if (isLoss) this.#isConnected = false
     this.#owner.together(() => {
-      if (isLoss) this.#owner.disconnected(this, 'error' in change ? change.error : undefined)
+      if (isLoss) this.#owner.disconnected(this, error)
       this.#owner.entered(this, change)
+      // Still: perhaps for ever, as where two addresses lead to one server.
+      const isTaken = 'attempt' in change && change.attempt === PATIENT_ATTEMPTS && error?.code === 'ID_IN_USE'
+      if (isTaken) this.#owner.warn(error, this)
     })
   }
 

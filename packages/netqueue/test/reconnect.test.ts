@@ -774,6 +774,20 @@ test('fault 25: at a reconnect, an id that another has taken meanwhile is waited
   expect([client.state, server.clients.map(({ id }) => id)]).toEqual(['connected', ['the one']])
 })
 
+test('a transport that rejects with whatever it likes, once it has led there, is asked again', async () => {
+  await using place = new Neighbours()
+  const { client } = await place.both()
+  const { connect: dial } = place.road
+  place.road.connect = () => Promise.reject(new TypeError('fetch failed'))
+  place.road.cut()
+  await place.later(FIRST_MS)
+  place.road.connect = dial
+  const errors: unknown[] = []
+  client.on('reconnecting', ({ error }) => errors.push(error))
+  await place.later(2 * FIRST_MS)
+  expect([client.state, errors]).toEqual(['connected', []])
+})
+
 test('a listener of warnings that was there before a loss hears those after it', async () => {
   await using place = new Neighbours()
   const { server, client } = await place.both()

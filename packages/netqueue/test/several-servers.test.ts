@@ -273,6 +273,18 @@ describe('connect([a, b]): one client of several servers', () => {
     expect(await failureOf(client.request('any:ask', 'x'))).toMatchObject({ code: 'CLOSED' })
   })
 
+  test('two addresses of one server are told as a warning, once: the id is taken by the client itself', async () => {
+    await using place = new Country()
+    await place.serve(NORTH)
+    const { connect: dial } = place.roads[NORTH]
+    place.roads[SOUTH].connect = (_, options) => dial.call(place.roads[NORTH], NORTH, options)
+    const client = await place.reach()
+    const codes: string[] = []
+    client.on('warning', ({ error, server }) => codes.push(`${error.code} ${server?.address}`))
+    for (let round = 0; round < 4; round += 1) await place.later(10_000)
+    expect([codes, statesOf(client).split(', ')[1]]).toEqual([['ID_IN_USE memory:south'], 'south ? connecting'])
+  })
+
   test('an address, with a connection that would stay open for nobody, is refused', async () => {
     expect(String(await failureOf(connect(NORTH, { closeDuplex: false })))).toMatch(/^TypeError: Expected `closeDuplex/)
     expect(await failureOf(connect([NORTH], { closeDuplex: false }))).toBeInstanceOf(TypeError)

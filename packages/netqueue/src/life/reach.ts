@@ -1,4 +1,6 @@
+import { NetQueueError } from '../errors/errors.ts'
 import { chooseTransport } from '../transport/address.ts'
+import { connectFailed } from '../transport/failures.ts'
 import type { ByteDuplex, DialOptions, Transport } from '../transport/index.ts'
 
 /** Where a server is, and the way there. */
@@ -42,10 +44,21 @@ function reachOf(
   options: Omit<DialOptions, 'signal'>,
 ): Reach {
   const ways = new Map(addresses.map((address) => [address, chooseTransport(address, transports, options)]))
+  const proven = new Set<string>()
   return {
     addresses,
     isRepeatable: ![...ways.values()].every(({ once }) => once),
-    dial: (address, signal) => (ways.get(address) as Transport).connect(address, { ...options, signal }),
+    dial: async (address, signal) => {
+      try {
+        const duplex = await (ways.get(address) as Transport).connect(address, { ...options, signal })
+        proven.add(address)
+        return duplex
+      } catch (error) {
+        // What led there once is no wrong argument, whatever the transport says: `fetch` gives a `TypeError` where the network is down.
+        const isArgument = !proven.has(address) || signal.aborted || error instanceof NetQueueError
+        throw isArgument ? error : connectFailed(address, error)
+      }
+    },
   }
 }
 
