@@ -20,6 +20,7 @@ class Door {
 
   constructor({ maxHandshakes = 4, maxHandshakesPerAddress = 2, maxWaiting = 100 } = {}) {
     this.entrance = new Entrance<Person>({
+      env: this.env,
       limits: { maxHandshakes, maxHandshakesPerAddress, handshakeTimeoutMs: 5_000 },
       maxWaiting,
       deadlines: new Deadlines(this.env),
@@ -90,6 +91,20 @@ describe('P7, P11: those who wait', () => {
     door.env.advance(5_000)
     expect(door.refused.slice(1)).toEqual([['c1', 'maxHandshakes']])
     expect([door.entrance.size, door.env.timers]).toEqual([0, 0])
+  })
+
+  test('are not sent away all at once, so that others are heard in between, and whoever has its turn in between enters', () => {
+    const door = new Door({ maxHandshakes: 1 })
+    door.come('b0', ...many('a', 40))
+    const counts: number[] = []
+    door.env.afterPoll = (callback) => {
+      counts.push(door.refused.length)
+      if (counts.length === 2) door.leave('b0')
+      door.env.setTimer(callback, 1)
+    }
+    door.env.advance(6_000)
+    expect(counts).toEqual([0, 16, 31])
+    expect([door.refused.length, door.entered]).toEqual([39, ['b0', 'a16']])
   })
 
   test('are so many at most: the last of those go who are more than the others', () => {

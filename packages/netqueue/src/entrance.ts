@@ -1,4 +1,4 @@
-import type { Timer } from './env/env.ts'
+import type { Env, Timer } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Limits } from './options/limits.ts'
 import type { Deadlines, Timed } from './queue/deadlines.ts'
@@ -11,6 +11,7 @@ export interface Visitor {
 }
 
 export interface EntranceInit<V extends Visitor> {
+  env: Pick<Env, 'afterPoll'>
   limits: Pick<Limits, 'maxHandshakes' | 'maxHandshakesPerAddress' | 'handshakeTimeoutMs'>
   /** The most that wait at a time. */
   maxWaiting: number
@@ -20,6 +21,9 @@ export interface EntranceInit<V extends Visitor> {
   /** Somebody had no turn in time, or there were too many. */
   refuse: (visitor: V, error: NetQueueError) => void
 }
+
+/** So many are sent away before the event loop has its turn again. */
+const REFUSALS_IN_A_TURN = 16
 
 /** Somebody who waits: a few dozen bytes, and what it came with. */
 class Waiting<V extends Visitor> implements Linked, Timed {
@@ -65,6 +69,8 @@ export class Entrance<V extends Visitor> {
   readonly #places: Map<string | undefined, Place<V>> = new Map()
   /** Those from which somebody waits who may enter as soon as there is room, the one whose turn is next first. */
   readonly #turns: LinkedList<Place<V>> = new LinkedList()
+  /** Those whose time is up, who are about to be refused. */
+  #due: Waiting<V>[] = []
   #inside = 0
   #size = 0
 
@@ -129,9 +135,23 @@ export class Entrance<V extends Visitor> {
     this.#line(place)
   }
 
+  /** A crowd that came at once has its time at once, and comes again: it goes bit by bit, or everybody else would stand still meanwhile. */
   readonly #late = (waiting: Waiting<V>): void => {
-    const { limits } = this.#init
-    this.#refuse(waiting, late(limits, this.#isOpenTo(waiting.place) ? 'maxHandshakes' : 'maxHandshakesPerAddress'))
+    this.#due.push(waiting)
+    if (this.#due.length === 1) this.#init.env.afterPoll(this.#sweep)
+  }
+
+  readonly #sweep = (): void => {
+    const { limits, env } = this.#init
+    const errors = {
+      maxHandshakes: late(limits, 'maxHandshakes'),
+      maxHandshakesPerAddress: late(limits, 'maxHandshakesPerAddress'),
+    }
+    // Whoever had its turn meanwhile does not wait any more.
+    for (const waiting of this.#due.splice(0, REFUSALS_IN_A_TURN))
+      if (isLinked(waiting))
+        this.#refuse(waiting, errors[this.#isOpenTo(waiting.place) ? 'maxHandshakes' : 'maxHandshakesPerAddress'])
+    if (this.#due.length > 0) env.afterPoll(this.#sweep)
   }
 
   #refuse(waiting: Waiting<V>, error: NetQueueError): void {

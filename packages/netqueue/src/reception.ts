@@ -70,6 +70,7 @@ export class Reception {
   constructor(init: ReceptionInit) {
     this.#init = init
     this.#entrance = new Entrance<Caller>({
+      env: init.env,
       limits: init.limits,
       maxWaiting: MAX_WAITING_CONNECTIONS,
       deadlines: init.pulse.deadlines,
@@ -154,7 +155,7 @@ export class Reception {
       limits,
       env,
       pulse,
-      guard: trusted ? undefined : gatekeeper.guard(duplex),
+      guard: gatekeeper.guard(duplex, { isTrusted: trusted }),
       user: (session) => converse(session, arrival),
       declined: (error) => this.#declined(error, arrival),
       admit: (applicant) => this.#permit(this.#admit(applicant, arrival), applicant, arrival),
