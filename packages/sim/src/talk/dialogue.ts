@@ -60,7 +60,7 @@ export class Dialogue {
 
   /** Requests at which a handler of the answerer's is at work. */
   get running(): Request[] {
-    return [...this.#requests.values()].filter(({ isRunning }) => isRunning)
+    return [...this.#requests.values()].filter(({ isRunning, dialogue }) => isRunning && dialogue === this)
   }
 
   get all(): Iterable<Request> {
