@@ -20,6 +20,15 @@ export interface GatekeeperInit {
   warn: (error: NetQueueError) => void
 }
 
+interface GuardOptions {
+  isTrusted: boolean
+}
+
+interface GateInit extends GuardOptions {
+  tries: FailedTries
+  duplex: ByteDuplex
+}
+
 /** A refusal leaves this long after the try began, or twice, three times …: it tells nobody how far a check had got. */
 const DELAY_MS = 100
 
@@ -39,9 +48,9 @@ export class Gatekeeper {
     return tokens.length > 0 || authenticate !== undefined || hasCertificates
   }
 
-  /** For one connection; none where everybody may come in. */
-  guard(duplex: ByteDuplex): Guard | undefined {
-    return this.isOnDuty ? new Gate(this.#init, this.#tries, duplex) : undefined
+  /** For one connection; none where everybody may come in. `isTrusted`: whoever is there may, and shows who it is if it likes. */
+  guard(duplex: ByteDuplex, { isTrusted }: GuardOptions): Guard | undefined {
+    return this.isOnDuty ? new Gate(this.#init, { tries: this.#tries, duplex, isTrusted }) : undefined
   }
 
   /** Why nobody is let in who comes from there, if so. */
@@ -53,6 +62,7 @@ export class Gatekeeper {
 /** Where one connection is looked at. */
 class Gate implements Guard {
   readonly identify: Guard['identify']
+  readonly isOptional: boolean
   readonly #init: GatekeeperInit
   readonly #tries: FailedTries
   readonly #duplex: ByteDuplex
@@ -62,8 +72,9 @@ class Gate implements Guard {
   #release: (() => void) | undefined
   #isClosed = false
 
-  constructor(init: GatekeeperInit, tries: FailedTries, duplex: ByteDuplex) {
+  constructor(init: GatekeeperInit, { tries, duplex, isTrusted }: GateInit) {
     this.#init = init
+    this.isOptional = isTrusted
     this.#tries = tries
     this.#duplex = duplex
     const { authenticate } = init

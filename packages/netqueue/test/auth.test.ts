@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 
 import { connect, listen, memoryPair, netQueue } from '../src/index.ts'
-import type { AuthApplicant, ByteDuplex, ClientOptions, Server, ServerOptions } from '../src/index.ts'
+import type { AuthApplicant, ByteDuplex, ClientOptions, NetQueueError, Server, ServerOptions } from '../src/index.ts'
 import { Middleman } from './support/middleman.ts'
 import type { Change } from './support/middleman.ts'
 import { Clock, Place, rest } from './support/nodes.ts'
@@ -497,6 +497,23 @@ describe('credentials', () => {
     expect(server.clients[0]?.identity).toBe('secret')
     await clock.pass(client.close())
   })
+})
+
+test.each<[string, ServerOptions<string, string>, ClientOptions<string, string>, string | undefined]>([
+  ['without a token', { token: TOKEN }, {}, undefined],
+  ['with the token', { token: TOKEN }, { token: TOKEN }, undefined],
+  ['with a wrong one, which is a mistake', { token: TOKEN }, { token: WRONG }, 'AUTH_FAILED'],
+  ['where others are asked about', { authenticate: () => false }, {}, undefined],
+])('who is trusted comes in as it likes: %s', async (_what, options, own, code) => {
+  const { clock, server } = await serve(options)
+  const [here, there] = memoryPair()
+  server.accept(there, { trusted: true }).catch(() => {})
+  const connecting = connect(here, { env: clock, ...own })
+  connecting.then(
+    (client) => closing.push(() => clock.pass(client.close())),
+    () => {},
+  )
+  expect(((await clock.pass(failureOf(connecting))) as NetQueueError | undefined)?.code).toBe(code)
 })
 
 test('a certificate is who a client is, where no hook says otherwise', async () => {

@@ -236,6 +236,8 @@ export interface Guard {
   readonly tokens: readonly Token[]
   /** Who a client is about whom nobody is asked. */
   readonly identity: unknown
+  /** Whether a client may come in without a word, too. */
+  readonly isOptional: boolean
   /** Asks the user of this side about a client, once. None: nobody is asked, and no client may bring credentials. */
   readonly identify: ((id: string, credentials: unknown) => Promise<Identified | undefined>) | undefined
   /** A client was refused: resolves when it may hear of it. */

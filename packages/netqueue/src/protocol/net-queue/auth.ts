@@ -95,8 +95,9 @@ export class ServerAuth {
 
   /** The client says WELCOME at once: it may come in all the same, if somebody who is asked says so. */
   withoutEvidence(agree: () => HandshakeStep): HandshakeStep {
-    const { tokens } = this.#guard
+    const { tokens, isOptional } = this.#guard
     this.#isDue = false
+    if (isOptional) return agree()
     if (tokens.length > 0) throw authRequired('this server wants a token', 'token')
     return this.#ask(undefined, agree, authRequired('nobody knows who the client is', 'authenticate'))
   }

@@ -57,7 +57,7 @@ export class ServerHandshake implements Handshake {
     if (!isOriginalType(type)) throw unexpected(type)
     if (type === FrameType.CONN && isHello(frameData(frame))) return this.#greet(frame)
     this.#isOriginal = true
-    if (this.#init.guard !== undefined) throw authRequired('an original net-queue client cannot show who it is')
+    if (this.#init.guard?.isOptional === false) throw authRequired('an original net-queue client cannot show who it is')
     const { id, denials } = this.#admit({ id: '' })
     return { send: [], replay: true, wire: new OriginalWire('server', id, this.#init.limits, denials) }
   }
