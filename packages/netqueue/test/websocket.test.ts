@@ -381,6 +381,25 @@ describe('a server that exists', () => {
 })
 
 describe('34: TLS', () => {
+  test('P10: certificates of clients authenticate them at a wss: address, and not at a ws: address', async () => {
+    const tls = { ca, ...identity, requestCert: true }
+    await start({ address: 'wss://0.0.0.0:0', tls })
+    expect(await failureOf(start({ address: 'ws://0.0.0.0:0', tls }))).toMatchObject({ code: 'INSECURE_LISTEN' })
+  })
+
+  test('the certificate of a client is known to `authenticate`', async () => {
+    const tls = { ca, ...identity, requestCert: true }
+    const server = await start({
+      address: 'wss://127.0.0.1:0',
+      tls,
+      more: { authenticate: ({ certificate }) => certificate?.subject.CN },
+    })
+    const client = await authority.issue({ name: 'worker-1', hosts: ['worker-1'] })
+    await join(server.address, { tls: { ca, ...client } })
+    expect(server.clients[0]?.identity).toBe('worker-1')
+    expect(await failureOf(join(server.address))).toMatchObject({ code: expect.any(String) as string })
+  })
+
   test('a client that does not know the authority of the server does not connect', async () => {
     const server = await start({ address: 'wss://127.0.0.1:0' })
     const error = await failureOf(connect(server.address ?? '', { transports: [websocket()] }))
