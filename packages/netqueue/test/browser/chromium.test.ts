@@ -1,7 +1,10 @@
 import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
+import type { ServerOptions, WebSocket } from 'ws'
 
 import { collect } from '../../src/conformance/bytes.ts'
 import * as netqueue from '../../src/index.ts'
@@ -89,6 +92,25 @@ describe.skipIf(chromiumPath === undefined)('Chromium', () => {
     ])
   })
 
+  test.each<[string, ServerOptions, (socket: WebSocket) => void, RegExp, number]>([
+    ['speaks another protocol', { handleProtocols: () => false }, () => {}, /Cannot connect to ws:/, 1006],
+    ['sends text', {}, (socket) => socket.send('hello'), / broke: TEXT_MESSAGE/, 4003],
+    ['sends more than anybody reads', {}, flood, / broke: UNREAD/, 4002],
+  ])('P7: a server that %s is left', async (_, options, attack, expected, code) => {
+    const evil = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options })
+    const closed = new Promise<number>((resolve) => {
+      evil.on('connection', (socket) => {
+        attack(socket)
+        socket.on('close', resolve)
+      })
+    })
+    await new Promise((resolve) => evil.once('listening', resolve))
+    const address = `ws://127.0.0.1:${(evil.address() as AddressInfo).port}`
+    expect(await call('endOf', address, attack !== flood)).toMatch(expected)
+    expect(await closed).toBe(code)
+    evil.close()
+  })
+
   test('a sink in a page stops pulling while nobody reads, and goes on when someone does', async () => {
     const listener = await websocket({ origins: [origin] }).listen('ws://127.0.0.1:0')
     const accepted = opened(listener)
@@ -106,6 +128,10 @@ async function opened(listener: Listener): Promise<ByteDuplex> {
   const { value } = (await listener[Symbol.asyncIterator]().next()) as IteratorYieldResult<ByteDuplex>
   await value.open?.()
   return value
+}
+
+function flood(socket: WebSocket): void {
+  for (let sent = 0; sent < 20 * MiB; sent += 65_536) socket.send(new Uint8Array(65_536))
 }
 
 /** What one of a pair sends, the other gets. */

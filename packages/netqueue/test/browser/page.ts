@@ -44,6 +44,14 @@ export async function failuresOfAbsent(): Promise<string[]> {
   )
 }
 
+/** How a connection ends that is read at once, or only when it is closed. */
+export async function endOf(address: string, isRead: boolean): Promise<string> {
+  const duplex = await websocket().connect(address).catch(String)
+  if (typeof duplex === 'string') return duplex
+  if (!isRead) await duplex.closed
+  return end(duplex.source).then(() => 'ended', String)
+}
+
 let sending: Promise<unknown> = Promise.resolve()
 
 /** Begins to send so many bytes to a peer that does not read: gives how many the sink has pulled when it pulls no more. */
