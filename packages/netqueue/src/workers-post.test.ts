@@ -261,6 +261,14 @@ describe('a place among the workers', () => {
     expect([setup.worker.told, setup.clock.timers]).toEqual([[], 0])
   })
 
+  test('who is leaving is told nothing when it retires: it has its while', async () => {
+    const setup = await connected()
+    setup.post.lost(setup.client)
+    setup.post.retire()
+    await setup.passes(1_999)
+    expect(setup.worker.told).toEqual([])
+  })
+
   test('who does not finish in time has its connection closed', async () => {
     const setup = await connected()
     setup.post.cut()

@@ -7,14 +7,17 @@ import { frame, FRAME, RawPeer } from './support/raw-peer.ts'
 test('a client that is dismissed finishes what it has, is given nothing new, and its loops end', async () => {
   await using place = new Place()
   const server = await place.listen()
-  const client = await place.connect({ id: 'first', prefetch: 1 })
+  const client = await place.connect({ id: 'first', prefetch: 4 })
   let finish!: (result: string) => void
   const loop = client.process(() => new Promise((resolve) => (finish = resolve)))
   const first = server.submit('a')
   await until(() => finish !== undefined)
+  await rest()
+  expect(server.clients[0]?.credit).toBeGreaterThan(0)
   server.clients[0]?.dismiss()
   server.clients[0]?.dismiss()
   const second = server.submit('b')
+  expect(server.clients[0]?.inFlight).toBe(1)
   await rest()
   expect([server.clients.length, server.clients[0]?.inFlight]).toEqual([1, 1])
   finish('done')

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 
-import { fromStreams, listen } from '../src/index.ts'
-import type { Server } from '../src/index.ts'
+import { connect, fromStreams, listen, NetQueueError } from '../src/index.ts'
+import type { Server, Transport } from '../src/index.ts'
+import { virtualEnv } from '../src/testing/index.ts'
 import { spawnWorkers as spawnAny } from '../src/workers.ts'
 import type { Worker, Workers, WorkersOptions, WorkerState } from '../src/workers.ts'
 import { leavingNoHandle } from './support/handles.ts'
@@ -283,6 +284,25 @@ test('a worker that was started with plain pipes speaks over its standard input 
     expect(await server.close()).toEqual({ undone: [] })
     expect(await exited).toEqual([0, null])
   }))
+
+test('a client does not look again for what can be connected to once, even with `wait`', async () => {
+  let calls = 0
+  const once: Transport = {
+    form: 'once:',
+    once: true,
+    accepts: () => true,
+    exposed: () => false,
+    connect: async () => {
+      calls += 1
+      throw new NetQueueError('CONNECT_FAILED', 'not this time')
+    },
+    listen: () => Promise.reject(new Error('nobody listens there')),
+  }
+  const clock = virtualEnv()
+  const failed = failureOf(clock.pass(connect('once:', { transports: [once], wait: true, env: clock })))
+  expect(await failed).toHaveProperty('message', 'not this time')
+  expect(calls).toBe(1)
+})
 
 test('without restart, who ends is not replaced', async () => {
   const server = await listen<number, number>()
