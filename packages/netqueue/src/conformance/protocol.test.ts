@@ -189,6 +189,15 @@ describe('testProtocol fails for a protocol that', () => {
     expect(await run(protocol.name === netQueue().name ? netQueue() : native()).fails(title)).toBe(false)
   })
 
+  test('is broken at its server alone', async () => {
+    const broken = withWire(native(), () => ({
+      flushed: (take) => take({ type: 'credit', limit: 1, byteLimit: 1, received: 0 }),
+    }))
+    const handshake: Protocol['handshake'] = (init) => (init.role === 'server' ? broken : native()).handshake(init)
+    const title = 'without credit on the wire, whoever has flushed may send one more, and flushed is settled'
+    expect(await run({ ...native(), handshake }).fails(title)).toBe(true)
+  })
+
   test('each of the tests', () => {
     expect([...run(native()).cases.keys()]).toEqual(brokenProtocols.map(([, , title]) => title))
   })

@@ -260,6 +260,18 @@ function bare(under: Transport, closed: Promise<void>): Transport {
   }
 }
 
+test('cut() and close() undo a heal() that is under way, and two of those are one', async () => {
+  const under = memory()
+  const listener = await under.listen('memory:far')
+  const proxy = await chaosProxy({ to: 'memory:far', listen: 'memory:near', transports: [under] })
+  await proxy.cut()
+  await Promise.all([proxy.heal(), proxy.heal(), proxy.cut()])
+  expect(await failureOf(under.connect('memory:near'))).toMatchObject({ code: 'CONNECT_FAILED' })
+  await Promise.all([proxy.heal(), proxy.close()])
+  expect(await failureOf(under.connect('memory:near'))).toMatchObject({ code: 'CONNECT_FAILED' })
+  await listener.close()
+})
+
 test('reset() works where connections have no abort, and close() waits until they are released', async () => {
   const under = memory()
   const listener = await under.listen('memory:far')

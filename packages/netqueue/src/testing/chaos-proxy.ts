@@ -64,6 +64,8 @@ class RunningProxy implements ChaosProxy {
   readonly #ends: Ends
   readonly #links: Set<ChaosLink> = new Set()
   #listener: Listener | undefined
+  /** It is about to listen again. */
+  #opening: Promise<void> | undefined
   #isClosed = false
 
   constructor(ways: Ways, ends: Ends) {
@@ -108,6 +110,8 @@ class RunningProxy implements ChaosProxy {
   }
 
   async cut(): Promise<void> {
+    // Whoever healed it hears how that went.
+    if (this.#opening !== undefined) await this.#opening.catch(() => {})
     const listener = this.#listener
     this.#listener = undefined
     const closing = listener?.close()
@@ -118,7 +122,9 @@ class RunningProxy implements ChaosProxy {
 
   async heal(): Promise<void> {
     this.#ways.release()
-    if (this.#listener === undefined && !this.#isClosed) await this.open(this.address)
+    if (this.#listener !== undefined || this.#isClosed) return
+    this.#opening ??= this.open(this.address).finally(() => (this.#opening = undefined))
+    await this.#opening
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,21 @@ test('frames come as type and data, however they were cut', async () => {
   await expect(peer.next()).rejects.toThrow('Expected a frame')
 })
 
+test('a long frame in many pieces is put together once', async () => {
+  const { peer, duplex } = make()
+  const length = 2_000_000
+  const head = bytes(length >> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255)
+  const pieces = Array.from({ length: length / 100 }, () => new Uint8Array(100).fill(7))
+  await duplex.sink([head, ...pieces, bytes(0, 0, 0, 1, 9)])
+  const { type, data } = await peer.next()
+  expect([type, data.length, data.every((byte) => byte === 7), (await peer.next()).type]).toEqual([
+    0x0707,
+    length - 2,
+    true,
+    -1,
+  ])
+})
+
 test('send() takes bytes and hexadecimal digits, and makes one piece of them', async () => {
   const { peer, duplex } = make()
   const source = duplex.source[Symbol.asyncIterator]()

@@ -49,7 +49,10 @@ export class HandPlayedPeer implements ScriptedPeer {
   readonly #duplex: ByteDuplex
   readonly #outgoing: Uint8Array[] = []
   readonly #chunks: Uint8Array[] = []
-  #rest: Uint8Array = new Uint8Array(0)
+  /** What no frame was made of yet, in pieces: they are joined when there is enough for the next one. */
+  #rest: Uint8Array[] = []
+  #held = 0
+  #wanted = LENGTH_BYTES
   #isOver = false
   #wake: () => void = () => {}
   #paused: Promise<void> | undefined
@@ -157,23 +160,33 @@ export class HandPlayedPeer implements ScriptedPeer {
 
   #take(chunk: Uint8Array): void {
     this.#chunks.push(chunk)
-    this.#rest = joined([this.#rest, chunk])
-    for (let frame = this.#cut(); frame !== undefined; frame = this.#cut()) this.frames.push(frame)
+    this.#rest.push(chunk)
+    this.#held += chunk.length
+    if (this.#held >= this.#wanted) this.#cutAll(joined(this.#rest))
     this.#tell()
   }
 
-  /** The first frame of what is left, if it is there whole. */
-  #cut(): ScriptedFrame | undefined {
-    const { buffer, byteOffset, length } = this.#rest
-    const view = new DataView(buffer, byteOffset, length)
-    if (length < LENGTH_BYTES || length < LENGTH_BYTES + view.getUint32(0)) return undefined
-    const end = LENGTH_BYTES + view.getUint32(0)
-    const isTyped = end >= LENGTH_BYTES + TYPE_BYTES
-    const data = this.#rest.slice(Math.min(end, LENGTH_BYTES + TYPE_BYTES), end)
-    this.#rest = this.#rest.subarray(end)
-    return { type: isTyped ? view.getUint16(LENGTH_BYTES) : -1, data: this.view(data) }
+  /** All frames that are there whole. */
+  #cutAll(bytes: Uint8Array): void {
+    let rest = bytes
+    for (;;) {
+      this.#wanted = LENGTH_BYTES + (rest.length < LENGTH_BYTES ? 0 : viewOf(rest).getUint32(0))
+      if (rest.length < LENGTH_BYTES || rest.length < this.#wanted) break
+      this.frames.push(this.#frameOf(rest.subarray(0, this.#wanted)))
+      rest = rest.subarray(this.#wanted)
+    }
+    this.#rest = [rest]
+    this.#held = rest.length
+  }
+
+  #frameOf(bytes: Uint8Array): ScriptedFrame {
+    const isTyped = bytes.length >= LENGTH_BYTES + TYPE_BYTES
+    const data = bytes.slice(Math.min(bytes.length, LENGTH_BYTES + TYPE_BYTES))
+    return { type: isTyped ? viewOf(bytes).getUint16(LENGTH_BYTES) : -1, data: this.view(data) }
   }
 }
+
+const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length)
 
 function bytesOf(hex: string): Uint8Array {
   if (hex.length % 2 > 0 || /[^\da-f]/i.test(hex))

@@ -61,10 +61,6 @@ testDuplex(
     name: 'stdio:, of a process',
     create: relayed,
     cut: 'ended',
-    skips: {
-      'a broken connection frees a sink whose source gives nothing, and ends that source':
-        'the system has no reset for such sockets: the sink learns of it when it writes',
-    },
     around: leavingNothing,
   },
   { describe, test },

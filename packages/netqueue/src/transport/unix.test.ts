@@ -30,10 +30,6 @@ testTransport(
     cut: 'ended',
     maxHeldBytes: 2 * 1024 * 1024,
     around: leavingNoHandle,
-    skips: {
-      'a broken connection frees a sink whose source gives nothing, and ends that source':
-        'the system has no reset for unix sockets: the sink learns of it when it writes',
-    },
   },
   { describe, test },
 )
