@@ -112,8 +112,8 @@ export interface ClientEvents {
   /** A server is connected, be it again. `resumed`: its session goes on, and nothing of it was lost or repeated. */
   connect: { server: ClientServer; resumed: boolean }
   /**
-   * The connection to a server is over; no error where both sides said goodbye. Unless `reconnecting` follows, the server is not looked for:
-   * `client.closed` tells what was left undone.
+   * The connection to a server is over. No error where the client ends with it, and both sides said goodbye; where `reconnecting` follows, it
+   * says why, be it that the server restarts. Where that does not follow, `client.closed` tells what was left undone.
    */
   disconnect: { server: ClientServer; error?: NetQueueError }
   /** A server that was lost is looked for: this attempt begins in `delayMs` milliseconds. `error` is why the one before failed. */

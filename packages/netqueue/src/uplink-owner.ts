@@ -44,7 +44,7 @@ export interface UplinkOwner {
   entered(uplink: Uplink, change: ClientStateChange): void
   /** Requests and messages can go this way. */
   opened(): void
-  /** The connection is gone; no error where both sides said goodbye. */
+  /** The connection is gone; no error where both sides said goodbye, and none is looked for. */
   disconnected(uplink: Uplink, error: NetQueueError | undefined): void
   /** The server drains. */
   goaway(uplink: Uplink, code: string): void
