@@ -14,9 +14,7 @@
 // strip types run them as they are, for others they are bundled (test/browser/bundle.ts).
 
 export { counterpart } from './counterpart.ts'
-export type { Counterpart, CounterpartInit } from './counterpart.ts'
-export type { Library } from './library.ts'
+export type { Counterpart } from './counterpart.ts'
 export { runner } from './runner.ts'
 export type { Outcome } from './runner.ts'
 export { portableSuite } from './suite.ts'
-export type { PortableSuite } from './suite.ts'
