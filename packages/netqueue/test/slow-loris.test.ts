@@ -19,7 +19,8 @@ const SERVER = `
   ${MESSAGES}
   const [address, token, tls] = process.argv.slice(2)
   const limits = { handshakeTimeoutMs: 5_000 }
-  const server = await netqueue.listen(address, { token, limits, messages, ...(address.startsWith('tls') && { tls: JSON.parse(tls) }) })
+  const transports = address.startsWith('ws') ? [websocket()] : undefined
+  const server = await netqueue.listen(address, { token, limits, messages, transports, ...(address.startsWith('tls') && { tls: JSON.parse(tls) }) })
   server.handle('loris:echo', (value) => value)
   say(server.address)
 `
@@ -28,7 +29,8 @@ const SERVER = `
 const GOOD = `
   ${MESSAGES}
   const [address, token, tls, ms] = process.argv.slice(2)
-  const client = await netqueue.connect(address, { token, messages, ...(address.startsWith('tls') && { tls: JSON.parse(tls) }) })
+  const transports = address.startsWith('ws') ? [websocket()] : undefined
+  const client = await netqueue.connect(address, { token, messages, transports, ...(address.startsWith('tls') && { tls: JSON.parse(tls) }) })
   process.on('SIGUSR2', () => {
     const [began, took] = [performance.now(), []]
     let asked = 0
@@ -77,6 +79,19 @@ const SLOW = `
 
 const HELLO = frame(FRAME.CONN, hello('slow'))
 const CLIENT_HELLO = (await clientHello()).toString('hex')
+const UPGRADE = Buffer.from(
+  [
+    'GET / HTTP/1.1',
+    'Host: 127.0.0.1',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    '\r\n',
+  ].join('\r\n'),
+).toString('hex')
+/** In one message of WebSocket, as a client sends it. */
+const framed = (hex: string): string => `82${(0x80 + hex.length / 2).toString(16)}00000000${hex}`
 const half = (hex: string): string => hex.slice(0, 2 * Math.floor(hex.length / 4))
 
 interface Phase {
@@ -85,7 +100,7 @@ interface Phase {
   isSecured?: boolean
 }
 
-const PHASES: [scheme: 'tcp' | 'tls', what: string, phase: Phase][] = [
+const PHASES: [scheme: 'tcp' | 'tls' | 'ws', what: string, phase: Phase][] = [
   ['tcp', 'say nothing', {}],
   ['tcp', 'stop in the midst of their HELLO', { first: half(HELLO) }],
   ['tcp', 'say their HELLO and no more', { first: HELLO }],
@@ -95,6 +110,10 @@ const PHASES: [scheme: 'tcp' | 'tls', what: string, phase: Phase][] = [
   ['tls', 'say their handshake byte by byte', { drip: CLIENT_HELLO }],
   ['tls', 'say nothing behind their handshake', { isSecured: true }],
   ['tls', 'say their HELLO and no more', { isSecured: true, first: HELLO }],
+  ['ws', 'stop in the midst of their request', { first: half(UPGRADE) }],
+  ['ws', 'say their request byte by byte', { drip: UPGRADE }],
+  ['ws', 'say nothing behind their request', { first: UPGRADE }],
+  ['ws', 'say their HELLO and no more', { first: UPGRADE + framed(HELLO) }],
 ]
 
 async function measured(good: Process): Promise<number[]> {

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { build, defaultServerConditions } from 'vite'
 
 const scratch = join(import.meta.dirname, '../.processes')
+const sources = join(import.meta.dirname, '../../src')
 
 /** A process that runs a script of ours against the sources. It says what it has to say in lines of JSON. */
 export class Process {
@@ -63,7 +64,7 @@ export interface StartOptions {
   descriptors?: number
 }
 
-/** Processes that run one script; all of them end with this. In the script, `netqueue` is what `index.ts` exports, and `say` writes a line. */
+/** Processes that run one script; all of them end with this. In the script, `netqueue` is what `index.ts` exports, `websocket` the transport, and `say` writes a line. */
 export class Processes implements AsyncDisposable {
   readonly #folder: string
   readonly #script: string
@@ -81,9 +82,12 @@ export class Processes implements AsyncDisposable {
       configFile: false,
       logLevel: 'silent',
       build: {
-        ssr: join(import.meta.dirname, '../../src/index.ts'),
+        ssr: true,
         outDir: folder,
-        rolldownOptions: { output: { entryFileNames: 'netqueue.mjs' } },
+        rolldownOptions: {
+          input: { netqueue: join(sources, 'index.ts'), websocket: join(sources, 'transport/websocket.ts') },
+          output: { entryFileNames: '[name].mjs' },
+        },
       },
       // Sources all the way: not what was built of them.
       ssr: { noExternal: true, resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
@@ -93,6 +97,7 @@ export class Processes implements AsyncDisposable {
       file,
       [
         "import * as netqueue from './netqueue.mjs'",
+        "import { websocket } from './websocket.mjs'",
         'const say = (value) => process.stdout.write(`${JSON.stringify(value)}\\n`)',
         script,
       ].join('\n'),
