@@ -119,7 +119,8 @@ export class Uplink implements ClientServer {
   get isDone(): boolean {
     if (this.#conversation === undefined) return true
     const { link, isQuiet } = this.#conversation
-    return link.intake.handedOut === 0 && link.outbox.isAcknowledged && isQuiet
+    // Until the server knows that this side leaves, it goes on sending items and requests, which are handed back and refused.
+    return link.isGoawayHeard && link.intake.handedOut === 0 && link.outbox.isAcknowledged && isQuiet
   }
 
   /** Whether items of this server are worked on. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 
+import { connect, memoryPair } from '../src/index.ts'
 import type { Client, Server } from '../src/index.ts'
+import { chaosDuplex } from '../src/testing/index.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { Country, FIRST_MS, Neighbours, NORTH } from './support/places.ts'
@@ -16,6 +18,22 @@ function answering(server: Node, asked: unknown[] = []): unknown[] {
     return `${String(payload)} at ${server.id}`
   })
   return asked
+}
+
+/** A client that answers, and is ten milliseconds away. */
+async function farAway(place: Place, server: Node, id: string): Promise<Far> {
+  const [here, there] = memoryPair()
+  const env = place.clock
+  const accepted = server.accept(there)
+  const wire = chaosDuplex(here, { env, latencyMs: 10 })
+  const client = await place.pass(connect<string, string, App>(wire, { env, messages, id, prefetch: 8 }))
+  client.handle('any:ask', (payload) => payload)
+  await accepted
+  return { client }
+}
+
+interface Far {
+  client: Client<string, string, App>
 }
 
 /** Several requests of one turn. */
@@ -159,6 +177,30 @@ describe('P12: requests of a server whose client leaves in order', () => {
     expect(await Promise.all(replies)).toEqual(replies.map(() => 'by the second'))
     await closed
     expect([one.work.begun, (await one.client.closed).error]).toEqual([[], undefined])
+  })
+
+  test('P2: and go to another one however long its goodbye is on its way, as items do, with the attempt that they had', async () => {
+    await using place = new Place()
+    const server = await place.listen<string, string, App>({ messages })
+    const [one, two] = await Promise.all(['one', 'two'].map((id) => farAway(place, server, id)))
+    const attempts: number[] = []
+    for (const { client } of [one, two] as [Far, Far])
+      void client.process((item, { attempt }) => {
+        attempts.push(attempt)
+        return item
+      })
+    await place.pass(rest())
+    const closed = one?.client.close()
+    const replies: Promise<unknown>[] = []
+    // Until it has heard of it, the server asks either of them.
+    for (let ms = 0; ms < 30; ms += 1) {
+      replies.push(server.request('any:ask', ms), server.submit(String(ms)))
+      place.clock.advance(1)
+      await rest()
+    }
+    expect(await place.pass(Promise.all(replies))).toHaveLength(60)
+    await place.pass(closed as Promise<void>)
+    expect(new Set(attempts)).toEqual(new Set([1]))
   })
 
   test('wait for another one, if need be', async () => {

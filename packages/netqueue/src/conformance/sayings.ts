@@ -13,7 +13,7 @@ const MESSAGE = { name: 16, ...CONTENT }
 /** For each feature, what to say, and what the other side hears where it is supported. */
 export const SAYINGS: Record<keyof Supports, [say: (writer: Writer) => void, hears: Heard][]> = {
   credit: [
-    [(to) => to.credit(7, 9_000, 0), { type: 'credit', limit: 7, byteLimit: 9_000, received: 0 }],
+    [(to) => to.credit(7, 9_000, 0), { type: 'credit', limit: 7, byteLimit: 9_000, received: 0, records: 0 }],
     [(to) => to.reclaim(), { type: 'reclaim' }],
     [(to) => to.released(3, 5, 100), { type: 'released', first: 3, last: 5, bytes: 100 }],
   ],

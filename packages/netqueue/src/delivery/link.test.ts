@@ -59,7 +59,7 @@ beforeEach(() => {
     maxUnsettled: 9,
   }
   link.opened({ peer, typed: true, carry: (_item: unknown, payload: Uint8Array) => payload } as unknown as Wire)
-  link.take({ type: 'credit', limit: 9, byteLimit: 999, received: 0 })
+  link.take({ type: 'credit', limit: 9, byteLimit: 999, received: 0, records: 0 })
   said()
   told.length = 0
 })

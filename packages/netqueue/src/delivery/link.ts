@@ -98,6 +98,9 @@ export class Link implements OutboxOwner, IntakeOwner {
   #goaway: { code: string; reason: string } | undefined
   #isPeerDraining = false
   #isGoawaySaid = false
+  /** How many records the peer has when it has heard of it; and how many it has. */
+  #goawayRecord = Number.POSITIVE_INFINITY
+  #arrivedRecords = 0
   /** The newest ping that waits for our answer; it answers those before it too. */
   #pong: number | undefined
   /** Settles that came too late in this turn: reported together, for one frame may hold half a million. */
@@ -140,6 +143,11 @@ export class Link implements OutboxOwner, IntakeOwner {
   /** Milliseconds from an item's assignment to its settle, averaged. */
   get serviceTime(): number | undefined {
     return this.#serviceTime
+  }
+
+  /** Whether the peer knows that this side drains, and all is here that it sent before, where its protocol has a word for that. */
+  get isGoawayHeard(): boolean {
+    return this.#wire?.peer.supports.settle !== true || this.#arrivedRecords >= this.#goawayRecord
   }
 
   /** Whether this side has nothing left to tell the peer. */
@@ -316,7 +324,8 @@ export class Link implements OutboxOwner, IntakeOwner {
     this.#init.owner.closed(this, error, this.outbox.takeAll())
   }
 
-  #credit({ limit, byteLimit, received }: Extract<Message, { type: 'credit' }>): void {
+  #credit({ limit, byteLimit, received, records }: Extract<Message, { type: 'credit' }>): void {
+    this.#arrivedRecords = Math.max(this.#arrivedRecords, records)
     this.outbox.granted(limit, byteLimit, received)
     this.#init.owner.changed(this)
   }
@@ -358,6 +367,7 @@ export class Link implements OutboxOwner, IntakeOwner {
   #fillGoaway(writer: Writer): boolean {
     if (this.#goaway === undefined || this.#isGoawaySaid) return true
     this.#isGoawaySaid = writer.goaway(this.#goaway.code, this.#goaway.reason)
+    if (this.#isGoawaySaid) this.#goawayRecord = writer.sentRecords
     return this.#isGoawaySaid
   }
 

@@ -36,7 +36,8 @@ export type Direction = 'body' | 'reply'
  */
 export type Message =
   | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads }
-  | { type: 'credit'; limit: number; byteLimit: number; received: number }
+  /** `records`: how many of our {@link Writer.sentRecords} the peer has. */
+  | { type: 'credit'; limit: number; byteLimit: number; received: number; records: number }
   | { type: 'settle'; outcome: Outcome; first: number; length: number }
   | { type: 'result'; seq: number; value: Uint8Array | undefined }
   | { type: 'failed'; seq: number; code: string; reason: string }
@@ -100,6 +101,8 @@ export type SaidInChannel<Type extends Message['type']> = Said<Type> & { readonl
  * they have left.
  */
 export interface Writer {
+  /** How many records have been written that the peer counts, and tells us the arrival of; 0 where it counts none. */
+  readonly sentRecords: number
   credit(limit: number, byteLimit: number, received: number): void
   reclaim(): void
   cancel(seq: number): void

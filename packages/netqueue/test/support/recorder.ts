@@ -5,6 +5,7 @@ export type Written = [kind: string, ...values: unknown[]]
 
 /** A writer that notes what it is given. Records other than control take a place each; beyond `places` the frame is full. */
 export class Recorder implements Writer {
+  readonly sentRecords = 0
   readonly written: Written[] = []
   #places: number
 

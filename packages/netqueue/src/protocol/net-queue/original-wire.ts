@@ -75,7 +75,7 @@ export class OriginalWire implements Wire {
     if (sent === this.#told) return
     if (sent > 0) take({ type: 'settle', outcome: 'done', first: sent, length: 1 })
     this.#told = sent
-    take({ type: 'credit', limit: sent + 1, byteLimit: Number.MAX_SAFE_INTEGER, received: sent })
+    take({ type: 'credit', limit: sent + 1, byteLimit: Number.MAX_SAFE_INTEGER, received: sent, records: 0 })
   }
 
   carry(item: unknown): Uint8Array | undefined {
@@ -183,6 +183,8 @@ class OriginalWriter implements Writer {
     ranges.length = 0
     return true
   }
+
+  readonly sentRecords = 0
 
   credit(): void {}
   reclaim(): void {}

@@ -133,7 +133,7 @@ export class RecordReader {
     const records = reader.varint()
     if (records > this.#init.sentRecords)
       throw badMessage(`a CREDIT for ${records} records, which were not sent`, records)
-    return { type: 'credit', limit, byteLimit, received }
+    return { type: 'credit', limit, byteLimit, received, records }
   }
 
   #result(reader: ByteReader): Message {

@@ -144,7 +144,7 @@ const control: fc.Arbitrary<Call> = fc.oneof(
     .tuple(number, number, number)
     .map(([limit, byteLimit, received]) =>
       call(
-        [{ type: 'credit', limit, byteLimit, received }],
+        [{ type: 'credit', limit, byteLimit, received, records: 0 }],
         (writer) => (writer.credit(limit, byteLimit, received), true),
       ),
     ),
