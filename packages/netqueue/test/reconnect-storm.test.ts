@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { compared, MESSAGES, Neighbours } from './support/neighbours.ts'
 import { Processes } from './support/processes.ts'
 
 const IS_LONG = process.env['NETQUEUE_LONG'] === '1'
@@ -7,14 +8,19 @@ const CLIENTS = IS_LONG ? 1_000 : 100
 const PROCESSES = 2
 /** Attempts have spread by then: the longest delay is 1.6 s after one second, and 6.4 s after five. */
 const DOWN_MS = IS_LONG ? 5_000 : 1_000
+/** How long the others are measured when all is quiet again. */
+const QUIET_MS = IS_LONG ? 5_000 : 100
 
 /** Says its address, and, when all are there, how many came in each tenth of a second from its first one on. */
 const SERVER = `
+  ${MESSAGES}
   const [address, count] = process.argv.slice(2)
   const tenths = []
   let [began, came] = [0, 0]
-  const server = await netqueue.listen(address)
-  server.on('connect', () => {
+  const server = await netqueue.listen(address, { messages })
+  server.handle('app:ask', (payload) => payload)
+  server.on('connect', ({ client }) => {
+    if (client.tags.includes('neighbour')) return
     began ||= performance.now()
     const tenth = Math.floor((performance.now() - began) / 100)
     tenths[tenth] = (tenths[tenth] ?? 0) + 1
@@ -24,11 +30,14 @@ const SERVER = `
   say(server.address)
 `
 const CLIENT = `
+  ${MESSAGES}
   const [address, count] = process.argv.slice(2)
-  const clients = Array.from({ length: Number(count) }, () => netqueue.connect(address))
+  const clients = Array.from({ length: Number(count) }, () => netqueue.connect(address, { messages }))
   for (const client of await Promise.all(clients)) client.process((item) => item).catch(() => {})
   say('here')
 `
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 test(
   `fault 36: ${CLIENTS} clients of a server that is killed come back, and not all at once`,
@@ -44,11 +53,17 @@ test(
     for (const each of started) expect(await each.next()).toBe('here')
     first.signal('SIGKILL')
     await first.end()
-    await new Promise((resolve) => setTimeout(resolve, DOWN_MS))
+    await using neighbours = await Neighbours.of(address)
+    await sleep(DOWN_MS)
     const second = servers.start({ args: [address, String(CLIENTS)] })
     expect(await second.next()).toBe(address)
+    await neighbours.here()
     const tenths = (await second.next()) as number[]
-    if (IS_LONG) console.log(`clients that came back, by tenths of a second: ${tenths.join(' ')}`)
+    const during = await neighbours.heard()
+    await sleep(QUIET_MS)
+    const after = await neighbours.heard()
+    if (IS_LONG)
+      console.log(`clients that came back, by tenths of a second: ${tenths.join(' ')}\n${compared(after, during)}`)
     // None is left out, and no tenth of a second has as much as half of them.
     expect(tenths.reduce((sum, count) => sum + count, 0)).toBe(CLIENTS)
     expect(Math.max(...tenths)).toBeLessThan(CLIENTS / 2)
