@@ -17,6 +17,7 @@ class Door {
   readonly entered: string[] = []
   readonly refused: [name: string, limit: string | undefined][] = []
   readonly entrance: Entrance<Person>
+  enters: (name: string) => unknown = () => {}
 
   constructor({ maxHandshakes = 4, maxHandshakesPerAddress = 2, maxWaiting = 100 } = {}) {
     this.entrance = new Entrance<Person>({
@@ -24,7 +25,10 @@ class Door {
       limits: { maxHandshakes, maxHandshakesPerAddress, handshakeTimeoutMs: 5_000 },
       maxWaiting,
       deadlines: new Deadlines(this.env),
-      enter: ({ name }) => void this.entered.push(name),
+      enter: ({ name }) => {
+        this.entered.push(name)
+        this.enters(name)
+      },
       refuse: ({ name }, { limit }: NetQueueError) => void this.refused.push([name, limit]),
     })
   }
@@ -70,6 +74,14 @@ describe('P8, fault 9: who may introduce itself now', () => {
     door.come('d1')
     door.leave('b1')
     expect(door.entered.at(-1)).toBe('d1')
+  })
+
+  test('thousands who leave as soon as they enter are served one after the other', () => {
+    const door = new Door({ maxHandshakes: 1, maxWaiting: 100_000 })
+    door.come('b1', ...many('a', 50_000))
+    door.enters = (name) => name !== 'a49999' && door.leave(name)
+    door.leave('b1')
+    expect([door.entered.length, door.entrance.inside]).toEqual([50_001, 1])
   })
 
   test('whoever is from nowhere that can be told is counted with all, and not by address', () => {

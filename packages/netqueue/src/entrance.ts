@@ -73,6 +73,7 @@ export class Entrance<V extends Visitor> {
   #due: Waiting<V>[] = []
   #inside = 0
   #size = 0
+  #isServing = false
 
   constructor(init: EntranceInit<V>) {
     this.#init = init
@@ -105,19 +106,28 @@ export class Entrance<V extends Visitor> {
     this.#inside -= 1
     this.#line(place)
     this.#forget(place)
-    while (this.#inside < this.#init.limits.maxHandshakes) {
-      const next = this.#turns.shift()
-      if (next === undefined) return
-      const { visitor } = this.#take(next.waiting.first as Waiting<V>)
-      this.#enter(visitor, next)
-      this.#line(next)
-    }
+    // Whoever enters may leave at once: who comes after it is for the loop that let it in, not for one within that.
+    if (!this.#isServing) this.#serve()
   }
 
   /** Refuses all who wait. */
   close(error: NetQueueError): void {
     for (const place of this.#places.values())
       for (let { first } = place.waiting; first !== undefined; { first } = place.waiting) this.#refuse(first, error)
+  }
+
+  #serve(): void {
+    this.#isServing = true
+    for (let place = this.#next(); place !== undefined; place = this.#next()) {
+      const { visitor } = this.#take(place.waiting.first as Waiting<V>)
+      this.#enter(visitor, place)
+      this.#line(place)
+    }
+    this.#isServing = false
+  }
+
+  #next(): Place<V> | undefined {
+    return this.#inside < this.#init.limits.maxHandshakes ? this.#turns.shift() : undefined
   }
 
   #enter(visitor: V, place: Place<V>): void {
