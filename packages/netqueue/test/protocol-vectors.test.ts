@@ -163,10 +163,8 @@ function messagesOf(record: RecordFields): unknown[] {
       const { first, attempt, wantsResult, payloads } = fields
       return [{ type: kind, first, attempt, wantsResult, payloads: (payloads as string[]).map(bytesOf) }]
     }
-    case 'credit': {
-      const { limit, byteLimit, received } = fields
-      return [{ type: kind, limit, byteLimit, received }]
-    }
+    case 'credit':
+      return [{ type: kind, ...fields }]
     case 'settle':
       return (fields['ranges'] as number[][]).map(([first, length]) => ({
         type: kind,

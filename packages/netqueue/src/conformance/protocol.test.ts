@@ -191,7 +191,7 @@ describe('testProtocol fails for a protocol that', () => {
 
   test('is broken at its server alone', async () => {
     const broken = withWire(native(), () => ({
-      flushed: (take) => take({ type: 'credit', limit: 1, byteLimit: 1, received: 0 }),
+      flushed: (take) => take({ type: 'credit', limit: 1, byteLimit: 1, received: 0, records: 0 }),
     }))
     const handshake: Protocol['handshake'] = (init) => (init.role === 'server' ? broken : native()).handshake(init)
     const title = 'without credit on the wire, whoever has flushed may send one more, and flushed is settled'
