@@ -11,12 +11,12 @@ import { stdio } from './stdio.ts'
 import { fromStreams } from './streams.ts'
 import type { ByteDuplex } from './transport.ts'
 
-/** What a program imports: the library as it was built, as Node 20 runs no TypeScript. `npm test` builds before it tests. */
-const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
+/** What a program imports, as it was built, for Node 20 runs no TypeScript: `npm test` builds before it tests. Of the library no more than that. */
+const BUILT = new URL('../../dist/transport/stdio.js', import.meta.url).href
 
 /** Runs a module that has `stdio`, with sockets on descriptors from 3 on. */
 function run(source: string, { channels = 0, stdin = 'ignore' as 'ignore' | 'pipe' }): ChildProcess {
-  const code = `import { stdio } from ${JSON.stringify(LIBRARY)}; ${source}`
+  const code = `import { stdio } from ${JSON.stringify(BUILT)}; ${source}`
   const extra = Array.from({ length: channels }, () => 'pipe' as const)
   return spawn(process.execPath, ['--input-type=module', '-e', code], {
     stdio: [stdin, stdin === 'pipe' ? 'pipe' : 'inherit', 'inherit', ...extra],

@@ -27,12 +27,6 @@ const runner = new Runner(JSON.parse(process.env['NETQUEUE_KNOWN'] ?? '[]') as s
 const { describe, test } = runner
 const functions = { describe, test }
 
-/** Of what the system has no word for, on sockets that are not TCP. */
-const NO_RESET = {
-  'a broken connection frees a sink whose source gives nothing, and ends that source':
-    'the system has no reset for unix sockets: the sink learns of it when it writes',
-}
-
 function crossed(): [ByteDuplex, ByteDuplex] {
   const [there, back] = [new PassThrough(), new PassThrough()]
   return [
@@ -78,7 +72,6 @@ testTransport(
     nobody: `unix:${folder}/nobody`,
     remote: /^unix:/,
     cut: 'ended',
-    skips: NO_RESET,
   },
   functions,
 )
