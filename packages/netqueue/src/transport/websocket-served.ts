@@ -79,7 +79,8 @@ export class ServedSocket extends Served {
 
 /** On a server that somebody else has made, and that has read the request. */
 export class ServedUpgrade extends Served {
-  readonly #upgrade: Upgrade
+  /** Until it is answered. */
+  #upgrade: Upgrade | undefined
 
   constructor(upgrade: Upgrade, remoteAddress: string | undefined) {
     super(upgrade.request.socket, remoteAddress)
@@ -88,7 +89,9 @@ export class ServedUpgrade extends Served {
   }
 
   protected async asked(): Promise<Upgrade> {
-    return this.#upgrade
+    const upgrade = this.#upgrade as Upgrade
+    this.#upgrade = undefined
+    return upgrade
   }
 }
 

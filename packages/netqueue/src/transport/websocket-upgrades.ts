@@ -45,6 +45,8 @@ export interface UpgradesInit {
 interface Waiter {
   resolve(upgrade: Upgrade): void
   reject(error: unknown): void
+  /** Nothing of the request outlives it: a server may have ten thousand connections. */
+  forget(): void
 }
 
 /** A request has no more than what browsers and proxies put into it; 8 KiB as for the introduction behind it. */
@@ -70,8 +72,13 @@ export class Upgrades {
   /** Begins to read HTTP from a socket. Rejects when it says something else, is refused, or ends. */
   next(socket: Socket): Promise<Upgrade> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(socket, { resolve, reject })
-      socket.once('close', () => reject(undefined))
+      const gone = (): void => this.#reject(socket, undefined)
+      const forget = (): void => {
+        this.#waiting.delete(socket)
+        socket.off('close', gone)
+      }
+      this.#waiting.set(socket, { resolve, reject, forget })
+      socket.once('close', gone)
       this.#http.emit('connection', socket)
       socket.resume()
     })
@@ -81,7 +88,9 @@ export class Upgrades {
     const { request, socket } = upgrade
     const status = pathOf(request) === this.#init.path ? refusal(request, this.#init.origins) : 404
     if (status !== undefined) return this.#refuse(socket, status)
-    this.#waiting.get(socket)?.resolve(upgrade)
+    const waiter = this.#waiting.get(socket)
+    waiter?.forget()
+    waiter?.resolve(upgrade)
   }
 
   #refuse(socket: Duplex, status: number): void {
@@ -90,7 +99,9 @@ export class Upgrades {
   }
 
   #reject(socket: Duplex, reason: unknown): void {
-    this.#waiting.get(socket)?.reject(reason)
+    const waiter = this.#waiting.get(socket)
+    waiter?.forget()
+    waiter?.reject(reason)
   }
 }
 
