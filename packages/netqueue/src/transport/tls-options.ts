@@ -7,7 +7,7 @@ import type {
 } from 'node:tls'
 
 /** The name by which TLS knows our protocol (ALPN): a peer that does not offer it is none of ours. */
-export const ALPN_PROTOCOL = 'netqueue/1'
+const ALPN_PROTOCOL = 'netqueue/1'
 
 /**
  * The options of `node:tls`, unchanged but for their defaults: `minVersion` is `'TLSv1.3'`, `ALPNProtocols` is `['netqueue/1']`, of which
