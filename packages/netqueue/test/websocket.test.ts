@@ -417,6 +417,14 @@ describe('34: TLS', () => {
   })
 })
 
+test('a key that is none is CONNECT_FAILED, and a client that is not to verify is wrong', async () => {
+  const attempt = (tls: WebSocketOptions['tls']): Promise<unknown> =>
+    failureOf(websocket({ ...(tls && { tls }) }).connect('wss://127.0.0.1:1'))
+  expect(await attempt({ key: 'no key', cert: 'none' })).toMatchObject({ code: 'CONNECT_FAILED' })
+  expect(await attempt({ rejectUnauthorized: false })).toBeInstanceOf(TypeError)
+  expect(await failureOf(websocket().connect('ws://127.0.0.1:1', { tls: { ca } }))).toBeInstanceOf(TypeError)
+})
+
 describe('any client of WebSocket may speak', () => {
   test('with or without the subprotocol, in messages of any length', async () => {
     const server = await start()

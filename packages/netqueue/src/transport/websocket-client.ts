@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
-import { connect } from 'node:tls'
+import { connect, createSecureContext } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { WebSocket } from 'ws'
 import { onAbort } from '../queue/on-abort.ts'
 import { connectFailed } from './failures.ts'
@@ -17,18 +18,29 @@ export interface OpenInit {
   address: string
   target: WebSocketAddress
   /** For `wss:`. */
-  tls: TlsOptions | undefined
+  way: ConnectionOptions | undefined
   signal: AbortSignal | undefined
   remoteAddress: string | undefined
+}
+
+/** How a server is reached by TLS. Throws for options that no client can have, and `CONNECT_FAILED` for certificates and keys that are none. */
+export function secureWay(address: string, { host }: WebSocketAddress, tls: TlsOptions): ConnectionOptions {
+  const options = clientOptions({ ...tls, ALPNProtocols: ['http/1.1'] })
+  try {
+    const secureContext = options.secureContext ?? createSecureContext(options)
+    return { ...options, secureContext, host, servername: tls.servername ?? (isIP(host) === 0 ? host : '') }
+  } catch (cause) {
+    throw connectFailed(address, cause)
+  }
 }
 
 /** Asks for a WebSocket on a socket that is connected, and waits for it; or leaves nothing behind. */
 export function openWebSocket(
   socket: Socket,
-  { address, target, tls, signal, remoteAddress }: OpenInit,
+  { address, target, way, signal, remoteAddress }: OpenInit,
 ): Promise<ByteDuplex> {
   return new Promise((resolve, reject) => {
-    const stream = tls === undefined ? socket : secured(socket, target, tls)
+    const stream = way === undefined ? socket : connect({ ...way, socket })
     const webSocket = new WebSocket(target.url, [SUBPROTOCOL], { ...WS_LIMITS, createConnection: () => stream })
     const fail = (reason: unknown): void => {
       callOff?.()
@@ -45,15 +57,11 @@ export function openWebSocket(
       resolve(new WsDuplex(webSocket, { socket, remoteAddress, security: trustIn(stream) }))
       webSocket.off('error', failed)
     })
+    if (signal?.aborted === true) fail(signal.reason)
   })
 }
 
 /** The status alone, as the code of an error: what a server says beside it is not looked at. */
 function refused(status = 0): Error {
   return Object.assign(new Error('The server did not grant a WebSocket'), { code: `HTTP_${status}` })
-}
-
-function secured(socket: Socket, { host }: WebSocketAddress, tls: TlsOptions): Socket {
-  const options = clientOptions({ ...tls, ALPNProtocols: ['http/1.1'] })
-  return connect({ ...options, socket, host, servername: tls.servername ?? (isIP(host) === 0 ? host : '') })
 }

@@ -15,7 +15,7 @@ import type { ByteDuplex, DialOptions, Listener, ListenOptions, Transport } from
 import { formatWebSocket, isWebSocket, parseWebSocket, WEBSOCKET_FORM } from './websocket-address.ts'
 import type { WebSocketAddress } from './websocket-address.ts'
 import type { Origins } from './websocket-admission.ts'
-import { openWebSocket } from './websocket-client.ts'
+import { openWebSocket, secureWay } from './websocket-client.ts'
 import { ServedSocket, ServedUpgrade } from './websocket-served.ts'
 import { route, Upgrades } from './websocket-upgrades.ts'
 import type { Upgrade } from './websocket-upgrades.ts'
@@ -69,9 +69,10 @@ class WebSocketTransport implements Transport {
   async connect(address: string, options: DialOptions = {}): Promise<ByteDuplex> {
     const target = parseWebSocket(address)
     const tls = this.#tlsFor(target, options.tls)
+    const way = tls && secureWay(address, target, tls)
     const socket = await this.#dial(address, target, options)
     const remoteAddress = this.#addressOf(socket, target.isSecure)
-    return openWebSocket(socket, { address, target, tls, signal: options.signal, remoteAddress })
+    return openWebSocket(socket, { address, target, way, signal: options.signal, remoteAddress })
   }
 
   async listen(address: string, { tls: own }: ListenOptions = {}): Promise<Listener> {
