@@ -1,12 +1,12 @@
-import { pipe } from 'it-pipe'
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { FrameLimit, Frames, FrameTaker, FramingOptions } from '../framing/framing.ts'
+import type { FrameLimit, FrameTaker, FramingOptions } from '../framing/framing.ts'
 import type { Progress } from '../framing/progress.ts'
 import type { Limits } from '../options/limits.ts'
 import type { HandshakeStep, PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
-import { endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
+import { endedAtOnce, endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
+import { Farewell } from './farewell.ts'
 import { Incoming } from './incoming.ts'
 import { Introductions } from './introductions.ts'
 import type { ConnectionInit } from './introductions.ts'
@@ -14,6 +14,7 @@ import { Liveness } from './liveness.ts'
 import type { Watched } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
 import type { FrameSource } from './outgoing.ts'
+import { cutOff, pump } from './pump.ts'
 import type { Carrier, Session } from './session.ts'
 
 const RESOLVED: Promise<void> = Promise.resolve()
@@ -43,17 +44,10 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
   #urgent: readonly Uint8Array[]
   #incoming: Incoming | undefined
   #session: Session | undefined
-  /** Our goodbye, which is the last that we send: an error is one too. */
-  #ending: 'no' | 'due' | 'said' = 'no'
-  /** The peer has said goodbye: nothing after it is read. */
-  #goodbye = false
+  readonly #farewell: Farewell = new Farewell()
   /** The session has been told of the end, and why. */
-  #finished = false
+  #isFinished = false
   #reason: NetQueueError | undefined
-  /** Our last frame was taken; nothing more is to be read; nothing more is to be waited for. */
-  #hasSaidAll = false
-  #hasHeardAll = false
-  #isOver = false
   #resolve!: () => void
   readonly #liveness: Liveness
 
@@ -72,36 +66,30 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     void RESOLVED.then(() => this.#run(init.protocol))
   }
 
-  /** Something is to be sent: what this turn still adds leaves in the same frame. */
   wake(): void {
     this.#outgoing.wake()
   }
 
-  /** Something is to be sent that nobody waits for: it shares a frame with all that what has arrived brings about. */
   wakeLater(): void {
     this.#outgoing.wakeLater()
   }
 
-  /** A frame's worth is to be sent: it leaves now, while this turn goes on. */
   flush(): void {
     this.#outgoing.flush()
   }
 
   /** Sends what the session has, says goodbye, and ends when the peer has done so too. */
   end(): void {
-    if (this.#ending !== 'no') return
-    this.#ending = 'due'
+    if (this.#farewell.saying !== 'open') return
+    this.#farewell.say('leaving')
     this.#liveness.goodbye()
     this.wake()
   }
 
   /** Ends at once, because of an error that the peer is told; the session ends with it. */
   fail(error: NetQueueError): void {
-    if (this.#finished) return
-    const wasSaid = this.#ending === 'said'
-    const frame = (this.#session?.wire ?? this.#introductions)?.error(noticeOf(error))
-    if (frame !== undefined && !wasSaid) this.#urgent = [...this.#urgent, frame]
-    this.#ending = 'said'
+    if (this.#isFinished) return
+    if (!this.#farewell.hasSaid) this.#complain(error)
     this.#liveness.goodbye()
     this.wake()
     this.#finish(error)
@@ -115,16 +103,15 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   /** @internal The peer had its time for our last words, and for its own. */
   leave(): void {
-    this.#stop()
-    this.#finish(this.#loss)
+    this.cut(this.#loss)
   }
 
   /** The stream is of no use any more: it is cut without a word, and a session that can goes on with another connection. */
   lose(error: NetQueueError): void {
-    const mayGoOn = !this.#finished && this.#ending === 'no' && !this.#goodbye
+    const mayGoOn = !this.#isFinished && this.#farewell.isOpen
     this.#stop()
     if (this.#session === undefined || !mayGoOn) return this.#finish(error)
-    this.#finished = true
+    this.#isFinished = true
     this.#reason = error
     this.#session.lost(error)
   }
@@ -148,7 +135,7 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   /** @internal An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
   endedByPeer(end: PeerEnd): void {
-    this.#goodbye = true
+    this.#farewell.hear('goodbye')
     if (end.type === 'error') this.cut(endedByPeer(end))
   }
 
@@ -159,29 +146,29 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
       this.#urgent = this.#urgent.length === 1 ? NO_FRAMES : this.#urgent.slice(1)
       return urgent
     }
-    if (this.#ending === 'said') return 'end'
-    const frame = this.#goodbye ? undefined : this.#session?.nextFrame()
-    if (frame !== undefined || this.#ending === 'no') return frame
+    const { hasSaid, hasHeard } = this.#farewell
+    if (hasSaid) return 'end'
+    const frame = hasHeard ? undefined : this.#session?.nextFrame()
+    if (frame !== undefined || this.#farewell.saying !== 'leaving') return frame
     // What is held up goes before the goodbye, unless the peer has said its own.
-    if (!this.#goodbye && this.#session?.isHeldUp === true) return undefined
-    this.#ending = 'said'
+    if (!hasHeard && this.#session?.isHeldUp === true) return undefined
+    this.#farewell.say('said')
     return (this.#session?.wire ?? this.#introductions)?.disconnect() ?? 'end'
   }
 
   /** @internal The sink has taken all frames so far. */
   flushed(): void {
-    if (!this.#finished) this.#session?.flushed()
+    if (!this.#isFinished) this.#session?.flushed()
   }
 
   /** @internal Our last frame was taken. */
   saidAll(): void {
-    this.#hasSaidAll = true
-    if (this.#hasHeardAll) this.#over()
+    if (this.#farewell.saying === 'said' && this.#farewell.say('taken')) this.#over()
   }
 
   /** @internal Takes a frame; whether the next one is wanted. */
   take(frame: Bytes): boolean | Promise<boolean> {
-    if (this.#finished) return false
+    if (this.#isFinished) return false
     const wasOpen = this.#session !== undefined
     const later = this.#take(frame)
     return later === undefined ? this.#isNextWanted(wasOpen) : later.then(() => this.#isNextWanted(wasOpen))
@@ -189,9 +176,9 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   /** @internal No more frames come, or none is wanted. */
   ended(): void {
-    if (this.#ending === 'no' && !this.#goodbye)
-      return this.broke(new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye'))
-    const isDeclined = this.#ending === 'no' && this.#session === undefined
+    const { isOpen, saying } = this.#farewell
+    if (isOpen) return this.broke(endedAtOnce())
+    const isDeclined = saying === 'open' && this.#session === undefined
     this.end()
     if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
     this.#readToEnd()
@@ -212,20 +199,15 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   /** @internal What stands behind the goodbye is not ours, where the duplex goes on without us. */
   unread(rest: Uint8Array): void {
-    if (this.#goodbye && this.keepOpen) this.#duplex.source.unread?.(rest)
+    if (this.#farewell.hasHeard && this.keepOpen) this.#duplex.source.unread?.(rest)
   }
 
   #run(protocol: Protocol): void {
-    if (this.#isOver) return
-    const framing = protocol.framing(this)
+    if (this.#farewell.isOver) return
     try {
-      const incoming = new Incoming(this.#duplex.source)
-      this.#incoming = incoming
-      const encode = (frames: AsyncIterable<Bytes>): AsyncIterable<Bytes> => framing.encode(frames)
-      const decode = (chunks: AsyncIterable<Bytes>): Frames => framing.decode(chunks)
-      const sent = pipe(this.#outgoing, encode, (chunks) => this.#duplex.sink(chunks))
-      sent.then(this.#onSent, this.#onUnsent)
-      pipe(incoming, decode, (frames) => frames.each(this))
+      this.#incoming = new Incoming(this.#duplex.source)
+      const ends = { incoming: this.#incoming, outgoing: this.#outgoing, taker: this }
+      pump(this.#duplex, { framing: protocol.framing(this), ...ends }).then(this.#onSent, this.#onUnsent)
     } catch (cause) {
       this.#onUnsent(cause)
     }
@@ -237,25 +219,27 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
   }
 
   readonly #onUnsent = (cause: unknown): void => {
-    if (this.#isOver) return
-    if (this.#goodbye) this.cut()
+    if (this.#farewell.isOver) return
+    if (this.#farewell.hasHeard) this.cut()
     else this.lose(lost(cause))
   }
 
   #isNextWanted(wasOpen: boolean): boolean | Promise<true> {
-    if (this.#goodbye || this.#finished) return false
-    return wasOpen || this.#session === undefined || this.#introduced()
+    if (this.#farewell.hasHeard || this.#isFinished) return false
+    if (wasOpen || this.#session === undefined) return true
+    // Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already.
+    return new Promise((resolve) => this.env.afterTurn(() => resolve(true)))
   }
 
   /** A promise: what comes of the frame is not known before. */
   #take(frame: Bytes): Promise<void> | void {
     if (this.#session !== undefined) return this.#session.take(frame)
-    if (this.#introductions === undefined || this.#ending !== 'no') return undefined // we have given up the introduction
+    if (this.#introductions === undefined || this.#farewell.saying !== 'open') return undefined // we have given up the introduction
     return this.#proceed(this.#introductions.take(frame.subarray()), frame)
   }
 
   #proceed(step: HandshakeStep, frame: Bytes): Promise<void> | void {
-    if (this.#introductions === undefined || this.#ending !== 'no' || this.#finished) return undefined
+    if (this.#introductions === undefined || this.#farewell.saying !== 'open' || this.#isFinished) return undefined
     if (step.end !== undefined) return this.endedByPeer(step.end)
     if (step.send.length > 0) this.#urgent = [...this.#urgent, ...step.send]
     this.wake()
@@ -265,38 +249,38 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     return step.replay === true ? this.#take(frame) : undefined
   }
 
-  /** Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already. */
-  #introduced(): Promise<true> {
-    return new Promise((resolve) => this.env.afterTurn(() => resolve(true)))
-  }
-
   /** Closing a socket with unread bytes resets it, and the peer would not get our last words. */
   #readToEnd(): void {
-    if (this.keepOpen || this.#goodbye || this.#incoming === undefined) this.#heardAll()
+    if (this.keepOpen || this.#farewell.hasHeard || this.#incoming === undefined) this.#heardAll()
     else void this.#incoming.drop().then(() => this.#heardAll())
   }
 
   #heardAll(): void {
-    this.#hasHeardAll = true
-    if (this.#hasSaidAll) this.#over()
+    if (this.#farewell.isListening && this.#farewell.hear(this.#farewell.hasHeard ? 'parted' : 'silent')) this.#over()
+  }
+
+  /** Our last words are that error. */
+  #complain(error: NetQueueError): void {
+    const frame = (this.#session?.wire ?? this.#introductions)?.error(noticeOf(error))
+    if (frame !== undefined) this.#urgent = [...this.#urgent, frame]
+    this.#farewell.say('said')
   }
 
   /** Nothing more is sent or received. */
   #stop(): void {
     this.#urgent = NO_FRAMES
-    this.#ending = 'said'
-    this.#over()
+    if (!this.#farewell.isOver && this.#farewell.say('over')) this.#over()
   }
 
   /** Why the end is not one that both sides know of. An original that we leave may end the stream, and has then said all that it ever says. */
   get #loss(): NetQueueError | undefined {
-    const isAnswerDue = this.#session?.wire.peer.supports.settle === true && !this.#goodbye
+    const isAnswerDue = this.#session?.wire.peer.supports.settle === true && !this.#farewell.hasHeard
     return isAnswerDue ? unanswered() : undefined
   }
 
   #finish(error: NetQueueError | undefined): void {
-    if (this.#finished) return
-    this.#finished = true
+    if (this.#isFinished) return
+    this.#isFinished = true
     this.#reason = error
     if (this.#session === undefined) this.#introductions?.declined(error)
     else this.#session.close(error)
@@ -304,8 +288,6 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   /** When the turn of whoever brought this about is over. */
   #over(): void {
-    if (this.#isOver) return
-    this.#isOver = true
     void RESOLVED.then(() => this.#release())
   }
 
@@ -314,17 +296,8 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     this.#finish(this.#loss)
     if (this.keepOpen) return this.#resolve()
     this.#outgoing.close()
-    this.#abort()
+    const released = cutOff(this.#duplex, this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
     this.#incoming?.leave()
-    // Whoever waits for the end must find no handle behind it; of a duplex that broke, this may be a rejection.
-    Promise.resolve(this.#duplex.closed).then(this.#resolve, this.#resolve)
-  }
-
-  #abort(): void {
-    try {
-      this.#duplex.abort?.(this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
-    } catch {
-      // It is the user's, and of no use any more.
-    }
+    void released.then(this.#resolve)
   }
 }

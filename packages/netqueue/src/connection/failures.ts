@@ -26,6 +26,11 @@ export function endedByPeer(end: PeerEnd): NetQueueError {
   })
 }
 
+/** The stream ended, and the peer had not said goodbye. */
+export function endedAtOnce(): NetQueueError {
+  return new NetQueueError('CONNECTION_LOST', 'The peer ended the connection without a goodbye')
+}
+
 /** The stream broke, or ended within a frame. */
 export function lost(cause: unknown): NetQueueError {
   if (cause instanceof NetQueueError && cause.code === 'CONNECTION_LOST') return cause

@@ -30,8 +30,11 @@ export interface SessionUser {
 export interface Carrier {
   /** It is for this session from now on. */
   opened(session: Session): void
+  /** Something is to be sent: what this turn still adds leaves in the same frame. */
   wake(): void
+  /** Something is to be sent that nobody waits for: it shares a frame with all that what has arrived brings about. */
   wakeLater(): void
+  /** A frame's worth is to be sent: it leaves now, while this turn goes on. */
   flush(): void
   end(): void
   cut(error?: NetQueueError): void
