@@ -10,11 +10,11 @@ const bunArch = arch === 'arm64' ? 'aarch64' : arch
 const bunPlatform = platform === 'linux' && libc === 'musl' ? `linux-${bunArch}-musl` : `${platform}-${bunArch}`
 const denoPlatform = platform === 'linux' ? `linux-${arch}-${libc}` : `${platform}-${arch}`
 
-const node = (major) => ({
-  name: `node${major}`,
-  title: `Node ${major}`,
+const node = (range) => ({
+  name: `node${range}`,
+  title: `Node ${range}`,
   package: `node-${platform}-${arch}`,
-  range: String(major),
+  range,
   program: 'bin/node',
   args: [],
 })
@@ -55,7 +55,7 @@ const DENO = {
  * that its own faults fail, as `suite: title`, with the reason.
  */
 export const runtimes = [
-  ...[20, 22, 24, 26].map(node),
+  ...['20.19.0', '20', '22', '24', '26'].map(node),
   {
     name: 'bun',
     title: 'Bun',

@@ -51,6 +51,12 @@ async function children(): Promise<string[]> {
   return lines
 }
 
+async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
+  let text = ''
+  for await (const chunk of stream) text += String(chunk)
+  return text
+}
+
 const isAlive = (id: number | undefined): boolean => {
   try {
     return process.kill(id ?? 0, 0)
@@ -302,6 +308,32 @@ test('a client does not look again for what can be connected to once, even with 
   const failed = failureOf(clock.pass(connect('once:', { transports: [once], wait: true, env: clock })))
   expect(await failed).toHaveProperty('message', 'not this time')
   expect(calls).toBe(1)
+})
+
+test('fault 8: a program that prints instead of speaking is refused with a code, and its pipes are closed', () =>
+  leavingNoHandle(async () => {
+    const server = await listen()
+    const child = spawn('sh', ['-c', 'echo GET / HTTP/1.1; cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exited = once(child, 'exit')
+    const refused = failureOf(server.accept(fromStreams({ readable: child.stdout, writable: child.stdin })))
+    expect(await refused).toMatchObject({ code: 'FRAME_TOO_LARGE' })
+    await exited
+    await server.close()
+  }))
+
+test.each(KINDS)('what a %s prints goes where its parent prints, and so does what it dies of', async (kind) => {
+  const noisy = files.write("await connect('stdio:'); console.log('hello'); throw new Error('the last straw')")
+  const parent = files.write(`
+    const { listen } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
+    const { spawnWorkers } = await import(${JSON.stringify(new URL('../dist/workers.js', import.meta.url).href)})
+    const options = { server: await listen(), count: 1, kind: ${JSON.stringify(kind)}, restart: false }
+    const { closed } = await spawnWorkers(${JSON.stringify(noisy)}, options)
+    await closed
+  `)
+  const child = spawn(process.execPath, [parent], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [output, complaints] = await Promise.all([textOf(child.stdout), textOf(child.stderr), once(child, 'exit')])
+  expect(output).toBe('hello\n')
+  expect(complaints).toContain('Error: the last straw')
 })
 
 test('without restart, who ends is not replaced', async () => {
