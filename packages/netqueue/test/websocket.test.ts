@@ -142,10 +142,10 @@ describe('8: what is no WebSocket is answered, and its connection closed; a good
     ['no key', request('/queue', { 'Sec-WebSocket-Key': undefined }), /^HTTP\/1.1 400 /, 'NO_UPGRADE'],
     ['another version', request('/queue', { 'Sec-WebSocket-Version': '7' }), /^HTTP\/1.1 400 /, 'NO_UPGRADE'],
     ['another kind of upgrade', request('/queue', { Upgrade: 'h2c' }), /^HTTP\/1.1 400 /, 'NO_UPGRADE'],
-    ['headers of 9 KiB', request('/queue', { Cookie: 'x'.repeat(9_000) }), /^$/, 'HPE_HEADER_OVERFLOW'],
-    ['a greeting of SSH', 'SSH-2.0-OpenSSH_9.2p1\r\n', /^$/, 'HPE_INVALID_METHOD'],
-    ['the beginning of TLS', '\x16\x03\x01\0\xc8\x01\0\0\xc4\x03\x03', /^$/, 'HPE_INVALID_METHOD'],
-    ['a frame of our own', '\0\0\0\x21\0\x01netq', /^$/, 'HPE_INVALID_METHOD'],
+    ['headers of 9 KiB', request('/queue', { Cookie: 'x'.repeat(9_000) }), /^HTTP\/1.1 431 /, 'HPE_HEADER_OVERFLOW'],
+    ['a greeting of SSH', 'SSH-2.0-OpenSSH_9.2p1\r\n', /^HTTP\/1.1 400 /, 'HPE_INVALID_METHOD'],
+    ['the beginning of TLS', '\x16\x03\x01\0\xc8\x01\0\0\xc4\x03\x03', /^HTTP\/1.1 400 /, 'HPE_INVALID_METHOD'],
+    ['a frame of our own', '\0\0\0\x21\0\x01netq', /^HTTP\/1.1 400 /, 'HPE_INVALID_METHOD'],
   ])('%s', async (_, said, expected, code) => {
     const server = await start()
     const { answer } = await raw(portOf(server), Buffer.from(said, 'latin1'))
@@ -153,6 +153,13 @@ describe('8: what is no WebSocket is answered, and its connection closed; a good
     await until(() => warnings.length > 0)
     expect(warnings).toMatchObject([{ code: 'CONNECTION_LOST' }])
     expect(warnings[0]?.message).toContain(code)
+    await works(server)
+  })
+
+  test('a client of ours that takes the port for one of TCP is told what is spoken there', async () => {
+    const server = await start()
+    const error = await failureOf(connect(server.address?.replace('ws:', 'tcp:').replace('/queue', '') ?? ''))
+    expect((error as Error).message).toContain('the peer seems to speak HTTP')
     await works(server)
   })
 

@@ -63,9 +63,11 @@ export class Upgrades {
     this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 1 })
     this.#http.on('upgrade', (request, socket, head) => this.#asked({ request, socket, head }))
     this.#http.on('request', ({ socket }) => this.#refuse(socket, 426))
-    this.#http.on('clientError', (error, socket) => {
+    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       this.#reject(socket, error)
-      socket.destroy()
+      // By the answer a client of ours sees that it speaks to HTTP.
+      if (socket.writable) refuse(socket, error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400)
+      else socket.destroy()
     })
   }
 
