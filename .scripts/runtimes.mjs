@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 
 import { bundle } from './runtimes-bundle.mjs'
+import { examineChromium } from './runtimes-chromium.mjs'
 import { obtain, runtimes } from './runtimes-obtain.mjs'
 import { root } from './step.mjs'
 
@@ -16,12 +17,13 @@ and against a server in Node.
 
   npm run test:runtimes [RUNTIME …] [-- OPTIONS]
 
-  RUNTIME   any of ${runtimes.map(({ name }) => name).join(', ')} (all)
+  RUNTIME   any of ${runtimes.map(({ name }) => name).join(', ')}, chromium (all)
   --quick   the newest Node, Bun and Deno
   --full    on each Node all tests of the library, too; takes minutes each
   --help    shows this
 
-Each runtime is fetched from the npm registry, into a folder that git ignores.
+Each runtime is fetched from the npm registry, into a folder that git ignores;
+Chromium has to be there.
 Exit code 1: a test failed that is not known to fail there, or a runtime could
 not be had.`
 
@@ -33,7 +35,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean' }, full: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
 })
-const unknown = positionals.find((name) => !runtimes.some((each) => each.name === name))
+const unknown = positionals.find((name) => name !== 'chromium' && !runtimes.some((each) => each.name === name))
 if (values.help) console.log(HELP)
 else if (unknown !== undefined) {
   console.error(`netqueue: no runtime has the name ${unknown}; see npm run test:runtimes -- --help`)
@@ -43,6 +45,10 @@ else if (unknown !== undefined) {
 function wanted() {
   if (positionals.length > 0) return runtimes.filter(({ name }) => positionals.includes(name))
   return values.quick ? runtimes.filter(({ name }) => ['node26', 'bun', 'deno'].includes(name)) : runtimes
+}
+
+function isBrowserWanted() {
+  return positionals.length > 0 ? positionals.includes('chromium') : !values.quick
 }
 
 /** Resolves with the exit code. */
@@ -55,6 +61,7 @@ async function main(chosen) {
   for (const runtime of chosen)
     rows.push(await examine(runtime, [join(folder, 'runtime.mjs'), ...addresses.split(' ')]))
   reference.stdin.end()
+  if (isBrowserWanted()) rows.push(await examineChromium(say))
   console.log(`\n${table(rows)}`)
   const bad = rows.filter(({ isGood }) => !isGood)
   console.log(bad.length === 0 ? '\nok' : `\nfailed: ${bad.map(({ runtime }) => runtime).join(', ')}`)
