@@ -2,8 +2,8 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { Applicant, Claim, Message, PeerEnd, Role, Ticket, Wire, Writer } from '../protocol/protocol.ts'
 import type { Deadlines } from '../queue/deadlines.ts'
 import type { Bytes } from '../transport/transport.ts'
-import { FrameLog } from './frame-log.ts'
-import { Receipts } from './receipts.ts'
+import { Replay } from './replay.ts'
+import { Tickets } from './tickets.ts'
 
 /**
  * What a session is for: it is told what the peer says, asked what to say, and told of the end. All of it is synchronous. It need not know
@@ -63,18 +63,11 @@ export interface SessionInit {
  */
 export class Session {
   readonly wire: Wire
-  readonly #isOfClient: boolean
+  readonly #tickets: Tickets
   #user: SessionUser | undefined
   #carrier: Carrier | undefined
-  #ticket: Ticket | undefined
-  /** The ticket before: the client may not have heard of the present one, as the server learns from what it says. */
-  #former: Ticket | undefined
-  #log: FrameLog | undefined
-  #receipts: Receipts | undefined
-  /** The client acknowledges frames: nobody would come again to a session of one that does not. */
-  #isKept: boolean
-  /** Something failed in the middle of a frame: nobody can say what was taken of it, and what not. */
-  #isBroken = false
+  /** Where the session can outlive its connection. */
+  #replay: Replay | undefined
   #isOver = false
   #loss: NetQueueError | undefined
   readonly #take = (message: Message): void => this.#message(message)
@@ -83,22 +76,20 @@ export class Session {
   constructor(init: SessionInit) {
     const { ticket, role, maxReplayBytes, deadlines } = init
     this.wire = init.wire
-    this.#isOfClient = role === 'client'
-    this.#ticket = ticket
-    this.#isKept = role === 'client'
+    this.#tickets = new Tickets(ticket)
     if (this.resumeMs === 0) return
-    this.#log = new FrameLog(maxReplayBytes)
-    this.#receipts = new Receipts({ deadlines, due: () => this.#carrier?.wake() })
+    const due = (): void => this.#carrier?.wake()
+    this.#replay = new Replay({ isOfClient: role === 'client', maxBytes: maxReplayBytes, deadlines, due })
   }
 
   /** How the server calls it; none where it has no ticket. */
   get name(): string | undefined {
-    return this.#ticket?.session
+    return this.#tickets.present?.session
   }
 
   /** Milliseconds for which the server keeps the session when it has lost the connection; 0: it ends with it. */
   get resumeMs(): number {
-    return this.#ticket?.resumeMs ?? 0
+    return this.#tickets.resumeMs
   }
 
   /** Whether the connection was lost, and another one can go on with the session. */
@@ -112,7 +103,8 @@ export class Session {
 
   /** Client: what proves, at the next connection, that this session was its own; none where the server has no such thing. */
   get claim(): Claim | undefined {
-    return this.#ticket && { ticket: this.#ticket, batches: this.#isOver ? undefined : this.taken }
+    const ticket = this.#tickets.present
+    return ticket && { ticket, batches: this.#isOver ? undefined : this.taken }
   }
 
   /** Something is to be sent: what this turn still adds leaves in the same frame. Waits where there is no connection. */
@@ -148,25 +140,24 @@ export class Session {
   }
 
   /** Server: by which of its tickets an applicant proves that this session is its own; none where it does not. */
-  provenBy({ resume }: Applicant): Ticket | undefined {
-    if (resume === undefined) return undefined
-    return [this.#ticket, this.#former].find((ticket) => ticket?.session === resume.session && resume.proves(ticket))
+  provenBy(applicant: Applicant): Ticket | undefined {
+    return this.#tickets.provenBy(applicant)
   }
 
   /** Batches that were taken from the peer. */
   get taken(): number {
-    return this.#receipts?.taken ?? 0
+    return this.#replay?.taken ?? 0
   }
 
   /** Whether something may be due that cannot leave before the peer has taken what left before. */
   get isHeldUp(): boolean {
-    return this.#log?.isFull === true
+    return this.#replay?.isFull === true
   }
 
   /** @internal It begins, with its first connection. `former`: the ticket of the session that the client had, if this one takes its place. */
   begin(user: SessionUser, carrier: Carrier, former?: Ticket): void {
     this.#user = user
-    this.#former = former
+    this.#tickets.renew(this.#tickets.present, former)
     this.#attach(carrier)
     user.opened(this.wire)
   }
@@ -174,7 +165,7 @@ export class Session {
   /** @internal The peer says how many batches it has taken. A number that cannot be ends the session, and throws `BAD_MESSAGE`. */
   rewind(batches: number): void {
     try {
-      this.#log?.rewind(batches)
+      this.#replay?.rewind(batches)
     } catch (error) {
       this.close(error as NetQueueError)
       throw error
@@ -183,8 +174,7 @@ export class Session {
 
   /** @internal It goes on with another connection, behind {@link rewind}. `former`: the ticket by which the client came. */
   resume(carrier: Carrier, ticket: Ticket | undefined, former?: Ticket): void {
-    this.#ticket = ticket
-    this.#former = former
+    this.#tickets.renew(ticket, former)
     this.#loss = undefined
     this.#attach(carrier)
     this.#user?.resumed()
@@ -192,18 +182,19 @@ export class Session {
 
   /** @internal Takes a frame from the peer. What it throws ends the session. */
   take(frame: Bytes): void {
-    this.#isBroken = true
+    this.#replay?.enter()
     const isCounted = this.wire.decode(frame, this.#take)
-    this.#isBroken = false
-    // Whatever it says, it says behind the introduction: it has heard of the present ticket.
-    this.#former = undefined
-    if (isCounted) this.#receipts?.add(frame.byteLength)
+    this.#replay?.leave()
+    // Whatever it says, it says behind the introduction.
+    this.#tickets.heard()
+    if (isCounted) this.#replay?.took(frame.byteLength)
   }
 
   /** @internal The frame that leaves next; `undefined` when there is none now. What it throws ends the session. */
   nextFrame(): Bytes | undefined {
-    if (this.#receipts === undefined) return this.#make()
-    return this.#ack() ?? this.#log?.again() ?? this.#add(this.#log)
+    const replay = this.#replay
+    if (replay === undefined) return this.#make()
+    return this.#ack(replay) ?? replay.again() ?? this.#add(replay)
   }
 
   /** @internal Asks the peer for a sign of life. */
@@ -219,8 +210,8 @@ export class Session {
   /** @internal The connection is gone, and nobody has said goodbye. */
   lost(error: NetQueueError): void {
     this.#carrier = undefined
-    this.#receipts?.told()
-    if (this.#log === undefined || !this.#isKept || this.#isBroken) return this.close(error)
+    this.#replay?.detached()
+    if (this.#replay?.isPossible !== true) return this.close(error)
     this.#loss = error
     this.#user?.suspended(error)
   }
@@ -230,16 +221,15 @@ export class Session {
     if (this.#isOver) return
     this.#isOver = true
     this.#carrier = undefined
-    this.#keepNothing()
+    this.#replay?.detached()
+    this.#replay = undefined
     this.#user?.closed(error)
   }
 
   #attach(carrier: Carrier): void {
     this.#carrier = carrier
     carrier.opened(this)
-    this.#receipts?.told()
-    // The first word of a client is that it acknowledges, and that it has heard of its ticket.
-    if (this.#isOfClient) this.#receipts?.say()
+    this.#replay?.attached()
   }
 
   #message(message: Message): void {
@@ -256,38 +246,25 @@ export class Session {
   }
 
   #acknowledge(batches: number): void {
-    if (this.resumeMs === 0) throw notKept()
-    const hasWaited = this.isHeldUp || this.#receipts?.isDue === true
-    this.#log?.acknowledge(batches)
-    this.#isKept = true
-    if (hasWaited) this.#carrier?.wake()
+    if (this.#replay === undefined) throw notKept()
+    if (this.#replay.acknowledge(batches)) this.#carrier?.wake()
   }
 
-  #ack(): Uint8Array | undefined {
-    const taken = this.#isKept ? this.#receipts?.next() : undefined
+  #ack(replay: Replay): Uint8Array | undefined {
+    const taken = replay.receipt()
     return taken === undefined ? undefined : this.wire.ack?.(taken)
   }
 
-  #add(log: FrameLog | undefined): Bytes | undefined {
-    if (log?.isFull === true && this.#isKept) return undefined
-    const frame = this.#make()
-    if (frame === undefined || log?.isFull !== true) return frame && (log?.add(frame) ?? frame)
-    // Who has not acknowledged by now may know nothing of it, or be late: then it waits for our ACKs all the same.
-    this.#log = undefined
-    return frame
+  #add(replay: Replay): Bytes | undefined {
+    const frame = replay.isStalled ? undefined : this.#make()
+    return frame && replay.keep(frame)
   }
 
   #make(): Bytes | undefined {
-    this.#isBroken = true
+    this.#replay?.enter()
     const frame = this.wire.encode(this.#fill)
-    this.#isBroken = false
+    this.#replay?.leave()
     return frame
-  }
-
-  #keepNothing(): void {
-    this.#receipts?.told()
-    this.#receipts = undefined
-    this.#log = undefined
   }
 }
 
