@@ -57,6 +57,7 @@ export function partsOf<In, Out, M extends Messages>(
     maxBytes: limits.maxInboxBytes,
     countReaders: true,
     warn,
+    worked: () => uplinks.changed(),
   })
   const events = new Emitter<ClientEvents>(warn)
   const ticks = new Ticks(env)
@@ -66,7 +67,7 @@ export function partsOf<In, Out, M extends Messages>(
     limits,
     events: CLIENT_EVENTS,
     warn,
-    worked: () => {},
+    worked: () => uplinks.changed(),
     checkReachable: (name) => uplinks.checkReachable(name),
   })
   const checkPut = (): void => uplinks.checkPut()

@@ -69,7 +69,7 @@ export class Uplinks<Out> implements UplinkOwner {
     return stateOf(this.all.map(({ state }) => state))
   }
 
-  /** A handler had an item when its signal and the moment after it had passed. */
+  /** A handler was at work when its signal and the moment after it had passed. */
   get isOutlived(): boolean {
     return this.#isOutlived
   }
@@ -233,7 +233,8 @@ export class Uplinks<Out> implements UplinkOwner {
   /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
   get #isDone(): boolean {
     const { puts, calls } = this.#init
-    return puts.waiting === 0 && calls.waiting === 0 && this.all.every(({ isDone }) => isDone)
+    const isWaiting = puts.waiting > 0 || calls.waiting > 0
+    return !isWaiting && !this.#isWorking && this.all.every(({ isDone }) => isDone)
   }
 
   /** Why nothing of that name comes from any server, as far as they have said so; one that is looked for may. */
@@ -241,6 +242,12 @@ export class Uplinks<Out> implements UplinkOwner {
     const servers = this.all.filter(({ isOver }) => !isOver)
     const isDenied = servers.every(({ link }) => link?.peer?.denies?.denies('subscribe', name) === true)
     return isDenied && servers.length > 0 ? notAuthorized('This client', 'subscribe', name) : undefined
+  }
+
+  /** Whether a handler is at work, be it on something that came by a connection which is gone. */
+  get #isWorking(): boolean {
+    const { talk, inbox } = this.#init
+    return talk.isWorking || inbox.isWorking
   }
 
   get #hasItems(): boolean {
@@ -259,20 +266,21 @@ export class Uplinks<Out> implements UplinkOwner {
   }
 
   async #close(timeout: number, reason: string): Promise<void> {
-    if (this.#reason === undefined) await this.#leave(timeout, reason)
+    if (this.#reason === undefined) this.#begin(reason)
+    await this.#drain.run(timeout, () => this.#revoke(closedError()))
+    this.#isOutlived = this.#isWorking || this.all.some(({ hasItems }) => hasItems)
+    for (const uplink of this.all) uplink.leave()
     await this.#done()
   }
 
-  async #leave(timeout: number, reason: string): Promise<void> {
+  /** Takes nothing new, and tells the servers so. */
+  #begin(reason: string): void {
     const { inbox, ticks } = this.#init
     this.#isClosing = true
     ticks.end()
     inbox.close(closedError())
     inbox.handBack()
     for (const uplink of this.all) uplink.drain(reason)
-    await this.#drain.run(timeout, () => this.#revoke(closedError()))
-    this.#isOutlived = this.#init.talk.isWorking || this.all.some(({ hasItems }) => hasItems)
-    for (const uplink of this.all) uplink.leave()
   }
 
   /** Time is up: the signals of all handlers at work fire. */
@@ -290,7 +298,8 @@ export class Uplinks<Out> implements UplinkOwner {
     const undone = [...sent, ...queued, ...puts.close(reason)]
     inbox.close(reason)
     calls.close(reason)
-    this.#drain.end()
+    // Nobody is left to wait for but handlers.
+    this.#drain.check()
     ticks.end()
     events.close()
     talk.close()

@@ -27,6 +27,8 @@ export interface InboxInit {
   /** Whether waiting readers make room of their own. A server has one inbox for many clients, and gives each a fixed room instead. */
   countReaders: boolean
   warn: (error: NetQueueError) => void
+  /** No handler is at work any more. @default nobody waits for that */
+  worked?: () => void
 }
 
 /** Messages whose items wait: items without a byte cost some 500 of ours where each comes alone. */
@@ -48,6 +50,7 @@ export class Inbox {
   #size = 0
   #bytes = 0
   #arrivals = 0
+  #working = 0
   #end: { error: Error } | undefined
   #denial: Error | undefined
 
@@ -190,6 +193,17 @@ export class Inbox {
     } finally {
       this.unstand(standing)
     }
+  }
+
+  /** Whether a handler is at work, be it on an item that is lost to us. */
+  get isWorking(): boolean {
+    return this.#working > 0
+  }
+
+  /** A handler begins, or ends. */
+  working(change: 1 | -1): void {
+    this.#working += change
+    if (this.#working === 0) this.#init.worked?.()
   }
 
   /** Somebody is done with an item. */

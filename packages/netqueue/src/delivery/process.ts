@@ -86,7 +86,12 @@ export class Process<T, Result, From extends Sender> implements Standing {
     for (;;) {
       for (let delivery = this.#take(); delivery !== undefined; delivery = this.#take()) {
         const work = this.#work(delivery)
-        if (work !== undefined) await work
+        if (work !== undefined) {
+          // Whoever leaves gives handlers their time.
+          this.#inbox.working(1)
+          await work
+          this.#inbox.working(-1)
+        }
         const pause = this.#pause()
         if (pause !== undefined) await pause
       }
