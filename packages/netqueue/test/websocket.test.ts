@@ -369,6 +369,16 @@ describe('a server that exists', () => {
     }
   })
 
+  test.each(['ws', 'wss'])('over %s has those cut that wait when the listener closes', async (scheme) => {
+    const server = await http(scheme === 'ws' ? createServer() : createSecure(identity))
+    const listener = await websocket({ server }).listen(`${scheme}://127.0.0.1:0/queue`)
+    const asked = new Promise((resolve) => server.once('upgrade', resolve))
+    const connecting = failureOf(websocket({ tls: { ca } }).connect(listener.address))
+    await asked
+    await listener.close()
+    expect(await connecting).toMatchObject({ code: 'CONNECT_FAILED' })
+  })
+
   test('speaks TLS where it is one of node:https, and knows that it does', async () => {
     const server = await http(createSecure(identity))
     const listener = await websocket({ server }).listen('wss://127.0.0.1:0/queue')

@@ -41,13 +41,15 @@ abstract class Served extends LateDuplex {
       upgrade.socket.resume()
       return new WsDuplex(webSocket, { socket, remoteAddress, security: trustIn(upgrade.socket) })
     } catch (cause) {
-      reset(socket)
+      this.cut()
       throw connectionLost(remoteAddress, cause)
     }
   }
 
   protected cut(): void {
-    reset(this.socket)
+    // A socket of TLS that somebody else has made: what is under it is out of reach.
+    if (this.socket instanceof TLSSocket) this.socket.destroy()
+    else reset(this.socket)
   }
 
   /** What the other side asks for, once it does. */
