@@ -1,23 +1,65 @@
+import { createServer } from 'node:http'
+import { createServer as createSecure } from 'node:https'
 import { describe, test } from 'vitest'
 import { Authority } from '../../test/support/certificates.ts'
 import { leavingNoHandle } from '../../test/support/handles.ts'
 import { testTransport } from '../conformance/index.ts'
+import type { Listener, Transport } from './transport.ts'
 import { websocket } from './websocket.ts'
+import type { WebSocketOptions } from './websocket.ts'
 
 const authority = await Authority.found()
-const tls = { ca: authority.ca, ...(await authority.issue()) }
+const identity = await authority.issue()
+const tls = { ca: authority.ca, ...identity }
 
-for (const [name, scheme] of [
-  ['ws', 'ws:'],
-  ['wss', 'wss:'],
-] as const)
+/** Listens on an HTTP server that is made for each listener, and goes with it. */
+function attached(options: WebSocketOptions): Transport {
+  const clients = websocket({ tls, ...options })
+  const listen = async (address: string): Promise<Listener> => {
+    const { protocol, port } = new URL(address)
+    const server = protocol === 'wss:' ? createSecure(identity) : createServer()
+    await new Promise<void>((resolve) => server.listen(Number(port), '127.0.0.1', resolve))
+    const listener = await websocket({ ...options, server }).listen(address)
+    const close = async (): Promise<void> => {
+      await listener.close()
+      server.close()
+    }
+    return { address: listener.address, close, [Symbol.asyncIterator]: () => listener[Symbol.asyncIterator]() }
+  }
+  return {
+    form: clients.form,
+    accepts: (address) => clients.accepts(address),
+    exposed: () => false,
+    connect: (address, dial) => clients.connect(address, dial),
+    listen: async (address) => (URL.canParse(address) ? listen(address) : clients.listen(address)),
+  }
+}
+
+for (const scheme of ['ws', 'wss']) {
+  const address = `${scheme}://127.0.0.1:0/queue`
+  const nobody = `${scheme}://127.0.0.1:1/queue`
   testTransport(
     {
-      name,
+      name: `${scheme}, on a port of its own`,
       create: (options) => websocket({ tls, ...options }),
-      address: `${scheme}//127.0.0.1:0/queue`,
-      nobody: `${scheme}//127.0.0.1:1/queue`,
+      address,
+      nobody,
       around: leavingNoHandle,
     },
     { describe, test },
   )
+  testTransport(
+    {
+      name: `${scheme}, on a server that exists`,
+      create: (options) => attached({ ...options }),
+      address,
+      nobody,
+      around: leavingNoHandle,
+      skips: {
+        'listen where somebody listens rejects with LISTEN_FAILED, and the first goes on':
+          'the port is not listened at by us',
+      },
+    },
+    { describe, test },
+  )
+}
