@@ -40,7 +40,7 @@ if (values.help) console.log(HELP)
 else if (unknown !== undefined) {
   console.error(`netqueue: no runtime has the name ${unknown}; see npm run test:runtimes -- --help`)
   process.exitCode = 2
-} else process.exitCode = await main(wanted())
+} else process.exitCode = await main(wanted()).catch(failed)
 
 function wanted() {
   if (positionals.length > 0) return runtimes.filter(({ name }) => positionals.includes(name))
@@ -57,15 +57,24 @@ async function main(chosen) {
   const folder = await bundle('runtime', 'worker', 'counterpart')
   const reference = spawn(process.execPath, [join(folder, 'counterpart.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [addresses] = await once(createInterface({ input: reference.stdout }), 'line')
+  const args = [join(folder, 'runtime.mjs'), ...addresses.split(' ')]
   const rows = []
-  for (const runtime of chosen)
-    rows.push(await examine(runtime, [join(folder, 'runtime.mjs'), ...addresses.split(' ')]))
-  reference.stdin.end()
+  try {
+    for (const runtime of chosen) rows.push(await examine(runtime, args))
+  } finally {
+    reference.stdin.end()
+  }
   if (isBrowserWanted()) rows.push(await examineChromium(say))
   console.log(`\n${table(rows)}`)
   const bad = rows.filter(({ isGood }) => !isGood)
   console.log(bad.length === 0 ? '\nok' : `\nfailed: ${bad.map(({ runtime }) => runtime).join(', ')}`)
   return bad.length === 0 ? 0 : 1
+}
+
+/** What has nothing to do with any runtime. */
+function failed(error) {
+  say(`failed: ${error.message}`)
+  return 1
 }
 
 async function examine(runtime, args) {
