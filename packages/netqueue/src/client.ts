@@ -144,8 +144,9 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
    * Asks a server, and resolves with what its handler returns; of several, the one with the fewest open requests. Waits for a connection
    * where there is none. `timeout` (30 s unless set) → `TIMEOUT`, `signal` → its reason, or `ABORTED` once the request has been sent;
    * either fires the handler's signal. A handler that throws, or nobody who handles it: `RemoteError` with a code. A connection that is lost
-   * meanwhile: `CONNECTION_LOST`. `delivered` of the error tells whether a handler may have begun. Also rejects with `QUEUE_FULL`,
-   * `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `DECODE_FAILED`, `UNSUPPORTED`, `REPLY_STREAMED`, `CLOSED`.
+   * meanwhile: `CONNECTION_LOST`; what certainly was not begun is asked of the next one, or of another server, instead. `delivered` of the
+   * error tells whether a handler may have begun. Also rejects with `QUEUE_FULL`, `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `DECODE_FAILED`,
+   * `UNSUPPORTED`, `REPLY_STREAMED`, `CLOSED`.
    */
   request<N extends RequestName<M>>(
     name: N,
@@ -197,8 +198,8 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /**
-   * Makes no more requests: new ones reject with `CLOSED`, and each server is told so behind the last one. Resolves when those that were
-   * made are answered. Items, messages, and what the servers ask go on.
+   * Makes no more requests: new ones reject with `CLOSED`. Resolves when those that were made are answered; each server is told then, those
+   * that are found later too. Items, messages, and what the servers ask go on.
    */
   endRequests(): Promise<void> {
     return this.#calls.endRequests()
@@ -218,8 +219,8 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   /**
    * Ends the client: no new items, puts and requests, loops end, handlers may finish, what waits unstarted goes back, and the server
    * receives what was put, calls that wait included; requests that are open are answered. When time is up, handlers' signals fire and
-   * their items go back. Where there is no connection, the client ends at once. Resolves when nothing is left open. A second call waits
-   * for the same end, and no longer than its own `timeout`.
+   * their items go back. Where there is no connection, nothing but handlers at work is waited for. Resolves when nothing is left open. A
+   * second call waits for the same end, and no longer than its own `timeout`.
    */
   close(options: CloseOptions = {}): Promise<void> {
     return this.#uplinks.close(options)
