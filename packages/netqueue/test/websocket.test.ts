@@ -338,6 +338,12 @@ describe('a server that exists', () => {
     expect((await other.answer).toString()).toMatch(/^HTTP\/1.1 400 /)
   })
 
+  test('has options of TLS of its own', async () => {
+    const server = await http()
+    const listening = websocket({ server }).listen('wss://127.0.0.1:0/queue', { tls: identity })
+    expect(await failureOf(listening)).toBeInstanceOf(TypeError)
+  })
+
   test('P10: that is not known to listen on loopback alone needs authentication', async () => {
     const idle = createServer()
     expect(await failureOf(start({ server: idle }))).toMatchObject({ code: 'INSECURE_LISTEN' })

@@ -83,6 +83,7 @@ const MAX_UNREAD_BYTES = 16_777_216
 class PlatformDuplex extends WebSocketDuplex {
   readonly closed: Promise<void>
   readonly #socket: PlatformSocket
+  #release!: () => void
   /** What the system has not taken is asked for again and again. */
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -90,19 +91,17 @@ class PlatformDuplex extends WebSocketDuplex {
     super({ remoteAddress, security: { encrypted } })
     this.#socket = socket
     socket.addEventListener('message', ({ data }) => this.#took(data))
-    this.closed = new Promise((resolve) => {
-      socket.addEventListener('close', ({ code }) => {
-        clearTimeout(this.#timer)
-        this.gone(failure(`WEBSOCKET_${code}`))
-        resolve()
-      })
+    this.closed = new Promise((resolve) => (this.#release = resolve))
+    socket.addEventListener('close', ({ code }) => {
+      this.gone(failure(`WEBSOCKET_${code}`))
+      this.#over()
     })
   }
 
-  protected get isBehind(): boolean {
-    const isBehind = this.#socket.bufferedAmount > MAX_BUFFERED_BYTES
-    if (isBehind) this.#timer ??= setTimeout(this.#ask, ASK_AGAIN_MS)
-    return isBehind
+  protected isSent(): boolean {
+    if (this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) return true
+    this.#timer ??= setTimeout(this.#ask, ASK_AGAIN_MS)
+    return false
   }
 
   protected send(message: Uint8Array): void {
@@ -121,6 +120,8 @@ class PlatformDuplex extends WebSocketDuplex {
 
   protected cut(): void {
     this.#socket.close()
+    // An answer may take many seconds, where there is nobody; the browser waits for it alone.
+    this.#over()
   }
 
   protected wasRead(): void {} // nothing could be resumed
@@ -131,9 +132,14 @@ class PlatformDuplex extends WebSocketDuplex {
     if (this.source.bytes > MAX_UNREAD_BYTES) this.violated(CLOSE.protocolError, 'UNREAD')
   }
 
+  #over(): void {
+    clearTimeout(this.#timer)
+    this.#release()
+  }
+
   readonly #ask = (): void => {
     this.#timer = undefined
-    if (!this.isBehind) this.taken()
+    if (this.isSent()) this.taken()
   }
 }
 

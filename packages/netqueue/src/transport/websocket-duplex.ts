@@ -52,8 +52,8 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
   /** Hands over one message; the next ones too, where nothing says that it waits. */
   protected abstract send(message: Uint8Array): void
 
-  /** Whether what was sent waits to be taken by the system; {@link taken} tells when it does no longer. */
-  protected abstract readonly isBehind: boolean
+  /** Whether the system has taken what was sent. Where it has not, {@link taken} follows. */
+  protected abstract isSent(): boolean
 
   /** The last message is to be sent: {@link ended} tells when the system has taken it. */
   protected abstract sendLast(message: Uint8Array): void
@@ -70,7 +70,7 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
   protected write(bytes: Bytes): boolean {
     for (let at = 0; at < bytes.length; at += MAX_MESSAGE_BYTES)
       this.send(bytes.subarray(at, Math.min(at + MAX_MESSAGE_BYTES, bytes.length)))
-    return !this.isBehind
+    return this.isSent()
   }
 
   protected end(): void {

@@ -67,9 +67,9 @@ export class WsDuplex extends WebSocketDuplex {
     if (this.source.full || this.source.bytes >= MAX_UNREAD_BYTES) this.#ws.pause()
   }
 
-  protected get isBehind(): boolean {
+  protected isSent(): boolean {
     this.#isWaiting = this.#ws.bufferedAmount > 0
-    return this.#isWaiting
+    return !this.#isWaiting
   }
 
   protected send(message: Uint8Array): void {
@@ -96,7 +96,7 @@ export class WsDuplex extends WebSocketDuplex {
 
   readonly #onSent = (error?: Error | null): void => {
     if (error) return this.gone(error)
-    if (this.#isWaiting && !this.isBehind) this.taken()
+    if (this.#isWaiting && this.isSent()) this.taken()
   }
 }
 

@@ -81,7 +81,9 @@ class WebSocketTransport implements Transport {
       throw new TypeError('Expected `address` of a listener to be without what follows a `?`: requests may have any')
     const tls = this.#tlsFor(target, own)
     const { server } = this.#options
-    return server === undefined ? this.#serve(address, target, tls) : this.#attach(server, address, target)
+    if (server === undefined) return this.#serve(address, target, tls)
+    if (own !== undefined) throw new TypeError('Expected no `tls` beside `server`: that has options of its own')
+    return this.#attach(server, address, target)
   }
 
   exposed(address: string): boolean {
