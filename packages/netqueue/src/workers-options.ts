@@ -30,7 +30,7 @@ export interface WorkersOptions extends StartOptions {
   server: WorkersServer
   /** How many workers there are. @default as many as can run at a time, `os.availableParallelism()` */
   count?: number
-  /** A process each, which nothing that another one does can disturb, or a thread each, which starts sooner and costs less memory. @default 'process' */
+  /** A process each, which nothing that another one does can disturb, or a thread each, in this process. @default 'process' */
   kind?: 'process' | 'thread'
   /** Whether, and how, another one takes the place of one that has ended. @default true */
   restart?: boolean | RestartOptions
