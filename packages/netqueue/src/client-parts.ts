@@ -105,12 +105,9 @@ export function partsOf<In, Out, M extends Messages>(
     oldestWaiting: () => puts.oldestOrdinal,
   }
   const uplinks: Uplinks<Out> = new Uplinks<Out>({
-    env,
     reaches,
-    inbox,
     puts,
     calls,
-    talk,
     ticks,
     events,
     logger: harmless(options.logger ?? silent),

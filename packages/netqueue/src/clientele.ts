@@ -2,7 +2,7 @@ import type { Connection } from './connection/connection.ts'
 import { Pulse } from './connection/pulse.ts'
 import type { Session } from './connection/session.ts'
 import type { Conversation } from './conversation.ts'
-import type { Entry } from './delivery/entry.ts'
+import type { Entries, Entry } from './delivery/entry.ts'
 import type { Link, LinkOwner, SharedByLinks } from './delivery/link.ts'
 import type { Answerers } from './dispatch/answerers.ts'
 import { serverClosed } from './dispatch/backlog.ts'
@@ -285,7 +285,7 @@ export class Clientele<Item> {
     this.#init.answerers.changed(client)
   }
 
-  #leave(client: ConnectedClient, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void {
+  #leave(client: ConnectedClient, error: NetQueueError | undefined, entries: Entries): void {
     const { logger, backlog, answerers, events } = this.#init
     const unsettled = entries.sent.length + entries.queued.length
     client.presence = 'gone'

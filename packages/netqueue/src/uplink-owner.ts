@@ -1,5 +1,5 @@
 import type { Pulse } from './connection/pulse.ts'
-import type { Entry } from './delivery/entry.ts'
+import type { Entries } from './delivery/entry.ts'
 import type { SharedByLinks } from './delivery/link.ts'
 import type { Puts } from './delivery/puts.ts'
 import type { NetQueueError } from './errors/errors.ts'
@@ -9,12 +9,6 @@ import type { ClientStateChange } from './life/states.ts'
 import type { Introduction, Protocol } from './protocol/protocol.ts'
 import type { Talk } from './talk.ts'
 import type { Uplink } from './uplink.ts'
-
-/** What a server had of a client's items when it was lost, the oldest first. */
-export interface Entries {
-  sent: Entry[]
-  queued: Entry[]
-}
 
 /** What the uplinks of one client share. */
 export interface SharedByUplinks {

@@ -1,63 +1,50 @@
 import type { ClientServer } from './client-server.ts'
-import { Connection } from './connection/connection.ts'
 import type { Session } from './connection/session.ts'
 import type { Conversation } from './conversation.ts'
 import { converse } from './converse.ts'
+import type { Entries } from './delivery/entry.ts'
 import type { Link } from './delivery/link.ts'
 import { Departure } from './departure.ts'
+import { Dialling } from './dialling.ts'
 import type { Timer } from './env/env.ts'
 import { NetQueueError } from './errors/errors.ts'
-import type { ShownTo } from './evidence.ts'
-import type { Attempt } from './life/attempt.ts'
-import { coded, Life } from './life/life.ts'
+import { clientClosed, coded } from './life/failures.ts'
+import { Life } from './life/life.ts'
 import type { BeginOptions } from './life/life.ts'
 import type { Reach } from './life/reach.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
-import type { ByteDuplex } from './transport/index.ts'
-import type { Entries, SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
+import type { SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
 const NOTHING: Entries = { sent: [], queued: [] }
 /** A server may have yet to notice that we are gone; from this attempt on, an id that is in use is worth a warning. */
 const PATIENT_ATTEMPTS = 3
 
-/** What is known of a server before it is there. */
-interface Known {
-  shown: ShownTo | undefined
-  previous: Session | undefined
-}
-
 /** A client's way to one server: one connection after the other, and what is said on them. */
 export class Uplink implements ClientServer {
   readonly #shared: SharedByUplinks
   readonly #owner: UplinkOwner
-  readonly #reach: Reach
   readonly #life: Life
-  /** Those whose duplex and timers are not released. */
-  readonly #connections: Set<Connection> = new Set()
+  readonly #dialling: Dialling
+  /** The last one, be it over. */
   #session: Session | undefined
-  /** The last one at each address, be it over: it proves there whose the client's id is. */
-  readonly #sessions: Map<string, Session> = new Map()
-  #attempt: Attempt | undefined
   #conversation: Conversation | undefined
   #departure: Departure | undefined
   /** Runs while a session waits for its next connection. */
   #patience: Timer | undefined
   #isConnected = false
-  /** The client's status as it was when it introduced itself. */
-  #heard: unknown
 
   constructor(reach: Reach, shared: SharedByUplinks, owner: UplinkOwner) {
     const { connectTimeoutMs, reconnect, link } = shared
     this.#shared = shared
     this.#owner = owner
-    this.#reach = reach
+    this.#dialling = new Dialling({ reach, shared, converse: (session) => this.#converse(session) })
     this.#life = new Life({
       env: link.env,
       addresses: reach.addresses,
       connectTimeoutMs,
       reconnect,
       isRepeatable: reach.isRepeatable,
-      open: (attempt, address) => this.#open(attempt, address),
+      open: (attempt, address) => this.#dialling.begin(attempt, address),
       entered: (change) => this.#entered(change),
       gaveUp: (error) => this.#fail(error),
     })
@@ -139,8 +126,8 @@ export class Uplink implements ClientServer {
   }
 
   /** Resolves when the duplexes and timers of this moment are released. */
-  async done(): Promise<void> {
-    await Promise.all([...this.#connections].map(({ done }) => done))
+  done(): Promise<void> {
+    return this.#dialling.done()
   }
 
   /** Begins to leave for good: takes nothing new, and tells the server so. Where there is no connection it is over at once. */
@@ -148,7 +135,7 @@ export class Uplink implements ClientServer {
     if (this.#life.isEnding) return
     const wasConnected = this.state === 'connected'
     this.#life.close()
-    if (!wasConnected) return this.#forget(closed())
+    if (!wasConnected) return this.#forget(clientClosed())
     this.link?.goaway('CLOSED', reason)
     this.#conversation?.drain()
   }
@@ -161,14 +148,14 @@ export class Uplink implements ClientServer {
 
   /** Hands back what is left and says goodbye. */
   leave(): void {
-    this.link?.intake.handBack(closed())
+    this.link?.intake.handBack(clientClosed())
     this.#session?.end()
   }
 
   /** Ends at once and without a word. */
   cut(): void {
     if (this.state === 'reconnecting' || this.#conversation === undefined) this.drain('')
-    else this.#session?.cut(closed())
+    else this.#session?.cut(clientClosed())
   }
 
   /** Leaves a server that drains, when what is in hand is done: for good, or to have one again. */
@@ -180,43 +167,6 @@ export class Uplink implements ClientServer {
     this.#departure = new Departure({ conversation, shared: this.#shared, returns })
     await this.#departure.prepare()
     if (this.#conversation === conversation) this.#session?.end()
-  }
-
-  async #open(attempt: Attempt, address: string): Promise<void> {
-    const { evidence } = this.#shared
-    const shown = evidence && (await evidence())
-    const duplex = await this.#reach.dial(address, attempt.signal)
-    try {
-      this.#connect(duplex, attempt, { shown, previous: this.#sessions.get(address) })
-    } catch (error) {
-      // One that was handed in is its owner's, and untouched.
-      if (this.#reach.isRepeatable) duplex.abort?.(error as Error)
-      throw error
-    }
-  }
-
-  #connect(duplex: ByteDuplex, attempt: Attempt, { shown, previous }: Known): void {
-    const { protocol, introduction, identified, closeDuplex, link, pulse } = this.#shared
-    const connection: Connection = new Connection(duplex, {
-      role: 'client',
-      protocol,
-      introduction,
-      limits: link.limits,
-      env: link.env,
-      pulse,
-      previous,
-      user: (session) => this.#converse(session),
-      declined: (error) => attempt.closed(error),
-      evidence: shown && (() => shown(duplex)),
-      identified,
-      closeDuplex,
-    })
-    this.#attempt = attempt
-    this.#heard = this.#shared.status()
-    this.#connections.add(connection)
-    void connection.done.then(() => this.#connections.delete(connection))
-    if (attempt.signal.aborted) connection.cut()
-    else attempt.signal.addEventListener('abort', () => connection.cut(), { once: true })
   }
 
   #converse(session: Session): Conversation {
@@ -243,15 +193,13 @@ export class Uplink implements ClientServer {
   #opened(conversation: Conversation, session: Session): void {
     const { link } = conversation
     this.#session = session
-    this.#sessions.set(this.address, session)
     this.#conversation = conversation
     this.status = link.peer?.status
     this.#isConnected = true
     this.#life.opened({ resumed: false })
     link.ping()
-    const status = this.#shared.status()
-    if (status !== this.#heard) link.setStatus(status)
-    this.#attempt?.opened()
+    if (this.#dialling.isOutdated) link.setStatus(this.#shared.status())
+    this.#dialling.opened(session)
     this.#shared.puts.join(link)
     this.#owner.opened()
   }
@@ -269,7 +217,7 @@ export class Uplink implements ClientServer {
     this.#patience?.cancel()
     this.#isConnected = true
     this.#life.opened({ resumed: true })
-    this.#attempt?.opened()
+    this.#dialling.opened(this.#session as Session)
     if (this.#conversation === undefined) return
     this.#shared.puts.resume(this.#conversation.link)
     this.#owner.opened()
@@ -350,5 +298,3 @@ export class Uplink implements ClientServer {
     this.#owner.changed()
   }
 }
-
-const closed = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })

@@ -1,33 +1,29 @@
 import type { Calls } from './calls.ts'
 import type { Closed, ClientEvents, CloseOptions } from './client-options.ts'
 import type { Conversation } from './conversation.ts'
-import type { Inbox } from './delivery/inbox.ts'
+import type { Entries } from './delivery/entry.ts'
 import type { Puts } from './delivery/puts.ts'
 import { Drain } from './drain.ts'
-import type { Env } from './env/env.ts'
 import { checkMs } from './errors/check.ts'
-import { NetQueueError } from './errors/errors.ts'
+import type { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
+import { clientClosed } from './life/failures.ts'
 import type { Reach } from './life/reach.ts'
 import { stateOf } from './life/states.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
 import type { Logger } from './options/logger.ts'
 import { ITEMS, notAuthorized } from './message/denials.ts'
 import { onAbort } from './queue/on-abort.ts'
-import type { Talk } from './talk.ts'
 import { lost } from './request/failures.ts'
 import type { Ticks } from './ticks/ticks.ts'
 import { Uplink } from './uplink.ts'
-import type { Entries, SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
+import type { SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
 export interface UplinksInit<Out> {
-  env: Env
   reaches: readonly Reach[]
   shared: SharedByUplinks
-  inbox: Inbox
   puts: Puts<Out>
   calls: Calls
-  talk: Talk
   ticks: Ticks
   events: Emitter<ClientEvents>
   logger: Logger
@@ -59,7 +55,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   constructor(init: UplinksInit<Out>) {
     this.#init = init
-    this.#drain = new Drain(init.env, () => this.#isDone)
+    this.#drain = new Drain(init.shared.link.env, () => this.#isDone)
     const ended = new Promise<Closed<Out>>((resolve) => (this.#resolveEnded = resolve))
     this.closed = ended.then((closed) => this.#done().then(() => closed))
     this.all = init.reaches.map((reach) => new Uplink(reach, init.shared, this))
@@ -108,7 +104,7 @@ export class Uplinks<Out> implements UplinkOwner {
   /** Throws when nothing new can be begun. */
   checkOpen(): void {
     if (this.#reason !== undefined) throw lost(this.#reason, 'no')
-    if (this.#isClosing) throw closedError()
+    if (this.#isClosing) throw clientClosed()
   }
 
   /** The same for puts: while a server drains, and an item of its is in hand, what is put is what was made of it. */
@@ -180,7 +176,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   opened(): void {
     this.#init.calls.opened()
-    this.#init.inbox.deny(this.#objection(ITEMS))
+    this.#init.shared.link.inbox.deny(this.#objection(ITEMS))
   }
 
   disconnected(server: Uplink, error: NetQueueError | undefined): void {
@@ -202,10 +198,10 @@ export class Uplinks<Out> implements UplinkOwner {
 
   ended(uplink: Uplink, error: NetQueueError | undefined, entries: Entries): void {
     const isLast = this.all.every(({ isOver }) => isOver)
-    if (isLast) return this.#finish(error ?? closedError(), entries)
+    if (isLast) return this.#finish(error ?? clientClosed(), entries)
     this.#init.puts.lost(uplink.id, entries)
     if (error !== undefined) this.warn(error, uplink)
-    this.#init.inbox.deny(this.#objection(ITEMS))
+    this.#init.shared.link.inbox.deny(this.#objection(ITEMS))
     this.changed()
   }
 
@@ -273,14 +269,26 @@ export class Uplinks<Out> implements UplinkOwner {
     await this.#done()
   }
 
+<<<<<<< ours
   /** Takes nothing new, and tells the servers so. */
   #begin(reason: string): void {
     const { inbox, ticks } = this.#init
+=======
+  async #leave(timeout: number, reason: string): Promise<void> {
+    const { shared, ticks } = this.#init
+    const { inbox } = shared.link
+>>>>>>> theirs
     this.#isClosing = true
     ticks.end()
-    inbox.close(closedError())
+    inbox.close(clientClosed())
     inbox.handBack()
     for (const uplink of this.all) uplink.drain(reason)
+<<<<<<< ours
+=======
+    await this.#drain.run(timeout, () => this.#revoke(clientClosed()))
+    this.#isOutlived = this.#init.shared.talk.isWorking || this.all.some(({ hasItems }) => hasItems)
+    for (const uplink of this.all) uplink.leave()
+>>>>>>> theirs
   }
 
   /** Time is up: the signals of all handlers at work fire. */
@@ -293,19 +301,17 @@ export class Uplinks<Out> implements UplinkOwner {
   }
 
   #finish(reason: NetQueueError, { sent, queued }: Entries): void {
-    const { puts, inbox, calls, ticks, events, talk } = this.#init
+    const { puts, calls, ticks, events, shared } = this.#init
     this.#reason = reason
     const undone = [...sent, ...queued, ...puts.close(reason)]
-    inbox.close(reason)
+    shared.link.inbox.close(reason)
     calls.close(reason)
     // Nobody is left to wait for but handlers.
     this.#drain.check()
     ticks.end()
     events.close()
-    talk.close()
+    shared.talk.close()
     const end = reason.code === 'CLOSED' ? {} : { error: reason }
     this.#resolveEnded({ ...end, undone: undone.map(({ item }) => item as Out) })
   }
 }
-
-const closedError = (): NetQueueError => new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { connect, json, memoryPair, text } from '../src/index.ts'
-import type { ClientStateChange } from '../src/index.ts'
+import type { ByteDuplex, ClientStateChange } from '../src/index.ts'
 import { observe, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { FIRST_MS, Neighbours, watch } from './support/places.ts'
@@ -772,6 +772,26 @@ test('fault 25: at a reconnect, an id that another has taken meanwhile is waited
   await thief.close()
   await place.later(10_000)
   expect([client.state, server.clients.map(({ id }) => id)]).toEqual(['connected', ['the one']])
+})
+
+test('a transport that gives a connection when nobody waits for it any more disturbs the next attempt in no way', async () => {
+  await using place = new Neighbours()
+  const { client } = await place.both({ connectTimeoutMs: 1_000 })
+  const dial = place.road.connect.bind(place.road)
+  let comeLate = (_: ByteDuplex): void => {}
+  const late = new Promise<ByteDuplex>((resolve) => (comeLate = resolve))
+  place.road.connect = () => late
+  place.road.cut()
+  await place.later(FIRST_MS)
+  place.road.connect = async (address) => {
+    const duplex = await dial(address)
+    process.nextTick(async () => comeLate(await dial(address)))
+    return duplex
+  }
+  await place.later(1_000)
+  await place.later(2 * FIRST_MS)
+  await place.later(10_000)
+  expect([client.state, place.road.dialled.length]).toEqual(['connected', 3])
 })
 
 test('a transport that rejects with whatever it likes, once it has led there, is asked again', async () => {

@@ -68,3 +68,9 @@ export class Entry implements Linked {
     this.payload = payload
   }
 }
+
+/** What a peer had, or was about to have, when it was gone; the oldest first. */
+export interface Entries {
+  sent: Entry[]
+  queued: Entry[]
+}

@@ -4,7 +4,7 @@ import type { Codec } from '../message/codec.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Message, Outcome, Peer, Wire, Writer } from '../protocol/protocol.ts'
 import type { Sender } from './delivery.ts'
-import type { Entry } from './entry.ts'
+import type { Entries, Entry } from './entry.ts'
 import type { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
 import type { IntakeOwner } from './intake.ts'
@@ -30,7 +30,7 @@ export interface LinkOwner {
   /** The peer drains: it takes nothing new. */
   goaway(link: Link, code: string, reason: string): void
   /** The end, with the entries that the peer had or was about to have, the oldest first. */
-  closed(link: Link, error: NetQueueError | undefined, entries: { sent: Entry[]; queued: Entry[] }): void
+  closed(link: Link, error: NetQueueError | undefined, entries: Entries): void
   warn(error: NetQueueError, link: Link): void
 }
 

@@ -2,6 +2,7 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { Outcome, Wire, Writer } from '../protocol/protocol.ts'
 import { Ring } from '../queue/ring.ts'
 import { Entry } from './entry.ts'
+import type { Entries } from './entry.ts'
 import { endDeadline } from './settle-deadlines.ts'
 import type { SettleDeadlines } from './settle-deadlines.ts'
 import { Unsettled } from './unsettled.ts'
@@ -205,7 +206,7 @@ export class Outbox {
   }
 
   /** Takes out everything, the oldest first: the peer is gone. */
-  takeAll(): { sent: Entry[]; queued: Entry[] } {
+  takeAll(): Entries {
     const sent = this.#leaveTakenBack(this.#unsettled.takeAll())
     const queued = [...this.#queued].filter(({ state }) => state === 'queued')
     this.#cancels.length = 0

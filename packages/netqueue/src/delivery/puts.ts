@@ -8,6 +8,7 @@ import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Entry } from './entry.ts'
+import type { Entries } from './entry.ts'
 import { Line } from './line.ts'
 import type { Link, Settlement } from './link.ts'
 import { Redelivery } from './redelivery.ts'
@@ -148,7 +149,7 @@ export class Puts<T> {
   }
 
   /** What it had goes to the head, the oldest first, and is put again: it may have got there, and nobody can tell. */
-  lost(server: string, { sent, queued }: { sent: readonly Entry[]; queued: readonly Entry[] }): void {
+  lost(server: string, { sent, queued }: Entries): void {
     for (const entry of queued.toReversed()) this.#redelivery.lost(entry, server, { wasSent: false })
     for (const entry of sent.toReversed()) this.#redelivery.lost(entry, server, { wasSent: true })
     this.#line.advance()

@@ -1,4 +1,4 @@
-import type { Entry, EntryTarget } from '../delivery/entry.ts'
+import type { Entries, Entry, EntryTarget } from '../delivery/entry.ts'
 import type { Settlement } from '../delivery/link.ts'
 import { Redelivery } from '../delivery/redelivery.ts'
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
@@ -128,7 +128,7 @@ export class Backlog<T, C extends EntryTarget> {
   }
 
   /** A client is gone with entries, the oldest first: they go back to the head, in that order. */
-  lost(client: string, { sent, queued }: { sent: Entry[]; queued: Entry[] }): void {
+  lost(client: string, { sent, queued }: Entries): void {
     for (const entry of queued.toReversed()) this.#redelivery.lost(entry, client, { wasSent: false })
     for (const entry of sent.toReversed()) this.#redelivery.lost(entry, client, { wasSent: true })
     this.dispatcher.advance()

@@ -1,9 +1,10 @@
 import type { Env } from '../env/env.ts'
-import { NetQueueError } from '../errors/errors.ts'
+import type { NetQueueError } from '../errors/errors.ts'
 import { Addresses } from './addresses.ts'
 import { Attempt } from './attempt.ts'
 import { BackOff, reconnectDefaults } from './back-off.ts'
 import type { Reconnect } from './back-off.ts'
+import { clientClosed, coded, exhausted } from './failures.ts'
 import { pause } from './pause.ts'
 import { isPermanent } from './permanent.ts'
 import { States } from './states.ts'
@@ -139,7 +140,7 @@ export class Life {
   close(): void {
     if (this.isEnding) return
     this.#states.enter({ state: 'closing', address: this.address })
-    this.#stop.abort(new NetQueueError('CLOSED', 'The client is closed', { delivered: 'no' }))
+    this.#stop.abort(clientClosed())
   }
 
   /** It is over; no error where that was asked for. */
@@ -187,15 +188,4 @@ export class Life {
     const attempt = new Attempt({ env, name: address, connectTimeoutMs, signal: this.#stop.signal })
     return attempt.run(() => open(attempt, address))
   }
-}
-
-function exhausted(addresses: readonly string[], attempts: number, cause: unknown): NetQueueError {
-  const message = `No connection to ${addresses.join(', ')} after ${attempts} attempts (reconnect.attempts)`
-  return new NetQueueError('CONNECT_FAILED', message, { limit: 'reconnect.attempts', value: attempts, cause })
-}
-
-/** Whatever an attempt ended with, as an error of ours. */
-export function coded(reason: unknown): NetQueueError {
-  if (reason instanceof NetQueueError) return reason
-  return new NetQueueError('CONNECT_FAILED', 'The connection could not be begun', { cause: reason })
 }
