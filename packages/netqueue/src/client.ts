@@ -27,7 +27,8 @@ import type { ByteDuplex } from './transport/index.ts'
 import type { Uplinks } from './uplinks.ts'
 
 /**
- * Connects to a server. The address is `tcp://host:port`, `tls://host:port`, `unix:/path` or `memory:name`, or a duplex of bytes that exists already.
+ * Connects to a server. The address is `tcp://host:port`, `tls://host:port`, `unix:/path`, `memory:name`, or `stdio:` for whoever started this
+ * process, or a duplex of bytes that exists already.
  * Rejects with `CONNECT_FAILED`, with the reason for which the server refused (`CODEC_MISMATCH`, `ID_IN_USE` …), or with the
  * signal's reason; with `wait: true` it goes on until there is a connection, or one that can never be.
  *
