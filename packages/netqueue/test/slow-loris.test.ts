@@ -50,8 +50,11 @@ const GOOD = `
 
 /** Keeps so many sockets where they are, and has another one as soon as one of them is cut. */
 const SLOW = `
+  import { constants, setPriority } from 'node:os'
   import { connect } from 'node:net'
   import { connect as secure } from 'node:tls'
+  // What they cost themselves is not to be measured: they would have machines of their own.
+  setPriority(constants.priority.PRIORITY_LOW)
   const [address, count, phase] = process.argv.slice(2)
   const { first = '', drip = '', isSecured = false } = JSON.parse(phase)
   const port = Number(address.split(':').at(-1))
