@@ -242,8 +242,8 @@ export class Uplinks<Out> implements UplinkOwner {
 
   /** Whether a handler is at work, be it on something that came by a connection which is gone. */
   get #isWorking(): boolean {
-    const { talk, inbox } = this.#init
-    return talk.isWorking || inbox.isWorking
+    const { talk, link } = this.#init.shared
+    return talk.isWorking || link.inbox.isWorking
   }
 
   get #hasItems(): boolean {
@@ -263,32 +263,21 @@ export class Uplinks<Out> implements UplinkOwner {
 
   async #close(timeout: number, reason: string): Promise<void> {
     if (this.#reason === undefined) this.#begin(reason)
-    await this.#drain.run(timeout, () => this.#revoke(closedError()))
+    await this.#drain.run(timeout, () => this.#revoke(clientClosed()))
     this.#isOutlived = this.#isWorking || this.all.some(({ hasItems }) => hasItems)
     for (const uplink of this.all) uplink.leave()
     await this.#done()
   }
 
-<<<<<<< ours
   /** Takes nothing new, and tells the servers so. */
   #begin(reason: string): void {
-    const { inbox, ticks } = this.#init
-=======
-  async #leave(timeout: number, reason: string): Promise<void> {
     const { shared, ticks } = this.#init
     const { inbox } = shared.link
->>>>>>> theirs
     this.#isClosing = true
     ticks.end()
     inbox.close(clientClosed())
     inbox.handBack()
     for (const uplink of this.all) uplink.drain(reason)
-<<<<<<< ours
-=======
-    await this.#drain.run(timeout, () => this.#revoke(clientClosed()))
-    this.#isOutlived = this.#init.shared.talk.isWorking || this.all.some(({ hasItems }) => hasItems)
-    for (const uplink of this.all) uplink.leave()
->>>>>>> theirs
   }
 
   /** Time is up: the signals of all handlers at work fire. */
