@@ -13,7 +13,7 @@ import type { Exchange } from './request/exchange.ts'
 import { requestsEnded, timedOut, tooManyWaiting, unsent } from './request/failures.ts'
 import type { SendOptions } from './request/posts.ts'
 import type { Reply } from './request/reply.ts'
-import type { RequestOptions } from './request/requester.ts'
+import type { RequestOptions } from './request/request-options.ts'
 import { Standby } from './standby.ts'
 import type { Talk } from './talk.ts'
 

@@ -6,8 +6,8 @@ import type { WaitOptions } from './queue/pending.ts'
 import type { Again } from './request/again.ts'
 import type { Exchange } from './request/exchange.ts'
 import { dropBody } from './request/outflow.ts'
-import { checkRequest } from './request/requester.ts'
-import type { RequestOptions } from './request/requester.ts'
+import { checkRequest } from './request/request-options.ts'
+import type { RequestOptions } from './request/request-options.ts'
 
 /** Who finds somebody for errands. */
 export interface Seeker<W> {

@@ -13,7 +13,7 @@ import type { Logger } from './options/logger.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import type { RequestLimits } from './request/limits.ts'
 import type { SendOptions } from './request/posts.ts'
-import type { RequestOptions } from './request/requester.ts'
+import type { RequestOptions } from './request/request-options.ts'
 import type { ServerClient } from './server-client.ts'
 import type { ByteDuplex, TlsOptions, Transport } from './transport/index.ts'
 

@@ -1,24 +1,20 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { notAuthorized } from '../message/denials.ts'
-import { headerBytes } from '../message/headers.ts'
 import type { CheckedHeaders } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
 import type { Again } from './again.ts'
-import { Bucket } from './bucket.ts'
-import { badMessage, leaves, lost, rateExceeded, unsupported } from './failures.ts'
+import { leaves, lost, unsupported } from './failures.ts'
 import { Deadlines } from '../queue/deadlines.ts'
 import type { Handlers } from './handlers.ts'
+import { IncomingMessages } from './incoming-messages.ts'
 import { Lanes } from './lanes.ts'
-import { PER_SECOND } from './limits.ts'
 import type { RequestLimits } from './limits.ts'
 import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
 import { Posts } from './posts.ts'
 import type { SendOptions } from './posts.ts'
-import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { Requester } from './requester.ts'
-import type { RequestOptions } from './requester.ts'
+import type { RequestOptions } from './request-options.ts'
 import { Responder } from './responder.ts'
 import type { Side } from './side.ts'
 import type { Subscriptions } from './subscriptions.ts'
@@ -68,12 +64,7 @@ export class Exchange<From = unknown> {
   #requests: Requester | undefined
   #answers: Responder | undefined
   #messages: Posts | undefined
-  /** Of messages that cannot be decoded. */
-  #refusals: Bucket | undefined
-  /** Names of messages that the peer sent although it may not. */
-  #dropped: Set<string> | undefined
-  /** It sent more of those than is taken, as somebody who reads them late may find out. */
-  #isOverdrawn = false
+  #heard: IncomingMessages<From> | undefined
   #peer: ExchangePeer | undefined
   #error: NetQueueError | undefined
 
@@ -134,7 +125,7 @@ export class Exchange<From = unknown> {
       case 'refusal':
         return this.#refused(message)
       case 'message':
-        return this.#message(message)
+        return this.#incoming.take(message)
       case 'cancelRequest':
         return this.#responder.cancel(message.tag)
       case 'endRequests':
@@ -253,6 +244,11 @@ export class Exchange<From = unknown> {
     return this.#messages
   }
 
+  get #incoming(): IncomingMessages<From> {
+    this.#heard ??= new IncomingMessages(this.#init)
+    return this.#heard
+  }
+
   #makeSide(): Own<Side> {
     const { env, limits, vocabulary, exposeErrors, warn, asked, changed } = this.#init
     return {
@@ -278,47 +274,12 @@ export class Exchange<From = unknown> {
     if (this.#peer?.supports.request !== true) throw unsupported(this.#peer?.protocol ?? '')
   }
 
-  #message({ name: id, headers, payload }: Extract<ExchangeMessage, { type: 'message' }>): void {
-    const { vocabulary, subscriptions, from } = this.#init
-    const name = vocabulary.nameOf(id)
-    if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
-    if (vocabulary.admits?.(name) === false) return this.#drop(name)
-    const bytes = payload.length + headerBytes(headers)
-    const decode = (encoded: Uint8Array): unknown => vocabulary.decode(name, 'payload', encoded)
-    const arrived = {
-      name,
-      headers: headers ?? NO_HEADERS,
-      from: from(),
-      bytes,
-      decode,
-      undecodable: this.#undecodable,
-    }
-    subscriptions.deliver(arrived, payload)
-    if (this.#isOverdrawn)
-      throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', this.#init.limits.maxRefusals)
-  }
-
   /** Whoever refuses a request because it leaves refuses those behind it as well. */
   #refused(refusal: Extract<ExchangeMessage, { type: 'refusal' }>): void {
     const isLeaving = refusal.isUnbegun === true && refusal.code === 'CLOSED'
     if (isLeaving) this.#side.gone ??= leaves()
     this.#requester.refusal(refusal)
     if (isLeaving) this.peerLeaves()
-  }
-
-  /** It may not send this: whoever is told of it is told once for each name. */
-  #drop(name: string): void {
-    this.#dropped ??= new Set()
-    if (this.#dropped.has(name)) return
-    this.#dropped.add(name)
-    this.#init.warn(notAuthorized('The client', 'send', name))
-  }
-
-  /** Each costs many times what others do. Not thrown here: whoever reads is not to blame, and the peer's next message finds it. */
-  readonly #undecodable = (): void => {
-    const { env, limits } = this.#init
-    this.#refusals ??= new Bucket({ env, burst: limits.maxRefusals, perSecond: PER_SECOND })
-    if (!this.#refusals.take()) this.#isOverdrawn = true
   }
 
   /** The streams of our requests are at the requester, those of the peer's at the responder. */

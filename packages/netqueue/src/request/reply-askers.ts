@@ -66,3 +66,24 @@ export class ValueAsker extends PromiseAsker<unknown> {
     void stream.return()
   }
 }
+
+/** Whoever reads the answer as a stream: it has the chunks by {@link Call.replies}, and its errors too. */
+export class StreamAsker implements Asker {
+  readonly #again: Again | undefined
+
+  constructor(again: Again | undefined) {
+    this.#again = again
+  }
+
+  answered({ replies }: Call, payload: Uint8Array): void {
+    replies?.only(payload)
+  }
+
+  streamed(): void {}
+
+  failed(): void {}
+
+  unserved(cause: NetQueueError, { deadline }: Call): boolean {
+    return this.#again?.elsewhere(cause, deadline) !== undefined
+  }
+}

@@ -1,10 +1,6 @@
-import { checkInteger, checkIterable } from '../errors/check.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { Unsettled } from '../delivery/unsettled.ts'
 import { headerBytes, headersFrom } from '../message/headers.ts'
-import type { Headers } from '../message/headers.ts'
-import { checkWait } from '../queue/pending.ts'
-import type { WaitOptions } from '../queue/pending.ts'
 import { Admission } from './admission.ts'
 import type { Again } from './again.ts'
 import { Call } from './call.ts'
@@ -14,24 +10,12 @@ import { EndOfRequests } from './end-of-requests.ts'
 import { badMessage, checkSize, lost, remoteError, requestsEnded } from './failures.ts'
 import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
 import { dropBody } from './outflow.ts'
-import type { Chunks } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
-import { ReplyAsker, ValueAsker } from './reply-askers.ts'
+import { ReplyAsker, StreamAsker, ValueAsker } from './reply-askers.ts'
+import { checkRequest } from './request-options.ts'
+import type { RequestOptions } from './request-options.ts'
 import type { Side } from './side.ts'
-
-export interface RequestOptions<Chunk = unknown> extends WaitOptions {
-  /** Milliseconds until the call gives up. @default requestTimeoutMs of `limits` (30 s); for `stream` Infinity */
-  timeout?: number | undefined
-  /** What goes beside the payload. */
-  headers?: Headers | undefined
-  /** 0 to 255: requests of one channel begin in order, and do not wait for those of another. @default 0 */
-  channel?: number | undefined
-  /** A stream that goes along with the request, as fast as the handler reads it. */
-  body?: Chunks<Chunk> | undefined
-}
-
-const MAX_CHANNEL = 255
 
 /** What a call is made of beside what it asks. */
 interface Terms {
@@ -100,13 +84,7 @@ export class Requester implements CallOwner {
     options: RequestOptions = {},
     again?: Again,
   ): AsyncIterableIterator<unknown, undefined> {
-    const asker: Asker = {
-      answered: (_call, bytes) => call.replies?.only(bytes),
-      streamed: () => {},
-      failed: () => {},
-      unserved: (cause) => again?.elsewhere(cause, call.deadline) !== undefined,
-    }
-    const terms = { options, deadline: again?.deadline, asker }
+    const terms = { options, deadline: again?.deadline, asker: new StreamAsker(again) }
     const call = this.#call(name, payload, terms, Number.POSITIVE_INFINITY)
     call.replies = call.inflow(() => this.#begin(call))
     return call.replies
@@ -333,18 +311,4 @@ export class Requester implements CallOwner {
     this.side.checkOpen()
     if (this.#end !== undefined) throw requestsEnded()
   }
-}
-
-/** Throws for options that no request can have. */
-export function checkRequest(options: RequestOptions): void {
-  const { channel = 0, body } = options
-  checkWait(options)
-  checkInteger('channel', channel, 0, MAX_CHANNEL)
-  if (body !== undefined) checkBody(body)
-}
-
-function checkBody(body: unknown): void {
-  checkIterable('body', body)
-  if (typeof body === 'string' || ArrayBuffer.isView(body))
-    throw new TypeError('Expected `body` to be an iterable of chunks, got one chunk: put it into a list')
 }

@@ -1,0 +1,73 @@
+import type { Env } from '../env/env.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import { notAuthorized } from '../message/denials.ts'
+import { headerBytes } from '../message/headers.ts'
+import { Bucket } from './bucket.ts'
+import { badMessage, rateExceeded } from './failures.ts'
+import { PER_SECOND } from './limits.ts'
+import type { RequestLimits } from './limits.ts'
+import type { ExchangeMessage } from './mail.ts'
+import { NO_HEADERS } from './reply.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+export interface IncomingMessagesInit<From> {
+  env: Env
+  limits: Pick<RequestLimits, 'maxRefusals'>
+  vocabulary: Vocabulary
+  subscriptions: Subscriptions<From>
+  /** Who sends them. */
+  from: () => From
+  warn: (error: NetQueueError) => void
+}
+
+/** The one-way messages of one peer, on their way to whoever listens. */
+export class IncomingMessages<From> {
+  readonly #init: IncomingMessagesInit<From>
+  /** Of those that cannot be decoded. */
+  #refusals: Bucket | undefined
+  /** Names of those that the peer sent although it may not. */
+  #dropped: Set<string> | undefined
+  /** It sent more that cannot be decoded than is taken, as somebody who reads them late may find out. */
+  #isOverdrawn = false
+
+  constructor(init: IncomingMessagesInit<From>) {
+    this.#init = init
+  }
+
+  /** Throws for what the peer must not send. */
+  take({ name: id, headers, payload }: Extract<ExchangeMessage, { type: 'message' }>): void {
+    const { vocabulary, subscriptions, from } = this.#init
+    const name = vocabulary.nameOf(id)
+    if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
+    if (vocabulary.admits?.(name) === false) return this.#drop(name)
+    const bytes = payload.length + headerBytes(headers)
+    const decode = (encoded: Uint8Array): unknown => vocabulary.decode(name, 'payload', encoded)
+    const arrived = {
+      name,
+      headers: headers ?? NO_HEADERS,
+      from: from(),
+      bytes,
+      decode,
+      undecodable: this.#undecodable,
+    }
+    subscriptions.deliver(arrived, payload)
+    if (this.#isOverdrawn)
+      throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', this.#init.limits.maxRefusals)
+  }
+
+  /** It may not send this: whoever is told of it is told once for each name. */
+  #drop(name: string): void {
+    this.#dropped ??= new Set()
+    if (this.#dropped.has(name)) return
+    this.#dropped.add(name)
+    this.#init.warn(notAuthorized('The client', 'send', name))
+  }
+
+  /** Each costs many times what others do. Not thrown here: whoever reads is not to blame, and the peer's next message finds it. */
+  readonly #undecodable = (): void => {
+    const { env, limits } = this.#init
+    this.#refusals ??= new Bucket({ env, burst: limits.maxRefusals, perSecond: PER_SECOND })
+    if (!this.#refusals.take()) this.#isOverdrawn = true
+  }
+}
