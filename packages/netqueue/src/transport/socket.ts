@@ -26,14 +26,31 @@ export function closing(socket: Socket): Promise<void> {
   return new Promise((resolve) => void (socket.closed ? resolve() : socket.once('close', () => resolve())))
 }
 
+/** Where a socket has the one of TLS that it carries; `null` while nobody has that, for its handshake is not over. */
+const CARRIED: unique symbol = Symbol('carried')
+
+interface Carrier extends Socket {
+  [CARRIED]?: TLSSocket | null
+}
+
+/** From now on, a socket carries TLS: whether it is ending is known there alone. */
+export function carry(socket: Socket, secured: TLSSocket | null): void {
+  const carrier: Carrier = socket
+  carrier[CARRIED] = secured
+}
+
 /** Cuts a connection, so that the other side sees an error, where the system has a way to say so. */
 export function reset(socket: Socket): void {
   if (socket.destroyed) return
-  // Node loses the descriptor of a socket that is reset while its FIN is on the way (EINVAL).
-  const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
   const isTcp = socket.remoteFamily !== undefined
-  if (isTcp && !ending) socket.resetAndDestroy()
+  if (isTcp && !mayBeEnding(socket)) socket.resetAndDestroy()
   else socket.destroy()
+}
+
+/** Node loses the descriptor of a socket that is reset while its FIN is on the way (EINVAL). */
+function mayBeEnding(carrier: Carrier): boolean {
+  const { [CARRIED]: socket = carrier } = carrier
+  return socket === null || (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0)
 }
 
 class SocketDuplex extends StreamDuplex {
@@ -55,6 +72,7 @@ class TlsDuplex extends StreamDuplex {
   constructor(secured: TLSSocket, socket: Socket, remoteAddress: string | undefined) {
     super({ readable: secured, writable: secured, remoteAddress })
     this.#socket = socket
+    carry(socket, secured)
   }
 
   get closed(): Promise<void> {

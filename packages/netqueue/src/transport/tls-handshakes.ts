@@ -6,7 +6,7 @@ import { onAbort } from '../queue/on-abort.ts'
 import { connectFailed, listenFailed, noProtocol, tlsFailed } from './failures.ts'
 import type { Internet } from './internet.ts'
 import { LateDuplex } from './late-duplex.ts'
-import { closing, fromTlsSocket, reset } from './socket.ts'
+import { carry, closing, fromTlsSocket, reset } from './socket.ts'
 import { clientOptions } from './tls-options.ts'
 import type { TlsOptions } from './tls-options.ts'
 import { TlsServer } from './tls-server.ts'
@@ -28,9 +28,15 @@ export class Handshakes {
     const host = this.#internet.hostOf(address)
     const way = this.#way(address, options.tls)
     const socket = await this.#internet.dial(address, options)
+    carry(socket, null)
     const name = { host, servername: way.servername ?? (isIP(host) === 0 ? host : '') }
-    const secured = await handshake({ ...way, ...name, socket }, { address, signal: options.signal, socket })
-    return fromTlsSocket(secured, socket, { remoteAddress: this.#internet.remoteAddress(socket) })
+    try {
+      const secured = await handshake({ ...way, ...name, socket }, { address, signal: options.signal })
+      return fromTlsSocket(secured, socket, { remoteAddress: this.#internet.remoteAddress(socket) })
+    } catch (error) {
+      reset(socket)
+      throw error
+    }
   }
 
   async listen(address: string, { tls: own }: ListenOptions): Promise<Listener> {
@@ -73,26 +79,27 @@ const isMistake = (cause: unknown): boolean => cause instanceof TypeError || cau
 interface HandshakeInit {
   address: string
   signal: AbortSignal | undefined
-  socket: Socket
 }
 
-/** A client's side of a handshake, or nothing left behind. */
-function handshake(options: ConnectionOptions, { address, signal, socket }: HandshakeInit): Promise<TLSSocket> {
+/** A client's side of a handshake. */
+function handshake(options: ConnectionOptions, { address, signal }: HandshakeInit): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
     const secured = connect(options)
-    const fail = (error: unknown): void => {
+    const callOff = signal && onAbort(signal, () => reject(signal.reason as Error))
+    const failed = (error: Error): void => {
       callOff?.()
-      reset(socket)
-      reject(error)
+      reject(connectFailed(address, error))
     }
-    const callOff = signal && onAbort(signal, () => fail(signal.reason))
+    secured.once('error', failed)
     secured.once('secureConnect', () => {
-      if (!secured.alpnProtocol) return fail(noProtocol(address))
       callOff?.()
-      resolve(secured)
+      secured.off('error', failed)
+      if (secured.alpnProtocol) resolve(secured)
+      else reject(noProtocol(address))
     })
     // Stays: an error between here and the next listener must not crash the process.
-    secured.on('error', (error) => fail(connectFailed(address, error)))
+    secured.on('error', ignore)
   })
 }
 

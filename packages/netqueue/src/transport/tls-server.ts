@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { createServer } from 'node:tls'
 import type { Server, TLSSocket } from 'node:tls'
+import { carry } from './socket.ts'
 import { serverOptions } from './tls-options.ts'
 import type { TlsOptions } from './tls-options.ts'
 
@@ -40,6 +41,7 @@ export class TlsServer {
     return new Promise((resolve, reject) => {
       // Whoever ends its side before the handshake is over has hung up.
       socket.allowHalfOpen = false
+      carry(socket, null)
       // What becomes of the socket is emitted where it was announced: here, on an object for it alone. All else is the server's.
       const handshake = Object.create(this.#server) as Handshake
       const waiter: Waiter = { resolve, reject }
