@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { WebSocket } from 'ws'
 import { onAbort } from '../queue/on-abort.ts'
 import { connectFailed } from './failures.ts'
-import { reset } from './socket.ts'
+import { carry, reset } from './socket.ts'
 import { clientOptions } from './tls-options.ts'
 import type { TlsOptions } from './tls-options.ts'
 import type { ByteDuplex } from './transport.ts'
@@ -40,6 +40,7 @@ export function openWebSocket(
   { address, target, way, signal, remoteAddress }: OpenInit,
 ): Promise<ByteDuplex> {
   return new Promise((resolve, reject) => {
+    if (way !== undefined) carry(socket, null)
     const stream = way === undefined ? socket : connect({ ...way, socket })
     const webSocket = new WebSocket(target.url, [SUBPROTOCOL], { ...WS_LIMITS, createConnection: () => stream })
     const fail = (reason: unknown): void => {
