@@ -7,13 +7,13 @@ import { websocket } from './websocket-browser.ts'
 
 export { chooseTransport } from './address.ts'
 export { memory, memoryPair } from './memory.ts'
+export { fromWebStreams as fromStreams } from './web-streams.ts'
 
 /** Code that is shared with servers may name these; a browser has none of them. Each throws `UNSUPPORTED`. */
 export const tcp: () => never = missing('tcp')
 export const tls: () => never = missing('tls')
 export const unix: () => never = missing('unix')
 export const stdio: () => never = missing('stdio')
-export const fromStreams: () => never = missing('fromStreams')
 
 /** What `listen` and `connect` use in a browser unless they are given others. */
 export const defaultTransports: readonly Transport[] = [websocket(), memory()]

@@ -33,5 +33,14 @@ export function defineSuites({ describe, test }: TestFunctions, { there, here, p
     },
     { describe, test },
   )
+  testDuplex({ name: 'streams of the web', create: crossed }, { describe, test })
   testProtocol({ name: 'net-queue', create: netqueue.netQueue }, { describe, test })
+}
+
+function crossed(): [netqueue.ByteDuplex, netqueue.ByteDuplex] {
+  const [there, back] = [new TransformStream<Uint8Array>(), new TransformStream<Uint8Array>()]
+  return [
+    netqueue.fromStreams({ readable: back.readable, writable: there.writable }),
+    netqueue.fromStreams({ readable: there.readable, writable: back.writable }),
+  ]
 }
