@@ -278,6 +278,8 @@ export class Uplinks<Out> implements UplinkOwner {
     inbox.close(clientClosed())
     inbox.handBack()
     for (const uplink of this.all) uplink.drain(reason)
+    // Those that wait for a connection, where there is none that they could have: none is looked for any more.
+    this.#init.calls.close(clientClosed())
   }
 
   /** Time is up: the signals of all handlers at work fire. */

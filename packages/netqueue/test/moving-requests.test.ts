@@ -110,6 +110,25 @@ describe('P12: requests of a client whose server leaves in order', () => {
     work.endAll()
   })
 
+  test('reject with CLOSED when the client closes before there is another one: nobody waits for them', async () => {
+    await using place = new Neighbours()
+    const work = new Work()
+    const { server, client, first } = await busyPair(place, work)
+    const unsent = client.request('any:ask', 'second')
+    const closed = server.close({ reason: 'restart' })
+    await rest()
+    const message = client.send('news:flash', 'third')
+    const waits = observe(() => Promise.race([unsent, message]))
+    await rest()
+    expect(waits()).toBe('waits')
+    const closing = client.close()
+    expect(await failureOf(unsent)).toMatchObject({ code: 'CLOSED', delivered: 'no' })
+    expect(await failureOf(message)).toMatchObject({ code: 'CLOSED', delivered: 'no' })
+    work.endAll('done')
+    expect(await first).toBe('done')
+    await Promise.all([closing, closed])
+  })
+
   test('reject with CLOSED, certainly not delivered, where there is no other server', async () => {
     await using place = new Neighbours()
     const work = new Work()
@@ -201,6 +220,25 @@ describe('P12: requests of a server whose client leaves in order', () => {
     expect(await place.pass(Promise.all(replies))).toHaveLength(60)
     await place.pass(closed as Promise<void>)
     expect(new Set(attempts)).toEqual(new Set([1]))
+  })
+
+  test('need not wait for what it is at work on', async () => {
+    await using place = new Place()
+    const server = await place.listen({ messages })
+    const one = await place.attach(server, { messages, id: 'one' })
+    const work = new Work()
+    one.client.handle('any:ask', work.handler, { concurrency: 1 })
+    const first = server.request('any:ask', 1)
+    await until(() => work.begun.length === 1)
+    const another = await place.attach(server, { messages, id: 'two' })
+    another.client.handle('any:ask', () => 'by another')
+    const held = server.request('any:ask', 'held', { to: another.there })
+    const closed = one.client.close()
+    expect(await Promise.all([held, server.request('any:ask', 2), server.request('any:ask', 3)])).toEqual(
+      Array.from({ length: 3 }, () => 'by another'),
+    )
+    work.endAll('done')
+    expect([await first, await closed]).toEqual(['done', undefined])
   })
 
   test('wait for another one, if need be', async () => {

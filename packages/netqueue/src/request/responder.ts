@@ -161,7 +161,9 @@ export class Responder implements ServedOwner {
     channel.open.push(served.tag, served)
     this.#size += 1
     this.#bytes += served.bytes
-    channel.add(served)
+    // What is not begun has no place in the order, and can be made elsewhere the sooner.
+    if (this.#isDraining) served.begin()
+    else channel.add(served)
   }
 
   /** Answers without keeping anything. Throws for a peer that goes on and on. */
