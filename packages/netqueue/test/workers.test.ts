@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import { leavingNoHandle } from './support/handles.ts'
 import { failureOf } from './support/outcome.ts'
 import { WorkerFiles } from './support/worker-files.ts'
 
-const files = new WorkerFiles()
+const files = await WorkerFiles.make()
 afterAll(() => files[Symbol.dispose]())
 
 /** Without the options of the runtime that the test runner has: workers import what was built. */
@@ -57,12 +57,10 @@ async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
   return text
 }
 
-const isAlive = (id: number | undefined): boolean => {
-  try {
-    return process.kill(id ?? 0, 0)
-  } catch {
-    return false
-  }
+/** Whether a process runs; one that has ended and waits for its parent to hear of it does not. */
+function isAlive(id: number | undefined): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(id)], { encoding: 'utf8' })
+  return stdout !== '' && !stdout.startsWith('Z')
 }
 
 describe.each(KINDS)('workers, each a %s', (kind) => {
@@ -146,12 +144,10 @@ describe.each(KINDS)('workers, each a %s', (kind) => {
     ['a syntax error', 'const = 1', 'exit code 1'],
     ['nothing to do', '', 'exit code 0'],
     ['an exit code of its own', 'process.exit(7)', 'exit code 7'],
-    ['another codec', "await connect('stdio:', { item: (await import(LIBRARY)).text() })", 'exit code 1'],
+    ['another codec', "await connect('stdio:', { item: (await import('./netqueue.mjs')).text() })", 'exit code 1'],
   ])('that cannot begin, by %s, are given up, and none is left', async (_, source, how) => {
     const server = await listen<number, number>()
-    const file = files.write(
-      source.replace('LIBRARY', JSON.stringify(new URL('../dist/index.js', import.meta.url).href)),
-    )
+    const file = files.write(source)
     const error = await failureOf(spawnWorkers(file, { ...options(server), output: 'ignore' }))
     expect(error).toMatchObject({
       code: 'WORKER_FAILED',
@@ -322,8 +318,8 @@ test('fault 8: a program that prints instead of speaking is refused with a code,
 test.each(KINDS)('what a %s prints goes where its parent prints, and so does what it dies of', async (kind) => {
   const noisy = files.write("await connect('stdio:'); console.log('hello'); throw new Error('the last straw')")
   const parent = files.write(`
-    const { listen } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
-    const { spawnWorkers } = await import(${JSON.stringify(new URL('../dist/workers.js', import.meta.url).href)})
+    const { listen } = await import('./netqueue.mjs')
+    const { spawnWorkers } = await import('./workers.mjs')
     const options = { server: await listen(), count: 1, kind: ${JSON.stringify(kind)}, restart: false }
     const { closed } = await spawnWorkers(${JSON.stringify(noisy)}, options)
     await closed
@@ -368,8 +364,8 @@ test('with sessions that resume, the items of a worker that is gone are with ano
 
 test('when the process that started them is killed with SIGKILL, they end by themselves', async () => {
   const parent = files.write(`
-    const { listen } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
-    const { spawnWorkers } = await import(${JSON.stringify(new URL('../dist/workers.js', import.meta.url).href)})
+    const { listen } = await import('./netqueue.mjs')
+    const { spawnWorkers } = await import('./workers.mjs')
     const workers = await spawnWorkers(${JSON.stringify(DOUBLER)}, { server: await listen(), count: 2, output: 'ignore' })
     console.log(workers.all.map(({ id }) => id).join())
   `)

@@ -2,19 +2,46 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What a worker imports: the library as it was built, as Node 20 runs no TypeScript. `npm test` builds before it tests. */
-const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
+import { build, defaultServerConditions } from 'vite'
 
-/** Files of workers, in a folder that goes with this. In them, `connect` is the library's. */
+const sources = join(import.meta.dirname, '../../src')
+
+/**
+ * Files of workers, in a folder that goes with this. In them, `connect` is the library's, which is there as one file, `./netqueue.mjs`, and its
+ * door `netqueue/workers` as `./workers.mjs`: two hundred modules would take each of them three times as long to load.
+ */
 export class WorkerFiles implements Disposable {
-  readonly #folder: string = mkdtempSync(join(tmpdir(), 'netqueue-workers-'))
+  readonly #folder: string
   #count = 0
+
+  private constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  static async make(): Promise<WorkerFiles> {
+    const folder = mkdtempSync(join(tmpdir(), 'netqueue-workers-'))
+    await build({
+      configFile: false,
+      logLevel: 'silent',
+      build: {
+        ssr: true,
+        outDir: folder,
+        rolldownOptions: {
+          input: { netqueue: join(sources, 'index.ts'), workers: join(sources, 'workers.ts') },
+          output: { entryFileNames: '[name].mjs' },
+        },
+      },
+      // Sources all the way: not what was built of them.
+      ssr: { noExternal: true, resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
+    })
+    return new WorkerFiles(folder)
+  }
 
   /** The path of a file that holds a module. */
   write(source: string): string {
     this.#count += 1
     const path = join(this.#folder, `worker-${this.#count}.mjs`)
-    writeFileSync(path, `import { connect } from ${JSON.stringify(LIBRARY)}\n${source}\n`)
+    writeFileSync(path, `import { connect } from './netqueue.mjs'\n${source}\n`)
     return path
   }
 
