@@ -778,7 +778,7 @@ test('a transport that gives a connection when nobody waits for it any more dist
   await using place = new Neighbours()
   const { client } = await place.both({ connectTimeoutMs: 1_000 })
   const dial = place.road.connect.bind(place.road)
-  let comeLate = (_: ByteDuplex): void => {}
+  let comeLate: (duplex: ByteDuplex) => void = () => {}
   const late = new Promise<ByteDuplex>((resolve) => (comeLate = resolve))
   place.road.connect = () => late
   place.road.cut()

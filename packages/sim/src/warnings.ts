@@ -44,7 +44,7 @@ export function isWarranted(
       return swarm.has.pauses || swarm.has.serverPauses
     case 'ID_IN_USE':
       // Whoever comes again, and has not heard of the session that it got last, cannot prove that it is its own.
-      return isServer && (swarm.has.sameIds || returns !== undefined)
+      return returns !== undefined || (isServer && swarm.has.sameIds)
     default:
       return isServer && OF_CONNECTIONS.has(code)
   }
