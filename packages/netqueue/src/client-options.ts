@@ -1,26 +1,17 @@
 import type { ClientServer } from './client-server.ts'
 import type { RedeliveryOptions } from './delivery/redelivery.ts'
-import { Retry } from './delivery/retry.ts'
 import type { SettleOptions } from './delivery/settle-deadlines.ts'
 import type { Env } from './env/env.ts'
-import { checkInteger, checkMs, checkString, checkStrings } from './errors/check.ts'
 import type { NetQueueError } from './errors/errors.ts'
-import { checkEvidence } from './evidence.ts'
-import { reconnectFrom } from './life/back-off.ts'
 import type { ReconnectOptions } from './life/back-off.ts'
 import type { AttemptState, ClientStateChange } from './life/states.ts'
-import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
 import type { MessagesOptions } from './message/registry.ts'
-import { statusFrom } from './message/status.ts'
-import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import type { Logger } from './options/logger.ts'
 import type { Protocol } from './protocol/protocol.ts'
-import { requestLimitsFrom } from './request/limits.ts'
 import type { RequestLimits } from './request/limits.ts'
-import { messagesBeside } from './talk.ts'
 import type { DialOptions, Transport } from './transport/index.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
@@ -76,25 +67,6 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   transports?: readonly Transport[]
   logger?: Logger
   env?: Env
-}
-
-/** Throws for options that no client can have, before anything is connected with them. */
-export function checkOptions<In, Out, M extends Messages>(options: ClientOptions<In, Out, M>): void {
-  const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 0, settleTimeoutMs = 0 } = options
-  checkString('id', id)
-  checkStrings('tags', tags)
-  checkMs('connectTimeoutMs', connectTimeoutMs)
-  checkMs('settleTimeoutMs', settleTimeoutMs)
-  void reconnectFrom(options.reconnect ?? true)
-  const { maxUnsettled } = limitsFrom(options.limits)
-  if (prefetch !== 'auto') checkInteger('prefetch', prefetch, 1, maxUnsettled)
-  checkEvidence(options)
-  statusFrom(options.status)
-  codecFrom('item', options.item)
-  codecFrom('result', options.result)
-  messagesBeside(CLIENT_EVENTS, options)
-  requestLimitsFrom(options.limits)
-  void new Retry(options)
 }
 
 /** Names of a client's events, which its messages cannot have. */

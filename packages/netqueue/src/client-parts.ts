@@ -1,22 +1,15 @@
 import { Calls } from './calls.ts'
 import { CLIENT_EVENTS } from './client-options.ts'
 import type { ClientEvents, ClientOptions } from './client-options.ts'
+import type { ClientSettings } from './client-settings.ts'
 import { Pulse } from './connection/pulse.ts'
 import { Inbox } from './delivery/inbox.ts'
 import { Puts } from './delivery/puts.ts'
 import type { EndpointInit } from './endpoint.ts'
-import { host } from './env/host.ts'
 import type { NetQueueError } from './errors/errors.ts'
-import { evidenceFrom } from './evidence.ts'
 import { Emitter } from './events/emitter.ts'
-import { reconnectFrom } from './life/back-off.ts'
 import type { Reach } from './life/reach.ts'
-import { codecFrom } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
-import { statusFrom } from './message/status.ts'
-import { limitsFrom } from './options/limits.ts'
-import { harmless, silent } from './options/logger.ts'
-import { native } from './protocol/net-queue/net-queue.ts'
 import type { Introduction } from './protocol/protocol.ts'
 import { randomName } from './random-name.ts'
 import { Talk } from './talk.ts'
@@ -38,15 +31,13 @@ export interface ClientParts<Out> extends EndpointInit<ClientEvents> {
   uplinks: Uplinks<Out>
 }
 
-/** Puts a client together; nothing is connected yet. Throws for options that no client can have. */
+/** Puts a client together; nothing is connected yet. Throws for options of messages and of redelivery that no client can have. */
 export function partsOf<In, Out, M extends Messages>(
   reaches: readonly Reach[],
+  settings: ClientSettings<In, Out>,
   options: ClientOptions<In, Out, M>,
 ): ClientParts<Out> {
-  const { env = host, prefetch = 'auto', tags = [], protocol = native(), exposeErrors = false } = options
-  const limits = limitsFrom(options.limits)
-  const codec = codecFrom('item', options.item)
-  const resultCodec = codecFrom('result', options.result)
+  const { env, limits, item, result, prefetch, tags, protocol, exposeErrors } = settings
   const warn = (error: NetQueueError): void => uplinks.warn(error)
   const inbox = new Inbox({
     env,
@@ -71,7 +62,7 @@ export function partsOf<In, Out, M extends Messages>(
     checkReachable: (name) => uplinks.checkReachable(name),
   })
   const checkPut = (): void => uplinks.checkPut()
-  const puts = new Puts<Out>({ env, limits, codec: resultCodec, options, checkOpen: checkPut, warn })
+  const puts = new Puts<Out>({ env, limits, codec: result, options, checkOpen: checkPut, warn })
   const calls = new Calls({
     env,
     talk,
@@ -80,14 +71,14 @@ export function partsOf<In, Out, M extends Messages>(
     checkOpen: () => uplinks.checkOpen(),
   })
   // Several servers would each give it another one.
-  const { id = reaches.length > 1 ? randomName('client', env) : '' } = options
-  const self = { id, status: statusFrom(options.status) }
+  const id = settings.id === '' && reaches.length > 1 ? randomName('client', env) : settings.id
+  const self = { id, status: settings.status }
   const introduction = (): Introduction => ({
     ...self,
     tags,
     isPaced: prefetch === 'auto',
-    item: codec.name,
-    result: resultCodec.name,
+    item: item.name,
+    result: result.name,
     messages: talk.own,
     nonce: env.randomBytes(16),
   })
@@ -95,8 +86,8 @@ export function partsOf<In, Out, M extends Messages>(
     env,
     limits,
     inbox,
-    codec,
-    resultCodec,
+    codec: item,
+    resultCodec: result,
     exposeErrors,
     retry: puts.retry,
     deadlines: puts.deadlines,
@@ -110,7 +101,7 @@ export function partsOf<In, Out, M extends Messages>(
     calls,
     ticks,
     events,
-    logger: harmless(options.logger ?? silent),
+    logger: settings.logger,
     id: () => self.id,
     shared: {
       link,
@@ -119,12 +110,12 @@ export function partsOf<In, Out, M extends Messages>(
       protocol,
       introduction,
       status: () => self.status,
-      evidence: evidenceFrom(options),
+      evidence: settings.evidence,
       identified: (given) => (self.id = given),
       pulse: new Pulse({ env, limits, warn }),
-      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-      reconnect: reconnectFrom(options.reconnect ?? true),
-      closeDuplex: options.closeDuplex,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      reconnect: settings.reconnect,
+      closeDuplex: settings.closeDuplex,
     },
   })
   return { inbox, talk, events, ticks, self, puts, calls, uplinks }

@@ -1,9 +1,9 @@
 import type { Sink, Source } from 'it-stream-types'
 import type { Calls } from './calls.ts'
-import { checkOptions } from './client-options.ts'
 import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client-options.ts'
 import { partsOf } from './client-parts.ts'
 import type { ClientParts, ClientSelf } from './client-parts.ts'
+import { settingsFrom } from './client-settings.ts'
 import type { ClientServer } from './client-server.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import type { Sender } from './delivery/delivery.ts'
@@ -13,7 +13,6 @@ import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
 import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
 import { reachesOf } from './life/reach.ts'
-import type { Reach } from './life/reach.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
 import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
@@ -42,11 +41,12 @@ export async function connect<In = unknown, Out = unknown, M extends Messages = 
   address: string | readonly string[] | ByteDuplex,
   options: ClientOptions<In, Out, M> = {},
 ): Promise<Client<In, Out, M>> {
-  const { transports = defaultTransports, failover = false, closeDuplex = true, localAddress, localPort, tls } = options
-  checkOptions(options)
+  const { transports = defaultTransports, failover = false, localAddress, localPort, tls } = options
+  const settings = settingsFrom(options)
   checkWait({ signal: options.signal })
+  const { closeDuplex } = settings
   const reaches = reachesOf(address, { transports, failover, closeDuplex }, { localAddress, localPort, tls })
-  return Client.begin<In, Out, M>(reaches, options)
+  return Client.begin<In, Out, M>(partsOf(reaches, settings, options), options)
 }
 
 /** Takes items from a server, by {@link Consumer}, puts items to it, and talks with it; finds it again when it is lost. */
@@ -74,10 +74,10 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
 
   /** @internal Use {@link connect}. */
   static async begin<In, Out, M extends Messages>(
-    reaches: readonly Reach[],
+    parts: ClientParts<Out>,
     options: ClientOptions<In, Out, M>,
   ): Promise<Client<In, Out, M>> {
-    const client = new Client<In, Out, M>(partsOf(reaches, options))
+    const client = new Client<In, Out, M>(parts)
     await client.#uplinks.connect({ signal: options.signal, isPatient: options.wait ?? false })
     return client
   }
