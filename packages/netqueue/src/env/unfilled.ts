@@ -1,5 +1,5 @@
 interface Host {
-  Buffer?: { allocUnsafeSlow?(bytes: number): Uint8Array }
+  Buffer?: { allocUnsafeSlow?(this: void, bytes: number): Uint8Array }
 }
 
 const allocate = (globalThis as Host).Buffer?.allocUnsafeSlow
