@@ -397,9 +397,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'resume-sends-nothing-again',
     why: 'what the other side does not have is not sent again',
-    file: 'connection/session.js',
-    find: 'this.#log?.again() ??',
-    replace: 'undefined ??',
+    file: 'connection/replay.js',
+    find: 'return this.#log?.again()',
+    replace: 'return undefined',
   },
   {
     name: 'resume-sends-wrong-batch',
@@ -425,9 +425,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'resume-without-proof',
     why: 'whoever says the id of a session may go on with it',
-    file: 'connection/session.js',
+    file: 'connection/tickets.js',
     find: 'if (resume === undefined)',
-    replace: 'if (resume === undefined) return this.#ticket; if (this.#isOver)',
+    replace: 'if (resume === undefined) return this.#present; if (this.#present === undefined)',
   },
   {
     name: 'resume-asked-too-late',
@@ -461,15 +461,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'ack-wakes-nobody',
     why: 'what was held up does not leave when there is room again',
     file: 'connection/session.js',
-    find: 'if (hasWaited)',
-    replace: 'if (hasWaited && this.#isOver)',
+    find: 'if (this.#replay.acknowledge(batches))',
+    replace: 'if (this.#replay.acknowledge(batches) && this.#isOver)',
   },
   {
     name: 'ack-not-said-late',
     why: 'a server that keeps nothing more says no ACK',
-    file: 'connection/session.js',
-    find: 'if (this.#receipts === undefined)',
-    replace: 'if (this.#log === undefined)',
+    file: 'connection/replay.js',
+    find: 'return this.#isKept ? this.#receipts',
+    replace: 'return this.#log !== undefined ? this.#receipts',
   },
   {
     name: 'replay-unbounded',
