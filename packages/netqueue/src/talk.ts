@@ -41,7 +41,7 @@ export interface TalkInit {
 }
 
 /** The messages of a side that has events. Throws a `TypeError` for what are none, and for a name that both would have: `on` listens to either. */
-export function messagesBeside(events: readonly string[], options: MessagesOptions): OwnMessages {
+function messagesBeside(events: readonly string[], options: MessagesOptions): OwnMessages {
   const own = ownMessages(options)
   const taken = events.find((name) => own.table.byName.has(name))
   if (taken === undefined) return own
