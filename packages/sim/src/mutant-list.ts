@@ -243,7 +243,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'deadline-not-heard',
     why: "a handler is not told that its requester's time is up",
     file: 'request/interest.js',
-    find: 'deadlines.set(',
+    find: 'side.deadlines.set(',
     replace: '((...unset) => void unset)(',
   },
   {
