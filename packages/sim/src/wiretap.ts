@@ -62,6 +62,8 @@ const BATCH_COST_BYTES = 256
 export class Wiretap implements Observer {
   readonly #init: WiretapInit
   readonly #halves: Map<Connection, Halves> = new Map()
+  /** With which connection a client knows that it has a session. */
+  readonly #newest: Map<Session, Connection> = new Map()
 
   constructor(init: WiretapInit) {
     this.#init = init
@@ -126,17 +128,20 @@ export class Wiretap implements Observer {
     const isSame = welcome.resumed && welcome.session === session.id && claim?.session === session.id
     this.#check(isSame, `${connection.name} goes on with the session of ${session.name}, for which it did not ask`)
     const { client, server } = session.said
+    // An attempt that the client gave up says what it had then.
+    const isStale = isBefore(connection, this.#newest.get(session))
     this.#check(
-      claim?.batches === server.taken,
+      isStale ? (claim?.batches ?? 0) <= server.taken : claim?.batches === server.taken,
       `${connection.name}: the client says that it has ${claim?.batches} batches, and was given ${server.taken}`,
     )
     this.#check(
       welcome.batches === client.taken,
       `${connection.name}: the server says that it has ${welcome.batches} batches, and was given ${client.taken}`,
     )
-    server.acknowledged = server.told = claim?.batches ?? 0
+    halves.server.batches = claim?.batches ?? 0
+    server.acknowledged = Math.max(server.acknowledged, halves.server.batches)
+    server.told = Math.max(server.told, halves.server.batches)
     client.acknowledged = client.told = welcome.batches
-    halves.server.batches = server.acknowledged
     halves.client.batches = client.acknowledged
   }
 
@@ -212,7 +217,10 @@ export class Wiretap implements Observer {
       return parted(connection, side, 'got', type === ERROR ? readError(data) : undefined)
     const session = sessionOf(connection)
     if (session === undefined) return
-    if (type === WELCOME && side === 'client') return welcomed(connection, session)
+    if (type === WELCOME && side === 'client') {
+      this.#newest.set(session, connection)
+      return welcomed(connection, session)
+    }
     if (!listens(session, connection, side)) return
     if (type === ACK) this.#gotAck(session, side, readAck(data))
     if (type === BATCH) this.#gotBatch(session, side, frame)
@@ -257,4 +265,9 @@ export class Wiretap implements Observer {
 /** What a side sends, and what it is sent. */
 function flowsOf({ flows: { down, up } }: Session, side: Side): [own: Flow, other: Flow] {
   return side === 'server' ? [down, up] : [up, down]
+}
+
+/** Connections are numbered in the order of their attempts. */
+function isBefore(one: Connection, other: Connection | undefined): boolean {
+  return other !== undefined && Number(one.name.slice(1)) < Number(other.name.slice(1))
 }

@@ -157,7 +157,7 @@ export class Session {
   /** @internal It begins, with its first connection. `former`: the ticket of the session that the client had, if this one takes its place. */
   begin(user: SessionUser, carrier: Carrier, former?: Ticket): void {
     this.#user = user
-    this.#tickets.renew(this.#tickets.present, former)
+    this.#tickets.follow(former)
     this.#attach(carrier)
     user.opened(this.wire)
   }
