@@ -126,7 +126,7 @@ export class Slot {
       return await this.#world.track(life.process, 'connect', connected)
     } catch (error) {
       const expected = ['CONNECT_FAILED', 'CONNECTION_LOST', 'ID_IN_USE', 'HANDSHAKE_TIMEOUT', 'CLOSED']
-      if (talk?.mustRefuse(life) === true) expected.push('MESSAGES_MISMATCH')
+      if (talk?.mayRefuse(life) === true) expected.push('MESSAGES_MISMATCH')
       if (this.#world.isCalm) expected.push('ABORT')
       if (codeOf(error) === 'MESSAGES_MISMATCH') this.#world.counts.mismatches += 1
       this.#world.check(expected.includes(codeOf(error)), 'I7', `${life.name} could not connect: ${String(error)}`)

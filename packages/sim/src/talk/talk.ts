@@ -13,6 +13,7 @@ import type { Party, Peer, Voice } from './party.ts'
 import { fromAsker } from './records.ts'
 import type { TalkRecord } from './records.ts'
 import { ASKS, describe, differ, drawRegistry, NOTES } from './registries.ts'
+import type { Registry } from './registries.ts'
 import { Speaker } from './speaker.ts'
 
 /** The requests of both sides of one session. */
@@ -27,6 +28,8 @@ export class Talk {
   readonly mail: Mail
   /** Of the present server. */
   server: Party
+  /** Of the servers before. */
+  readonly #former: Registry[] = []
   readonly speakers: Map<Party, Speaker> = new Map()
   readonly dialogues: Map<Session, Dialogues> = new Map()
   readonly #world: World
@@ -64,6 +67,12 @@ export class Talk {
     return differ(this.partyOf(life).registry, this.server.registry)
   }
 
+  /** Whether this server, or one that crashed before it, may have refused a client. */
+  mayRefuse(life: Life): boolean {
+    const { registry } = this.partyOf(life)
+    return [this.server.registry, ...this.#former].some((each) => differ(registry, each))
+  }
+
   /** Has something looked at when all that follows from this event has happened. */
   atEventEnd(look: () => void): void {
     this.#looks.push(look)
@@ -83,6 +92,7 @@ export class Talk {
   /** There will be another server, which may mean something else by its messages. */
   nextServer(): void {
     const { random } = this.#world
+    this.#former.push(this.server.registry)
     const party = this.#party('server', this.#world.serverProcess, this.#serverLimits)
     this.server = random.chance(0.8) ? { ...party, registry: this.server.registry } : party
   }
