@@ -245,8 +245,10 @@ export class ServerLife {
         delivery.release()
         this.#world.check(!delivery.done(), 'I4', `the server settled ${item?.key}, which it had given back`)
       } else if (swarm.has.failures && !this.#world.isCalm && this.#random.chance(0.05)) {
+        const finishes = item?.finishes
         delivery.reject(new Error('of no use'))
-        if (item !== undefined) item.finishes += 1
+        // One that was kept is a dead letter of the server's by now, and was counted as such.
+        if (item !== undefined && item.finishes === finishes) item.finishes += 1
       } else {
         if (item !== undefined) item.finishes += 1
         delivery.done()
