@@ -75,7 +75,7 @@ export class Neighbours implements AsyncDisposable {
 export function compared(quiet: readonly number[], stormy: readonly number[]): string {
   const [usual, then] = [p(0.99, quiet), p(0.99, stormy)]
   return [
-    `requests of 20 others: p99 ${ms(usual)} as a rule, ${ms(then)} until all were back, ${(then / usual).toFixed(2)} times as long`,
+    `requests of 20 others: p99 ${ms(usual)} beside nobody, ${ms(then)} until all were back, ${(then / usual).toFixed(2)} times as long`,
     `p50 ${ms(p(0.5, quiet))} and ${ms(p(0.5, stormy))}, worst ${ms(p(1, quiet))} and ${ms(p(1, stormy))}, of ${quiet.length} and ${stormy.length} requests`,
   ].join('\n')
 }
