@@ -132,13 +132,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (this.#isReclaimed && false)',
   },
   {
-    name: 'loner-stranded',
-    why: 'an item that waits until its client has nothing else waits there for ever when that takes nothing any more',
-    file: 'dispatch/dispatcher.js',
-    find: 'seat.loner !== undefined && !this.#takes(seat)',
-    replace: 'seat.loner !== undefined && seat.loner === undefined',
-  },
-  {
     name: 'polling-counted-twice',
     why: 'a client that asks without waiting gets room for one item more when it waits',
     file: 'delivery/demand.js',

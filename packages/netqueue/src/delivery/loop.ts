@@ -23,6 +23,8 @@ const RESOLVED: Promise<void> = Promise.resolve()
 export class Loop<T, V> implements AsyncIterableIterator<V> {
   readonly #init: LoopInit<T, V>
   readonly #handOut = (): IteratorResult<V, undefined> => this.#hand()
+  readonly #goOn = (): Promise<IteratorResult<V, undefined>> | IteratorResult<V, undefined> =>
+    this.#state === 'over' ? this.#hand() : this.#take()
   #state: 'new' | 'running' | 'over' = 'new'
   /** A `next()` was called and its caller has not seen the item. */
   #isBusy = false
@@ -48,14 +50,20 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
     if (signal?.aborted) return this.#abort(signal)
     this.#settle()
     this.#isBusy = true
-    this.#taken = inbox.take() as Delivery<T> | undefined
-    // One microtask later, although the item is here: a call that overlaps this one is seen, and settles nothing.
-    return this.#taken === undefined ? this.#wait() : (inbox.pause() ?? RESOLVED).then(this.#handOut)
+    const pause = inbox.size === 0 ? undefined : inbox.pause()
+    return pause === undefined ? this.#take() : pause.then(this.#goOn)
   }
 
   return(): Promise<IteratorResult<V, undefined>> {
     this.#leave()
     return Promise.resolve(DONE)
+  }
+
+  /** What was cancelled during a pause is not taken behind it. */
+  #take(): Promise<IteratorResult<V, undefined>> {
+    this.#taken = this.#init.inbox.take() as Delivery<T> | undefined
+    // One microtask later, although the item is here: a call that overlaps this one is seen, and settles nothing.
+    return this.#taken === undefined ? this.#wait() : RESOLVED.then(this.#handOut)
   }
 
   #begin(): void {
