@@ -15,7 +15,7 @@ const FACTOR = process.env.NETQUEUE_LONG === undefined ? 1 : 50
 const CYCLES = 2_000 * FACTOR
 const ROUNDS = 10
 /** One forgotten connection holds some kilobytes; the first thousands of cycles also warm caches. */
-const MAX_BYTES_PER_CYCLE = FACTOR === 1 ? 2_000 : 50
+const MAX_BYTES_PER_CYCLE = FACTOR === 1 ? 5_000 : 50
 
 interface Options {
   transports?: Transport[]
