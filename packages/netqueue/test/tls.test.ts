@@ -135,7 +135,7 @@ describe('fault 34: a client that does not believe the server', () => {
     const client = await join(server)
     await server.close({ reason: 'restart' })
     await serve(expired, {}, address)
-    await until(() => client.state !== 'connected' && client.state !== 'reconnecting')
+    await client.closed
     expect(client.state).toBe('failed')
   })
 })

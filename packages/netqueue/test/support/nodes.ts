@@ -88,9 +88,12 @@ export async function rest(): Promise<void> {
   for (let turns = 0; turns < 30; turns += 1) await turn()
 }
 
+/** For whatever takes its time on a busy machine. */
+const PATIENCE_MS = 10_000
+
 /** Waits, turn by turn, until something is so. */
 export async function until(isSo: () => boolean): Promise<void> {
-  for (let turns = 0; turns < 100_000; turns += 1) {
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
     if (isSo()) return
     await turn()
   }
