@@ -110,6 +110,11 @@ export class Sessions {
     this.#byConnection.set(connection, session)
   }
 
+  /** Whether the server waits for a client. */
+  get isAnyAway(): boolean {
+    return this.#away.size > 0
+  }
+
   /** Whoever is away gets nothing new, unless it is for nobody else. To be called when an event is over. */
   checkAway(): void {
     if (this.#world.swarm.has.addressing) return

@@ -247,9 +247,10 @@ export class World {
     })
   }
 
-  /** Writes wait for the window, or for what is kept to be acknowledged. */
+  /** Writes wait for the window, for what is kept to be acknowledged, or for a client that is away. */
   get #mayBeUnwritten(): boolean {
-    const { swarm, talk, returns } = this
+    const { swarm, talk, returns, sessions } = this
+    if (sessions.isAnyAway) return true
     if (swarm.windowBytes < 1_000_000 || swarm.has.bigItems || talk?.features.has.longTexts === true) return true
     return returns !== undefined && returns.resumeTimeoutMs > 0 && returns.maxReplayBytes < 1_000_000
   }
