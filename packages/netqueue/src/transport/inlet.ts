@@ -140,3 +140,17 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     this.#bytes = 0
   }
 }
+
+/** An inlet for whoever feeds it and has nothing else to tell it: calls back where a piece was taken or is waited for, or the rest is not wanted. */
+export class ToldInlet extends Inlet {
+  readonly #wasRead: () => void
+
+  constructor(wasRead: () => void) {
+    super()
+    this.#wasRead = wasRead
+  }
+
+  protected override read(): void {
+    this.#wasRead()
+  }
+}

@@ -2,7 +2,8 @@ import { host } from '../env/host.ts'
 import { checkInteger } from '../errors/check.ts'
 import { badAddress } from './address.ts'
 import { connectFailed, connectionLost, listenFailed } from './failures.ts'
-import { Inlet } from './inlet.ts'
+import { ToldInlet } from './inlet.ts'
+import type { Inlet } from './inlet.ts'
 import { Accepting, listenerDefaults } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
 import { Outlet } from './outlet.ts'
@@ -82,7 +83,7 @@ class MemoryDuplex extends Outlet implements ByteDuplex {
   constructor(remoteAddress: string) {
     super()
     this.remoteAddress = remoteAddress
-    this.source = new MemoryInlet(() => this.#other.#wasRead())
+    this.source = new ToldInlet(() => this.#other.#wasRead())
   }
 
   join(other: MemoryDuplex): void {
@@ -125,19 +126,6 @@ class MemoryDuplex extends Outlet implements ByteDuplex {
     if (!this.#isBehind || this.#other.source.size > 0) return
     this.#isBehind = false
     if (!this.#isPausing) this.taken()
-  }
-}
-
-class MemoryInlet extends Inlet {
-  readonly #wasRead: () => void
-
-  constructor(wasRead: () => void) {
-    super()
-    this.#wasRead = wasRead
-  }
-
-  protected override read(): void {
-    this.#wasRead()
   }
 }
 

@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Ring } from '../queue/ring.ts'
 import { connectionLost } from './failures.ts'
-import { Inlet } from './inlet.ts'
+import { ToldInlet } from './inlet.ts'
+import type { Inlet } from './inlet.ts'
 import { Outlet } from './outlet.ts'
 import type { ByteDuplex, Bytes } from './transport.ts'
 
@@ -46,7 +47,7 @@ class PortDuplex extends Outlet implements ByteDuplex {
     super()
     this.#port = port
     if (remoteAddress !== undefined) this.remoteAddress = remoteAddress
-    this.source = new PortInlet(() => this.#tell())
+    this.source = new ToldInlet(() => this.#tell())
     this.closed = new Promise((resolve) => port.once('close', () => resolve()))
     port.once('close', () => this.#broke())
     port.on('message', (parcel: Parcel) => this.#receive(parcel))
@@ -127,17 +128,4 @@ function copyOf(bytes: Bytes): Uint8Array<ArrayBuffer> {
     at += piece.length
   }
   return copy
-}
-
-class PortInlet extends Inlet {
-  readonly #wasRead: () => void
-
-  constructor(wasRead: () => void) {
-    super()
-    this.#wasRead = wasRead
-  }
-
-  protected override read(): void {
-    this.#wasRead()
-  }
 }

@@ -1,5 +1,6 @@
 import { connectionLost } from './failures.ts'
-import { Inlet } from './inlet.ts'
+import { ToldInlet } from './inlet.ts'
+import type { Inlet } from './inlet.ts'
 import { Outlet } from './outlet.ts'
 import type { ByteDuplex, Bytes } from './transport.ts'
 
@@ -47,7 +48,7 @@ class WebStreamDuplex extends Outlet implements ByteDuplex {
     this.#reader = readable.getReader()
     this.#writer = writable.getWriter()
     this.#cut = cut
-    this.source = new WebInlet(() => this.#read())
+    this.source = new ToldInlet(() => this.#read())
     this.#writer.closed.catch(this.#writingBroke)
   }
 
@@ -98,18 +99,5 @@ class WebStreamDuplex extends Outlet implements ByteDuplex {
   #end(reason: unknown): void {
     if (this.#cut !== undefined) return this.#cut(reason)
     for (const ended of [this.#reader.cancel(reason), this.#writer.abort(reason)]) ended.catch(() => {})
-  }
-}
-
-class WebInlet extends Inlet {
-  readonly #wasRead: () => void
-
-  constructor(wasRead: () => void) {
-    super()
-    this.#wasRead = wasRead
-  }
-
-  protected override read(): void {
-    this.#wasRead()
   }
 }

@@ -1,5 +1,6 @@
 import { connectionLost } from './failures.ts'
-import { Inlet } from './inlet.ts'
+import { ToldInlet } from './inlet.ts'
+import type { Inlet } from './inlet.ts'
 import { Outlet } from './outlet.ts'
 import type { ByteDuplex, Bytes, Security } from './transport.ts'
 
@@ -36,7 +37,7 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
     super()
     if (remoteAddress !== undefined) this.remoteAddress = remoteAddress
     this.security = security
-    this.source = new WebSocketInlet(() => this.wasRead())
+    this.source = new ToldInlet(() => this.wasRead())
   }
 
   abstract get closed(): Promise<void>
@@ -118,18 +119,5 @@ export abstract class WebSocketDuplex extends Outlet implements ByteDuplex {
     this.#isOver = true
     this.#isClosing = true
     this.close(CLOSE.normal)
-  }
-}
-
-class WebSocketInlet extends Inlet {
-  readonly #wasRead: () => void
-
-  constructor(wasRead: () => void) {
-    super()
-    this.#wasRead = wasRead
-  }
-
-  protected override read(): void {
-    this.#wasRead()
   }
 }
