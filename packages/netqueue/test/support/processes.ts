@@ -5,10 +5,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-import { build, defaultServerConditions } from 'vite'
+import { buildSources } from './sources.ts'
 
 const scratch = join(import.meta.dirname, '../.processes')
-const sources = join(import.meta.dirname, '../../src')
 
 /** A process that runs a script of ours against the sources. It says what it has to say in lines of JSON. */
 export class Process {
@@ -78,20 +77,7 @@ export class Processes implements AsyncDisposable {
   static async of(script: string): Promise<Processes> {
     mkdirSync(scratch, { recursive: true })
     const folder = mkdtempSync(join(scratch, 'run-'))
-    await build({
-      configFile: false,
-      logLevel: 'silent',
-      build: {
-        ssr: true,
-        outDir: folder,
-        rolldownOptions: {
-          input: { netqueue: join(sources, 'index.ts'), websocket: join(sources, 'transport/websocket.ts') },
-          output: { entryFileNames: '[name].mjs' },
-        },
-      },
-      // Sources all the way: not what was built of them.
-      ssr: { noExternal: true, resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
-    })
+    await buildSources(folder, { netqueue: 'index.ts', websocket: 'transport/websocket.ts' })
     const file = join(folder, 'script.mjs')
     writeFileSync(
       file,

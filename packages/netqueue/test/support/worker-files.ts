@@ -2,9 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { build, defaultServerConditions } from 'vite'
-
-const sources = join(import.meta.dirname, '../../src')
+import { buildSources } from './sources.ts'
 
 /**
  * Files of workers, in a folder that goes with this. In them, `connect` is the library's, which is there as one file, `./netqueue.mjs`, and its
@@ -20,20 +18,7 @@ export class WorkerFiles implements Disposable {
 
   static async make(): Promise<WorkerFiles> {
     const folder = mkdtempSync(join(tmpdir(), 'netqueue-workers-'))
-    await build({
-      configFile: false,
-      logLevel: 'silent',
-      build: {
-        ssr: true,
-        outDir: folder,
-        rolldownOptions: {
-          input: { netqueue: join(sources, 'index.ts'), workers: join(sources, 'workers.ts') },
-          output: { entryFileNames: '[name].mjs' },
-        },
-      },
-      // Sources all the way: not what was built of them.
-      ssr: { noExternal: true, resolve: { conditions: ['@netqueue/source', ...defaultServerConditions] } },
-    })
+    await buildSources(folder, { netqueue: 'index.ts', workers: 'workers.ts' })
     return new WorkerFiles(folder)
   }
 

@@ -2,6 +2,7 @@ import { NetQueueError } from '../../errors/errors.ts'
 import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
 import { ClientAuth } from './auth.ts'
 import { badMessage } from './bytes.ts'
+import type { ByteWriter } from './bytes.ts'
 import { encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { agreement, disagreement, endOf, isOriginalType, welcomeOf } from './handshake.ts'
@@ -11,13 +12,13 @@ import { prove } from './proof.ts'
 import type { Transcript } from './proof.ts'
 import { checkWelcome, encodeWelcome, ticketOf } from './welcome.ts'
 import type { Grant, Resume } from './welcome.ts'
-import type { Workspace } from './workspace.ts'
 
 /** Speaks first, and only to one of us. */
 export class ClientHandshake implements Handshake {
   readonly #init: HandshakeInit
   readonly #introduction: Introduction
-  readonly #workspace: Workspace
+  /** Where frames are built. */
+  readonly #out: ByteWriter
   /** Data of our CONN. */
   readonly #hello: Uint8Array
   /** The server's id, once it has said hello. */
@@ -27,9 +28,9 @@ export class ClientHandshake implements Handshake {
   #transcript: Transcript | undefined
 
   /** Throws for an introduction that does not fit. */
-  constructor(init: HandshakeInit, workspace: Workspace) {
+  constructor(init: HandshakeInit, out: ByteWriter) {
     this.#init = init
-    this.#workspace = workspace
+    this.#out = out
     this.#introduction = init.introduction()
     this.#hello = encodeHello(this.#introduction)
     checkWelcome(this.#introduction, init.limits, 'client')
@@ -103,7 +104,7 @@ export class ClientHandshake implements Handshake {
     const ticket = ticketOf(grant)
     if (grant.batches !== undefined) return { send: [], resumed: { batches: grant.batches }, ticket }
     const bans = grant.denials && ({ side: 'client', denials: grant.denials } as const)
-    const wire = new NativeWire(agreement(this.#introduction, welcome, bans), serverId, limits, this.#workspace)
+    const wire = new NativeWire(agreement(this.#introduction, welcome, bans), serverId, limits, this.#out)
     return { send: [], wire, ticket }
   }
 

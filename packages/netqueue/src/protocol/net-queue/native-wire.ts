@@ -10,7 +10,6 @@ import type { RecordReaderInit } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { Taken } from './record-writer.ts'
 import type { Agreement } from './welcome.ts'
-import type { Workspace } from './workspace.ts'
 
 export const NATIVE = 'netqueue/1'
 export const nativeSupports: Supports = { credit: true, settle: true, result: true, request: true, heartbeat: true }
@@ -26,7 +25,7 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
   readonly #reader: RecordReader
   readonly #writer: RecordWriter
 
-  constructor(welcome: Agreement, id: string, limits: Limits, workspace: Workspace) {
+  constructor(welcome: Agreement, id: string, limits: Limits, out: ByteWriter) {
     const { tags, status, isPaced, requests, registry, bans } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
@@ -46,7 +45,7 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
     }
     this.maxItemBytes = limits.maxItemBytes
     this.#reader = new RecordReader(this)
-    this.#writer = new RecordWriter(workspace.out, this)
+    this.#writer = new RecordWriter(out, this)
   }
 
   /** @internal */

@@ -2,24 +2,25 @@ import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { lengthPrefix } from '../../framing/framing.ts'
 import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
 import { ClientHandshake } from './client-handshake.ts'
+import { CUT_BYTES } from './batch.ts'
+import { ByteWriter } from './bytes.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
 import { OriginalHandshake } from './original-handshake.ts'
 import { ServerHandshake } from './server-handshake.ts'
-import { Workspace } from './workspace.ts'
 
 const framing = (options: FramingOptions): Framing => lengthPrefix(TYPE_BYTES, options)
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {
-  const workspace = new Workspace()
+  const out = newOut()
   return {
     name: NATIVE,
     supports: nativeSupports,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new ClientHandshake(init, workspace) : new ServerHandshake(init, workspace),
+      init.role === 'client' ? new ClientHandshake(init, out) : new ServerHandshake(init, out),
   }
 }
 
@@ -29,12 +30,17 @@ export function native(): Protocol {
  * flushed counts as settled, and `submit` is `UNSUPPORTED`.
  */
 export function netQueue(): Protocol {
-  const workspace = new Workspace()
+  const out = newOut()
   return {
     name: ORIGINAL,
     supports: originalSupports,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, workspace),
+      init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, out),
   }
+}
+
+/** Connections share where frames are built: each is, in one go. */
+function newOut(): ByteWriter {
+  return new ByteWriter(new Uint8Array(CUT_BYTES))
 }

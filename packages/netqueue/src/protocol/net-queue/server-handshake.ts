@@ -8,6 +8,7 @@ import type {
   Introduction,
 } from '../protocol.ts'
 import { authRequired, ServerAuth } from './auth.ts'
+import type { ByteWriter } from './bytes.ts'
 import { encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { agreement, disagreement, endOf, isOriginalType, welcomeOf } from './handshake.ts'
@@ -18,20 +19,20 @@ import { isProof } from './proof.ts'
 import type { Transcript } from './proof.ts'
 import { encodeWelcome, grantOf, ticketOf } from './welcome.ts'
 import type { Welcome } from './welcome.ts'
-import type { Workspace } from './workspace.ts'
 
 /** Listens first, and tells an original from one of us by what its first frame is. */
 export class ServerHandshake implements Handshake {
   readonly #init: HandshakeInit
-  readonly #workspace: Workspace
+  /** Where frames are built. */
+  readonly #out: ByteWriter
   /** What was said to a client of our kind, and what it said. */
   #greeted: Greeted | undefined
   #auth: ServerAuth | undefined
   #isOriginal = false
 
-  constructor(init: HandshakeInit, workspace: Workspace) {
+  constructor(init: HandshakeInit, out: ByteWriter) {
     this.#init = init
-    this.#workspace = workspace
+    this.#out = out
   }
 
   start(): Uint8Array[] {
@@ -98,7 +99,7 @@ export class ServerHandshake implements Handshake {
     const ticket = ticketOf(grant)
     if (admission.resumed !== undefined) return { send, resumed: { batches: welcome.resume?.batches ?? 0 }, ticket }
     const bans = admission.denials && ({ side: 'server', denials: admission.denials } as const)
-    const wire = new NativeWire(agreement(introduction, welcome, bans), admission.id, limits, this.#workspace)
+    const wire = new NativeWire(agreement(introduction, welcome, bans), admission.id, limits, this.#out)
     return { send, wire, ticket }
   }
 
