@@ -1,8 +1,8 @@
 import { expectTypeOf, test } from 'vitest'
 
 import { defineMessages, listen, type } from '../src/index.ts'
-import { spawnWorkers } from '../src/workers.ts'
-import type { WorkerExit, Workers, WorkersOptions, WorkerStateChange } from '../src/workers.ts'
+import { spawnWorkers } from '../src/workers/workers.ts'
+import type { WorkerExit, Workers, WorkersOptions, WorkerStateChange } from '../src/workers/workers.ts'
 
 test('any server may have local workers, whatever its items and messages are', async () => {
   const messages = defineMessages({ 'math:add': { payload: type<number[]>(), reply: type<number>() } })

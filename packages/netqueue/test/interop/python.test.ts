@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 
 import { json, listen } from '../../src/index.ts'
 import type { Server, ServerOptions } from '../../src/index.ts'
-import { spawnWorkers } from '../../src/workers.ts'
+import { spawnWorkers } from '../../src/workers/workers.ts'
 import { failureOf } from '../support/outcome.ts'
 import { frame, FRAME, hello, RawServer, welcome } from '../support/raw-peer.ts'
 import type { RawPeer } from '../support/raw-peer.ts'

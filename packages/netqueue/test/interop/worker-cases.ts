@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 import { fromStreams, listen } from '../../src/index.ts'
-import { spawnWorkers } from '../../src/workers.ts'
-import type { WorkersOptions } from '../../src/workers.ts'
+import { spawnWorkers } from '../../src/workers/workers.ts'
+import type { WorkersOptions } from '../../src/workers/workers.ts'
 import { check, equal, range } from '../portable/checks.ts'
 
 type Kind = NonNullable<WorkersOptions['kind']>

@@ -1,5 +1,5 @@
 import type { NetQueueError, RemoteError, Server, ServerClient, ServerOptions } from '../../src/index.ts'
-import type { ConnectedClient } from '../../src/server-client.ts'
+import type { ConnectedClient } from '../../src/server/server-client.ts'
 import { digest } from './checks.ts'
 import { messagesOf } from './library.ts'
 import type { Answered, App, Library } from './library.ts'

@@ -1,0 +1,122 @@
+import { Calls } from './calls.ts'
+import { CLIENT_EVENTS } from './client-options.ts'
+import type { ClientEvents, ClientOptions } from './client-options.ts'
+import type { ClientSettings } from './client-settings.ts'
+import { Pulse } from '../connection/pulse.ts'
+import { Inbox } from '../delivery/inbox.ts'
+import { Puts } from '../delivery/puts.ts'
+import type { EndpointInit } from '../endpoint/endpoint.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import { Emitter } from '../events/emitter.ts'
+import type { Reach } from '../life/reach.ts'
+import type { Messages } from '../message/messages.ts'
+import type { Introduction } from '../protocol/protocol.ts'
+import { randomName } from '../endpoint/random-name.ts'
+import { Talk } from '../endpoint/talk.ts'
+import { Ticks } from '../ticks/ticks.ts'
+import { Uplinks } from './uplinks.ts'
+
+/** What a client says of itself, to each server anew. */
+export interface ClientSelf {
+  /** Empty until a server has given it one. */
+  id: string
+  status: unknown
+}
+
+/** What a client is made of. Nothing but the uplinks knows that connections come and go. */
+export interface ClientParts<Out> extends EndpointInit<ClientEvents> {
+  self: ClientSelf
+  puts: Puts<Out>
+  calls: Calls
+  uplinks: Uplinks<Out>
+}
+
+/** Puts a client together; nothing is connected yet. Throws for options of messages and of redelivery that no client can have. */
+export function partsOf<In, Out, M extends Messages>(
+  reaches: readonly Reach[],
+  settings: ClientSettings<In, Out>,
+  options: ClientOptions<In, Out, M>,
+): ClientParts<Out> {
+  const { env, limits, item, result, prefetch, tags, protocol, exposeErrors } = settings
+  const warn = (error: NetQueueError): void => uplinks.warn(error)
+  const inbox = new Inbox({
+    env,
+    prefetch,
+    maxPrefetch: limits.maxUnsettled,
+    rtt: () => uplinks.fastestRtt,
+    measureRtt: () => uplinks.ping(),
+    maxBytes: limits.maxInboxBytes,
+    countReaders: true,
+    warn,
+    worked: () => uplinks.changed(),
+  })
+  const events = new Emitter<ClientEvents>(warn)
+  const ticks = new Ticks(env)
+  const talk = new Talk({
+    env,
+    options,
+    limits,
+    events: CLIENT_EVENTS,
+    warn,
+    worked: () => uplinks.changed(),
+    checkReachable: (name) => uplinks.checkReachable(name),
+  })
+  const checkPut = (): void => uplinks.checkPut()
+  const puts = new Puts<Out>({ env, limits, codec: result, options, checkOpen: checkPut, warn })
+  const calls = new Calls({
+    env,
+    talk,
+    begun: () => uplinks.begun,
+    choose: () => uplinks.leastBusy,
+    checkOpen: () => uplinks.checkOpen(),
+  })
+  // Several servers would each give it another one.
+  const id = settings.id === '' && reaches.length > 1 ? randomName('client', env) : settings.id
+  const self = { id, status: settings.status }
+  const introduction = (): Introduction => ({
+    ...self,
+    tags,
+    isPaced: prefetch === 'auto',
+    item: item.name,
+    result: result.name,
+    messages: talk.own,
+    nonce: env.randomBytes(16),
+  })
+  const link = {
+    env,
+    limits,
+    inbox,
+    codec: item,
+    resultCodec: result,
+    exposeErrors,
+    retry: puts.retry,
+    deadlines: puts.deadlines,
+    keepsReceived: false,
+    lastOrdinal: () => puts.lastOrdinal,
+    oldestWaiting: () => puts.oldestOrdinal,
+  }
+  const uplinks: Uplinks<Out> = new Uplinks<Out>({
+    reaches,
+    puts,
+    calls,
+    ticks,
+    events,
+    logger: settings.logger,
+    id: () => self.id,
+    shared: {
+      link,
+      talk,
+      puts,
+      protocol,
+      introduction,
+      status: () => self.status,
+      evidence: settings.evidence,
+      identified: (given) => (self.id = given),
+      pulse: new Pulse({ env, limits, warn }),
+      connectTimeoutMs: settings.connectTimeoutMs,
+      reconnect: settings.reconnect,
+      closeDuplex: settings.closeDuplex,
+    },
+  })
+  return { inbox, talk, events, ticks, self, puts, calls, uplinks }
+}

@@ -1,0 +1,66 @@
+import type { Session } from '../connection/session.ts'
+import { Conversation } from '../endpoint/conversation.ts'
+import type { ConversationInit } from '../endpoint/conversation.ts'
+import { Link } from '../delivery/link.ts'
+import type { LinkOwner } from '../delivery/link.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import type { SharedByUplinks } from './uplink-owner.ts'
+
+export interface ConverseInit extends Required<Pick<ConversationInit, 'opened' | 'suspended' | 'resumed'>> {
+  session: Session
+  shared: Pick<SharedByUplinks, 'link' | 'talk' | 'puts'>
+  /** The server says what it is like, or that it drains. */
+  status: (status: unknown) => void
+  goaway: (code: string) => void
+  closed: LinkOwner['closed']
+  /** Something may have come to an end. */
+  worked: () => void
+  warn: (error: NetQueueError) => void
+}
+
+/** A client's side of a session with a server: items on a link of its own, and the requests and messages that it shares. */
+export function converse(init: ConverseInit): Conversation {
+  const { session, shared, opened, suspended, resumed, worked, warn } = init
+  const wake = (): void => session.wake()
+  const flush = (): void => session.flush()
+  const link = new Link({
+    shared: shared.link,
+    owner: ownerOf(init),
+    wake: () => {
+      wake()
+      worked()
+    },
+    wakeLater: () => {
+      session.wakeLater()
+      worked()
+    },
+    flush,
+  })
+  const talk = shared.talk.shared
+  return new Conversation({
+    link,
+    talk,
+    opened,
+    suspended,
+    resumed,
+    wake,
+    flush,
+    warn,
+    asked: () => {},
+    changed: worked,
+  })
+}
+
+function ownerOf({ shared: { puts }, status, goaway, closed, worked, warn }: ConverseInit): LinkOwner {
+  return {
+    changed: () => {
+      puts.advance()
+      worked()
+    },
+    settled: (link, entry, settlement) => puts.settled(entry, link.id, settlement),
+    status: (_link, value) => status(value),
+    goaway: (_link, code) => goaway(code),
+    closed,
+    warn,
+  }
+}

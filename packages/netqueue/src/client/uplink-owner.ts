@@ -1,0 +1,51 @@
+import type { Pulse } from '../connection/pulse.ts'
+import type { Entries } from '../delivery/entry.ts'
+import type { SharedByLinks } from '../delivery/link.ts'
+import type { Puts } from '../delivery/puts.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import type { ShownTo } from './evidence.ts'
+import type { Reconnect } from '../life/back-off.ts'
+import type { ClientStateChange } from '../life/states.ts'
+import type { Introduction, Protocol } from '../protocol/protocol.ts'
+import type { Talk } from '../endpoint/talk.ts'
+import type { Uplink } from './uplink.ts'
+
+/** What the uplinks of one client share. */
+export interface SharedByUplinks {
+  link: SharedByLinks
+  talk: Talk
+  puts: Pick<Puts<unknown>, 'join' | 'leaving' | 'pause' | 'resume' | 'leave' | 'advance' | 'settled' | 'lost'>
+  protocol: Protocol
+  /** What the client says of itself to the next server. */
+  introduction: () => Introduction
+  /** Its status, as it is now. */
+  status: () => unknown
+  /** What the next connection is to show of the client. @default nothing */
+  evidence?: (() => Promise<ShownTo | undefined>) | undefined
+  /** A server has confirmed or given the client's id. */
+  identified: (id: string) => void
+  connectTimeoutMs: number
+  /** `undefined`: what is lost stays lost. */
+  reconnect: Reconnect | undefined
+  pulse: Pulse
+  closeDuplex: boolean | undefined
+}
+
+/** Whoever has uplinks: told what becomes of them. */
+export interface UplinkOwner {
+  /** What happens in it is told to users when it is over. */
+  together(act: () => void): void
+  entered(uplink: Uplink, change: ClientStateChange): void
+  /** Requests and messages can go this way. */
+  opened(): void
+  /** The connection is gone; no error where both sides said goodbye, and none is looked for. */
+  disconnected(uplink: Uplink, error: NetQueueError | undefined): void
+  /** The server drains. */
+  goaway(uplink: Uplink, code: string): void
+  statusChanged(uplink: Uplink, status: unknown): void
+  /** It is over for good; these are what the server has not said that it received. */
+  ended(uplink: Uplink, error: NetQueueError | undefined, entries: Entries): void
+  /** Something was settled, answered or received. */
+  changed(): void
+  warn(error: NetQueueError, uplink: Uplink): void
+}

@@ -1,0 +1,218 @@
+import type { Connection } from '../connection/connection.ts'
+import type { Session } from '../connection/session.ts'
+import type { Entry } from '../delivery/entry.ts'
+import type { Conversation } from '../endpoint/conversation.ts'
+import type { Link } from '../delivery/link.ts'
+import type { Answerer } from '../dispatch/answerers.ts'
+import type { Candidate } from '../dispatch/free-clients.ts'
+import type { Timer } from '../env/env.ts'
+import type { Timed } from '../queue/deadlines.ts'
+
+/** A client as its server sees it. */
+export interface ServerClient {
+  readonly id: string
+  /** The name of the protocol that it speaks. */
+  readonly protocol: string
+  /** Where it is, as an address for people and logs. */
+  readonly address: string | undefined
+  /** Who it is: what `authenticate` returned, or the certificate that it has shown; `undefined` where nobody asked. */
+  readonly identity: unknown
+  readonly tags: readonly string[]
+  /** What it said last with `setStatus`; of an original, a string. */
+  readonly status: unknown
+  /** Whatever the server's user wants to keep with it. */
+  data: unknown
+  /** Items assigned to it and not settled. */
+  readonly inFlight: number
+  /** Items that it would take now. */
+  readonly credit: number
+  /** Milliseconds for a message to it and back, averaged; `undefined` before the first measurement. */
+  readonly rtt: number | undefined
+  /** Milliseconds from an item's assignment to its settle, averaged; `undefined` before the first one. */
+  readonly serviceTime: number | undefined
+  readonly isConnected: boolean
+  /** Its connection was lost, and it may come back within `resumeTimeoutMs`: what it has stays its own until then, and it gets nothing new. */
+  readonly isAway: boolean
+  /** Ends the connection, or the wait for another one; its unsettled items go back to the backlog. */
+  close(): Promise<void>
+  /** Asks it to leave: it is given nothing new, finishes what it has, and its loops end. It stays a client until it has gone. */
+  dismiss(): void
+}
+
+/** A connection that somebody has made to the server, and the call that waits for who it is. */
+export interface Arrival {
+  readonly connection: Connection
+  readonly address: string | undefined
+  /** Who has come, where that was asked. */
+  readonly identity: unknown
+  /** The server's status as it was when it introduced itself. */
+  readonly heard: unknown
+  resolve(client: ServerClient): void
+  reject(error: unknown): void
+}
+
+export interface ConnectedClientInit {
+  conversation: Conversation
+  session: Session
+  arrival: Arrival
+  /** Whether an original may get items. */
+  ready: ((client: ServerClient) => boolean) | undefined
+  /** It is to leave. */
+  dismissed: (client: ConnectedClient) => void
+}
+
+/** The server's end of one session, as its users and as its dispatcher see it. */
+export class ConnectedClient implements ServerClient, Candidate<ServerClient>, Answerer, Timed {
+  readonly conversation: Conversation
+  readonly link: Link
+  readonly session: Session
+  /** The last one that it came with; it may be over. */
+  arrival: Arrival
+  data: unknown = undefined
+  status: unknown
+  /** `away`: its connection was lost, and its session waits for another one. */
+  presence: 'here' | 'away' | 'gone' = 'here'
+  /** For how long it is waited for. */
+  absence: Timer | undefined
+  /** It said that it takes nothing new. */
+  isDraining = false
+  /** Why it leaves, in its own words. */
+  reason = ''
+  /** It took no message in the time that a broadcast gives: the next ones pass over it until it has room. */
+  isBehind = false
+  readonly #ready: ((client: ServerClient) => boolean) | undefined
+  readonly #dismissed: (client: ConnectedClient) => void
+  #refused: Map<string, number> | undefined
+
+  constructor({ conversation, session, arrival, ready, dismissed }: ConnectedClientInit) {
+    const { link } = conversation
+    this.conversation = conversation
+    this.link = link
+    this.session = session
+    this.arrival = arrival
+    this.status = link.peer?.status
+    this.#ready = ready
+    this.#dismissed = dismissed
+  }
+
+  get client(): ServerClient {
+    return this
+  }
+
+  get id(): string {
+    return this.link.id
+  }
+
+  get address(): string | undefined {
+    return this.arrival.address
+  }
+
+  get identity(): unknown {
+    return this.arrival.identity
+  }
+
+  get isConnected(): boolean {
+    return this.presence === 'here'
+  }
+
+  get isAway(): boolean {
+    return this.presence === 'away'
+  }
+
+  get protocol(): string {
+    return this.link.peer?.protocol ?? ''
+  }
+
+  get tags(): readonly string[] {
+    return this.link.peer?.tags ?? []
+  }
+
+  get inFlight(): number {
+    return this.link.outbox.inFlight
+  }
+
+  get credit(): number {
+    return this.link.outbox.credit
+  }
+
+  get rtt(): number | undefined {
+    return this.link.rtt
+  }
+
+  get serviceTime(): number | undefined {
+    return this.link.serviceTime
+  }
+
+  get requests(): number {
+    return this.conversation.requests
+  }
+
+  get maxRequests(): number {
+    return this.conversation.maxRequests
+  }
+
+  get isPaced(): boolean {
+    return this.link.peer?.isPaced === true
+  }
+
+  get isOpen(): boolean {
+    return this.isConnected && !this.isDraining
+  }
+
+  /** Whether its protocol has credit and settles; an original's does not. */
+  get settles(): boolean {
+    return this.link.peer?.supports.settle === true
+  }
+
+  /** Only an original is asked: it has no credit to say so with. */
+  get isReady(): boolean {
+    if (!this.takesItems) return false
+    return this.#ready === undefined || this.settles || this.#ready(this)
+  }
+
+  /** Whether it is to be given items at all. */
+  get takesItems(): boolean {
+    return this.link.peer?.denied?.denies('subscribe') !== true
+  }
+
+  knows(name: string): boolean {
+    return this.link.peer?.registry?.has(name) === true
+  }
+
+  refusesUntil(name: string): number | undefined {
+    return this.#refused?.get(name)
+  }
+
+  /** It has said that it does not handle a name: others are asked, if there are any, until then. */
+  refuses(name: string, until: number): void {
+    this.#refused ??= new Map()
+    this.#refused.set(name, until)
+  }
+
+  /** Whether it takes payloads, with their headers, of that length. */
+  takes(bytes: number): boolean {
+    return bytes <= (this.link.peer?.maxItemBytes ?? 0)
+  }
+
+  carries(entry: Entry): boolean {
+    return this.takesItems && this.link.outbox.carries(entry)
+  }
+
+  assign(entry: Entry): void {
+    this.link.assign(entry)
+  }
+
+  async close(): Promise<void> {
+    this.session.end()
+    await this.arrival.connection.done
+  }
+
+  dismiss(): void {
+    this.#dismissed(this)
+  }
+
+  /** It did not come back in time. */
+  timeIsUp(): void {
+    this.session.giveUp()
+  }
+}
