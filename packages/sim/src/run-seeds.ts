@@ -3,7 +3,7 @@ import type { Counts } from './counts.ts'
 import { INVARIANTS } from './invariants.ts'
 import { simulate } from './simulate.ts'
 import type { Report } from './simulate.ts'
-import type { Violation } from './world.ts'
+import type { Violation } from './scene.ts'
 
 export interface RunOptions {
   seeds: number

@@ -8,7 +8,8 @@ import type { Process } from './schedule.ts'
 import { startServer } from './server-life.ts'
 import { Trace } from './trace.ts'
 import { World } from './world.ts'
-import type { Life, Violation } from './world.ts'
+import type { Violation } from './scene.ts'
+import type { Life } from './world.ts'
 
 export interface Report {
   seed: number
@@ -101,15 +102,10 @@ async function play(world: World): Promise<void> {
   world.check(world.openCalls.length === 0, 'I11', `calls that never settled: ${world.openCalls.join(', ')}`)
   const { lives, oldServers, serverProcess } = world
   const processesOf = (some: readonly Life[]): Process[] => some.map(({ process }) => process)
-  checkTimers(world, [...oldServers, serverProcess, ...processesOf(lives.filter(({ client }) => client !== undefined))])
+  world.checkTimers([...oldServers, serverProcess, ...processesOf(lives.filter(({ client }) => client !== undefined))])
   // A connection that was never opened may still wait for its last words to be read.
   await schedule.run(schedule.now + LINGER_MS, () => world.violation !== undefined)
-  checkTimers(world, processesOf(lives))
-}
-
-function checkTimers(world: World, processes: readonly Process[]): void {
-  for (const { name, timers, isDead } of processes)
-    world.check(isDead || timers.size === 0, 'P12', `${timers.size} timers are left at ${name} after it was closed`)
+  world.checkTimers(processesOf(lives))
 }
 
 function isEverybodyGone({ openCalls, lives }: World): boolean {

@@ -1,15 +1,13 @@
 import type { Client, NetQueueError, Server, ServerClient } from 'netqueue'
 import { codeOf } from './code-of.ts'
-import { noCounts } from './counts.ts'
-import type { Counts } from './counts.ts'
 import type { Flow } from './flow.ts'
-import type { Invariant } from './invariants.ts'
 import { keyOf, Ledger, LONG, textOf } from './ledger.ts'
 import type { Item } from './ledger.ts'
 import { Network } from './network.ts'
 import type { Connection } from './network.ts'
-import { ProcessEnv } from './process-env.ts'
+import type { ProcessEnv } from './process-env.ts'
 import { Random } from './random.ts'
+import { Scene } from './scene.ts'
 import { newProcess, Schedule } from './schedule.ts'
 import type { Process } from './schedule.ts'
 import { Sequence } from './sequence.ts'
@@ -23,12 +21,6 @@ import { Talk } from './talk/talk.ts'
 import type { Trace } from './trace.ts'
 import { isWarranted } from './warnings.ts'
 import type { ServerLife } from './server-life.ts'
-
-export interface Violation {
-  invariant: Invariant
-  message: string
-  at: number
-}
 
 export type SimServer = Server<string, string, TalkMessages>
 export type SimClient = Client<string, string, TalkMessages>
@@ -64,15 +56,11 @@ export interface Life {
 }
 
 /** Everything that one seed's run has: its time, its network, its books. */
-export class World {
-  readonly random: Random
+export class World extends Scene {
   readonly swarm: Swarm
   readonly patience: Patience
-  readonly schedule: Schedule
   readonly network: Network
   readonly sessions: Sessions
-  readonly trace: Trace
-  readonly counts: Counts = noCounts()
   /** Of the present server. */
   books!: Books
   serverLife!: ServerLife
@@ -87,31 +75,28 @@ export class World {
   readonly returns: Returns | undefined
   /** What is said beside items; `undefined` in a world that has nothing but items. */
   readonly talk: Talk | undefined
-  /** Faults are over: everybody behaves, and everything must come to its end. */
-  isCalm = false
   /** Connections that are to be turned away, by chance. */
   refusing = false
   server!: SimServer
-  violation: Violation | undefined
-  readonly #calls: Map<object, { name: string; process: Process }> = new Map()
 
   constructor(
     seed: number,
     trace: Trace,
     { talks = true, returns = true }: { talks?: boolean; returns?: boolean } = {},
   ) {
-    this.random = new Random(seed)
-    this.trace = trace
-    this.swarm = drawSwarm(this.random.fork())
+    const random = new Random(seed)
+    const swarm = drawSwarm(random.fork())
+    const schedule = new Schedule(random.fork())
+    super({ random, schedule, trace })
+    this.swarm = swarm
     this.patience = drawPatience(new Random(seed + 3 * 2 ** 32), this.swarm)
-    this.schedule = new Schedule(this.random.fork())
     if (returns) this.returns = drawReturns(new Random(seed + 2 ** 33))
     this.books = this.#newBooks()
     const chance = this.random.fork()
     const { maxLatency, slicing, windowBytes } = this.swarm
     this.sessions = new Sessions(this)
     this.network = new Network({
-      schedule: this.schedule,
+      schedule,
       random: this.random.fork(),
       shape: () => ({ minLatency: 0.05, maxLatency, slicing, windowBytes }),
       observer: this.sessions.wiretap,
@@ -130,50 +115,6 @@ export class World {
     if (features !== undefined) this.talk = new Talk(this, talkRandom, features)
   }
 
-  env(process: Process): ProcessEnv {
-    return new ProcessEnv(this.schedule, process, this.random.fork())
-  }
-
-  note(what: string): void {
-    this.trace.add(this.schedule.now, what)
-  }
-
-  violate(invariant: Invariant, message: string): void {
-    this.note(`VIOLATED ${invariant}: ${message}`)
-    this.violation ??= { invariant, message, at: this.schedule.now }
-  }
-
-  check(isTrue: boolean, invariant: Invariant, message: string): void {
-    if (!isTrue) this.violate(invariant, message)
-  }
-
-  /** Waits, in a process's own time. */
-  sleep(process: Process, ms: number): Promise<void> {
-    return new Promise((resolve) => void this.schedule.after(ms, process, resolve))
-  }
-
-  /** A signal that fires soon. */
-  abortSoon(process: Process, ms: number): AbortSignal {
-    const controller = new AbortController()
-    this.schedule.after(ms, process, () => controller.abort(new Error('aborted by the simulator')))
-    return controller.signal
-  }
-
-  /** Follows a call: it must settle while its process lives. */
-  track<T>(process: Process, name: string, call: Promise<T>): Promise<T> {
-    const ticket = {}
-    this.#calls.set(ticket, { name, process })
-    const over = (how: string): void => {
-      this.note(`${process.name} ${name} ${how}`)
-      this.#calls.delete(ticket)
-    }
-    call.then(
-      () => over('resolved'),
-      (error: unknown) => over(`rejected ${codeOf(error)}`),
-    )
-    return call
-  }
-
   /** Somebody was warned. */
   warned(name: string, error: NetQueueError): void {
     this.note(`${name} is warned of ${error.code}`)
@@ -187,12 +128,6 @@ export class World {
       isServer: name === 'server',
     })
     this.check(isRight, 'I23', `${name} was warned of ${error.code}: ${error.message} (${causeOf(error)})`)
-  }
-
-  get openCalls(): string[] {
-    return [...this.#calls.values()]
-      .filter(({ process }) => !process.isDead)
-      .map(({ name, process }) => `${process.name} ${name}`)
   }
 
   /** Items of the server's whose fate is open. */
