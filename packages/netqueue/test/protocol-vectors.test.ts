@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
-import { lengthPrefix } from '../src/framing/framing.ts'
+import { framingOf } from '../src/framing/framing.ts'
+import { lengthPrefix } from '../src/framing/length-prefix.ts'
 import { connect, defineMessages, listen, msgpack, text, type } from '../src/index.ts'
 import type { Codec, MessageDefinitions, MessagesOptions, NetQueueError, Server } from '../src/index.ts'
 import { denialsOf } from '../src/message/denials.ts'
@@ -115,7 +116,7 @@ const vectors = JSON.parse(
 const bytesOf = (hex: unknown): Uint8Array => new Uint8Array(Buffer.from(hex as string, 'hex'))
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const coded = (code: string): unknown => expect.objectContaining({ code })
-const framing = (bytes: number = 1_048_576) => lengthPrefix(2, { limit: () => ({ name: 'maxFrameBytes', bytes }) })
+const framing = (bytes: number = 1_048_576) => framingOf(lengthPrefix(2), { limit: () => ({ name: 'maxFrameBytes', bytes }) })
 
 /** The frames of a stream that ends, without their lengths. */
 async function unframed(hex: string): Promise<Uint8Array[]> {

@@ -2,10 +2,12 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Frames, FrameTaker } from './framing.ts'
+import type { Layout } from './layout.ts'
 import type { Progress } from './progress.ts'
 
 export interface DecodedOwner {
-  /** Counts the frames: begun with the first byte of their headers, done when they are whole. */
+  readonly layout: Layout
+  /** Counts the frames: begun with their first byte, done when they are whole. */
   readonly received: Progress
   /** Throws for a length that no frame may have here, as soon as it is known. */
   checkLength(length: number): void
@@ -20,7 +22,8 @@ interface Reader {
   reject(error: unknown): void
 }
 
-export const HEADER_BYTES = 4
+/** The length of a frame of which too little has come. */
+const UNKNOWN = -1
 const DONE: Result = { done: true, value: undefined }
 const NOTHING = new Uint8Array(0)
 /** A piece that makes so much of the chunk that it came in is not copied while the rest of its frame is waited for. */
@@ -36,9 +39,10 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
   readonly #chunks: AsyncIterator<Bytes>
   #chunk: Uint8Array = NOTHING
   #at = 0
-  /** The bytes of the header that have come, and what they make so far. */
-  #headerBytes = 0
-  #length = 0
+  /** Of the frame that has begun, without its prefix. */
+  #length = UNKNOWN
+  /** What there is of the beginning of a frame, where that says nothing of its length yet. */
+  #head: Uint8Array = NOTHING
   /** What there is of a frame that has not come whole. */
   #frame: Uint8Array = NOTHING
   #filled = 0
@@ -117,13 +121,13 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
 
   #end(): void {
     this.#isOver = true
-    if (this.#headerBytes > 0) return this.#onError(this.#truncated())
+    if (this.#length !== UNKNOWN || this.#head.length > 0) return this.#onError(this.#truncated())
     if (this.#taker === undefined) this.#reader?.resolve(DONE)
     else this.#taker.ended()
   }
 
   #truncated(): NetQueueError {
-    const isInFrame = this.#headerBytes === HEADER_BYTES
+    const isInFrame = this.#length !== UNKNOWN
     const where = isInFrame ? `inside a frame of ${this.#length} bytes` : 'inside the header of a frame'
     return new NetQueueError('FRAME_TRUNCATED', `The stream ended ${where}`)
   }
@@ -143,7 +147,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
 
   /** The next frame, if it is here whole. */
   #cut(): Bytes | undefined {
-    if (this.#headerBytes < HEADER_BYTES && !this.#readHeader()) return undefined
+    if (this.#length === UNKNOWN && !this.#measure()) return undefined
     const missing = this.#length - this.#filled
     const here = Math.min(missing, this.#chunk.length - this.#at)
     const piece = this.#chunk.subarray(this.#at, this.#at + here)
@@ -153,16 +157,47 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
     return undefined
   }
 
-  #readHeader(): boolean {
-    if (this.#headerBytes === 0 && this.#at < this.#chunk.length) this.#owner.received.begun += 1
-    while (this.#headerBytes < HEADER_BYTES && this.#at < this.#chunk.length) {
-      this.#length = this.#length * 0x100 + (this.#chunk[this.#at] as number)
-      this.#at += 1
-      this.#headerBytes += 1
-    }
-    if (this.#headerBytes < HEADER_BYTES) return false
-    this.#owner.checkLength(this.#length)
+  /** Whether it is known now how long the next frame is. */
+  #measure(): boolean {
+    if (this.#at === this.#chunk.length) return false
+    if (this.#head.length > 0) return this.#measureOn()
+    const { layout, received } = this.#owner
+    received.begun += 1
+    const length = layout.measure(this.#chunk, this.#at)
+    if (length === undefined) return this.#keepHead()
+    this.#begin(length)
+    this.#at += layout.prefixBytes ?? 0
     return true
+  }
+
+  #keepHead(): false {
+    this.#head = this.#chunk.slice(this.#at)
+    this.#at = this.#chunk.length
+    return false
+  }
+
+  /** Takes no more of the chunk than it takes to know. */
+  #measureOn(): boolean {
+    const { layout } = this.#owner
+    while (this.#at < this.#chunk.length) {
+      const head = new Uint8Array(this.#head.length + 1)
+      head.set(this.#head)
+      head[this.#head.length] = this.#chunk[this.#at] as number
+      this.#head = head
+      this.#at += 1
+      const length = layout.measure(head, 0)
+      if (length === undefined) continue
+      this.#begin(length)
+      this.#frame = head.subarray(layout.prefixBytes ?? 0)
+      this.#filled = this.#frame.length
+      return true
+    }
+    return false
+  }
+
+  #begin(length: number): void {
+    this.#length = length - (this.#owner.layout.prefixBytes ?? 0)
+    this.#owner.checkLength(this.#length)
   }
 
   /** What comes first stays where it is, as most frames come in two pieces at most. */
@@ -185,8 +220,8 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
 
   #whole(last: Uint8Array): Bytes {
     const frame = this.#filled === 0 ? last : this.#joined(last)
-    this.#headerBytes = 0
-    this.#length = 0
+    this.#length = UNKNOWN
+    this.#head = NOTHING
     this.#frame = NOTHING
     this.#filled = 0
     this.#owner.received.done += 1

@@ -1,22 +1,23 @@
 import * as lengthPrefixed from 'it-length-prefixed'
 import type { Bytes } from '../transport/transport.ts'
-import { HEADER_BYTES } from './decoded.ts'
 
 type Result = IteratorResult<Bytes, undefined>
+
+export const PREFIX_BYTES = 4
 
 const options = {
   lengthEncoder: Object.assign(
     (length: number): Uint8Array<ArrayBuffer> => {
-      const header = new Uint8Array(HEADER_BYTES)
-      new DataView(header.buffer).setUint32(0, length)
-      return header
+      const prefix = new Uint8Array(PREFIX_BYTES)
+      new DataView(prefix.buffer).setUint32(0, length)
+      return prefix
     },
-    { bytes: HEADER_BYTES },
+    { bytes: PREFIX_BYTES },
   ),
   maxDataLength: 0xffffffff,
 }
 
-/** Frames with their lengths in front. Not an async generator, which costs an idle connection a kilobyte, and each frame a turn more. */
+/** Frames with their lengths in front, of 4 bytes. Not an async generator, which costs an idle connection a kilobyte, and each frame a turn more. */
 export class Encoded implements AsyncIterableIterator<Bytes, undefined> {
   readonly #frames: AsyncIterator<Bytes>
 

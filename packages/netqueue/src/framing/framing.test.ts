@@ -4,10 +4,12 @@ import { describe, expect, test } from 'vitest'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { heldBytes } from '../../test/support/memory.ts'
-import { lengthPrefix } from './framing.ts'
+import { framingOf } from './framing.ts'
+import { lengthPrefix } from './length-prefix.ts'
 
 const LIMIT = 1_048_576
-const framing = (bytes: number = LIMIT) => lengthPrefix(2, { limit: () => ({ name: 'maxFrameBytes', bytes }) })
+const framing = (bytes: number = LIMIT) =>
+  framingOf(lengthPrefix(2), { limit: () => ({ name: 'maxFrameBytes', bytes }) })
 
 async function* from(chunks: Iterable<Bytes>): AsyncGenerator<Bytes> {
   yield* chunks
@@ -177,7 +179,7 @@ describe('P7: lengths are checked at their fourth byte', () => {
 
   test('the limit is asked for each frame', async () => {
     let limit = 10
-    const decoded = lengthPrefix(2, { limit: () => ({ name: 'maxHelloBytes', bytes: limit }) }).decode(
+    const decoded = framingOf(lengthPrefix(2), { limit: () => ({ name: 'maxHelloBytes', bytes: limit }) }).decode(
       from([framed(new Uint8Array(10), new Uint8Array(100))]),
     )
     const frames = decoded[Symbol.asyncIterator]()

@@ -2,10 +2,10 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { Decoded } from './decoded.ts'
 import type { DecodedOwner } from './decoded.ts'
-import { Encoded } from './encoded.ts'
+import type { Layout } from './layout.ts'
 import type { Progress } from './progress.ts'
 
-/** How a protocol cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
+/** How one connection cuts its stream of bytes into frames: two stages for a pipe, one for each way. */
 export interface Framing {
   encode(frames: AsyncIterable<Bytes>): AsyncIterable<Bytes>
   /** Frames as views of what they came in. Throws `FRAME_TOO_LARGE`, `FRAME_TOO_SHORT`, `FRAME_TRUNCATED`, each before more than the header was kept. */
@@ -43,24 +43,24 @@ export interface FrameLimit {
   bytes: number
 }
 
-/** Frames of at least `minBytes` behind a 4-byte big-endian unsigned length that does not count itself. */
-export function lengthPrefix(minBytes: number, options: FramingOptions): Framing {
-  return new LengthPrefixed(minBytes, options)
+/** The framing of one connection, by a layout. */
+export function framingOf(layout: Layout, options: FramingOptions): Framing {
+  return new Framed(layout, options)
 }
 
-class LengthPrefixed implements Framing, DecodedOwner {
+class Framed implements Framing, DecodedOwner {
+  readonly layout: Layout
   readonly received: Progress
-  readonly #minBytes: number
   readonly #options: FramingOptions
 
-  constructor(minBytes: number, options: FramingOptions) {
-    this.#minBytes = minBytes
+  constructor(layout: Layout, options: FramingOptions) {
+    this.layout = layout
     this.#options = options
     this.received = options.received ?? { begun: 0, done: 0 }
   }
 
   encode(frames: AsyncIterable<Bytes>): AsyncIterable<Bytes> {
-    return new Encoded(frames)
+    return this.layout.encode?.(frames) ?? frames
   }
 
   decode(chunks: AsyncIterable<Bytes>): Frames {
@@ -68,7 +68,10 @@ class LengthPrefixed implements Framing, DecodedOwner {
   }
 
   checkLength(length: number): void {
-    checkLength(length, this.#minBytes, this.#options.limit())
+    const { minBytes = 0, foreign } = this.layout
+    const { name, bytes } = this.#options.limit()
+    if (length < minBytes) throw tooShort(length, minBytes)
+    if (length > bytes) throw tooLarge(length, { name, bytes }, foreign?.(length))
   }
 
   unread(rest: Uint8Array): void {
@@ -76,28 +79,14 @@ class LengthPrefixed implements Framing, DecodedOwner {
   }
 }
 
-function checkLength(length: number, minBytes: number, { name, bytes }: FrameLimit): void {
-  if (length < minBytes) {
-    throw new NetQueueError('FRAME_TOO_SHORT', `Expected a frame of at least ${minBytes} bytes, got ${length}`, {
-      value: length,
-    })
-  }
-  if (length > bytes) {
-    const hint = TLS.has(length >>> 16) ? 'TLS' : FOREIGN[length]
-    const message = `Expected a frame of at most ${bytes} bytes (${name}), got ${length}${hint === undefined ? '' : `: the peer seems to speak ${hint}`}`
-    throw new NetQueueError('FRAME_TOO_LARGE', message, { limit: name, value: length })
-  }
+function tooShort(length: number, minBytes: number): NetQueueError {
+  return new NetQueueError('FRAME_TOO_SHORT', `Expected a frame of at least ${minBytes} bytes, got ${length}`, {
+    value: length,
+  })
 }
 
-/** The first bytes of a handshake, which a client begins, and of an alert, with which a server answers what is none. */
-const TLS: ReadonlySet<number> = new Set([0x1603, 0x1503])
-
-/** Other protocols' first bytes, read as a length. */
-const FOREIGN: Readonly<Record<number, string>> = {
-  0x47455420: 'HTTP',
-  0x504f5354: 'HTTP',
-  0x48454144: 'HTTP',
-  0x4f505449: 'HTTP',
-  0x48545450: 'HTTP',
-  0x5353482d: 'SSH',
+function tooLarge(length: number, { name, bytes }: FrameLimit, foreign: string | undefined): NetQueueError {
+  const hint = foreign === undefined ? '' : `: the peer seems to speak ${foreign}`
+  const message = `Expected a frame of at most ${bytes} bytes (${name}), got ${length}${hint}`
+  return new NetQueueError('FRAME_TOO_LARGE', message, { limit: name, value: length })
 }

@@ -1,5 +1,6 @@
 import type { Framing, FramingOptions } from '../../framing/framing.ts'
-import { lengthPrefix } from '../../framing/framing.ts'
+import { framingOf } from '../../framing/framing.ts'
+import { lengthPrefix } from '../../framing/length-prefix.ts'
 import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
 import { ClientHandshake } from './client-handshake.ts'
 import { CUT_BYTES } from './batch.ts'
@@ -10,7 +11,8 @@ import { ORIGINAL, originalSupports } from './original-wire.ts'
 import { OriginalHandshake } from './original-handshake.ts'
 import { ServerHandshake } from './server-handshake.ts'
 
-const framing = (options: FramingOptions): Framing => lengthPrefix(TYPE_BYTES, options)
+const LAYOUT = lengthPrefix(TYPE_BYTES)
+const framing = (options: FramingOptions): Framing => framingOf(LAYOUT, options)
 
 /** netqueue/1; a server that speaks it takes original net-queue clients on the same port. */
 export function native(): Protocol {
