@@ -1,0 +1,65 @@
+import { checkInteger } from '../../errors/check.ts'
+
+/** The bits of the original's `ClientState`. */
+export const StateBits = {
+  STATE_UNDEFINED: 0,
+  STATE_NEEDS_INIT: 1,
+  STATE_OK: 2,
+  STATE_RUNNING: 4,
+  STATE_NOT_CONNECTED: 8,
+  STATE_CONNECTING: 16,
+  STATE_CONNECTED: 32,
+  STATE_CONNECT_FAILED: 64,
+  STATE_RECONNECTING: 128,
+  STATE_RECONNECT_FAILED: 256,
+  STATE_DISCONNECTING: 512,
+  STATE_DISCONNECT_FAILED: 1024,
+  STATE_UNEXP_CLOSED: 2048,
+} as const
+
+const ALL_BITS = 4_095
+
+/** The states of a client here, from which those of the life of a client differ in nothing. */
+type State = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed' | 'failed'
+
+/** As the original was seen to set them: it never sets `STATE_RUNNING`, and ends in `STATE_OK | STATE_NOT_CONNECTED`. */
+const BITS: Readonly<Record<State, number>> = {
+  idle: StateBits.STATE_NEEDS_INIT | StateBits.STATE_NOT_CONNECTED,
+  connecting: StateBits.STATE_OK | StateBits.STATE_CONNECTING,
+  connected: StateBits.STATE_OK | StateBits.STATE_CONNECTED,
+  reconnecting: StateBits.STATE_OK | StateBits.STATE_CONNECTING | StateBits.STATE_RECONNECTING,
+  closing: StateBits.STATE_OK | StateBits.STATE_DISCONNECTING,
+  closed: StateBits.STATE_OK | StateBits.STATE_NOT_CONNECTED,
+  failed: StateBits.STATE_NOT_CONNECTED | StateBits.STATE_CONNECT_FAILED,
+}
+
+/** Of compound states, the one of which any bit is set and that stands first here: what goes on says more than what was. */
+const SIGNS: readonly (readonly [State, number])[] = [
+  ['closing', StateBits.STATE_DISCONNECTING],
+  ['reconnecting', StateBits.STATE_RECONNECTING],
+  ['connecting', StateBits.STATE_CONNECTING],
+  ['connected', StateBits.STATE_CONNECTED],
+  ['failed', StateBits.STATE_CONNECT_FAILED | StateBits.STATE_RECONNECT_FAILED],
+  ['failed', StateBits.STATE_DISCONNECT_FAILED | StateBits.STATE_UNEXP_CLOSED],
+  ['idle', StateBits.STATE_NEEDS_INIT],
+  ['closed', StateBits.STATE_NOT_CONNECTED],
+]
+
+/** The original's bits for `client.state`: `stateBits(client.state) & StateBits.STATE_CONNECTED`. */
+export function stateBits(state: State): number {
+  return BITS[state]
+}
+
+/** The state here for the original's bits, compound or not; `idle` where they say nothing of a connection. Throws a `RangeError` for other bits. */
+export function stateFrom(bits: number): State {
+  checkInteger('bits', bits, 0, ALL_BITS)
+  return SIGNS.find(([, sign]) => (bits & sign) !== 0)?.[0] ?? 'idle'
+}
+
+/** The names of the original's bits that are set, from the lowest; `STATE_UNDEFINED` where none is. Throws a `RangeError` for other bits. */
+export function stateNames(bits: number): (keyof typeof StateBits)[] {
+  checkInteger('bits', bits, 0, ALL_BITS)
+  const names = Object.keys(StateBits) as (keyof typeof StateBits)[]
+  const set = names.filter((name) => (bits & StateBits[name]) !== 0)
+  return set.length === 0 ? ['STATE_UNDEFINED'] : set
+}
