@@ -1,19 +1,18 @@
+import { Pulled, pullFrom } from '../transport/pulled.ts'
+import type { Puller } from '../transport/pulled.ts'
 import type { Bytes, ByteSource } from '../transport/transport.ts'
 
 /** The chunks of one connection, as a stage that does not close the stream when a later one fails: the rest is then read and dropped. */
-export class Incoming implements AsyncIterableIterator<Bytes> {
+export class Incoming extends Pulled {
   readonly #chunks: AsyncIterator<Bytes>
 
   constructor(source: ByteSource) {
+    super()
     this.#chunks = source[Symbol.asyncIterator]()
   }
 
-  next(): Promise<IteratorResult<Bytes>> {
-    return this.#chunks.next()
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
+  pull(puller: Puller): void {
+    pullFrom(this.#chunks, puller)
   }
 
   /** Reads what is left; resolves when the stream has ended, however. */

@@ -1,5 +1,7 @@
 import type { Env } from '../env/env.ts'
 import type { Progress } from '../framing/progress.ts'
+import { Pulled } from '../transport/pulled.ts'
+import type { Puller } from '../transport/pulled.ts'
 import type { Bytes } from '../transport/transport.ts'
 
 /** Where frames come from. */
@@ -15,9 +17,6 @@ export interface FrameSource {
   saidAll(): void
 }
 
-type Result = IteratorResult<Bytes, undefined>
-
-const DONE: Result = { done: true, value: undefined }
 const RESOLVED: Promise<void> = Promise.resolve()
 /**
  * Frames in a row, and milliseconds for them, after which the event loop gets its turn. A sink that takes each at once, and a stream with a
@@ -30,15 +29,14 @@ const TURN_MS = 5
  * The frames of one connection, made when the sink asks for them: what came up while it was busy shares a frame, and control
  * messages wait behind nothing but what the sink already holds.
  */
-export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
+export class Outgoing extends Pulled implements Progress {
   /** Frames that the sink was given, and those that it has taken: it asks for the next when it has. */
   begun = 0
   done = 0
   readonly #source: FrameSource
   #hasEnded = false
   /** The sink that waits. */
-  #resolve: ((result: Result) => void) | undefined
-  #reject: ((reason: unknown) => void) | undefined
+  #puller: Puller | undefined
   /** Whether there may be a frame. */
   #isDue = true
   #isScheduled = false
@@ -51,6 +49,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   #since: number
 
   constructor(source: FrameSource) {
+    super()
     this.#source = source
     this.#since = source.env.now()
   }
@@ -60,30 +59,23 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
     return this.#hasEnded
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  next(): Promise<Result> {
+  pull(puller: Puller): void {
     this.done = this.begun
-    if (this.#isClosed) return Promise.resolve(DONE)
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      // Not at once: a turn that goes on and on would have what it adds leave one by one.
-      if (this.#isDue) this.wake()
-    })
+    if (this.#isClosed) return puller.onEnd()
+    this.#puller = puller
+    // Not at once: a turn that goes on and on would have what it adds leave one by one.
+    if (this.#isDue) this.wake()
   }
 
-  return(): Promise<Result> {
+  return(): Promise<IteratorResult<Bytes, undefined>> {
     this.close()
-    return Promise.resolve(DONE)
+    return Promise.resolve({ done: true, value: undefined })
   }
 
   /** There may be a frame: it leaves at the end of this turn, with all that the turn still adds. */
   wake(): void {
     this.#isDue = true
-    if (this.#isScheduled || this.#resolve === undefined) return
+    if (this.#isScheduled || this.#puller === undefined) return
     this.#isScheduled = true
     this.#source.env.afterTurn(() => {
       this.#isScheduled = false
@@ -94,7 +86,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   /** There may be a frame that nobody waits for: it leaves when what has arrived was looked at, with all that this adds. */
   wakeLater(): void {
     this.#isDue = true
-    if (this.#isScheduled || this.#isPostponed || this.#resolve === undefined) return
+    if (this.#isScheduled || this.#isPostponed || this.#puller === undefined) return
     this.#isPostponed = true
     this.#source.env.afterPoll(() => {
       this.#isPostponed = false
@@ -104,7 +96,7 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
 
   /** There is a frame's worth: it leaves as soon as whoever calls this is done, however long the turn still takes. */
   flush(): void {
-    if (this.#isFlushing || this.#resolve === undefined) return
+    if (this.#isFlushing || this.#puller === undefined) return
     this.#isFlushing = true
     void RESOLVED.then(() => {
       this.#isFlushing = false
@@ -115,24 +107,25 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
   /** There will be no more frames, and the stream may end. */
   close(): void {
     this.#isClosed = true
-    this.#answer(DONE)
+    const puller = this.#waiting()
+    // Later: whoever closes may be about to cut the stream, which then does not end.
+    if (puller !== undefined) void RESOLVED.then(() => puller.onEnd())
   }
 
   /** Answers the sink, if it waits and there is something to say. A sink that waits has taken everything before. */
   #serve(): void {
-    if (this.#resolve === undefined || this.#isPausing) return
+    if (this.#puller === undefined || this.#isPausing) return
     try {
       this.#source.flushed()
-      const result = this.#make()
-      this.#isDue = result !== undefined
-      if (result === undefined) return
-      this.#answer(result)
+      const frame = this.#make()
+      this.#isDue = frame !== undefined
+      if (frame === undefined) return
       this.#made()
+      if (frame === 'end') this.#waiting()?.onEnd()
+      else this.#waiting()?.onPiece(frame)
     } catch (error) {
       this.#isClosed = true
-      const reject = this.#reject
-      this.#resolve = undefined
-      reject?.(error)
+      this.#waiting()?.onError(error)
     }
   }
 
@@ -150,20 +143,20 @@ export class Outgoing implements AsyncIterableIterator<Bytes>, Progress {
     })
   }
 
-  #make(): Result | undefined {
+  #make(): Bytes | 'end' | undefined {
     const frame = this.#source.nextFrame()
-    if (frame === undefined) return undefined
-    if (frame !== 'end') return { done: false, value: frame }
+    if (frame !== 'end') return frame
     this.#hasEnded = true
     this.#isClosed = !this.#source.keepOpen
-    if (this.#isClosed) return DONE
+    if (this.#isClosed) return 'end'
     this.#source.saidAll()
     return undefined
   }
 
-  #answer(result: Result): void {
-    const resolve = this.#resolve
-    this.#resolve = undefined
-    resolve?.(result)
+  /** The sink that waits, which then does not any more. */
+  #waiting(): Puller | undefined {
+    const puller = this.#puller
+    this.#puller = undefined
+    return puller
   }
 }

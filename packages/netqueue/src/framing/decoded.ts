@@ -1,5 +1,7 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { NetQueueError } from '../errors/errors.ts'
+import { pullFrom } from '../transport/pulled.ts'
+import type { Puller } from '../transport/pulled.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Frames, FrameTaker } from './framing.ts'
 import type { Layout } from './layout.ts'
@@ -34,7 +36,7 @@ const MAX_PINNED_FACTOR = 4
  * together in memory that grows with what has come, never with what was announced. By hand, not with it-length-prefixed: its decoder is two
  * async generators deep, which costs an idle connection four kilobytes and each chunk eight turns of the microtask queue.
  */
-export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames {
+export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames, Puller {
   readonly #owner: DecodedOwner
   readonly #chunks: AsyncIterator<Bytes>
   #chunk: Uint8Array = NOTHING
@@ -50,6 +52,9 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
   #taker: FrameTaker | undefined
   #reader: Reader | undefined
   #isOver = false
+  /** The next chunk is asked for; and it was here. */
+  #isPulling = false
+  #hasCome = false
 
   constructor(chunks: AsyncIterable<Bytes>, owner: DecodedOwner) {
     this.#owner = owner
@@ -81,13 +86,23 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
 
   #serve(): void {
     try {
-      for (let frame = this.#cut(); frame !== undefined; frame = this.#cut()) if (!this.#isNextWanted(frame)) return
-      this.#chunk = NOTHING // which nobody needs while we wait
-      this.#at = 0
-      this.#chunks.next().then(this.#onChunk, this.#onError)
+      do {
+        for (let frame = this.#cut(); frame !== undefined; frame = this.#cut()) if (!this.#isNextWanted(frame)) return
+      } while (this.#pull())
     } catch (error) {
-      this.#onError(error)
+      this.onError(error)
     }
+  }
+
+  /** Asks for the next chunk; tells whether it was here. */
+  #pull(): boolean {
+    this.#chunk = NOTHING // which nobody needs while we wait
+    this.#at = 0
+    this.#hasCome = false
+    this.#isPulling = true
+    pullFrom(this.#chunks, this)
+    this.#isPulling = false
+    return this.#hasCome
   }
 
   /** Hands a frame over. Where the next one is wanted later, or never, somebody else goes on from there. */
@@ -99,29 +114,36 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames 
     const isWanted = this.#taker.take(frame)
     if (isWanted === true) return true
     if (isWanted === false) this.#left()
-    else isWanted.then((isWantedNow) => (isWantedNow ? this.#serve() : this.#left()), this.#onError)
+    else
+      isWanted.then(
+        (isWantedNow) => (isWantedNow ? this.#serve() : this.#left()),
+        (error) => this.onError(error),
+      )
     return false
   }
 
-  readonly #onChunk = ({ done, value }: IteratorResult<Bytes>): void => {
-    if (done === true) return this.#end()
-    if (typeof value?.subarray !== 'function')
-      return this.#onError(new TypeError(`Expected the duplex to give bytes, got ${typeof value}`))
-    this.#chunk = plain(value)
+  /** @internal */
+  onPiece(chunk: Bytes): void {
+    if (typeof chunk?.subarray !== 'function')
+      return this.onError(new TypeError(`Expected the duplex to give bytes, got ${typeof chunk}`))
+    this.#chunk = plain(chunk)
     this.#at = 0
-    this.#serve()
+    if (this.#isPulling) this.#hasCome = true
+    else this.#serve()
   }
 
-  readonly #onError = (error: unknown): void => {
+  /** @internal */
+  onError(error: unknown): void {
     this.#isOver = true
     if (this.#taker === undefined) return this.#reader?.reject(error)
     this.#leave()
     this.#taker.broke(error)
   }
 
-  #end(): void {
+  /** @internal */
+  onEnd(): void {
     this.#isOver = true
-    if (this.#length !== UNKNOWN || this.#head.length > 0) return this.#onError(this.#truncated())
+    if (this.#length !== UNKNOWN || this.#head.length > 0) return this.onError(this.#truncated())
     if (this.#taker === undefined) this.#reader?.resolve(DONE)
     else this.#taker.ended()
   }

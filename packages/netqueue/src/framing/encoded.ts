@@ -1,7 +1,7 @@
 import * as lengthPrefixed from 'it-length-prefixed'
+import { Pulled, pullFrom } from '../transport/pulled.ts'
+import type { Puller } from '../transport/pulled.ts'
 import type { Bytes } from '../transport/transport.ts'
-
-type Result = IteratorResult<Bytes, undefined>
 
 export const PREFIX_BYTES = 4
 
@@ -18,29 +18,37 @@ const options = {
 }
 
 /** Frames with their lengths in front, of 4 bytes. Not an async generator, which costs an idle connection a kilobyte, and each frame a turn more. */
-export class Encoded implements AsyncIterableIterator<Bytes, undefined> {
+export class Encoded extends Pulled implements Puller {
   readonly #frames: AsyncIterator<Bytes>
+  #puller: Puller | undefined
 
   constructor(frames: AsyncIterable<Bytes>) {
+    super()
     this.#frames = frames[Symbol.asyncIterator]()
   }
 
-  next(): Promise<Result> {
-    return this.#frames.next().then(encoded)
+  pull(puller: Puller): void {
+    this.#puller = puller
+    pullFrom(this.#frames, this)
   }
 
-  async return(): Promise<Result> {
+  async return(): Promise<IteratorResult<Bytes, undefined>> {
     await this.#frames.return?.()
     return { done: true, value: undefined }
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
+  /** @internal */
+  onPiece(frame: Bytes): void {
+    this.#puller?.onPiece(lengthPrefixed.encode.single(frame, options))
   }
-}
 
-function encoded({ done, value }: IteratorResult<Bytes>): Result {
-  return done === true
-    ? { done: true, value: undefined }
-    : { done: false, value: lengthPrefixed.encode.single(value, options) }
+  /** @internal */
+  onEnd(): void {
+    this.#puller?.onEnd()
+  }
+
+  /** @internal */
+  onError(cause: unknown): void {
+    this.#puller?.onError(cause)
+  }
 }

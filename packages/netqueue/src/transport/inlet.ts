@@ -1,5 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
 import { Ring } from '../queue/ring.ts'
+import { Pulled } from './pulled.ts'
+import type { Puller } from './pulled.ts'
 import type { Bytes } from './transport.ts'
 
 /** What waits to be read: past either, whoever feeds the inlet pauses. In pairs, as 1-byte pieces cost more than their bytes. */
@@ -8,19 +10,19 @@ const MAX_WAITING_PIECES = 64
 
 type Result = IteratorResult<Bytes, undefined>
 const END: Result = { done: true, value: undefined }
+const RESOLVED: Promise<void> = Promise.resolve()
 
 /**
  * The reading half of a connection, fed from outside. One reader: an overlapping `next()` rejects with `ITERATOR_BUSY`.
  * `return()` says that the rest is not wanted: what still arrives is dropped, for unread bytes would make the system
  * reset the connection and take with it what we still send.
  */
-export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
+export abstract class Inlet extends Pulled {
   /** Most of the time, a reader waits for what comes. */
   #pieces: Ring<Bytes> | undefined
   #bytes = 0
   /** The reader that waits. */
-  #resolve: ((result: Result) => void) | undefined
-  #reject: ((reason: unknown) => void) | undefined
+  #puller: Puller | undefined
   #over = false
   #failure: unknown
 
@@ -46,8 +48,10 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
 
   push(piece: Bytes): void {
     if (this.#over || piece.length === 0) return
-    if (this.#resolve !== undefined) return this.#answer({ done: false, value: piece })
-    this.#keep(piece)
+    const puller = this.#puller
+    if (puller === undefined) return this.#keep(piece)
+    this.#puller = undefined
+    this.hand(piece, puller)
   }
 
   /** Puts back what was read beyond what its reader wanted: the next one gets it first, even behind the end. */
@@ -61,7 +65,7 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
   end(): void {
     if (this.#over) return
     this.#over = true
-    this.#answer(END)
+    this.#answer((puller) => puller.onEnd())
   }
 
   /** The connection broke: reading fails once what waits was read. Does nothing after the end. */
@@ -69,10 +73,7 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     if (this.#over) return
     this.#over = true
     this.#failure = reason
-    const reject = this.#reject
-    this.#resolve = undefined
-    this.#reject = undefined
-    reject?.(reason)
+    this.#answer((puller) => puller.onError(reason))
   }
 
   /** Like `fail`, but at once: what waits is dropped. */
@@ -81,19 +82,13 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     this.fail(reason)
   }
 
-  next(): Promise<Result> {
-    if (this.#resolve !== undefined) {
-      return Promise.reject(new NetQueueError('ITERATOR_BUSY', 'The previous next() of this source is still waiting'))
-    }
-    if (this.size > 0) return Promise.resolve({ done: false, value: this.#shift() })
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    if (this.#over) return Promise.resolve(END)
-    const piece = new Promise<Result>((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+  pull(puller: Puller): void {
+    if (this.#puller !== undefined) return puller.onError(busy())
+    if (this.size > 0) return puller.onPiece(this.#shift())
+    if (this.#failure !== undefined) return puller.onError(this.#failure)
+    if (this.#over) return puller.onEnd()
+    this.#puller = puller
     this.read()
-    return piece
   }
 
   return(): Promise<Result> {
@@ -103,8 +98,9 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     return Promise.resolve(END)
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
+  /** Gives a piece that has just come to the reader that waits for it. */
+  protected hand(piece: Bytes, puller: Puller): void {
+    puller.onPiece(piece)
   }
 
   /** A piece was taken or is waited for, or the rest is not wanted. */
@@ -128,11 +124,11 @@ export abstract class Inlet implements AsyncIterableIterator<Bytes, undefined> {
     return piece
   }
 
-  #answer(result: Result): void {
-    const resolve = this.#resolve
-    this.#resolve = undefined
-    this.#reject = undefined
-    resolve?.(result)
+  /** In a turn of its own: whoever ends or breaks the connection has more to do about that than to tell its reader. */
+  #answer(tell: (puller: Puller) => void): void {
+    const puller = this.#puller
+    this.#puller = undefined
+    if (puller !== undefined) void RESOLVED.then(() => tell(puller))
   }
 
   #clear(): void {
@@ -153,4 +149,8 @@ export class ToldInlet extends Inlet {
   protected override read(): void {
     this.#wasRead()
   }
+}
+
+function busy(): NetQueueError {
+  return new NetQueueError('ITERATOR_BUSY', 'The previous next() of this source is still waiting')
 }

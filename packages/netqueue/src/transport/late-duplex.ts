@@ -1,7 +1,7 @@
 import { iterate, leave } from './outlet.ts'
+import { Pulled, pullFrom } from './pulled.ts'
+import type { Puller } from './pulled.ts'
 import type { ByteDuplex, ByteSource, Bytes } from './transport.ts'
-
-type Result = IteratorResult<Bytes>
 
 /** A connection that begins when somebody reads from it or has something to send, and holds nothing before. */
 export abstract class LateDuplex implements ByteDuplex {
@@ -57,29 +57,30 @@ export abstract class LateDuplex implements ByteDuplex {
   protected abstract cut(): void
 }
 
-class LateSource implements ByteSource {
+class LateSource extends Pulled implements ByteSource {
   readonly #late: LateDuplex
   #pieces: AsyncIterator<Bytes> | undefined
 
   constructor(late: LateDuplex) {
+    super()
     this.#late = late
   }
 
-  next(): Promise<Result> {
-    return this.#pieces?.next() ?? this.#late.open().then((duplex) => this.#begin(duplex).next())
+  pull(puller: Puller): void {
+    if (this.#pieces !== undefined) return pullFrom(this.#pieces, puller)
+    this.#late.open().then(
+      (duplex) => pullFrom(this.#begin(duplex), puller),
+      (cause: unknown) => puller.onError(cause),
+    )
   }
 
-  async return(): Promise<Result> {
+  async return(): Promise<IteratorResult<Bytes, undefined>> {
     await this.#begin(await this.#late.open()).return?.()
     return { done: true, value: undefined }
   }
 
   unread(bytes: Uint8Array): void {
     this.#late.duplex?.source.unread?.(bytes)
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
   }
 
   #begin({ source }: ByteDuplex): AsyncIterator<Bytes> {

@@ -7,6 +7,7 @@ import type { Inlet } from './inlet.ts'
 import { Accepting, listenerDefaults } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
 import { Outlet } from './outlet.ts'
+import type { Puller } from './pulled.ts'
 import type { ByteDuplex, Bytes, DialOptions, Listener, Transport } from './transport.ts'
 
 const SCHEME = 'memory:'
@@ -14,6 +15,7 @@ const FORM = 'memory:name'
 
 /** Two ends that answer each other at once would keep the event loop for ever, and no timer would fire. */
 const WRITES_IN_A_TURN = 64
+const RESOLVED: Promise<void> = Promise.resolve()
 
 /**
  * Connections inside one process by `memory:name`. Each call makes a space of its own: who shall meet shares the transport.
@@ -83,7 +85,7 @@ class MemoryDuplex extends Outlet implements ByteDuplex {
   constructor(remoteAddress: string) {
     super()
     this.remoteAddress = remoteAddress
-    this.source = new ToldInlet(() => this.#other.#wasRead())
+    this.source = new MemoryInlet(() => this.#other.#wasRead())
   }
 
   join(other: MemoryDuplex): void {
@@ -126,6 +128,13 @@ class MemoryDuplex extends Outlet implements ByteDuplex {
     if (!this.#isBehind || this.#other.source.size > 0) return
     this.#isBehind = false
     if (!this.#isPausing) this.taken()
+  }
+}
+
+/** What one end writes the other has in a turn of its own, as it has from anywhere else: nothing that it does happens within the write. */
+class MemoryInlet extends ToldInlet {
+  protected override hand(piece: Bytes, puller: Puller): void {
+    void RESOLVED.then(() => puller.onPiece(piece))
   }
 }
 

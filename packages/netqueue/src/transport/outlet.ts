@@ -1,4 +1,6 @@
 import type { Sink, Source } from 'it-stream-types'
+import { pullFrom } from './pulled.ts'
+import type { Puller } from './pulled.ts'
 import type { Bytes } from './transport.ts'
 
 type AnyIterator = Iterator<Bytes> | AsyncIterator<Bytes>
@@ -7,7 +9,7 @@ type AnyIterator = Iterator<Bytes> | AsyncIterator<Bytes>
  * The writing half of a connection: pulls a source, piece by piece, until its end or until the connection broke. By hand, for the three
  * async functions and the race that this takes otherwise are most of what an idle connection costs.
  */
-export abstract class Outlet {
+export abstract class Outlet implements Puller {
   #source: AnyIterator | undefined
   #resolve: (() => void) | undefined
   #reject: ((reason: unknown) => void) | undefined
@@ -57,26 +59,32 @@ export abstract class Outlet {
     this.#pull()
   }
 
+  /** @internal */
+  onPiece(piece: Bytes): void {
+    if (this.#failed) return
+    try {
+      if (piece.length === 0 || this.write(piece)) this.#pull()
+    } catch (error) {
+      this.onError(error)
+    }
+  }
+
+  /** @internal The source has no more. */
+  onEnd(): void {
+    if (!this.#failed) this.end()
+  }
+
+  /** @internal The source failed. */
+  onError(error: unknown): void {
+    if (!this.#failed) this.abort(error)
+  }
+
   #pull(): void {
     try {
-      Promise.resolve(this.#source?.next()).then(this.#onNext, this.#onError)
+      if (this.#source !== undefined) pullFrom(this.#source, this)
     } catch (error) {
-      this.#onError(error)
+      this.onError(error)
     }
-  }
-
-  readonly #onNext = (next: IteratorResult<Bytes> | undefined): void => {
-    if (this.#failed || next === undefined) return
-    if (next.done === true) return this.end()
-    try {
-      if (next.value.length === 0 || this.write(next.value)) this.#pull()
-    } catch (error) {
-      this.#onError(error)
-    }
-  }
-
-  readonly #onError = (error: unknown): void => {
-    if (!this.#failed) this.abort(error)
   }
 }
 
