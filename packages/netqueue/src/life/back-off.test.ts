@@ -26,6 +26,11 @@ describe('fault 36: full jitter', () => {
     expect(several(backOffOf(env), 8).at(-1)).toBeCloseTo(9_990)
   })
 
+  test('without it each delay is all of that time', () => {
+    const plain = { minDelayMs: 100, maxDelayMs: 15_000, jitter: false }
+    expect(several(backOffOf(new Env(), plain), 9)).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 15_000])
+  })
+
   test('never beyond its longest, however many attempts there were', () => {
     const backOff = backOffOf(new Env())
     expect(several(backOff, 5_000).at(-1)).toBe(5_000)

@@ -9,9 +9,11 @@ export interface ReconnectOptions {
   maxDelayMs?: number
   /** Attempts that may fail, one after the other, before the client fails. @default Infinity */
   attempts?: number
+  /** Whether each time is a random part of that, so that a thousand clients do not come at once; otherwise it is all of it. @default true */
+  jitter?: boolean
 }
 
-export type Reconnect = Required<ReconnectOptions>
+export type Reconnect = ReconnectOptions & Required<Omit<ReconnectOptions, 'jitter'>>
 
 export const reconnectDefaults: Reconnect = { minDelayMs: 100, maxDelayMs: 10_000, attempts: Number.POSITIVE_INFINITY }
 
@@ -27,7 +29,7 @@ export function reconnectFrom(
   if (options === false) return undefined
   if (options !== true && (typeof options !== 'object' || options === null))
     throw new TypeError(`Expected \`${name}\` to be true, false or an object, got \`${String(options)}\``)
-  const { minDelayMs, maxDelayMs, attempts } = { ...defaults, ...(options === true ? {} : options) }
+  const { minDelayMs, maxDelayMs, attempts, jitter } = { ...defaults, ...(options === true ? {} : options) }
   checkMs(`${name}.minDelayMs`, minDelayMs)
   checkMs(`${name}.maxDelayMs`, maxDelayMs)
   if (minDelayMs < 1 || minDelayMs > maxDelayMs) {
@@ -35,12 +37,12 @@ export function reconnectFrom(
     throw new RangeError(`${rule}, got \`${minDelayMs}\``)
   }
   if (attempts !== Number.POSITIVE_INFINITY) checkInteger(`${name}.attempts`, attempts, 1)
-  return { minDelayMs, maxDelayMs, attempts }
+  return { minDelayMs, maxDelayMs, attempts, ...(jitter === false && { jitter }) }
 }
 
 /**
  * How long to wait before the next attempt: a random part of a time that doubles ("full jitter"), so that a thousand clients of a server
- * that comes back do not come all at once. It begins anew after a connection that lasted for `maxDelayMs`: a server that takes
+ * that comes back do not come all at once; or all of that time, where peers are used to it. It begins anew after a connection that lasted for `maxDelayMs`: a server that takes
  * connections and drops them is knocked at no more often than one that takes none.
  */
 export class BackOff {
@@ -65,11 +67,11 @@ export class BackOff {
 
   /** Milliseconds. */
   next(): number {
-    const { minDelayMs, maxDelayMs } = this.#options
+    const { minDelayMs, maxDelayMs, jitter = true } = this.#options
     if (this.hasLasted) this.#doublings = 0
     this.#connectedAt = undefined
     const longest = Math.min(minDelayMs * 2 ** this.#doublings, maxDelayMs)
     this.#doublings = Math.min(this.#doublings + 1, MAX_DOUBLINGS)
-    return this.#env.random() * longest
+    return jitter ? this.#env.random() * longest : longest
   }
 }
