@@ -7,6 +7,7 @@ import { badAddress, formatHostPort, parseHostPort } from './address.ts'
 import type { HostPort } from './address.ts'
 import { dialAll } from './dial.ts'
 import { connectFailed } from './failures.ts'
+import { boundHost, reachedFrom } from './interfaces.ts'
 import { listenerOptionsFrom, serve } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
 import type { ByteDuplex, DialOptions, Listener } from './transport.ts'
@@ -58,15 +59,18 @@ export class Internet {
   async dial(address: string, { signal, localAddress, localPort }: DialOptions): Promise<Socket> {
     const { port } = this.#parse(address)
     checkLocal(localAddress, localPort)
-    const local = { ...(localAddress !== undefined && { localAddress }), ...(localPort !== undefined && { localPort }) }
-    const places = await this.#find(address, this.hostOf(address), signal)
-    const options = places.map((place) => ({ ...SOCKET_OPTIONS, ...local, host: place, port }))
-    return dialAll({ address, places: options, signal, isPatient: localPort !== undefined })
+    const hosts = await this.#find(address, this.hostOf(address), signal)
+    const ways = localAddress === undefined ? hosts.map((host) => ({ host })) : reachedFrom(hosts, localAddress)
+    const local = localPort === undefined ? {} : { localPort }
+    const places = ways.map((way) => ({ ...SOCKET_OPTIONS, ...local, ...way, port }))
+    if (places.length === 0 && hosts.length > 0) throw connectFailed(address, noWayFrom(localAddress))
+    return dialAll({ address, places, signal, isPatient: localPort !== undefined })
   }
 
   /** A listener, which has each socket made a connection. */
   serve(address: string, wrap: (socket: Socket) => ByteDuplex): Promise<Listener> {
-    const { host, port } = this.#parse(address)
+    const { host: named, port } = this.#parse(address)
+    const host = boundHost(named)
     const { backlog, maxWaiting } = this.#options
     const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true })
     const bound = (): string => this.#format({ host, port: (server.address() as AddressInfo).port })
@@ -76,7 +80,7 @@ export class Internet {
 
   exposed(address: string): boolean {
     const { host } = this.#parse(address)
-    return host.toLowerCase() !== 'localhost' && !isLoopback(host)
+    return host.toLowerCase() !== 'localhost' && !isLoopback(boundHost(host))
   }
 
   /** Where the other end of a socket is. */
@@ -128,6 +132,13 @@ function isLoopback(host: string): boolean {
 
 function checkLocal(localAddress: string | undefined, localPort: number | undefined): void {
   if (localPort !== undefined) checkInteger('localPort', localPort, 0, 65_535)
-  if (localAddress === undefined || isIP(localAddress) !== 0) return
-  throw new TypeError(`Expected \`localAddress\` to be an IP address, got \`${JSON.stringify(localAddress)}\``)
+  if (localAddress === undefined || /^[^\s/]+$/.test(localAddress)) return
+  throw new TypeError(
+    `Expected \`localAddress\` to be an IP address or the name of a network interface, got \`${JSON.stringify(localAddress)}\``,
+  )
+}
+
+/** An interface that is not there, or has no address of the family that is to be reached, may have one later. */
+function noWayFrom(localAddress: string | undefined): Error {
+  return Object.assign(new Error(`No address of ${String(localAddress)} reaches there`), { code: 'EADDRNOTAVAIL' })
 }

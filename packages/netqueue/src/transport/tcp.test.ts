@@ -1,7 +1,10 @@
+import { networkInterfaces } from 'node:os'
+
 import { describe, expect, test } from 'vitest'
 import { collect } from '../../test/support/bytes.ts'
 import { leavingNoHandle } from '../../test/support/handles.ts'
 import { testTransport } from '../conformance/index.ts'
+import { reachedFrom } from './interfaces.ts'
 import { tcp } from './tcp.ts'
 import type { ByteDuplex, DialOptions, Listener } from './transport.ts'
 
@@ -103,8 +106,45 @@ test('localAddress and localPort are where the connection comes from', async () 
   await close(listener, client, served)
 })
 
+/** This machine's, as the system calls it. */
+const LOOPBACK = Object.entries(networkInterfaces()).find(([, all]) =>
+  all?.some(({ address }) => address === '127.0.0.1'),
+)
+const lo = LOOPBACK?.[0] ?? 'lo'
+
+test('localAddress by the name of an interface is an address of it, of the family that is reached', async () => {
+  const listener = await transport.listen('tcp://127.0.0.1:0')
+  const [client, served] = await meet(listener, listener.address, { localAddress: lo })
+  expect(served.remoteAddress).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/)
+  await close(listener, client, served)
+  const places = reachedFrom(['192.0.2.1', '2001:db8::1'], lo)
+  const all = networkInterfaces()[lo] ?? []
+  expect(places.map(({ localAddress }) => localAddress)).toEqual(
+    ['IPv4', 'IPv6'].flatMap((family) => all.find((each) => each.family === family)?.address ?? []),
+  )
+})
+
+test.each(['no-such-if', '::1'])(
+  'localAddress %s, which has no way to there, is CONNECT_FAILED',
+  async (localAddress) => {
+    await expect(transport.connect('tcp://127.0.0.1:1', { localAddress })).rejects.toMatchObject({
+      code: 'CONNECT_FAILED',
+      cause: { code: 'EADDRNOTAVAIL' },
+    })
+  },
+)
+
+test('a host that is the name of an interface is where it listens, and loopback is not exposed by that name', async () => {
+  expect([transport.exposed(`tcp://${lo}:0`), transport.exposed('tcp://no-such-if:0')]).toEqual([false, true])
+  const listener = await transport.listen(`tcp://${lo}:0`)
+  expect(listener.address).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/)
+  const [client, served] = await meet(listener, listener.address)
+  await close(listener, client, served)
+})
+
 test.each([
-  [{ localAddress: 'here' }, TypeError, '`localAddress`'],
+  [{ localAddress: '' }, TypeError, '`localAddress`'],
+  [{ localAddress: 'e th' }, TypeError, '`localAddress`'],
   [{ localPort: 65_536 }, RangeError, '`localPort`'],
   [{ localPort: 1.5 }, RangeError, '`localPort`'],
 ])('connect with %o is refused', async (options, kind, name) => {

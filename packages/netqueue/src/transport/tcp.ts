@@ -6,7 +6,8 @@ import type { ByteDuplex, DialOptions, Listener, Transport } from './transport.t
 export type TcpOptions = InternetOptions
 
 /**
- * TCP by `tcp://host:port`; IPv6 hosts in brackets, port 0 for one that the system chooses, an empty host to listen on every interface.
+ * TCP by `tcp://host:port`; IPv6 hosts in brackets, port 0 for one that the system chooses, an empty host to listen on every interface,
+ * and the name of a network interface, such as `eth0`, to listen at its first address, of IPv4 where it has one.
  * A host with several addresses is connected to at the first one that answers: each is tried in turn, 250 ms after the one before or when
  * that has failed; from a `localPort` only one at a time.
  */

@@ -52,7 +52,7 @@ export interface ByteDuplex {
 export interface DialOptions {
   /** Ends the attempt with the signal's reason. */
   signal?: AbortSignal | undefined
-  /** Local IP address to connect from (tcp). */
+  /** Local IP address to connect from, or the name of a network interface, such as `eth0`, that is looked up for each attempt (tcp). */
   localAddress?: string | undefined
   /** Local port to connect from (tcp). */
   localPort?: number | undefined
