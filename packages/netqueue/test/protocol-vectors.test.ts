@@ -9,6 +9,7 @@ import { denialsOf } from '../src/message/denials.ts'
 import type { Action } from '../src/message/denials.ts'
 import { headersOf } from '../src/message/headers.ts'
 import type { Headers } from '../src/message/headers.ts'
+import type { Route } from '../src/message/route.ts'
 import { ownMessages } from '../src/message/registry.ts'
 import type { Announcement, OwnMessages } from '../src/message/registry.ts'
 import { limitsFrom } from '../src/options/limits.ts'
@@ -116,7 +117,8 @@ const vectors = JSON.parse(
 const bytesOf = (hex: unknown): Uint8Array => new Uint8Array(Buffer.from(hex as string, 'hex'))
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const coded = (code: string): unknown => expect.objectContaining({ code })
-const framing = (bytes: number = 1_048_576) => framingOf(lengthPrefix(2), { limit: () => ({ name: 'maxFrameBytes', bytes }) })
+const framing = (bytes: number = 1_048_576) =>
+  framingOf(lengthPrefix(2), { limit: () => ({ name: 'maxFrameBytes', bytes }) })
 
 /** The frames of a stream that ends, without their lengths. */
 async function unframed(hex: string): Promise<Uint8Array[]> {
@@ -161,8 +163,9 @@ function messagesOf(record: RecordFields): unknown[] {
   const { kind, ...fields } = record
   switch (kind) {
     case 'items': {
-      const { first, attempt, wantsResult, payloads } = fields
-      return [{ type: kind, first, attempt, wantsResult, payloads: (payloads as string[]).map(bytesOf) }]
+      const { first, attempt, wantsResult, payloads, to } = fields
+      const items = { type: kind, first, attempt, wantsResult, payloads: (payloads as string[]).map(bytesOf) }
+      return [to === undefined ? items : { ...items, to }]
     }
     case 'credit':
       return [{ type: kind, ...fields }]
@@ -186,7 +189,7 @@ function messagesOf(record: RecordFields): unknown[] {
       ]
     case 'request': {
       const { tag, channel, type: name, deadlineMs, stream: hasBody } = fields
-      return [{ type: kind, tag, channel, name, deadlineMs, hasBody, ...contentOf(fields) }]
+      return [{ type: kind, tag, channel, name, deadlineMs, hasBody, ...contentOf(fields), ...routeOf(fields) }]
     }
     case 'response': {
       const { tag, stream: hasStream, code, reason, flags } = fields
@@ -197,14 +200,33 @@ function messagesOf(record: RecordFields): unknown[] {
       ]
     }
     case 'message':
-      return [{ type: kind, name: fields['type'], ...contentOf(fields) }]
+      return [{ type: kind, name: fields['type'], ...contentOf(fields), ...routeOf(fields) }]
     case 'chunk': {
       const { tag, direction, bytes } = fields
       return [{ type: kind, tag, direction, payload: bytesOf(bytes) }]
     }
+    case 'nodes':
+      return [{ type: kind, changes: (fields['changes'] as ToldNode[]).map(nodeChangeOf) }]
     default:
       return [{ type: kind, ...fields }]
   }
+}
+
+interface ToldNode {
+  path: string[]
+  about?: { tags?: string[]; status?: unknown; rtt?: number; relay?: boolean }
+}
+
+function nodeChangeOf({ path, about }: ToldNode): unknown {
+  const { tags = [], status, rtt, relay: isRelay = false } = about ?? {}
+  return { path, about: about && { tags, status, rtt, isRelay }, bytes: expect.any(Number) as number }
+}
+
+/** Where a request or a message goes, as far as it says so. */
+function routeOf({ name, codec, to, except }: Record<string, unknown>): { route?: Route } {
+  if (name === undefined && to === undefined && except === undefined) return {}
+  const route = { ...(name !== undefined && { named: { name, codec } }), ...(to !== undefined && { to }) }
+  return { route: { ...route, ...(except !== undefined && { except }) } as Route }
 }
 
 function contentOf({ headers, payload = '' }: Record<string, unknown>): {
@@ -223,8 +245,12 @@ function write(writer: Writer, record: RecordFields): void {
   const of = <T extends Plain['type']>(_type: T): Extract<Plain, { type: T }> => first as Extract<Plain, { type: T }>
   const said: Record<string, () => void> = {
     items: () => {
-      const { first: from, payloads, attempt, wantsResult } = of('items')
-      payloads.forEach((payload, index) => writer.item(from + index, payload, attempt, wantsResult))
+      const { first: from, payloads, attempt, wantsResult, to } = of('items')
+      payloads.forEach((payload, index) =>
+        to === undefined
+          ? writer.item(from + index, payload, attempt, wantsResult)
+          : writer.itemTo?.(from + index, payload, attempt, wantsResult, to),
+      )
     },
     credit: () => writer.credit(of('credit').limit, of('credit').byteLimit, of('credit').received),
     settle: () => writer.settle(record['outcome'] as Outcome, (record['ranges'] as number[][]).flat()),
@@ -248,6 +274,9 @@ function write(writer: Writer, record: RecordFields): void {
     chunkEnd: () => writer.chunkEnd({ ...of('chunkEnd'), channel: 0 }),
     endRequests: () => writer.endRequests(),
     cancelRequest: () => writer.cancelRequest(of('cancelRequest')),
+    ancestry: () => writer.ancestry?.(of('ancestry').ids),
+    nodes: () => writer.nodes?.([...of('nodes').changes]),
+    names: () => writer.names?.([...of('names').changes]),
   }
   said[first?.type ?? '']?.()
 }
@@ -286,7 +315,8 @@ function meaning(decoded: FrameVector['decoded']): unknown {
     return { minVersion, maxVersion, nonce, id }
   }
   if (type === 'welcome') {
-    const { item, result, status, tags = [], paced: isPaced = false, limits, resume } = value as Record<string, never>
+    const { item, result, status, tags = [], limits, resume } = value as Record<string, never>
+    const { paced: isPaced = false, relay: isRelay = false } = value
     const {
       frameBytes: maxFrameBytes,
       itemBytes: maxItemBytes,
@@ -303,7 +333,7 @@ function meaning(decoded: FrameVector['decoded']): unknown {
       grant: grant && { ...grant, denials: denialsSaid(value, announcement) },
       resume,
     }
-    return { item, result, status, tags, isPaced, maxFrameBytes, maxItemBytes, maxUnsettled, ...said }
+    return { item, result, status, tags, isPaced, isRelay, maxFrameBytes, maxItemBytes, maxUnsettled, ...said }
   }
   if (type === 'error') return { type, ...value }
   if (type === 'ack' || type === 'auth') return decoded
@@ -373,14 +403,22 @@ function encode({ decoded }: FrameVector): Uint8Array {
 }
 
 function introductionOf(value: Record<string, unknown>): Parameters<typeof encodeWelcome>[0] {
-  const { id = '', item = '', result = '', tags = [], status, paced = false } = value as Record<string, never>
+  const {
+    id = '',
+    item = '',
+    result = '',
+    tags = [],
+    status,
+    paced = false,
+    relay = false,
+  } = value as Record<string, never>
   const nonce = new Uint8Array(16)
   const { requests: count, requestBytes: bytes } = (value['limits'] ?? {}) as Record<string, number>
   const messages = {
     ...messagesSaid(value),
     ...(count !== undefined && bytes !== undefined && { open: { count, bytes } }),
   }
-  return { id, item, result, tags, status, isPaced: paced, messages, nonce }
+  return { id, item, result, tags, status, isPaced: paced, isRelay: relay, messages, nonce }
 }
 
 type Rows = Record<string, [id: number, isRequest?: 0 | 1, codec?: string]>

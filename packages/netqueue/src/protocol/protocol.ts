@@ -3,6 +3,8 @@ import type { Framing, FramingOptions } from '../framing/framing.ts'
 import type { Denials } from '../message/denials.ts'
 import type { Headers } from '../message/headers.ts'
 import type { Announced, OpenRequests, OwnMessages, Registry } from '../message/registry.ts'
+import type { Path, Route } from '../message/route.ts'
+import type { NameChange, NodeChange } from '../message/tree.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
@@ -35,7 +37,8 @@ export type Direction = 'body' | 'reply'
  * the side that made it, a `name` the id in the table of the side that speaks. Whoever gets a `payload` may keep it.
  */
 export type Message =
-  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads }
+  /** `to`: for whom they are, of those below the receiver. */
+  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads; to?: Path }
   /** `records`: how many of our {@link Writer.sentRecords} the peer has. */
   | { type: 'credit'; limit: number; byteLimit: number; received: number; records: number }
   | { type: 'settle'; outcome: Outcome; first: number; length: number }
@@ -59,6 +62,8 @@ export type Message =
       headers: Headers | undefined
       hasBody: boolean
       payload: Uint8Array
+      /** Where it passes relays; with a name there, `name` is 0. */
+      route?: Route
     }
   | { type: 'response'; tag: number; headers: Headers | undefined; hasStream: boolean; payload: Uint8Array }
   /** `isUnbegun`: no handler was called. */
@@ -70,7 +75,7 @@ export type Message =
       reason: string
       isUnbegun?: boolean
     }
-  | { type: 'message'; name: number; headers: Headers | undefined; payload: Uint8Array }
+  | { type: 'message'; name: number; headers: Headers | undefined; payload: Uint8Array; route?: Route }
   | { type: 'chunk'; tag: number; direction: Direction; payload: Uint8Array }
   /** Both numbers count from the beginning of the stream, and never fall. */
   | { type: 'chunkCredit'; tag: number; direction: Direction; chunks: number; bytes: number }
@@ -78,6 +83,11 @@ export type Message =
   | { type: 'chunkEnd'; tag: number; direction: Direction; code: string; reason: string }
   | { type: 'endRequests' }
   | { type: 'cancelRequest'; tag: number }
+  /** The ids of all nodes above a relay that is a server. */
+  | { type: 'ancestry'; ids: readonly string[] }
+  /** What has changed below a relay that is a client. */
+  | { type: 'nodes'; changes: readonly NodeChange[] }
+  | { type: 'names'; changes: readonly NameChange[] }
   /** How many batches of the session its peer has taken; for the session itself. */
   | { type: 'ack'; batches: number }
   /** No code: the peer gave none that we know. */
@@ -131,6 +141,12 @@ export interface Writer {
   endRequests(): boolean
   /** Leaves behind the last byte of the request. */
   cancelRequest(request: Said<'cancelRequest'>): void
+  /** {@link item}, for somebody below the peer; missing where the protocol has no trees, as what follows. */
+  itemTo?(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean, to: Path): boolean
+  ancestry?(ids: readonly string[]): boolean
+  /** What did not fit stays in the list. */
+  nodes?(changes: Omit<NodeChange, 'bytes'>[]): boolean
+  names?(changes: NameChange[]): boolean
 }
 
 /** Who the other end is, as its introduction said. */
@@ -140,6 +156,8 @@ export interface Peer {
   readonly status: unknown
   /** It holds no more items than it works on in moments, however many it takes. */
   readonly isPaced: boolean
+  /** It passes on what is not for itself. @default false */
+  readonly isRelay?: boolean
   /** The protocol spoken with it, by name. */
   readonly protocol: string
   readonly supports: Supports
@@ -198,6 +216,8 @@ export interface Introduction {
   status: unknown
   /** A client that chooses its prefetch by how quick its work is. @default false */
   isPaced?: boolean
+  /** It passes on what is not for itself. @default false */
+  isRelay?: boolean
   /** What it sends and asks beside items. @default nothing */
   messages?: OwnMessages
   /** 16 bytes. A server's are the name of the session, too. */

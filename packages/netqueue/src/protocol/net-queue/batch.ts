@@ -1,5 +1,7 @@
 import { headerBytes } from '../../message/headers.ts'
 import type { Headers } from '../../message/headers.ts'
+import { routeBytes } from '../../message/route.ts'
+import type { Route } from '../../message/route.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { ByteWriter, MAX_VARINT_BYTES } from './bytes.ts'
 import { FrameType, TYPE_BYTES } from './frame-types.ts'
@@ -28,6 +30,7 @@ const MAX_CONTROL_RECORD_BYTES = 1 + 4 * MAX_VARINT_BYTES
 /** What a record that ends with a payload is to say. */
 export interface Carried {
   headers?: Headers | undefined
+  route?: Route | undefined
   payload: Uint8Array
 }
 
@@ -117,8 +120,8 @@ export class Batch {
 
   /** Takes a record, to leave whole, or in pieces in this frame and those that follow. */
   write<S extends Carried>(form: Form<S>, said: S): boolean {
-    const { headers, payload } = said
-    const bytes = headerBytes(headers) + payload.length
+    const { headers, route, payload } = said
+    const bytes = headerBytes(headers) + routeBytes(route) + payload.length
     if (bytes > MAX_WHOLE_BYTES) return this.#startLong(form, said)
     if (!this.fits(form.laneOf(said), bytes + RECORD_OVERHEAD_BYTES)) return false
     this.begin(form.kind)
@@ -162,8 +165,8 @@ export class Batch {
       this.#lanes.refused(lane, MIN_FRAGMENT_BYTES, true)
       return false
     }
-    const { headers, payload } = said
-    const out = new ByteWriter(new Uint8Array(headerBytes(headers) + RECORD_OVERHEAD_BYTES))
+    const { headers, route, payload } = said
+    const out = new ByteWriter(new Uint8Array(headerBytes(headers) + routeBytes(route) + RECORD_OVERHEAD_BYTES))
     out.u8(form.kind)
     form.writeHead(out, said)
     out.varint(payload.length)

@@ -25,7 +25,7 @@ function say(writer: Writer, { lane, mark, length }: Due): boolean {
   return writer.request({
     tag: mark,
     channel: lane - 3,
-    name: 0,
+    name: 16,
     deadlineMs: undefined,
     headers: undefined,
     hasBody: false,
@@ -241,7 +241,7 @@ describe('what follows a long record', () => {
   const request = (tag: number, channel: number, length: number) => ({
     tag,
     channel,
-    name: 0,
+    name: 16,
     deadlineMs: undefined,
     headers: undefined,
     hasBody: false,

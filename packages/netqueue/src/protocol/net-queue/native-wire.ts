@@ -26,7 +26,7 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
   readonly #writer: RecordWriter
 
   constructor(welcome: Agreement, id: string, limits: Limits, out: ByteWriter) {
-    const { tags, status, isPaced, requests, registry, bans } = welcome
+    const { tags, status, isPaced, isRelay, requests, registry, bans } = welcome
     const maxItemBytes = Math.min(welcome.maxItemBytes, limits.maxItemBytes)
     const maxUnsettled = Math.min(welcome.maxUnsettled, limits.maxUnsettled)
     this.peer = {
@@ -34,6 +34,7 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
       tags,
       status,
       isPaced,
+      isRelay,
       protocol: NATIVE,
       supports: nativeSupports,
       maxItemBytes,

@@ -16,6 +16,9 @@ export const Kind = {
   PING: 12,
   PONG: 13,
   GOAWAY: 14,
+  ANCESTRY: 15,
+  NODES: 16,
+  NAMES: 17,
   REQUEST: 20,
   RESPONSE: 21,
   MESSAGE: 22,
@@ -28,7 +31,8 @@ export const Kind = {
 /** Records that overtake, and are never in pieces. */
 const CONTROL = marks(Kind.CREDIT, Kind.CANCEL, Kind.RECLAIM, Kind.PING, Kind.PONG)
 /** Records of the item lane that have no sequence number of their own to be acknowledged by. */
-const ORDERED_ITEMS = [Kind.SETTLE, Kind.RESULT, Kind.REJECT, Kind.EXTEND, Kind.STATUS, Kind.GOAWAY]
+const TREE = [Kind.ANCESTRY, Kind.NODES, Kind.NAMES]
+const ORDERED_ITEMS = [Kind.SETTLE, Kind.RESULT, Kind.REJECT, Kind.EXTEND, Kind.STATUS, Kind.GOAWAY, ...TREE]
 const IN_ITEM_LANE = marks(Kind.ITEMS, Kind.RELEASED, ...ORDERED_ITEMS)
 const ORDERED_REQUESTS = [
   Kind.REQUEST,
@@ -39,6 +43,7 @@ const ORDERED_REQUESTS = [
   Kind.CHUNK_END,
   Kind.END_REQUESTS,
 ]
+const OF_TREES = marks(...TREE)
 const OF_REQUESTS = marks(...ORDERED_REQUESTS)
 const ORDERED = marks(...ORDERED_ITEMS, ...ORDERED_REQUESTS)
 
@@ -57,14 +62,18 @@ function marks(...kinds: number[]): Uint8Array {
   return table
 }
 
-/** Bits of ITEMS. */
-export const ItemsFlag = { WANTS_RESULT: 1 } as const
+/** Whether the record tells of a tree. */
+export const isOfTrees = (kind: number): boolean => OF_TREES[kind] === 1
+
+/** Bits of ITEMS; the second one is for later. */
+export const ItemsFlag = { WANTS_RESULT: 1, PATH: 4 } as const
 /** Bits of FRAGMENT. */
 export const FragmentFlag = { FIRST: 1, LAST: 2 } as const
 /** The second byte of RESULT. */
 export const ResultKind = { VALUE: 0, FAILED: 1, UNDEFINED: 2 } as const
-/** Bits of REQUEST, RESPONSE and MESSAGE, which has but the first. */
-export const RequestFlag = { HEADERS: 1, STREAM: 2, DEADLINE: 4 } as const
+/** Bits of REQUEST, MESSAGE and RESPONSE. */
+export const RequestFlag = { HEADERS: 1, STREAM: 2, DEADLINE: 4, PATH: 8 } as const
+export const MessageFlag = { HEADERS: 1, PATH: 2, EXCEPT: 4 } as const
 export const ResponseFlag = { HEADERS: 1, STREAM: 2, FAILED: 4, UNBEGUN: 8 } as const
 /** The second byte of CANCEL. */
 export const CancelTarget = { ITEM: 0, REQUEST: 1 } as const

@@ -5,10 +5,14 @@ import { RecordPayloads } from './record-payloads.ts'
 import { Assemblies } from './assemblies.ts'
 import { badMessage, ByteReader, decodeJson, itemTooLarge } from './bytes.ts'
 import { readFailure, readNumber } from './record-fields.ts'
-import { CancelTarget, isControl, isOrdered, ItemsFlag, Kind, OUTCOMES, ResultKind } from './record-kinds.ts'
+import { CancelTarget, isControl, isOfTrees, isOrdered, ItemsFlag, Kind, OUTCOMES, ResultKind } from './record-kinds.ts'
 import { RequestReader } from './request-reader.ts'
+import { readPath } from './route-block.ts'
+import { readTree } from './tree-records.ts'
 
 type Take = (message: Message) => void
+
+const ITEMS_FLAGS = ItemsFlag.WANTS_RESULT | ItemsFlag.PATH
 
 export interface RecordReaderInit {
   readonly maxItemBytes: number
@@ -94,15 +98,16 @@ export class RecordReader {
       case Kind.GOAWAY:
         return { type: 'goaway', ...readFailure(reader) }
       default:
-        return this.#requests.read(kind, reader)
+        return isOfTrees(kind) ? readTree(kind, reader) : this.#requests.read(kind, reader)
     }
   }
 
   #items(reader: ByteReader): Message {
     const flags = reader.u8()
-    if ((flags & ~ItemsFlag.WANTS_RESULT) !== 0) throw badMessage('ITEMS with flags that have no meaning', flags)
+    if ((flags & ~ITEMS_FLAGS) !== 0) throw badMessage('ITEMS with flags that have no meaning', flags)
     const attempt = readNumber(reader)
     const first = readNumber(reader)
+    const to = (flags & ItemsFlag.PATH) === 0 ? undefined : readPath(reader)
     const count = reader.u16()
     if (count === 0 || count > reader.left) throw badMessage(`ITEMS that hold no ${count} items`, count)
     checkLast(first, count)
@@ -112,6 +117,7 @@ export class RecordReader {
       attempt,
       wantsResult: (flags & ItemsFlag.WANTS_RESULT) !== 0,
       payloads: this.#payloads(reader, count),
+      ...(to && { to }),
     }
   }
 

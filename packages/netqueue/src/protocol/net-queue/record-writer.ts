@@ -1,4 +1,7 @@
 import type { Bytes } from '../../transport/transport.ts'
+import { pathBytes } from '../../message/route.ts'
+import type { Path, Route } from '../../message/route.ts'
+import type { NameChange } from '../../message/tree.ts'
 import type { Outcome, Said, SaidInChannel, Writer } from '../protocol.ts'
 import { Batch } from './batch.ts'
 import type { Form } from './batch.ts'
@@ -15,6 +18,9 @@ import {
 } from './record-kinds.ts'
 import { MAX_FAILURE_BYTES, writeFailure } from './record-fields.ts'
 import * as requests from './request-writer.ts'
+import { writePath } from './route-block.ts'
+import { writeAncestry, writeNames, writeNodes } from './tree-records.ts'
+import type { ToldNode } from './tree-records.ts'
 
 /** Items in a row that share attempt and flags make one ITEMS record, whose count is filled in as they come. */
 interface Run {
@@ -100,6 +106,29 @@ export class RecordWriter implements Writer {
     if (!this.#batch.fits(ITEM_LANE, payload.length + MAX_VARINT_BYTES)) return false
     this.#join(run, payload)
     return true
+  }
+
+  /** A record of its own: few items are for somebody. */
+  itemTo(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean, to: Path): boolean {
+    const item = { seq, attempt, wantsResult, payload, route: { to } }
+    if (payload.length + pathBytes(to) > MAX_WHOLE_BYTES) return this.#batch.write(LONG_ITEM, item)
+    if (!this.#batch.fits(ITEM_LANE, payload.length + pathBytes(to) + RECORD_OVERHEAD_BYTES)) return false
+    this.#batch.begin(Kind.ITEMS)
+    itemsHead(this.#batch.out, item, 1)
+    this.#batch.out.bytes(payload)
+    return true
+  }
+
+  ancestry(ids: readonly string[]): boolean {
+    return writeAncestry(this.#batch, ids)
+  }
+
+  nodes(changes: ToldNode[]): boolean {
+    return writeNodes(this.#batch, changes)
+  }
+
+  names(changes: NameChange[]): boolean {
+    return writeNames(this.#batch, changes)
   }
 
   settle(outcome: Outcome, ranges: number[]): boolean {
@@ -201,7 +230,7 @@ export class RecordWriter implements Writer {
     if (payload.length > MAX_WHOLE_BYTES) return this.#batch.write(LONG_ITEM, { seq, attempt, wantsResult, payload })
     if (!this.#batch.fits(ITEM_LANE, payload.length + RECORD_OVERHEAD_BYTES)) return false
     this.#batch.begin(Kind.ITEMS)
-    const countAt = itemsHead(this.#batch.out, seq, attempt, wantsResult, 0)
+    const countAt = itemsHead(this.#batch.out, { seq, attempt, wantsResult }, 0)
     this.#run = { begun: this.#batch.begun, countAt, count: 0, next: seq, attempt, wantsResult }
     this.#join(this.#run, payload)
     return true
@@ -241,18 +270,28 @@ const RESULT: Form<{ seq: number; payload: Uint8Array }> = {
   },
 }
 
-const LONG_ITEM: Form<{ seq: number; attempt: number; wantsResult: boolean; payload: Uint8Array }> = {
+/** What stands before the items of a record. */
+interface ItemsHead {
+  seq: number
+  attempt: number
+  wantsResult: boolean
+  route?: Pick<Route, 'to'>
+}
+
+const LONG_ITEM: Form<ItemsHead & { payload: Uint8Array }> = {
   kind: Kind.ITEMS,
   laneOf: () => ITEM_LANE,
   idOf: ({ seq }) => seq,
-  writeHead: (out, { seq, attempt, wantsResult }) => void itemsHead(out, seq, attempt, wantsResult, 1),
+  writeHead: (out, item) => void itemsHead(out, item, 1),
 }
 
 /** Writes the part of an ITEMS record between its kind and its items; returns where its count stands. */
-function itemsHead(out: ByteWriter, first: number, attempt: number, wantsResult: boolean, count: number): number {
-  out.u8(wantsResult ? ItemsFlag.WANTS_RESULT : 0)
+function itemsHead(out: ByteWriter, { seq, attempt, wantsResult, route }: ItemsHead, count: number): number {
+  const to = route?.to
+  out.u8((wantsResult ? ItemsFlag.WANTS_RESULT : 0) | (to === undefined ? 0 : ItemsFlag.PATH))
   out.varint(attempt)
-  out.varint(first)
+  out.varint(seq)
+  if (to !== undefined) writePath(out, to)
   const countAt = out.at
   out.u16(count)
   return countAt

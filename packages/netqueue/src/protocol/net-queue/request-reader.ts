@@ -1,13 +1,16 @@
 import type { Headers } from '../../message/headers.ts'
+import type { Route } from '../../message/route.ts'
 import type { Shelf } from '../payloads.ts'
 import type { Direction, Message } from '../protocol.ts'
 import { badMessage, itemTooLarge } from './bytes.ts'
 import type { ByteReader } from './bytes.ts'
 import { readHeaders } from './header-block.ts'
 import { readFailure, readNumber } from './record-fields.ts'
-import { DIRECTIONS, Kind, MAX_CHANNEL, RequestFlag, ResponseFlag } from './record-kinds.ts'
+import { DIRECTIONS, Kind, MAX_CHANNEL, MessageFlag, RequestFlag, ResponseFlag } from './record-kinds.ts'
+import { readRoute } from './route-block.ts'
 
-const REQUEST_FLAGS = RequestFlag.HEADERS | RequestFlag.STREAM | RequestFlag.DEADLINE
+const REQUEST_FLAGS = RequestFlag.HEADERS | RequestFlag.STREAM | RequestFlag.DEADLINE | RequestFlag.PATH
+const MESSAGE_FLAGS = MessageFlag.HEADERS | MessageFlag.PATH | MessageFlag.EXCEPT
 const RESPONSE_FLAGS = ResponseFlag.HEADERS | ResponseFlag.STREAM | ResponseFlag.FAILED | ResponseFlag.UNBEGUN
 
 /** Reads the records of requests, streams and messages. Tags are looked at by whoever keeps the requests. */
@@ -50,10 +53,11 @@ export class RequestReader {
     const name = reader.varint()
     const deadlineMs = (flags & RequestFlag.DEADLINE) === 0 ? undefined : reader.varint()
     const from = reader.at
+    const route = this.#route(reader, name, (flags & RequestFlag.PATH) !== 0, false)
     const headers = this.#headers(reader, flags)
     const hasBody = (flags & RequestFlag.STREAM) !== 0
     const payload = this.#payload(reader, from)
-    return { type: 'request', tag, channel, name, deadlineMs, headers, hasBody, payload }
+    return { type: 'request', tag, channel, name, deadlineMs, headers, hasBody, payload, ...(route && { route }) }
   }
 
   #response(reader: ByteReader): Message {
@@ -73,10 +77,18 @@ export class RequestReader {
 
   #message(reader: ByteReader): Message {
     const name = reader.varint()
-    const flags = readFlags(reader, RequestFlag.HEADERS)
+    const flags = readFlags(reader, MESSAGE_FLAGS)
     const from = reader.at
+    const [hasPath, hasExceptions] = [(flags & MessageFlag.PATH) !== 0, (flags & MessageFlag.EXCEPT) !== 0]
+    const route = this.#route(reader, name, hasPath, hasExceptions)
     const headers = this.#headers(reader, flags)
-    return { type: 'message', name, headers, payload: this.#payload(reader, from) }
+    return { type: 'message', name, headers, payload: this.#payload(reader, from), ...(route && { route }) }
+  }
+
+  /** Most have none: what they ask for has an id, and is for whoever gets it. */
+  #route(reader: ByteReader, name: number, hasPath: boolean, hasExceptions: boolean): Route | undefined {
+    if (name !== 0 && !hasPath && !hasExceptions) return undefined
+    return readRoute(reader, { isNamed: name === 0, hasPath, hasExceptions })
   }
 
   #headers(reader: ByteReader, flags: number): Headers | undefined {

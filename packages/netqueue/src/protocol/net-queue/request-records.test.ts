@@ -39,17 +39,30 @@ const tag = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const why = fc.record({ code: fc.string({ maxLength: 20 }), reason: fc.string({ maxLength: 60 }) })
 const direction = fc.constantFrom<Direction>('body', 'reply')
 
+const id = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }).map((text) => text.replaceAll(/\p{Cc}/gu, '-'))
+const path = fc.array(id, { minLength: 1, maxLength: 8 })
+const named = fc.record({ name: id, codec: fc.constantFrom('msgpack', 'json') })
+const called = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 70_000 }) }, { weight: 1, arbitrary: named })
+/** How a message is called, and where it goes. */
+const bound = (keys: { to?: typeof path; except?: fc.Arbitrary<string[][]> }) =>
+  fc.tuple(called, fc.record(keys, { requiredKeys: [] })).map(([by, way]) => {
+    const route = typeof by === 'number' ? way : { named: by, ...way }
+    const name = typeof by === 'number' ? by : 0
+    return Object.keys(route).length === 0 ? { name } : { name, route }
+  })
+
 const call: fc.Arbitrary<Call> = fc.oneof(
   fc
     .record({
       channel,
       tag,
-      name: number,
+      bound: bound({ to: path }),
       deadlineMs: fc.option(number, { nil: undefined }),
       headers,
       hasBody: fc.boolean(),
       payload,
     })
+    .map(({ bound: way, ...request }) => ({ ...request, ...way }))
     .map((request) => ({
       lane: 3 + request.channel,
       message: { type: 'request' as const, ...request },
@@ -65,11 +78,14 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     message: { type: 'refusal' as const, ...one, ...failure },
     write: (writer: Writer) => writer.refusal({ ...one, ...failure, channel: in_ }),
   })),
-  fc.record({ name: number, headers, payload }).map((message) => ({
-    lane: 2,
-    message: { type: 'message' as const, ...message },
-    write: (writer: Writer) => writer.message(message),
-  })),
+  fc
+    .tuple(bound({ to: path, except: fc.array(path, { maxLength: 4 }) }), fc.record({ headers, payload }))
+    .map(([way, said]) => ({ ...said, ...way }))
+    .map((message) => ({
+      lane: 2,
+      message: { type: 'message' as const, ...message },
+      write: (writer: Writer) => writer.message(message),
+    })),
   fc.tuple(channel, fc.record({ tag, direction, payload })).map(([in_, chunk]) => ({
     lane: 3 + in_,
     message: { type: 'chunk' as const, ...chunk },

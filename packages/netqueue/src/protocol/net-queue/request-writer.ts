@@ -3,12 +3,14 @@ import type { Direction, Said, SaidInChannel } from '../protocol.ts'
 import type { Batch, Form } from './batch.ts'
 import type { ByteWriter } from './bytes.ts'
 import { writeHeaders } from './header-block.ts'
+import { writeRoute } from './route-block.ts'
 import { MAX_FAILURE_BYTES, writeFailure } from './record-fields.ts'
 import {
   DIRECTIONS,
   FIRST_CHANNEL_LANE,
   Kind,
   MESSAGE_LANE,
+  MessageFlag,
   RECORD_OVERHEAD_BYTES,
   RequestFlag,
   ResponseFlag,
@@ -22,16 +24,18 @@ export const REQUEST: Form<Said<'request'>> = {
   kind: Kind.REQUEST,
   laneOf,
   idOf: tagOf,
-  writeHead(out, { tag, channel, name, deadlineMs, headers, hasBody }) {
+  writeHead(out, { tag, channel, name, deadlineMs, headers, hasBody, route }) {
     out.varint(tag)
     out.varint(channel)
     out.u8(
       (headers === undefined ? 0 : RequestFlag.HEADERS) |
         (hasBody ? RequestFlag.STREAM : 0) |
-        (deadlineMs === undefined ? 0 : RequestFlag.DEADLINE),
+        (deadlineMs === undefined ? 0 : RequestFlag.DEADLINE) |
+        (route?.to === undefined ? 0 : RequestFlag.PATH),
     )
     out.varint(name)
     if (deadlineMs !== undefined) out.varint(deadlineMs)
+    if (route !== undefined) writeRoute(out, route)
     if (headers !== undefined) writeHeaders(out, headers)
   },
 }
@@ -51,9 +55,14 @@ export const MESSAGE: Form<Said<'message'>> = {
   kind: Kind.MESSAGE,
   laneOf: () => MESSAGE_LANE,
   idOf: ({ name }) => name,
-  writeHead(out, { name, headers }) {
+  writeHead(out, { name, headers, route }) {
     out.varint(name)
-    out.u8(headers === undefined ? 0 : RequestFlag.HEADERS)
+    out.u8(
+      (headers === undefined ? 0 : MessageFlag.HEADERS) |
+        (route?.to === undefined ? 0 : MessageFlag.PATH) |
+        (route?.except === undefined ? 0 : MessageFlag.EXCEPT),
+    )
+    if (route !== undefined) writeRoute(out, route)
     if (headers !== undefined) writeHeaders(out, headers)
   },
 }

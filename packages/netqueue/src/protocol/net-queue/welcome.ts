@@ -21,6 +21,7 @@ export interface Welcome {
   status: unknown
   /** Client: it holds no more items than it works on in moments, however many it takes. */
   isPaced: boolean
+  isRelay: boolean
   maxFrameBytes: number
   maxItemBytes: number
   maxUnsettled: number
@@ -76,7 +77,7 @@ export function encodeWelcome(
   limits: Limits,
   { grant, resume }: { grant?: Grant | undefined; resume?: Resume | undefined } = {},
 ): Uint8Array {
-  const { id, item, result, tags, status, isPaced, messages } = introduction
+  const { id, item, result, tags, status, isPaced, isRelay, messages } = introduction
   const open = messages !== undefined && messages.table.size > 0 ? messages.open : undefined
   const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
   const data = encodeText(
@@ -88,6 +89,7 @@ export function encodeWelcome(
       limits: { frameBytes, itemBytes, unsettled, requests: open?.count, requestBytes: open?.bytes },
       tags: grant === undefined ? tags : undefined,
       paced: isPaced || undefined,
+      relay: isRelay || undefined,
       status,
       ...announced(messages),
       ...(grant === undefined ? { resume } : granted(grant, messages)),
@@ -161,6 +163,7 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
     tags: list(fields['tags']),
     status: fields['status'],
     isPaced: flag(fields['paced'], 'paced'),
+    isRelay: flag(fields['relay'], 'relay'),
     maxFrameBytes: count(limits['frameBytes'], 'frameBytes', MIN_FRAME_BYTES),
     maxItemBytes: count(limits['itemBytes'], 'itemBytes', 1),
     maxUnsettled: count(limits['unsettled'], 'unsettled', 1),
