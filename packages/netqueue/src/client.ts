@@ -61,9 +61,11 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   readonly #calls: Calls
   readonly #events: Emitter<ClientEvents>
   readonly #self: ClientSelf
+  readonly #parts: ClientParts<Out>
 
   private constructor(parts: ClientParts<Out>) {
     super(parts)
+    this.#parts = parts
     this.#self = parts.self
     this.#events = parts.events
     this.#puts = parts.puts
@@ -80,6 +82,11 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
     const client = new Client<In, Out, M>(parts)
     await client.#uplinks.connect({ signal: options.signal, isPatient: options.wait ?? false })
     return client
+  }
+
+  /** @internal What a relay joins to the parts of a server. */
+  static partsOf<In, Out, M extends Messages>(client: Client<In, Out, M>): ClientParts<Out> {
+    return client.#parts
   }
 
   /** This client's name at its servers: the one it asked for, or the one it was given. It keeps it when it connects again. */

@@ -23,6 +23,9 @@ export type {
   TokenOption,
   Undone,
 } from './server/server-options.ts'
+export { relay } from './relay.ts'
+export type { Relay } from './relay.ts'
+export type { RelayClosed, RelayCloseOptions, RelayEvents, RelayOptions } from './relay/relay-options.ts'
 export { closeOnSignals } from './close-on-signals.ts'
 export type { Closable, SignalOptions } from './close-on-signals.ts'
 export type { HandlerOf, MessageStream } from './endpoint/endpoint.ts'

@@ -92,6 +92,14 @@ interface Guarding {
   hasCertificates?: boolean
 }
 
+/** @internal What a relay needs of a server. */
+export interface ServerParts<Item, Result> {
+  inbox: Inbox
+  backlog: Backlog<Item, ServerClient>
+  codec: Codec<Item>
+  resultCodec: Codec<Result>
+}
+
 /** A day: longer than that, whoever is away has its items for no good. */
 const MAX_RESUME_MS = 86_400_000
 
@@ -244,6 +252,16 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.address = listener?.address
     this.#listener = listener
     if (listener !== undefined) this.#acceptAll(listener).catch((cause: unknown) => warn(listenerFailed(cause)))
+  }
+
+  /** @internal What a relay joins to the parts of a client. */
+  static partsOf<Item, Result, M extends Messages>(server: Server<Item, Result, M>): ServerParts<Item, Result> {
+    return {
+      inbox: server.#inbox,
+      backlog: server.#backlog,
+      codec: server.#codec,
+      resultCodec: server.#resultCodec,
+    }
   }
 
   /** The connected clients, and those that are away, in the order in which they came. */

@@ -7,6 +7,7 @@ import { parseSync } from 'vite'
 
 /** From top to bottom, under the files at the root of `src`. A folder imports from itself and from the folders below it. */
 const LAYERS = [
+  'relay',
   'workers',
   'client',
   'server',

@@ -3,6 +3,7 @@ import type { Closed, ClientEvents, CloseOptions } from './client-options.ts'
 import type { Conversation } from '../endpoint/conversation.ts'
 import type { Entries } from '../delivery/entry.ts'
 import type { Puts } from '../delivery/puts.ts'
+import { SETTLED } from '../delivery/settlement.ts'
 import { Drain } from '../endpoint/drain.ts'
 import { checkMs } from '../errors/check.ts'
 import type { NetQueueError } from '../errors/errors.ts'
@@ -294,7 +295,8 @@ export class Uplinks<Out> implements UplinkOwner {
   #finish(reason: NetQueueError, { sent, queued }: Entries): void {
     const { puts, calls, ticks, events, shared } = this.#init
     this.#reason = reason
-    const undone = [...sent, ...queued, ...puts.close(reason)]
+    const left = [...sent, ...queued, ...puts.close(reason)]
+    const undone = left.filter((entry) => !entry.ended(SETTLED.returned))
     shared.link.inbox.close(reason)
     calls.close(reason)
     // Nobody is left to wait for but handlers.

@@ -74,6 +74,11 @@ export class Fresh extends Arrival {
     return this.#size
   }
 
+  /** The number of the next one, be it cancelled. */
+  get next(): number {
+    return this.#next
+  }
+
   get bytes(): number {
     return this.#bytes
   }

@@ -1,4 +1,5 @@
 import type { Outcome } from '../protocol/protocol.ts'
+import type { Settlement } from './settlement.ts'
 
 /** Who sent an item. */
 export interface Sender {
@@ -8,12 +9,16 @@ export interface Sender {
 /** Where deliveries come from, and how they end towards it. */
 export interface DeliverySource {
   readonly from: Sender
+  /** Whether its bytes are in the agreed codec. */
+  readonly isTyped: boolean
   /** Whether what came from there cannot go back. */
   readonly isKept: boolean
   settle(delivery: Delivery<unknown>, outcome: Outcome): boolean
   result(delivery: Delivery<unknown>, value: unknown): boolean
   failed(delivery: Delivery<unknown>, error: unknown): boolean
   reject(delivery: Delivery<unknown>, reason: unknown): boolean
+  /** Ends as a delivery of the same item elsewhere did. */
+  pass(delivery: Delivery<unknown>, how: Settlement): boolean
   extend(delivery: Delivery<unknown>): boolean
   decode(payload: Uint8Array): unknown
   /** One of its items, which had not been handed out before, is. */
@@ -26,6 +31,11 @@ export interface DeliverySource {
   left(): void
   /** A reader has one of its items: there may be room for more. */
   taken(): void
+}
+
+/** Whoever is told that an item is no longer its own to work on. */
+export interface Revocable {
+  abort(reason: Error): void
 }
 
 export interface DeliveryInit {
@@ -53,6 +63,8 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
   #payload: Uint8Array | undefined
   #item: T | undefined
   #controller: AbortController | undefined
+  /** In place of a signal, which costs far more. */
+  #holder: Revocable | undefined
   /** open: ours to settle. cancelled: its sender gave it up, and waits to hear that we did. over: settled, or lost. */
   #state: 'open' | 'cancelled' | 'over' = 'open'
 
@@ -133,6 +145,16 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
     return this.#state !== 'over'
   }
 
+  /** @internal Its bytes as they came; `undefined` once it was decoded. */
+  get payload(): Uint8Array | undefined {
+    return this.source.isTyped ? this.#payload : undefined
+  }
+
+  /** @internal It is somebody's who hands it on, and is told when it is its own no more. */
+  hold(holder: Revocable): void {
+    this.#holder = holder
+  }
+
   /** @internal The item, or the bytes of one that nobody could decode. */
   get rawItem(): unknown {
     return this.#payload ?? this.#item
@@ -159,6 +181,7 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
 
   /** @internal Time to finish; it is still ours. */
   abort(reason: Error): void {
+    if (this.#holder !== undefined) return this.#holder.abort(reason)
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }

@@ -1,6 +1,7 @@
 import type { Pending } from '../queue/pending.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { SettleDeadline } from './settle-deadlines.ts'
+import type { Settlement } from './settlement.ts'
 
 /** One delivery that did not end an item's life. */
 export interface Attempt {
@@ -36,7 +37,7 @@ export interface Holder {
 export class Entry implements Linked {
   before: Linked = this
   after: Linked = this
-  readonly item: unknown
+  readonly #item: unknown
   readonly payload: Uint8Array
   /**
    * waiting: nobody has it. queued: assigned, not on the wire yet. sent: on the wire, unsettled.
@@ -64,9 +65,21 @@ export class Entry implements Linked {
   isCancelled = false
 
   constructor(item: unknown, payload: Uint8Array) {
-    this.item = item
+    this.#item = item
     this.payload = payload
   }
+
+  get item(): unknown {
+    return this.#item
+  }
+
+  /** Its life here ended so. Tells whether somebody else keeps the item: then this side does not. */
+  ended(_how: Settlement): boolean {
+    return false
+  }
+
+  /** Whoever has it asked for more time. */
+  extended(): void {}
 }
 
 /** What a peer had, or was about to have, when it was gone; the oldest first. */

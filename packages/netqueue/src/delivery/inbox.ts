@@ -142,6 +142,14 @@ export class Inbox {
     return delivery
   }
 
+  /** Takes the oldest item as it came, for whoever hands it on; `undefined` when none waits. */
+  takeUnread(): Delivery<unknown> | undefined {
+    const delivery = this.#out()
+    if (delivery === undefined) this.#pace?.starved()
+    else delivery.source.taken()
+    return delivery
+  }
+
   /** A promise when whoever takes items is to let the event loop turn before the next one is worked on. */
   pause(): Promise<void> | undefined {
     return this.#shifts.pause()
@@ -237,6 +245,11 @@ export class Inbox {
     this.#grantAll()
   }
 
+  /** It wants less: what was granted for it is asked back. */
+  demandFell(): void {
+    this.#askBack()
+  }
+
   /** Somebody takes items without a loop, or asks without waiting: room is kept for the next call. */
   pulled({ polls }: { polls: boolean }): void {
     if (this.#demand.expect({ polls })) this.#grantAll()
@@ -315,15 +328,20 @@ export class Inbox {
   }
 
   #next(): Delivery<unknown> | undefined {
-    for (let arrival = this.#waiting.first; arrival !== undefined; arrival = this.#waiting.first) {
-      const { bytes } = arrival
-      const delivery = this.#shift(arrival)
-      this.#left(arrival, bytes)
-      this.#watch.read()
-      this.#pace?.took()
+    for (let delivery = this.#out(); delivery !== undefined; delivery = this.#out())
       if (this.#isReadable(delivery)) return delivery
-    }
     return undefined
+  }
+
+  #out(): Delivery<unknown> | undefined {
+    const arrival = this.#waiting.first
+    if (arrival === undefined) return undefined
+    const { bytes } = arrival
+    const delivery = this.#shift(arrival)
+    this.#left(arrival, bytes)
+    this.#watch.read()
+    this.#pace?.took()
+    return delivery
   }
 
   /** Decodes the item on its way out. One that cannot be decoded is refused: it becomes a dead letter at its sender. */

@@ -16,6 +16,7 @@ import { Grants } from './grants.ts'
 import type { GrantsOwner } from './grants.ts'
 import type { Inbox } from './inbox.ts'
 import type { Retry } from './retry.ts'
+import type { Settlement } from './settlement.ts'
 import { Settles } from './settles.ts'
 import type { Answer } from './settles.ts'
 import { Unsettled } from './unsettled.ts'
@@ -63,6 +64,7 @@ const FLUSHED_RESULTS = 64
 /** Answers that wait to be written, before the peer gets no credit for more items: a slow way to it must not fill our memory. */
 const MAX_UNSENT = 4_096
 const MAX_UNSENT_BYTES = 262_144
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 /**
  * The items that one peer sends us: grants it credit as the inbox has room, and settles what was handed out. What was granted
@@ -105,6 +107,10 @@ export class Intake implements DeliverySource, GrantsOwner {
     return this.#owner.from
   }
 
+  get isTyped(): boolean {
+    return this.#isTyped
+  }
+
   /** @internal */
   wake(): void {
     this.#owner.wake()
@@ -128,6 +134,18 @@ export class Intake implements DeliverySource, GrantsOwner {
   /** Whether what came from this peer stays here whatever happens: the peer is gone, or cannot take anything back. */
   get isKept(): boolean {
     return this.#end === 'kept' || (this.#isOpen && !this.#isCredited)
+  }
+
+  /** The highest number that came or was skipped. */
+  get received(): number {
+    return this.#credit.received
+  }
+
+  /** Whether some of the items up to a number wait here, and were not handed out. */
+  hasWaiting(upTo: number): boolean {
+    if (this.#fresh === 0) return false
+    for (const { next } of this.#arrivals) return next <= upTo
+    return false
   }
 
   /** Whether nothing of this peer's is here any more, waiting or handed out. */
@@ -228,8 +246,19 @@ export class Intake implements DeliverySource, GrantsOwner {
   result(delivery: Delivery<unknown>, value: unknown): boolean {
     if (!delivery.wantsResult) return this.#unclaimed(delivery, value)
     const payload = this.#encodeResult(delivery, value)
-    if (payload === 'failed' || !this.#finish(delivery, { isDone: true })) return false
-    this.#answer({ kind: 'result', seq: delivery.seq, value: payload })
+    return payload !== 'failed' && this.#succeed(delivery, payload)
+  }
+
+  #passResult(delivery: Delivery<unknown>, payload: Uint8Array | undefined): boolean {
+    const { length } = payload ?? NOTHING
+    if (length <= this.#maxResultBytes) return this.#succeed(delivery, payload)
+    this.#owner.warn(resultTooLarge(this.#maxResultBytes, length))
+    return this.#fail(delivery, { code: 'ITEM_TOO_LARGE', reason: '' })
+  }
+
+  #succeed(delivery: Delivery<unknown>, value: Uint8Array | undefined): boolean {
+    if (!this.#finish(delivery, { isDone: true })) return false
+    this.#answer({ kind: 'result', seq: delivery.seq, value })
     if (this.#settles.answers >= FLUSHED_RESULTS) this.#owner.flush()
     return true
   }
@@ -238,23 +267,41 @@ export class Intake implements DeliverySource, GrantsOwner {
   failed(delivery: Delivery<unknown>, error: unknown): boolean {
     const message = `A handler failed on an item from ${this.from.id} (attempt ${delivery.attempt})`
     this.#owner.warn(new NetQueueError('HANDLER_FAILED', message, { cause: error }))
-    return this.#fail(delivery, error)
+    return this.#fail(delivery, this.#failure(error, 'HANDLER_FAILED'))
   }
 
-  #fail(delivery: Delivery<unknown>, error: unknown): boolean {
+  #fail(delivery: Delivery<unknown>, { code, reason }: Failure): boolean {
     if (this.isKept) return this.#again(delivery)
     if (!this.#finish(delivery)) return false
-    this.#answer({ kind: 'failed', seq: delivery.seq, ...this.#failure(error, 'HANDLER_FAILED') })
+    this.#answer({ kind: 'failed', seq: delivery.seq, code, reason })
     if (!delivery.wantsResult) this.#givenBack.add(delivery, 'released')
     return true
   }
 
   reject(delivery: Delivery<unknown>, reason: unknown): boolean {
-    const described = this.#failure(reason, 'REJECTED')
+    return this.#reject(delivery, this.#failure(reason, 'REJECTED'))
+  }
+
+  #reject(delivery: Delivery<unknown>, { code, reason }: Failure): boolean {
     if (!this.#finish(delivery)) return false
-    if (this.isKept) this.#giveUp(delivery, `was rejected with ${described.code}`)
-    else this.#answer({ kind: 'reject', seq: delivery.seq, ...described })
+    if (this.isKept) this.#giveUp(delivery, `was rejected with ${code}`)
+    else this.#answer({ kind: 'reject', seq: delivery.seq, code, reason })
     return true
+  }
+
+  pass(delivery: Delivery<unknown>, how: Settlement): boolean {
+    switch (how.type) {
+      case 'settle':
+        return this.settle(delivery, how.outcome)
+      case 'result':
+        return this.#passResult(delivery, how.value)
+      case 'failed':
+        return this.#fail(delivery, how)
+      case 'reject':
+        return this.#reject(delivery, how)
+      case 'overdue':
+        return this.settle(delivery, 'released')
+    }
   }
 
   /** Asks the sender for more time, if there still is one; tells whether the delivery is ours. */
@@ -455,7 +502,7 @@ export class Intake implements DeliverySource, GrantsOwner {
       return encodeWithin(this.#shared.resultCodec, value, this.#maxResultBytes)
     } catch (error) {
       this.#owner.warn(error as NetQueueError)
-      this.#fail(delivery, error)
+      this.#fail(delivery, this.#failure(error, 'HANDLER_FAILED'))
       return 'failed'
     }
   }
@@ -472,6 +519,11 @@ export class Intake implements DeliverySource, GrantsOwner {
     this.#credit.checkUnasked(this.#held + payloads.count)
     if (this.#shared.inbox.isFull) throw inboxFull(this.#shared.limits.maxInboxBytes)
   }
+}
+
+function resultTooLarge(maxItemBytes: number, value: number): NetQueueError {
+  const message = `Expected a result of at most ${maxItemBytes} bytes (maxItemBytes of its receiver), got ${value}`
+  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
 }
 
 function inboxFull(maxInboxBytes: number): NetQueueError {

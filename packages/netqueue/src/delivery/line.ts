@@ -73,6 +73,16 @@ export class Line {
     return true
   }
 
+  /** Sends an item of somebody else's, which nobody waits for, when there is credit for it. */
+  pass(entry: Entry): void {
+    if (!this.tryPut(entry)) this.#enter(entry)
+  }
+
+  /** Takes out an item that waits. */
+  withdraw(entry: Entry): void {
+    if (entry.state === 'waiting') this.#withdraw(entry)
+  }
+
   /** Puts a dead letter to the end. Throws `QUEUE_FULL` where too many wait already. */
   revive(entry: Entry): void {
     if (this.tryPut(entry)) return

@@ -12,14 +12,8 @@ import { Outbox } from './outbox.ts'
 import type { OutboxOwner } from './outbox.ts'
 import type { Retry } from './retry.ts'
 import type { SettleDeadlines } from './settle-deadlines.ts'
-
-/** How a peer ended the delivery of an entry. */
-export type Settlement =
-  | { type: 'settle'; outcome: Outcome }
-  | { type: 'result'; value: Uint8Array | undefined }
-  | { type: 'failed' | 'reject'; code: string; reason: string }
-  /** It did not, in the time that it had for it. */
-  | { type: 'overdue' }
+import { SETTLED } from './settlement.ts'
+import type { Settlement } from './settlement.ts'
 
 /** Whoever has a link: told what the peer does with our items, and asked nothing. */
 export interface LinkOwner {
@@ -75,13 +69,6 @@ const RECORDS: ReadonlySet<Message['type']> = new Set([
   'status',
   'goaway',
 ] as const)
-/** One for each outcome, as most settles say nothing but that. */
-const SETTLED: Readonly<Record<Outcome, Settlement>> = {
-  done: { type: 'settle', outcome: 'done' },
-  released: { type: 'settle', outcome: 'released' },
-  returned: { type: 'settle', outcome: 'returned' },
-  cancelled: { type: 'settle', outcome: 'cancelled' },
-}
 const OVERDUE: Settlement = { type: 'overdue' }
 /** How much a new measurement counts in an average. */
 const SMOOTHING = 0.2

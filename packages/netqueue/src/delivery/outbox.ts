@@ -96,11 +96,11 @@ export class Outbox {
   }
 
   /** Whether this peer's protocol can carry the item. */
-  carries({ item, payload, result }: Entry): boolean {
+  carries(entry: Entry): boolean {
     const wire = this.#wire
-    if (wire === undefined || payload.length > wire.peer.maxItemBytes) return false
+    if (wire === undefined || entry.payload.length > wire.peer.maxItemBytes) return false
     if (wire.peer.denies?.denies('put') === true) return false
-    return (result === undefined || wire.peer.supports.result) && wire.carry(item, payload) !== undefined
+    return (entry.result === undefined || wire.peer.supports.result) && this.#bytesOf(entry, wire) !== undefined
   }
 
   /** Takes an entry to send; there must be credit for it. */
@@ -144,7 +144,7 @@ export class Outbox {
     this.checkSent(seq)
     const entry = this.#unsettled.get(seq)
     if (entry === undefined || entry === TAKEN_BACK) this.#owner.stale(1)
-    else this.#deadlines.renew(entry)
+    else this.#extended(entry)
   }
 
   granted(limit: number, byteLimit: number, received: number): void {
@@ -244,7 +244,7 @@ export class Outbox {
   }
 
   #send(entry: Entry, writer: Writer): boolean {
-    const payload = this.#wire?.carry(entry.item, entry.payload) ?? entry.payload
+    const payload = (this.#wire && this.#bytesOf(entry, this.#wire)) ?? entry.payload
     const seq = this.#seq + 1
     if (!writer.item(seq, payload, entry.attempt, entry.result !== undefined)) return false
     this.#seq = seq
@@ -259,6 +259,11 @@ export class Outbox {
     return true
   }
 
+  /** What travels of an item; nobody looks at the item itself where its bytes do. */
+  #bytesOf(entry: Entry, wire: Wire): Uint8Array | undefined {
+    return wire.typed ? entry.payload : wire.carry(entry.item, entry.payload)
+  }
+
   #release(writer: Writer): boolean {
     const last = Math.max(this.#limit, this.#seq)
     // Where no number is left, the bytes stay credit: the peer refuses to hear of them.
@@ -268,6 +273,11 @@ export class Outbox {
     this.#bytes += bytes
     this.#isReclaimed = false
     return true
+  }
+
+  #extended(entry: Entry): void {
+    this.#deadlines.renew(entry)
+    entry.extended()
   }
 
   #left(entry: Entry): void {

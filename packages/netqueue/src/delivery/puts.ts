@@ -10,12 +10,13 @@ import type { DeadLetters } from './dead-letters.ts'
 import { Entry } from './entry.ts'
 import type { Entries } from './entry.ts'
 import { Line } from './line.ts'
-import type { Link, Settlement } from './link.ts'
+import type { Link } from './link.ts'
 import { Redelivery } from './redelivery.ts'
 import type { RedeliveryOptions } from './redelivery.ts'
 import type { Retry } from './retry.ts'
 import { SettleDeadlines } from './settle-deadlines.ts'
 import type { SettleOptions } from './settle-deadlines.ts'
+import type { Settlement } from './settlement.ts'
 
 export interface PutsInit<T> {
   env: Env
@@ -38,6 +39,8 @@ export class Puts<T> {
   readonly #away: Set<Link> = new Set()
   readonly #line: Line
   readonly #redelivery: Redelivery<T>
+  /** Told when servers may take more, or fewer, than before. */
+  #watcher: (() => void) | undefined
   /** The longest item that somebody takes, as far as is known. */
   #maxItemBytes: number
 
@@ -106,17 +109,50 @@ export class Puts<T> {
     return this.#line.tryPut(this.#entry(item))
   }
 
+  /** Sends an item of somebody else's when there is credit for it; throws for one that nobody takes. */
+  pass(entry: Entry): void {
+    const objection = this.#objection(entry)
+    if (objection !== undefined) throw objection
+    this.#line.pass(entry)
+  }
+
+  /** It is wanted no more: it is not sent again, and a server that has it is told. */
+  abandon(entry: Entry): void {
+    entry.isCancelled = true
+    if (entry.state === 'sent' || entry.state === 'queued') entry.holder?.cancel(entry)
+    else if (!this.#redelivery.drop(entry)) this.#line.withdraw(entry)
+  }
+
+  /** Items that servers take now, beyond those that wait. */
+  get room(): number {
+    let room = -this.#line.size
+    for (const link of this.#links) if (this.#hasRoom(link)) room += link.outbox.credit
+    return room
+  }
+
+  /** Whether any server takes something, be it later: it has given credit that is not used, or has something in hand. */
+  get isTaken(): boolean {
+    return this.#links.some(({ outbox }) => outbox.credit > 0 || outbox.inFlight > 0)
+  }
+
+  /** Has somebody told when {@link room} may have changed other than by what it puts. */
+  watch(watcher: () => void): void {
+    this.#watcher = watcher
+  }
+
   /** A server can be put to. What waits and is nothing for any that there is, is given up. */
   join(link: Link): void {
     this.#links.push(link)
     this.#measure()
     for (const { entry, error } of this.#line.refuse((entry) => this.#objection(entry)))
       this.#redelivery.bury(entry, error as NetQueueError)
+    this.#watcher?.()
   }
 
   /** Credit changed. */
   advance(): void {
     this.#line.advance()
+    this.#watcher?.()
   }
 
   settled(entry: Entry, server: string, settlement: Settlement): void {
@@ -136,7 +172,7 @@ export class Puts<T> {
   /** It is back. */
   resume(link: Link): void {
     this.#away.delete(link)
-    this.#line.advance()
+    this.advance()
   }
 
   /** A server can be put to no more. */
@@ -146,6 +182,7 @@ export class Puts<T> {
     this.#away.delete(link)
     if (index >= 0) this.#links.splice(index, 1)
     this.#measure()
+    this.#watcher?.()
   }
 
   /** What it had goes to the head, the oldest first, and is put again: it may have got there, and nobody can tell. */

@@ -4,7 +4,7 @@ import { VirtualEnv } from '../../test/support/virtual-env.ts'
 import { RemoteError } from '../errors/errors.ts'
 import { MAX_DEAD_LETTER_BYTES, MAX_DEAD_LETTERS } from './dead-letters.ts'
 import { Entry } from './entry.ts'
-import type { Settlement } from './link.ts'
+import type { Settlement } from './settlement.ts'
 import { Redelivery } from './redelivery.ts'
 
 let env: VirtualEnv

@@ -2,7 +2,8 @@ import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError, RemoteError } from '../errors/errors.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { Attempt, Entry } from './entry.ts'
-import type { Settlement } from './link.ts'
+import { SETTLED } from './settlement.ts'
+import type { Settlement } from './settlement.ts'
 import { Retry } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
@@ -44,12 +45,12 @@ export class Redelivery<T> {
   }
 
   settled(entry: Entry, peer: string, settlement: Settlement): void {
-    if (entry.isCancelled) return this.#end(entry)
+    if (entry.isCancelled) return this.#end(entry, SETTLED.cancelled)
     switch (settlement.type) {
       case 'result':
-        return this.#answer(entry, settlement.value)
+        return this.#answer(entry, settlement)
       case 'failed':
-        if (entry.result !== undefined) return this.#refuse(entry, remoteError(settlement))
+        if (entry.result !== undefined) return this.#refuse(entry, remoteError(settlement), settlement)
         return this.#retry(entry, { peer, outcome: 'released', code: settlement.code })
       case 'reject':
         return this.#reject(entry, peer, settlement)
@@ -59,20 +60,21 @@ export class Redelivery<T> {
     }
     if (settlement.outcome === 'returned') return this.#init.requeue(entry)
     if (settlement.outcome === 'released') return this.#retry(entry, { peer, outcome: 'released' })
-    return this.#done(entry)
+    return this.#done(entry, settlement)
   }
 
   /** The peer was lost with the item: it is tried again at once, unless it never got that far. */
   lost(entry: Entry, peer: string, { wasSent }: { wasSent: boolean }): void {
-    if (entry.isCancelled) return this.#end(entry)
+    if (entry.isCancelled) return this.#end(entry, SETTLED.cancelled)
     if (!wasSent) return this.#init.requeue(entry)
     this.#again(entry, { peer, outcome: 'lost' })
   }
 
   /** Gives an item up. A `submit` is told; a `put` was told long ago, so the item is kept as a dead letter. */
-  bury(entry: Entry, error: NetQueueError): void {
+  bury(entry: Entry, error: NetQueueError, how: Settlement = { type: 'reject', code: error.code, reason: '' }): void {
     entry.state = 'gone'
-    if (entry.result !== undefined) return this.#refuse(entry, error)
+    if (entry.result !== undefined) return this.#refuse(entry, error, how)
+    if (entry.ended(how)) return this.#init.gone(entry)
     for (const { item } of this.deadLetters.add(entry)) {
       const message = 'The oldest dead letter was dropped to make room for a new one'
       this.#init.warn(new NetQueueError('DEAD_LETTER', message, { value: item }))
@@ -100,24 +102,25 @@ export class Redelivery<T> {
     return entries
   }
 
-  #done(entry: Entry): void {
-    if (entry.result === undefined) return this.#end(entry)
-    this.#refuse(entry, new NetQueueError('NO_RESULT', 'The item was settled without a result', { delivered: 'maybe' }))
+  #done(entry: Entry, how: Settlement): void {
+    if (entry.result === undefined) return this.#end(entry, how)
+    const error = new NetQueueError('NO_RESULT', 'The item was settled without a result', { delivered: 'maybe' })
+    this.#refuse(entry, error, how)
   }
 
-  #answer(entry: Entry, value: Uint8Array | undefined): void {
-    entry.result?.resolve(value)
-    this.#end(entry)
+  #answer(entry: Entry, how: Extract<Settlement, { type: 'result' }>): void {
+    entry.result?.resolve(how.value)
+    this.#end(entry, how)
   }
 
-  #refuse(entry: Entry, error: Error): void {
+  #refuse(entry: Entry, error: Error, how: Settlement): void {
     entry.result?.reject(error)
-    this.#end(entry)
+    this.#end(entry, how)
   }
 
   #reject(entry: Entry, peer: string, settlement: Extract<Settlement, { code: string }>): void {
     record(entry, { peer, outcome: 'rejected', code: settlement.code })
-    this.bury(entry, remoteError(settlement))
+    this.bury(entry, remoteError(settlement), settlement)
   }
 
   #again(entry: Entry, attempt: Attempt): void {
@@ -148,8 +151,9 @@ export class Redelivery<T> {
     return false
   }
 
-  #end(entry: Entry): void {
+  #end(entry: Entry, how: Settlement): void {
     entry.state = 'gone'
+    entry.ended(how)
     this.#init.gone(entry)
   }
 }

@@ -1,7 +1,8 @@
 import type { Entries, Entry, EntryTarget } from '../delivery/entry.ts'
-import type { Settlement } from '../delivery/link.ts'
 import { Redelivery } from '../delivery/redelivery.ts'
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
+import { SETTLED } from '../delivery/settlement.ts'
+import type { Settlement } from '../delivery/settlement.ts'
 import { Turns } from '../delivery/turns.ts'
 import { checkWaiting, nobodyFree } from '../delivery/waiting.ts'
 import type { Env } from '../env/env.ts'
@@ -123,6 +124,21 @@ export class Backlog<T, C extends EntryTarget> {
     return answer.promise
   }
 
+  /** Takes in an item of somebody else's, which nobody here waits for. */
+  pass(entry: Entry): void {
+    this.#enter(entry)
+  }
+
+  /** It is wanted no more: it is not delivered again, and a client that has it is told. */
+  abandon(entry: Entry): void {
+    this.#abandon(entry)
+  }
+
+  /** Takes out an item that waits, for whoever handed it on to have it back. */
+  withdraw(entry: Entry): void {
+    this.#withdraw(entry)
+  }
+
   settled(entry: Entry, client: string, settlement: Settlement): void {
     this.#redelivery.settled(entry, client, settlement)
   }
@@ -198,7 +214,7 @@ export class Backlog<T, C extends EntryTarget> {
     entry.state = 'gone'
     entry.assigned?.reject(error)
     entry.result?.reject(error)
-    if (!isAwaited && !entry.isCancelled) this.#undone.push(entry.item as T)
+    if (!entry.ended(SETTLED.returned) && !isAwaited && !entry.isCancelled) this.#undone.push(entry.item as T)
     this.#gone()
   }
 

@@ -4,6 +4,8 @@ import { NetQueueError } from '../errors/errors.ts'
 import { isThenable } from '../queue/thenable.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
+import { clientsOf, membersOf, Offer } from './offer.ts'
+import type { Members } from './offer.ts'
 import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
 
 export interface DispatcherInit<T, C> {
@@ -49,6 +51,8 @@ export class Dispatcher<T, C> {
   /** Counts who comes and goes. */
   #membership = 0
   #members: Members<C> | undefined
+  /** Told when clients may take more, or fewer, than before. */
+  #watcher: (() => void) | undefined
 
   constructor(init: DispatcherInit<T, C>) {
     this.#init = init
@@ -57,6 +61,26 @@ export class Dispatcher<T, C> {
   /** Entries that wait for a client. */
   get size(): number {
     return this.#size
+  }
+
+  /** Items that clients take now, beyond those that wait; below 0 where more wait than they take. */
+  get room(): number {
+    return this.#free.credit - this.#size
+  }
+
+  /** Whether anybody takes something, be it later: some client has given credit that is not used, or has something in hand. */
+  get isTaken(): boolean {
+    return this.#everyone.candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
+  }
+
+  /** Those that wait for whoever is free, the newest first. */
+  get unclaimed(): Entry[] {
+    return [...this.#parked, ...this.#fresh].toReversed()
+  }
+
+  /** Has somebody told when {@link room} may have changed other than by what it puts. */
+  watch(watcher: () => void): void {
+    this.#watcher = watcher
   }
 
   /** All connected clients, in the order in which they came. */
@@ -79,6 +103,7 @@ export class Dispatcher<T, C> {
     this.#unpark()
     this.#fresh.prepend(this.#orphans(seat))
     this.advance()
+    this.#watcher?.()
   }
 
   /** Credit, load or status of a client changed. */
@@ -89,6 +114,7 @@ export class Dispatcher<T, C> {
     this.#refresh(seat)
     this.#unpark()
     this.advance()
+    this.#watcher?.()
   }
 
   /** Whether a new entry would have to wait behind others or for a client. */
@@ -110,6 +136,7 @@ export class Dispatcher<T, C> {
     if (entry.target !== undefined) return this.#address(entry, (list) => list.unshift(entry))
     this.#unpark()
     this.#fresh.unshift(entry)
+    this.#watcher?.()
   }
 
   /** Hands out what waits, as far as clients are free. */
@@ -132,6 +159,7 @@ export class Dispatcher<T, C> {
     entry.state = 'gone'
     unlink(entry)
     this.#size -= 1
+    this.#watcher?.()
   }
 
   /** Takes out all that waits, in order. */
@@ -244,13 +272,13 @@ export class Dispatcher<T, C> {
 
   #choose(entry: Entry): C | undefined | PromiseLike<C | undefined> {
     const { policy } = this.#init
-    const item = entry.item as T
-    const { clients, candidates } = this.#everyone
+    const everyone = this.#everyone
+    const { clients, candidates } = everyone
     this.#offered = entry
     try {
-      if (typeof policy === 'object') return policy.choose(this.#free, { item, clients, candidates }, this.#accepts)
+      if (typeof policy === 'object') return policy.choose(this.#free, new Offer<T, C>(entry, everyone), this.#accepts)
       const able = candidates.filter((candidate) => this.#free.has(candidate) && this.#accepts(candidate))
-      const choice = able.length === 0 ? undefined : policy(clientsOf(able), { item, clients })
+      const choice = able.length === 0 ? undefined : policy(clientsOf(able), { item: entry.item as T, clients })
       return isThenable(choice) ? Promise.resolve(choice) : choice // asked here: a getter may throw
     } catch (cause) {
       return this.#failed(cause)
@@ -292,14 +320,4 @@ export class Dispatcher<T, C> {
   }
 }
 
-interface Members<C> {
-  clients: readonly C[]
-  candidates: readonly Candidate<C>[]
-}
-
-const clientsOf = <C>(candidates: readonly Candidate<C>[]): C[] => candidates.map(({ client }) => client)
-const membersOf = <C>(candidates: readonly Candidate<C>[]): Members<C> => ({
-  candidates,
-  clients: clientsOf(candidates),
-})
 const isAlone = ({ attempt }: Entry): boolean => attempt >= ALONE_FROM_ATTEMPT

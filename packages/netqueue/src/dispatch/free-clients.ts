@@ -46,6 +46,13 @@ export class FreeClients<C> {
     return this.#nodes.size
   }
 
+  /** Items that they take now. */
+  get credit(): number {
+    let credit = 0
+    for (const { credit: more } of this.#nodes.keys()) credit += more
+    return credit
+  }
+
   has(candidate: Candidate<C>): boolean {
     return this.#nodes.has(candidate)
   }

@@ -191,9 +191,9 @@ export interface Wire {
   error(error: ErrorNotice): Uint8Array | undefined
   /** Called when all frames so far were taken by the operating system; may tell of it as messages. */
   flushed?(take: (message: Message) => void): void
-  /** The bytes of an item on this wire, or `undefined` where it cannot carry it. */
+  /** The bytes of an item on this wire, or `undefined` where it cannot carry it. Not asked where it is `typed`. */
   carry(item: unknown, payload: Uint8Array): Uint8Array | undefined
-  /** Whether received payloads are in the agreed codec; otherwise they are UTF-8 text and nothing else. */
+  /** Whether payloads are in the agreed codec, and travel as they are; otherwise they are UTF-8 text and nothing else. */
   readonly typed: boolean
 }
 

@@ -8,7 +8,7 @@ import { Entry } from '../../src/delivery/entry.ts'
 import { Inbox } from '../../src/delivery/inbox.ts'
 import { Line } from '../../src/delivery/line.ts'
 import { Link } from '../../src/delivery/link.ts'
-import type { Settlement } from '../../src/delivery/link.ts'
+import type { Settlement } from '../../src/delivery/settlement.ts'
 import { Retry } from '../../src/delivery/retry.ts'
 import { SettleDeadlines } from '../../src/delivery/settle-deadlines.ts'
 import type { Env } from '../../src/env/env.ts'
@@ -55,7 +55,9 @@ export class ReturningClient {
     this.id = id
     this.#limits = limitsFrom(limits)
     const warn = (error: NetQueueError): void => void this.warnings.push(error)
-    this.talk = new Talk({ env, options: { messages }, limits: this.#limits, events: [], warn, worked: () => {} })
+    const worked = (): void => {}
+    const protocol = native()
+    this.talk = new Talk({ env, options: { messages }, limits: this.#limits, events: [], protocol, warn, worked })
     this.#inbox = new Inbox({ env, prefetch: 3, maxBytes: this.#limits.maxInboxBytes, countReaders: true, warn })
     this.reader = Reader.of(this.#inbox)
     this.#line = new Line({

@@ -1,0 +1,114 @@
+import { Client, connect } from './client.ts'
+import { randomName } from './endpoint/random-name.ts'
+import { host } from './env/host.ts'
+import { checkMs } from './errors/check.ts'
+import { NetQueueError } from './errors/errors.ts'
+import type { Messages } from './message/messages.ts'
+import { limitsFrom } from './options/limits.ts'
+import { joined } from './relay/joined.ts'
+import type { Joint } from './relay/joined.ts'
+import type { RelayCloseOptions, RelayClosed, RelayEvents, RelayOptions } from './relay/relay-options.ts'
+import { listen, Server } from './server.ts'
+
+/**
+ * Connects to a parent, and listens for children: a client and a server in one, which hand items, results, requests and messages on. An item
+ * stays its sender's until whoever got it in the end has settled it, and nobody is asked for more than can go on.
+ * Rejects as {@link connect} and {@link listen} do.
+ */
+export async function relay<Item = unknown, Result = unknown, M extends Messages = Messages>(
+  options: RelayOptions<Item, Result, M>,
+): Promise<Relay<Item, Result, M>> {
+  const { parent, listen: address, client: ofClient, server: ofServer, ...shared } = options
+  const { id = randomName('relay', shared.env ?? host), tags = [], ...both } = shared
+  const client = await connect<Item, Result, M>(parent, { ...both, id, tags, ...ofClient })
+  try {
+    const server = await listen<Item, Result, M>(address, { ...both, id, ...ofServer })
+    return new Relay<Item, Result, M>(client, server, options)
+  } catch (error) {
+    await client.close({ timeout: 0 })
+    throw error
+  }
+}
+
+/** A node of a tree: see {@link relay}. */
+export class Relay<Item = unknown, Result = unknown, M extends Messages = Messages> implements AsyncDisposable {
+  /** Upwards: its states, events and servers, and what it asks and says for itself. */
+  readonly client: Client<Item, Result, M>
+  /** Downwards: its clients and events, and what it asks and says for itself. */
+  readonly server: Server<Item, Result, M>
+  /** Resolves when both sides are closed; never rejects. */
+  readonly closed: Promise<RelayClosed<Item, Result>>
+  readonly #joint: Joint
+  readonly #now: () => number
+  #closing: Promise<void> | undefined
+
+  /** @internal Use {@link relay}. */
+  constructor(
+    client: Client<Item, Result, M>,
+    server: Server<Item, Result, M>,
+    options: RelayOptions<Item, Result, M>,
+  ) {
+    const { env = host } = options
+    this.client = client
+    this.server = server
+    this.#now = () => env.now()
+    this.#joint = joined({
+      env,
+      above: Client.partsOf(client),
+      below: Server.partsOf(server),
+      limits: limitsFrom(options.limits),
+      warn: (error) => Client.partsOf(client).events.emit('warning', { error }),
+    })
+    this.closed = Promise.all([client.closed, server.closed]).then(([above, { undone }]) => ({
+      ...above,
+      below: undone,
+    }))
+    // Without either side it is none any more.
+    for (const end of [client.closed, server.closed]) void end.then(() => this.close())
+  }
+
+  /** Its name, above and below. */
+  get id(): string {
+    return this.server.id
+  }
+
+  /** Where children connect; `undefined` where it does not listen. */
+  get address(): string | undefined {
+    return this.server.address
+  }
+
+  /** Calls a listener with each warning of either side; returns the function that takes it away. */
+  on(type: 'warning', listener: (event: RelayEvents['warning']) => void): () => void {
+    const ends = [this.client.on(type, listener), this.server.on(type, listener)]
+    return () => {
+      for (const end of ends) end()
+    }
+  }
+
+  /**
+   * Ends the relay: what no child has begun goes back to the parent, children finish and leave, and their results go up; then it leaves its
+   * parent. When time is up, what is left is cancelled below and goes back above.
+   */
+  close(options: RelayCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  /** {@link close}, and throws `DRAIN_INCOMPLETE` when something of its own, or of its children's, was left undone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+    const { undone, below } = await this.closed
+    const all = [...undone, ...below]
+    if (all.length === 0) return
+    throw new NetQueueError('DRAIN_INCOMPLETE', `${all.length} items were left undone`, { undone: all })
+  }
+
+  async #close({ timeout = 5_000, reason = 'closed' }: RelayCloseOptions): Promise<void> {
+    checkMs('timeout', timeout)
+    const end = this.#now() + timeout
+    this.#joint.stopDown()
+    await this.server.close({ timeout, reason })
+    await this.client.close({ timeout: Math.max(0, end - this.#now()) })
+    this.#joint.stop()
+  }
+}

@@ -1,0 +1,48 @@
+import type { ClientOptions, Closed } from '../client/client-options.ts'
+import type { Env } from '../env/env.ts'
+import type { NetQueueError } from '../errors/errors.ts'
+import type { Shape } from '../message/codec.ts'
+import type { Messages } from '../message/messages.ts'
+import type { MessagesOptions } from '../message/registry.ts'
+import type { Limits } from '../options/limits.ts'
+import type { Logger } from '../options/logger.ts'
+import type { RequestLimits } from '../request/limits.ts'
+import type { ServerClient } from '../server/server-client.ts'
+import type { ServerCloseOptions, ServerOptions } from '../server/server-options.ts'
+import type { ByteDuplex, Transport } from '../transport/index.ts'
+
+export interface RelayOptions<Item, Result, M extends Messages = Messages> extends MessagesOptions<M> {
+  /** Where its parent is: an address, several, or a duplex of bytes, as {@link connect} takes them. */
+  parent: string | readonly string[] | ByteDuplex
+  /** Where children connect. @default nowhere: it takes what `relay.server.accept` gives it */
+  listen?: string | undefined
+  /** What goes down: a codec or a Standard Schema. All nodes must name the same codec. @default msgpack */
+  item?: Shape<Item>
+  /** What goes up. @default msgpack */
+  result?: Shape<Result>
+  /** Its name, above and below. @default a random one */
+  id?: string
+  /** What it is good for, as its parent is told. @default none */
+  tags?: readonly string[]
+  limits?: Partial<Limits & RequestLimits>
+  transports?: readonly Transport[]
+  logger?: Logger
+  env?: Env
+  /** What only its upper side has: credentials, `prefetch`, `reconnect`, `failover` … */
+  client?: ClientOptions<Item, Result, M>
+  /** What only its lower side has: who may come in, `chooseDispatch`, `resumeTimeoutMs` … */
+  server?: ServerOptions<Item, Result, M>
+}
+
+export interface RelayEvents {
+  /** Something that nobody waits for went wrong, on either side. */
+  warning: { error: NetQueueError; client?: ServerClient }
+}
+
+export interface RelayCloseOptions extends ServerCloseOptions {}
+
+/** How a relay ended: as its client did, and what was its own to put below. */
+export interface RelayClosed<Item, Result> extends Closed<Result> {
+  /** Items that it had put itself, and no child had done. */
+  below: Item[]
+}

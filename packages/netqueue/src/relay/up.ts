@@ -1,0 +1,53 @@
+import type { Puts } from '../delivery/puts.ts'
+import { Flow } from './flow.ts'
+import type { FlowInit } from './flow.ts'
+import type { Order } from './order.ts'
+import type { Passage } from './passage.ts'
+
+/** What a relay needs of the puts of its client. */
+export type Parents = Pick<Puts<unknown>, 'pass' | 'abandon' | 'room' | 'isTaken' | 'watch'>
+
+export interface UpInit extends FlowInit {
+  puts: Parents
+  order: Order
+}
+
+/** What children put, on its way to a parent. */
+export class Up extends Flow {
+  readonly #puts: Parents
+  readonly #order: Order
+
+  constructor(init: UpInit) {
+    super(init)
+    this.#puts = init.puts
+    this.#order = init.order
+    init.puts.watch(() => this.changed())
+    this.changed()
+  }
+
+  override offer(): void {
+    super.offer()
+    this.#order.check()
+  }
+
+  override stop(): void {
+    super.stop()
+    this.#order.check()
+  }
+
+  protected get room(): number {
+    return this.#puts.room
+  }
+
+  protected get isTaken(): boolean {
+    return this.#puts.isTaken
+  }
+
+  protected send(passage: Passage): void {
+    this.#puts.pass(passage)
+  }
+
+  protected abandon(passage: Passage): void {
+    this.#puts.abandon(passage)
+  }
+}
