@@ -9,13 +9,13 @@ import type { Shape } from '../message/codec.ts'
 import type { Messages } from '../message/messages.ts'
 import type { MessagesOptions } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Logger } from '../options/logger.ts'
+import type { LoggerOptions } from '../options/logger.ts'
 import type { Protocol } from '../protocol/protocol.ts'
 import type { RequestLimits } from '../request/limits.ts'
 import type { DialOptions, Transport } from '../transport/index.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
-  extends RedeliveryOptions, SettleOptions, DialOptions, MessagesOptions<M> {
+  extends RedeliveryOptions, SettleOptions, DialOptions, LoggerOptions, MessagesOptions<M> {
   /** What the server sends: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<In>
   /** What this client puts, and what its handlers return. @default msgpack */
@@ -65,7 +65,6 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   closeDuplex?: boolean
   limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
-  logger?: Logger
   env?: Env
 }
 

@@ -12,10 +12,11 @@ import type { Messages } from '../message/messages.ts'
 import { statusFrom } from '../message/status.ts'
 import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
-import { harmless, silent } from '../options/logger.ts'
+import { harmless, silent, traceOf } from '../options/logger.ts'
 import type { Logger } from '../options/logger.ts'
 import { native } from '../protocol/net-queue/net-queue.ts'
 import type { Protocol } from '../protocol/protocol.ts'
+import { traced } from '../protocol/traced.ts'
 
 /** The options of a client, checked and filled in. */
 export interface ClientSettings<In, Out> {
@@ -58,7 +59,7 @@ export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions
     tags,
     status: statusFrom(options.status),
     prefetch,
-    protocol,
+    protocol: traced(protocol, traceOf(options)),
     exposeErrors,
     closeDuplex,
     connectTimeoutMs,

@@ -62,6 +62,8 @@ export type Message =
       headers: Headers | undefined
       hasBody: boolean
       payload: Uint8Array
+      /** What this side's user calls it, for its own trace: never sent. */
+      label?: string | undefined
       /** Where it passes relays; with a name there, `name` is 0. */
       route?: Route
     }

@@ -37,6 +37,8 @@ export interface CallInit {
   deadline: number | undefined
   signal: AbortSignal | undefined
   body: Chunks | undefined
+  /** What its user calls it, in traces. */
+  label: string | undefined
 }
 
 /** Who makes calls, and hears of them. */
@@ -134,10 +136,10 @@ export class Call implements Mail, Timed {
   }
 
   write(writer: ExchangeWriter): boolean {
-    const { id, channel, headers, payload } = this.init
+    const { id, channel, headers, payload, label } = this.init
     const tag = this.#owner.nextTag
     const hasBody = this.body !== undefined
-    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload }
+    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload, label }
     if (!this.#owner.side.lanes.admitsCall(this.#owner.open) || !writer.request(request)) return false
     this.tag = tag
     this.#owner.sent(this)

@@ -1,4 +1,4 @@
-import { checkInteger, checkIterable } from '../errors/check.ts'
+import { checkInteger, checkIterable, checkString } from '../errors/check.ts'
 import type { Headers } from '../message/headers.ts'
 import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
@@ -13,16 +13,19 @@ export interface RequestOptions<Chunk = unknown> extends WaitOptions {
   channel?: number | undefined
   /** A stream that goes along with the request, as fast as the handler reads it. */
   body?: Chunks<Chunk> | undefined
+  /** What to call it in the trace of this side; it is not sent. @default nothing */
+  label?: string | undefined
 }
 
 const MAX_CHANNEL = 255
 
 /** Throws for options that no request can have. */
 export function checkRequest(options: RequestOptions): void {
-  const { channel = 0, body } = options
+  const { channel = 0, body, label } = options
   checkWait(options)
   checkInteger('channel', channel, 0, MAX_CHANNEL)
   if (body !== undefined) checkBody(body)
+  if (label !== undefined) checkString('label', label)
 }
 
 function checkBody(body: unknown): void {

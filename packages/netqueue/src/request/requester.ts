@@ -197,14 +197,14 @@ export class Requester implements CallOwner {
   #call(name: string, value: unknown, { options, deadline, asker }: Terms, defaultTimeout: number): Call {
     try {
       const { vocabulary, maxItemBytes } = this.side
-      const { channel = 0, timeout = defaultTimeout, signal, body } = options
+      const { channel = 0, timeout = defaultTimeout, signal, body, label } = options
       this.#checkOpen()
       checkRequest(options)
       const headers = headersFrom(options.headers)
       const id = vocabulary.idOf(name)
       const payload = vocabulary.encode(name, 'payload', value)
       checkSize(payload.length + headerBytes(headers), maxItemBytes)
-      return new Call(this, asker, { name, id, channel, headers, payload, timeout, deadline, signal, body })
+      return new Call(this, asker, { name, id, channel, headers, payload, timeout, deadline, signal, body, label })
     } catch (error) {
       dropBody(options.body)
       throw error

@@ -9,7 +9,7 @@ import type { Messages } from '../message/messages.ts'
 import type { Action } from '../message/denials.ts'
 import type { MessagesOptions } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Logger } from '../options/logger.ts'
+import type { LoggerOptions } from '../options/logger.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { RequestLimits } from '../request/limits.ts'
 import type { SendOptions } from '../request/posts.ts'
@@ -51,7 +51,7 @@ export type Authorize = (client: Principal, action: Action, name: string) => boo
 export type TokenOption = string | Uint8Array
 
 export interface ServerOptions<Item, Result, M extends Messages = Messages>
-  extends RedeliveryOptions, SettleOptions, MessagesOptions<M> {
+  extends RedeliveryOptions, SettleOptions, LoggerOptions, MessagesOptions<M> {
   /** What this server puts: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<Item>
   /** What clients put, and what their handlers return. @default msgpack */
@@ -102,7 +102,6 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
   tls?: TlsOptions
   limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
-  logger?: Logger
   env?: Env
 }
 
