@@ -8,8 +8,9 @@ export const PREFIX_BYTES = 4
 const options = {
   lengthEncoder: Object.assign(
     (length: number): Uint8Array<ArrayBuffer> => {
+      // Not by a DataView: so short an array needs no memory beside the heap, unless its buffer is asked for.
       const prefix = new Uint8Array(PREFIX_BYTES)
-      new DataView(prefix.buffer).setUint32(0, length)
+      for (let at = PREFIX_BYTES - 1, rest = length; at >= 0; at -= 1, rest >>>= 8) prefix[at] = rest
       return prefix
     },
     { bytes: PREFIX_BYTES },
