@@ -26,12 +26,12 @@ import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName
 import { statusFrom } from './message/status.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
-import { harmless, silent } from './options/logger.ts'
-import { checkId } from './protocol/net-queue/hello.ts'
+import { harmless, silent, traceOf } from './options/logger.ts'
 import { native } from './protocol/net-queue/net-queue.ts'
-import { SECRET_BYTES } from './protocol/net-queue/proof.ts'
-import { checkWelcome } from './protocol/net-queue/welcome.ts'
-import type { Introduction } from './protocol/protocol.ts'
+import { SECRET_BYTES } from './protocol/protocol.ts'
+import type { Introduction, Protocol } from './protocol/protocol.ts'
+import { checkSupports, unsupported } from './protocol/supports.ts'
+import { traced } from './protocol/traced.ts'
 import { Permissions } from './server/permissions.ts'
 import { tokensFrom } from './protocol/token.ts'
 import { promised } from './endpoint/promised.ts'
@@ -39,6 +39,7 @@ import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { randomName } from './endpoint/random-name.ts'
 import type { AcceptOptions } from './server/reception.ts'
+import type { SendOptions } from './request/posts.ts'
 import { giveToEach, isSeveral } from './server/recipients.ts'
 import type { Reply as Answer } from './request/reply.ts'
 import type { ConnectedClient, ServerClient } from './server/server-client.ts'
@@ -115,6 +116,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   /** Resolves when the server is closed; never rejects. */
   readonly closed: Promise<Undone<Item>>
   readonly #limits: Limits
+  readonly #protocol: Protocol
   readonly #resumes: boolean
   readonly #codec: Codec<Item>
   readonly #resultCodec: Codec<Result>
@@ -130,6 +132,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   readonly #listener: Listener | undefined
   readonly #decode = (payload: Uint8Array | undefined): Result =>
     (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result
+  /** Why no items are put: the server is closed, or its protocol has none. */
+  #closedToItems: (() => NetQueueError) | undefined
   #status: unknown
   #state: 'listening' | 'closing' | 'closed' = 'listening'
   #closing: Promise<Undone<Item>> | undefined
@@ -147,6 +151,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
     const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0, authenticate, authorize } = options
+    const protocol = traced(options.protocol ?? native(), traceOf(options))
     checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
     checkInteger('resumeTimeoutMs', resumeTimeoutMs, 0, MAX_RESUME_MS)
     if (authenticate !== undefined) checkFunction('authenticate', authenticate)
@@ -164,6 +169,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       options,
       limits,
       events: SERVER_EVENTS,
+      protocol,
       warn: (error, from) => warn(error, from as ServerClient | undefined),
       worked: () => this.#drain.check(),
     })
@@ -178,7 +184,6 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#inbox = inbox
     this.#codec = codecFrom('item', options.item)
     this.#resultCodec = codecFrom('result', options.result)
-    checkId(this.id)
     if (typeof chooseDispatch !== 'object') checkFunction('chooseDispatch', chooseDispatch)
     this.#status = statusFrom(options.status)
     this.#deadlines = new SettleDeadlines(env, options)
@@ -202,10 +207,12 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       resumeMs: resumeTimeoutMs,
     })
     const permissions = new Permissions({ authorize, messages: talk.own.table, warn })
-    checkWelcome(introduction(), limits, 'server', permissions.most)
+    this.#protocol = protocol
+    if (!protocol.supports.items) this.#refuseItems(protocol)
+    protocol.check?.({ role: 'server', introduction, limits, denials: permissions.most })
     const answerers = new Answerers<ConnectedClient>({ env, ...talk.limits })
     this.#clientele = new Clientele<Item>({
-      protocol: native(),
+      protocol,
       introduction,
       status: () => this.#status,
       gatekeeper: new Gatekeeper({
@@ -392,7 +399,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): Promise<Reply<M, N>> {
     return promised(() => {
-      this.#checkRequest(name)
+      this.#checkRequest(name, options)
       return this.#addressing.request(name, payload, options)
     })
   }
@@ -407,7 +414,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): Promise<Answer<Reply<M, N>>> {
     return promised(() => {
-      this.#checkRequest(name)
+      this.#checkRequest(name, options)
       return this.#addressing.call(name, payload, options)
     })
   }
@@ -421,7 +428,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: PayloadInput<M, N>,
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): AsyncIterableIterator<Reply<M, N>, undefined> {
-    this.#checkRequest(name)
+    this.#checkOpen()
+    this.#talk.checkStream(name, options)
     return this.#addressing.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
   }
 
@@ -434,7 +442,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: PayloadInput<M, N>,
     { to, ...options }: ServerSendOptions,
   ): Promise<void> {
-    this.#checkOpen()
+    this.#checkMessage(name, options)
     await this.#addressing.send(name, this.#talk.encode(name, payload), to, options)
   }
 
@@ -446,7 +454,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: Uint8Array,
     { to, ...options }: ServerSendOptions,
   ): Promise<void> {
-    this.#checkMessage(name)
+    this.#checkMessage(name, options)
     await this.#addressing.send(name, payload, to, options)
   }
 
@@ -460,7 +468,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: PayloadInput<M, N>,
     options: BroadcastOptions = {},
   ): Promise<BroadcastOutcome> {
-    this.#checkOpen()
+    this.#checkMessage(name, options)
     return this.#addressing.broadcast(name, this.#talk.encode(name, payload), options)
   }
 
@@ -471,7 +479,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     payload: Uint8Array,
     options: BroadcastOptions = {},
   ): Promise<BroadcastOutcome> {
-    this.#checkMessage(name)
+    this.#checkMessage(name, options)
     return this.#addressing.broadcast(name, payload, options)
   }
 
@@ -522,6 +530,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   async #close(timeout: number, code: string): Promise<Undone<Item>> {
     this.#state = 'closing'
+    this.#closedToItems = serverClosed
     this.#ticks.end()
     await this.#listener?.close()
     this.#backlog.close()
@@ -541,7 +550,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   #encode(item: Item): Uint8Array {
-    this.#checkOpen()
+    if (this.#closedToItems !== undefined) throw this.#closedToItems()
     return encodeWithin(this.#codec, item, this.#limits.maxItemBytes)
   }
 
@@ -555,6 +564,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     // Not `async`: see put().
     try {
       checkWait(init.wait)
+      checkSupports(this.#protocol.name, this.#protocol.supports, 'result')
       const entry = new Entry(item, this.#encode(item))
       const { to } = options
       limitSettling(entry, options)
@@ -573,14 +583,19 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     if (objection !== undefined) throw objection
   }
 
-  #checkRequest(name: string): void {
-    this.#checkOpen()
-    this.#talk.checkRequest(name)
+  #refuseItems({ name }: Protocol): void {
+    this.#closedToItems = () => unsupported(name, 'items')
+    this.#inbox.deny(unsupported(name, 'items'))
   }
 
-  #checkMessage(name: string): void {
+  #checkRequest(name: string, options: ServerRequestOptions): void {
     this.#checkOpen()
-    this.#talk.checkMessage(name)
+    this.#talk.checkRequest(name, options)
+  }
+
+  #checkMessage(name: string, options: Pick<SendOptions, 'headers'>): void {
+    this.#checkOpen()
+    this.#talk.checkMessage(name, options)
   }
 
   #checkOpen(): void {

@@ -6,6 +6,7 @@ import { Calls } from './calls.ts'
 import type { Conversation } from '../endpoint/conversation.ts'
 import { limitsFrom } from '../options/limits.ts'
 import { Talk } from '../endpoint/talk.ts'
+import { native } from '../protocol/net-queue/net-queue.ts'
 
 /** A connection that notes when it is told that no more requests come. */
 function conversationWith(told: Set<string>, name: string): Conversation & { asking: number } {
@@ -18,8 +19,8 @@ function conversationWith(told: Set<string>, name: string): Conversation & { ask
 
 function begin(open: Conversation[]): Calls {
   const env = new VirtualEnv()
-  const options = { env, options: {}, limits: limitsFrom(), events: [], warn: () => {}, worked: () => {} }
-  const talk = new Talk(options)
+  const on = { warn: () => {}, worked: () => {} }
+  const talk = new Talk({ env, options: {}, limits: limitsFrom(), events: [], protocol: native(), ...on })
   return new Calls({ env, talk, begun: () => open, choose: () => open[0], checkOpen: () => {} })
 }
 

@@ -77,7 +77,8 @@ export class Calls implements Seeker<Conversation> {
   }
 
   stream(name: string, payload: unknown, options: RequestOptions = NO_OPTIONS): Stream {
-    this.#checkRequest(name)
+    this.#checkRequest(name, options)
+    this.#init.talk.checkStream(name, options)
     const { timeout = Number.POSITIVE_INFINITY } = options
     return new LateStream(this, this.#made(name, payload, options, timeout), this.#next())
   }
@@ -141,7 +142,7 @@ export class Calls implements Seeker<Conversation> {
   #ask(how: 'request' | 'call', name: string, payload: unknown, options = NO_OPTIONS): Promise<unknown> {
     // Not `async`, as each request would pay for that.
     return promised(() => {
-      this.#checkRequest(name)
+      this.#checkRequest(name, options)
       const { timeout = this.#init.talk.limits.requestTimeoutMs } = options
       return this.seek(new Inquiry(this, how, this.#made(name, payload, options, timeout)))
     })
@@ -162,7 +163,7 @@ export class Calls implements Seeker<Conversation> {
     return promised(() => {
       const { env, talk, checkOpen } = this.#init
       checkOpen()
-      talk.checkMessage(name)
+      talk.checkMessage(name, options)
       const deadline = options.timeout === undefined ? undefined : env.now() + options.timeout
       return this.#post({ ordinal: (this.#count += 1), options, deadline, send })
     })
@@ -205,9 +206,9 @@ export class Calls implements Seeker<Conversation> {
     return this.#standby.size > 0 || this.#init.begun().some(({ asking }) => asking > 0)
   }
 
-  #checkRequest(name: string): void {
+  #checkRequest(name: string, options: RequestOptions): void {
     this.#init.checkOpen()
-    this.#init.talk.checkRequest(name)
+    this.#init.talk.checkRequest(name, options)
     if (this.#end !== undefined) throw requestsEnded()
   }
 }

@@ -59,7 +59,7 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   failover?: boolean
   /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
   exposeErrors?: boolean
-  /** What is spoken; `netQueue()` for an original server. @default netqueue/1 */
+  /** What is spoken, such as `packetstream()` from `netqueue/protocol`; `netQueue()` for an original server. @default netqueue/1 */
   protocol?: Protocol
   /** With a duplex, and no address: whether closing the client ends it. @default true */
   closeDuplex?: boolean

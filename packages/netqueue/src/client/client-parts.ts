@@ -10,7 +10,8 @@ import type { NetQueueError } from '../errors/errors.ts'
 import { Emitter } from '../events/emitter.ts'
 import type { Reach } from '../life/reach.ts'
 import type { Messages } from '../message/messages.ts'
-import type { Introduction } from '../protocol/protocol.ts'
+import type { Introduction, Protocol } from '../protocol/protocol.ts'
+import { unsupported } from '../protocol/supports.ts'
 import { randomName } from '../endpoint/random-name.ts'
 import { Talk } from '../endpoint/talk.ts'
 import { Ticks } from '../ticks/ticks.ts'
@@ -57,11 +58,14 @@ export function partsOf<In, Out, M extends Messages>(
     options,
     limits,
     events: CLIENT_EVENTS,
+    protocol,
     warn,
     worked: () => uplinks.changed(),
     checkReachable: (name) => uplinks.checkReachable(name),
   })
-  const checkPut = (): void => uplinks.checkPut()
+  const carriesItems = protocol.supports.items
+  if (!carriesItems) inbox.deny(unsupported(protocol.name, 'items'))
+  const checkPut = carriesItems ? (): void => uplinks.checkPut() : refusing(protocol)
   const puts = new Puts<Out>({ env, limits, codec: result, options, checkOpen: checkPut, warn })
   const calls = new Calls({
     env,
@@ -82,6 +86,7 @@ export function partsOf<In, Out, M extends Messages>(
     messages: talk.own,
     nonce: env.randomBytes(16),
   })
+  protocol.check?.({ role: 'client', introduction, limits })
   const link = {
     env,
     limits,
@@ -119,4 +124,11 @@ export function partsOf<In, Out, M extends Messages>(
     },
   })
   return { inbox, talk, events, ticks, self, puts, calls, uplinks }
+}
+
+/** Refuses what is put to servers whose protocol has no items. */
+function refusing({ name }: Protocol): () => never {
+  return () => {
+    throw unsupported(name, 'items')
+  }
 }

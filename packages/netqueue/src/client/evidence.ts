@@ -2,7 +2,6 @@ import type { ClientOptions } from './client-options.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { limitsFrom } from '../options/limits.ts'
 import { isPrivate } from '../transport/origin.ts'
-import { ORIGINAL } from '../protocol/net-queue/original-wire.ts'
 import type { Evidence } from '../protocol/protocol.ts'
 import { tokenFrom } from '../protocol/token.ts'
 import type { ByteDuplex } from '../transport/index.ts'
@@ -23,8 +22,10 @@ export function checkEvidence({ token, credentials, protocol }: EvidenceOptions)
   if (token !== undefined) void tokenFrom('token', token)
   if (token !== undefined && credentials !== undefined)
     throw new TypeError('Expected `token` or `credentials`, got both: a server takes one of them')
-  if (protocol?.name === ORIGINAL && (token ?? credentials) !== undefined)
-    throw new TypeError('Expected no `token` and no `credentials` with `protocol: netQueue()`, which carries neither')
+  if (protocol !== undefined && protocol.authenticates !== true && (token ?? credentials) !== undefined)
+    throw new TypeError(
+      `Expected no \`token\` and no \`credentials\` with the protocol ${protocol.name}, which carries neither`,
+    )
 }
 
 /**

@@ -177,7 +177,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   opened(): void {
     this.#init.calls.opened()
-    this.#init.shared.link.inbox.deny(this.#objection(ITEMS))
+    if (this.#init.shared.protocol.supports.items) this.#init.shared.link.inbox.deny(this.#objection(ITEMS))
   }
 
   disconnected(server: Uplink, error: NetQueueError | undefined): void {

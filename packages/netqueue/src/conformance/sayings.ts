@@ -1,8 +1,19 @@
-import type { Supports, Writer } from '../protocol/protocol.ts'
+import type { Writer } from '../protocol/protocol.ts'
+import type { Supports } from '../protocol/supports.ts'
 import { pattern } from './bytes.ts'
 import type { Heard } from './talk.ts'
 
-export const FEATURES: readonly (keyof Supports)[] = ['credit', 'settle', 'result', 'request', 'heartbeat']
+export const FEATURES: readonly (keyof Supports)[] = [
+  'items',
+  'credit',
+  'settle',
+  'result',
+  'request',
+  'stream',
+  'message',
+  'headers',
+  'heartbeat',
+]
 
 const PAYLOAD = pattern(10)
 const CONTENT = { headers: undefined, payload: PAYLOAD }
@@ -32,9 +43,12 @@ export const SAYINGS: Record<keyof Supports, [say: (writer: Writer) => void, hea
   request: [
     [(to) => to.request(REQUEST), { type: 'request', ...REQUEST }],
     [(to) => to.response({ ...RESPONSE, channel: 0 }), { type: 'response', ...RESPONSE }],
-    [(to) => to.message(MESSAGE), { type: 'message', ...MESSAGE }],
     [(to) => to.cancelRequest({ tag: 1 }), { type: 'cancelRequest', tag: 1 }],
   ],
+  message: [[(to) => to.message(MESSAGE), { type: 'message', ...MESSAGE }]],
+  items: [],
+  stream: [],
+  headers: [],
   heartbeat: [
     [(to) => to.ping(7), { type: 'ping', token: 7 }],
     [(to) => to.pong(7), { type: 'pong', token: 7 }],

@@ -18,6 +18,7 @@ import { cutOff, pump } from './pump.ts'
 import type { Carrier, Session } from './session.ts'
 
 const RESOLVED: Promise<void> = Promise.resolve()
+const NOTHING: Uint8Array = new Uint8Array(0)
 const NO_FRAMES: readonly Uint8Array[] = []
 
 /**
@@ -176,6 +177,7 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   /** @internal No more frames come, or none is wanted. */
   ended(): void {
+    if (this.#farewell.isOpen) this.#session?.ended()
     const { isOpen, saying } = this.#farewell
     if (isOpen) return this.broke(endedAtOnce())
     const isDeclined = saying === 'open' && this.#session === undefined
@@ -204,6 +206,24 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   #run(protocol: Protocol): void {
     if (this.#farewell.isOver) return
+    if (this.#begin()) return this.env.afterTurn(() => this.#pump(protocol))
+    this.#pump(protocol)
+  }
+
+  /** Opens the session where that takes no word of the peer's. Whoever waited for it has a turn before anything comes. */
+  #begin(): boolean {
+    try {
+      const step = this.#introductions?.begin()
+      if (step !== undefined) void this.#proceed(step, NOTHING)
+      return step !== undefined
+    } catch (cause) {
+      this.broke(cause)
+      return true
+    }
+  }
+
+  #pump(protocol: Protocol): void {
+    if (this.#farewell.isOver) return
     try {
       this.#incoming = new Incoming(this.#duplex.source)
       const ends = { incoming: this.#incoming, outgoing: this.#outgoing, taker: this }
@@ -224,11 +244,19 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     else this.lose(lost(cause))
   }
 
-  #isNextWanted(wasOpen: boolean): boolean | Promise<true> {
+  #isNextWanted(wasOpen: boolean): boolean | Promise<boolean> {
     if (this.#farewell.hasHeard || this.#isFinished) return false
+    const parting = this.#session?.wire.parting
+    if (parting !== undefined) return parting.then(() => this.#part())
     if (wasOpen || this.#session === undefined) return true
     // Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already.
     return new Promise((resolve) => this.env.afterTurn(() => resolve(true)))
+  }
+
+  /** The peer has all its answers: its last word was its goodbye. */
+  #part(): false {
+    if (this.#farewell.hearing === 'open' && !this.#isFinished) this.endedByPeer({ type: 'disconnect' })
+    return false
   }
 
   /** A promise: what comes of the frame is not known before. */

@@ -90,6 +90,11 @@ export class Introductions {
     return this.#handshake.start()
   }
 
+  /** The step that needs no frame; `undefined` where the protocol has introductions. */
+  begin(): HandshakeStep | undefined {
+    return this.#handshake.begin?.()
+  }
+
   /** Throws a coded error for a frame that does not belong here. */
   take(frame: Uint8Array): HandshakeStep {
     return this.#handshake.take(frame)

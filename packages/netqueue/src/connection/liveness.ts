@@ -1,7 +1,7 @@
 import type { Timer } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Progress } from '../framing/progress.ts'
-import type { Supports } from '../protocol/protocol.ts'
+import type { Supports } from '../protocol/supports.ts'
 import type { Timed } from '../queue/deadlines.ts'
 import { handshakeTimeout, silentPeer, slowPeer, unfinishedFrame } from './failures.ts'
 import type { Pulse } from './pulse.ts'

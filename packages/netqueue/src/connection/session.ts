@@ -188,6 +188,7 @@ export class Session {
     // Whatever it says, it says behind the introduction.
     this.#tickets.heard()
     if (isCounted) this.#replay?.took(frame.byteLength)
+    if (this.wire.isDue === true) this.wake()
   }
 
   /** @internal The frame that leaves next; `undefined` when there is none now. What it throws ends the session. */
@@ -205,6 +206,11 @@ export class Session {
   /** @internal The system has taken all that left so far. */
   flushed(): void {
     this.wire.flushed?.(this.#take)
+  }
+
+  /** @internal The peer's stream has ended, and it had not said goodbye: perhaps that is how it does. */
+  ended(): void {
+    this.wire.ended?.(this.#take)
   }
 
   /** @internal The connection is gone, and nobody has said goodbye. */

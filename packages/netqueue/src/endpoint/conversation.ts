@@ -3,9 +3,9 @@ import type { Sender } from '../delivery/delivery.ts'
 import type { Link } from '../delivery/link.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Message, Peer, Wire, Writer } from '../protocol/protocol.ts'
+import { unsupported } from '../protocol/supports.ts'
 import { Exchange } from '../request/exchange.ts'
 import type { ExchangeInit } from '../request/exchange.ts'
-import { unsupported } from '../request/failures.ts'
 
 /** What the conversations of one client or server share. */
 export type SharedByConversations = Pick<
@@ -55,7 +55,7 @@ export class Conversation implements SessionUser {
     this.link = init.link
   }
 
-  /** Throws `UNSUPPORTED` where the peer's protocol has none. */
+  /** Throws `UNSUPPORTED` where the peer's protocol has neither requests nor messages. */
   get exchange(): Exchange<Sender> {
     this.#exchange ??= this.#begin()
     return this.#exchange
@@ -63,7 +63,7 @@ export class Conversation implements SessionUser {
 
   /** Throws `UNSUPPORTED` where the peer's protocol has no requests. */
   checkSupported(): void {
-    void this.exchange
+    if (this.#peer?.supports.request !== true) throw unsupported(this.#peer?.protocol ?? '', 'request')
   }
 
   /** Requests of this side that the peer has, or that wait for it; also those whose answers nobody waits for any more. */
@@ -111,6 +111,8 @@ export class Conversation implements SessionUser {
       case 'cancelRequest':
         this.exchange.take(message)
         return this.link.acknowledge()
+      case 'endReplies':
+        return this.#exchange?.peerEnds()
       case 'goaway':
         this.#isPeerDraining = true
         // First: what it has not is then made elsewhere.
@@ -164,7 +166,7 @@ export class Conversation implements SessionUser {
 
   #begin(): Exchange<Sender> {
     const { registry } = this.#peer ?? {}
-    if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '')
+    if (this.#peer === undefined || registry === undefined) throw unsupported(this.#peer?.protocol ?? '', 'request')
     const init = this.#init
     const exchange = new Exchange<Sender>({
       ...init.talk,

@@ -6,14 +6,21 @@ import type { Listener } from '../events/listener.ts'
 import type { SharedByConversations } from './conversation.ts'
 import { encodeWith } from '../message/codec.ts'
 import type { MessageEntry } from '../message/definition.ts'
+import type { Headers } from '../message/headers.ts'
 import { ownMessages } from '../message/registry.ts'
 import type { MessagesOptions, OwnMessages } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
+import type { Protocol } from '../protocol/protocol.ts'
+import { checkSupports } from '../protocol/supports.ts'
+import type { Supports } from '../protocol/supports.ts'
 import { checkSize } from '../request/failures.ts'
 import { Handlers } from '../request/handlers.ts'
 import type { HandleOptions, RequestHandler } from '../request/handlers.ts'
 import { requestLimitsFrom } from '../request/limits.ts'
 import type { RequestLimits } from '../request/limits.ts'
+import { dropBody } from '../request/outflow.ts'
+import type { SendOptions } from '../request/posts.ts'
+import type { RequestOptions } from '../request/request-options.ts'
 import type { ReceivedMessage, SubscribeOptions, Subscription } from '../request/subscription.ts'
 import { Subscriptions } from '../request/subscriptions.ts'
 
@@ -36,6 +43,8 @@ export interface TalkInit {
   warn: (error: NetQueueError, from?: Sender) => void
   /** A handler is done. */
   worked: () => void
+  /** What is spoken: what it lacks is refused before anybody is there to be asked. */
+  protocol: Pick<Protocol, 'name' | 'supports'>
   /** Throws where nobody ever asks, or sends, this side that. @default everybody may */
   checkReachable?: (name: string) => void
 }
@@ -56,12 +65,14 @@ export class Talk {
   readonly #events: readonly string[]
   readonly #handlers: Handlers
   readonly #subscriptions: Subscriptions<Sender>
+  readonly #protocol: TalkInit['protocol']
   readonly #checkReachable: ((name: string) => void) | undefined
 
   /** Throws for options that no side can have. */
-  constructor({ env, options, limits, events, warn, worked, checkReachable }: TalkInit) {
+  constructor({ env, options, limits, events, warn, worked, protocol, checkReachable }: TalkInit) {
     const { exposeErrors = false } = options
     this.#events = events
+    this.#protocol = protocol
     this.#checkReachable = checkReachable
     this.#handlers = new Handlers(worked)
     this.limits = { ...limits, ...requestLimitsFrom(options.limits) }
@@ -103,14 +114,28 @@ export class Talk {
     )
   }
 
-  /** Throws a `TypeError` for what is not the name of one of this side's requests. */
-  checkRequest(name: string): void {
+  /** Throws a `TypeError` for what is not the name of one of this side's requests, and `UNSUPPORTED` where nobody can be asked. */
+  checkRequest(name: string, { headers, body }: Pick<RequestOptions, 'headers' | 'body'>): void {
     this.#entry(name, { isRequest: true })
+    try {
+      this.#checkSupports('request', headers)
+      if (body !== undefined) this.#checkSupports('stream')
+    } catch (error) {
+      dropBody(body)
+      throw error
+    }
   }
 
-  /** Throws a `TypeError` for what is not the name of one of this side's messages without a reply. */
-  checkMessage(name: string): void {
+  /** The same for what streams its reply. */
+  checkStream(name: string, options: Pick<RequestOptions, 'headers' | 'body'>): void {
+    this.checkRequest(name, options)
+    this.#checkSupports('stream')
+  }
+
+  /** Throws a `TypeError` for what is not the name of one of this side's messages without a reply, and `UNSUPPORTED` where nothing can be sent. */
+  checkMessage(name: string, { headers }: Pick<SendOptions, 'headers'>): void {
     this.#entry(name, { isRequest: false })
+    this.#checkSupports('message', headers)
   }
 
   /** The bytes of a message's payload, as all peers that know it take them. Throws `ENCODE_FAILED` and `ITEM_TOO_LARGE`. */
@@ -149,6 +174,12 @@ export class Talk {
   /** Loops over messages end when what waits was read. */
   close(): void {
     this.#subscriptions.close()
+  }
+
+  #checkSupports(feature: keyof Supports, headers?: Headers): void {
+    const { name, supports } = this.#protocol
+    checkSupports(name, supports, feature)
+    if (headers !== undefined) checkSupports(name, supports, 'headers')
   }
 
   #encode({ parts: { payload: codec } }: MessageEntry, payload: unknown): Uint8Array {

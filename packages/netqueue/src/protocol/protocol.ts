@@ -8,21 +8,8 @@ import type { NameChange, NodeChange } from '../message/tree.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Payloads } from './payloads.ts'
+import type { Supports } from './supports.ts'
 import type { Token } from './token.ts'
-
-/** What a protocol can carry. Asking a peer for what its protocol lacks fails with `UNSUPPORTED`, naming both. */
-export interface Supports {
-  /** The receiver says how much it takes; otherwise the sender counts one item while the socket is flushed. */
-  readonly credit: boolean
-  /** The receiver says what became of an item; otherwise flushed is settled. */
-  readonly settle: boolean
-  /** Results of `submit` and `map`. */
-  readonly result: boolean
-  /** Requests, their streams, and messages. */
-  readonly request: boolean
-  /** It answers a PING however busy it is: one that says nothing for long is gone. */
-  readonly heartbeat: boolean
-}
 
 export type Role = 'client' | 'server'
 
@@ -84,6 +71,8 @@ export type Message =
   /** An empty code: the stream is complete. */
   | { type: 'chunkEnd'; tag: number; direction: Direction; code: string; reason: string }
   | { type: 'endRequests' }
+  /** It answers none of our requests any more; it waits for the answers to its own, and says goodbye when it has them. */
+  | { type: 'endReplies' }
   | { type: 'cancelRequest'; tag: number }
   /** The ids of all nodes above a relay that is a server. */
   | { type: 'ancestry'; ids: readonly string[] }
@@ -191,8 +180,17 @@ export interface Wire {
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */
   disconnect(): Uint8Array | undefined
   error(error: ErrorNotice): Uint8Array | undefined
+  /** Whether it has something to say by itself: then it is asked for a frame, though nobody has told it anything. @default never */
+  readonly isDue?: boolean
+  /** Set when the peer has said its last word and waits for answers: resolves when it has them. Nothing more is read. @default it never does */
+  readonly parting?: Promise<void> | undefined
   /** Called when all frames so far were taken by the operating system; may tell of it as messages. */
   flushed?(take: (message: Message) => void): void
+  /**
+   * Called when the peer's stream has ended without a goodbye: `disconnect` says that such an end is one, in this protocol.
+   * @default it is a connection that was lost
+   */
+  ended?(take: (message: Message) => void): void
   /** The bytes of an item on this wire, or `undefined` where it cannot carry it. Not asked where it is `typed`. */
   carry(item: unknown, payload: Uint8Array): Uint8Array | undefined
   /** Whether payloads are in the agreed codec, and travel as they are; otherwise they are UTF-8 text and nothing else. */
@@ -327,6 +325,11 @@ export type PeerEnd = Extract<Message, { type: 'disconnect' | 'error' }>
 export interface Handshake {
   /** What is sent unasked when the stream opens. */
   start(): Uint8Array[]
+  /**
+   * Where a protocol has no introductions: the step that the first frame would have brought about, with the wire. Called once, when the stream
+   * is open, in place of {@link take}; behind what {@link start} gave. Throws as {@link take} does. @default both sides wait for a frame
+   */
+  begin?(): HandshakeStep
   /** Throws a coded error for a frame that does not belong here. */
   take(frame: Uint8Array): HandshakeStep
   /** The frame that tells the peer why it is refused; `undefined` where the protocol has none. */
@@ -334,6 +337,9 @@ export interface Handshake {
   /** The frame that gives up without an error; `undefined` where the peer is not to hear anything yet. */
   disconnect(): Uint8Array | undefined
 }
+
+/** Bytes of the secret of a session. */
+export const SECRET_BYTES = 32
 
 export interface HandshakeInit {
   role: Role
@@ -352,10 +358,32 @@ export interface HandshakeInit {
   admit?: (applicant: Applicant) => Admission
 }
 
+/** What one side is going to be, before it connects or listens. */
+export interface Intent {
+  role: Role
+  /** What it will say of itself. */
+  introduction: () => Introduction
+  limits: Limits
+  /** Server: the most that a client may be denied. @default nothing */
+  denials?: Denials | undefined
+}
+
 /** One way to speak over a stream of bytes. */
 export interface Protocol {
   readonly name: string
+  /** What its peers can carry at most; each peer says so for itself, too ({@link Peer.supports}). */
   readonly supports: Supports
+  /** Clients can show who they are: by a token, or credentials. Where a server asks for that, others are refused (`AUTH_REQUIRED`). @default false */
+  readonly authenticates?: boolean
+  /** Its format has no boundaries: what one read gives is taken for one message. @default false */
+  readonly isUnframed?: boolean
   framing(options: FramingOptions): Framing
   handshake(init: HandshakeInit): Handshake
+  /**
+   * Throws, before a word is said, for what this side could not say to any peer: `ENCODE_FAILED`, and a `TypeError` that names message and codec
+   * for a message that this protocol does not carry. Called by `connect` and `listen`. @default nothing is wrong
+   */
+  check?(intent: Intent): void
+  /** What is wrong with a pair of headers, as {@link headerFault} says it. @default the rules of netqueue/1 */
+  headerFault?(name: string, value: string | null): string | undefined
 }

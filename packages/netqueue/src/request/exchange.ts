@@ -2,8 +2,10 @@ import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { CheckedHeaders } from '../message/headers.ts'
 import type { Peer } from '../protocol/protocol.ts'
+import { unsupported } from '../protocol/supports.ts'
+import type { Supports } from '../protocol/supports.ts'
 import type { Again } from './again.ts'
-import { leaves, lost, unsupported } from './failures.ts'
+import { leaves, lost } from './failures.ts'
 import { Deadlines } from '../queue/deadlines.ts'
 import type { Handlers } from './handlers.ts'
 import { IncomingMessages } from './incoming-messages.ts'
@@ -218,6 +220,13 @@ export class Exchange<From = unknown> {
     this.#requests?.turnAway(this.#side.gone)
   }
 
+  /** The peer answers nothing any more; its own requests are still answered. */
+  peerEnds(): void {
+    const reason = new NetQueueError('CONNECTION_LOST', 'The peer has said its last word')
+    this.#side.gone ??= lost(reason, 'no')
+    this.#requests?.close(reason)
+  }
+
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
   drain(): void {
     this.#responder.drain()
@@ -265,13 +274,18 @@ export class Exchange<From = unknown> {
       lanes: this.#lanes,
       frameTime: 0,
       gone: undefined,
-      checkOpen: () => this.#checkOpen(),
+      checkOpen: (feature) => this.#checkOpen(feature),
+      checkSupports: (feature) => this.#checkSupports(feature),
     }
   }
 
-  #checkOpen(): void {
+  #checkOpen(feature: keyof Supports): void {
     if (this.#error !== undefined) throw lost(this.#error, 'no')
-    if (this.#peer?.supports.request !== true) throw unsupported(this.#peer?.protocol ?? '')
+    this.#checkSupports(feature)
+  }
+
+  #checkSupports(feature: keyof Supports): void {
+    if (this.#peer?.supports[feature] !== true) throw unsupported(this.#peer?.protocol ?? '', feature)
   }
 
   /** Whoever refuses a request because it leaves refuses those behind it as well. */

@@ -66,11 +66,6 @@ export function requestsEnded(): NetQueueError {
   return new NetQueueError('CLOSED', 'This side has said that it sends no more requests', { delivered: 'no' })
 }
 
-export function unsupported(protocol: string): NetQueueError {
-  const message = `The protocol ${protocol} cannot carry requests and messages`
-  return new NetQueueError('UNSUPPORTED', message, { delivered: 'no' })
-}
-
 /** Throws for what is too long to be sent, headers included. */
 export function checkSize(bytes: number, maxItemBytes: number): void {
   if (bytes <= maxItemBytes) return

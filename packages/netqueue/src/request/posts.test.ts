@@ -20,6 +20,7 @@ function postsOf(maxItemBytes = 100): { posts: Posts; written: () => (Headers | 
     vocabulary: { idOf: () => 16, nameOf: () => undefined, encode: () => new Uint8Array(0), decode: () => undefined },
     maxItemBytes,
     checkOpen: () => {},
+    checkSupports: () => {},
     changed: () => {},
   }
   const posts = new Posts(side as Side)

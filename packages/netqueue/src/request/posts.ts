@@ -81,7 +81,7 @@ export class Posts implements PostOwner {
   /** Resolves when the message waits for nothing but its turn to be written. */
   send(name: string, payload: unknown, options?: SendOptions, deadline?: number): Promise<void> {
     try {
-      this.#side.checkOpen()
+      this.#side.checkOpen('message')
       return this.#send(name, this.#side.vocabulary.encode(name, 'payload', payload), options, deadline)
     } catch (error) {
       return Promise.reject(error)
@@ -137,7 +137,8 @@ export class Posts implements PostOwner {
 
   #post(name: string, payload: Uint8Array, headers: CheckedHeaders): Post {
     const { vocabulary, maxItemBytes } = this.#side
-    this.#side.checkOpen()
+    this.#side.checkOpen('message')
+    if (headers.headers !== undefined) this.#side.checkSupports('headers')
     const post = new Post(this, vocabulary.idOf(name), headers, payload)
     checkSize(post.bytes, maxItemBytes)
     return post

@@ -85,6 +85,7 @@ export class Requester implements CallOwner {
     again?: Again,
   ): AsyncIterableIterator<unknown, undefined> {
     const terms = { options, deadline: again?.deadline, asker: new StreamAsker(again) }
+    this.#checkStreams(options)
     const call = this.#call(name, payload, terms, Number.POSITIVE_INFINITY)
     call.replies = call.inflow(() => this.#begin(call))
     return call.replies
@@ -201,12 +202,23 @@ export class Requester implements CallOwner {
       this.#checkOpen()
       checkRequest(options)
       const headers = headersFrom(options.headers)
+      if (headers !== undefined) this.side.checkSupports('headers')
+      if (body !== undefined) this.side.checkSupports('stream')
       const id = vocabulary.idOf(name)
       const payload = vocabulary.encode(name, 'payload', value)
       checkSize(payload.length + headerBytes(headers), maxItemBytes)
       return new Call(this, asker, { name, id, channel, headers, payload, timeout, deadline, signal, body, label })
     } catch (error) {
       dropBody(options.body)
+      throw error
+    }
+  }
+
+  #checkStreams({ body }: RequestOptions): void {
+    try {
+      this.side.checkOpen('stream')
+    } catch (error) {
+      dropBody(body)
       throw error
     }
   }
@@ -308,7 +320,7 @@ export class Requester implements CallOwner {
   }
 
   #checkOpen(): void {
-    this.side.checkOpen()
+    this.side.checkOpen('request')
     if (this.#end !== undefined) throw requestsEnded()
   }
 }

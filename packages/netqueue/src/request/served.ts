@@ -16,7 +16,7 @@ import { Interest } from './interest.ts'
 import type { Wanted } from './interest.ts'
 import { laneOf } from './lanes.ts'
 import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
-import { Outflow } from './outflow.ts'
+import { dropBody, Outflow } from './outflow.ts'
 import type { Side } from './side.ts'
 import { Slot } from './slot.ts'
 import type { Slots } from './slot.ts'
@@ -111,6 +111,7 @@ export class Served implements Unbegun, Mail, Wanted {
   setHeaders(headers: Headers): void {
     if (this.#stream !== undefined) throw new TypeError('Expected headers before the handler returns what it streams')
     const checked = headersFrom(headers)
+    if (checked !== undefined) this.side.checkSupports('headers')
     checkSize(headerBytes(checked), this.side.maxItemBytes)
     this.#replyHeaders = checked
   }
@@ -205,7 +206,7 @@ export class Served implements Unbegun, Mail, Wanted {
 
   #settle(value: unknown): void {
     try {
-      if (isAsyncIterable(value)) return this.#streams(value)
+      if (isAsyncIterable(value)) return this.#streams(this.#carried(value))
     } catch (error) {
       return this.#fail(error)
     }
@@ -233,6 +234,17 @@ export class Served implements Unbegun, Mail, Wanted {
     if (this.#state === 'running') this.#post(answer)
     this.#closeBody()
     this.slot.leave()
+  }
+
+  /** Throws where the protocol has no streams. */
+  #carried(source: AsyncIterable<unknown>): AsyncIterable<unknown> {
+    try {
+      this.side.checkSupports('stream')
+      return source
+    } catch (error) {
+      dropBody(source)
+      throw error
+    }
   }
 
   #streams(source: AsyncIterable<unknown>): void {

@@ -2,6 +2,7 @@ import type { Env } from '../env/env.ts'
 import type { OpenRequests } from '../message/registry.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Deadlines } from '../queue/deadlines.ts'
+import type { Supports } from '../protocol/supports.ts'
 import type { Lanes } from './lanes.ts'
 import type { RequestLimits } from './limits.ts'
 import type { Vocabulary } from './vocabulary.ts'
@@ -25,8 +26,10 @@ export interface Side {
   readonly exposeErrors: boolean
   /** Why the peer begins no request that it has not: it leaves, or its connection is over. */
   readonly gone: NetQueueError | undefined
-  /** Throws where nothing can be sent: the connection is over, or its protocol has no requests. */
-  checkOpen(): void
+  /** Throws where nothing of the kind can be sent: the connection is over, or its protocol does not carry that. */
+  checkOpen(feature: keyof Supports): void
+  /** Throws `UNSUPPORTED` where the protocol does not carry that. */
+  checkSupports(feature: keyof Supports): void
   warn(error: NetQueueError): void
   /** Milliseconds on the clock of `env`, when the frame was begun that is being written. */
   readonly frameTime: number

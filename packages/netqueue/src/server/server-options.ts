@@ -10,6 +10,7 @@ import type { Action } from '../message/denials.ts'
 import type { MessagesOptions } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
 import type { LoggerOptions } from '../options/logger.ts'
+import type { Protocol } from '../protocol/protocol.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { RequestLimits } from '../request/limits.ts'
 import type { SendOptions } from '../request/posts.ts'
@@ -56,6 +57,11 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
   item?: Shape<Item>
   /** What clients put, and what their handlers return. @default msgpack */
   result?: Shape<Result>
+  /**
+   * What is spoken, such as `packetstream()` from `netqueue/protocol`. A server of netqueue/1 takes original net-queue clients on the same port.
+   * @default netqueue/1
+   */
+  protocol?: Protocol
   /** Chooses who gets an item: a policy of ours, or a function. @default leastBusy() */
   chooseDispatch?: ChooseDispatch<Item, ServerClient> | DispatchPolicy<Item, ServerClient>
   /** Whether an original net-queue client may get items, judged by its status. @default always */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 
 import { NetQueueError } from '../../src/errors/errors.ts'
+import { native } from '../../src/protocol/net-queue/net-queue.ts'
 import { Exchange } from '../../src/request/exchange.ts'
 import type { ExchangeInit } from '../../src/request/exchange.ts'
 import { Handlers } from '../../src/request/handlers.ts'
@@ -249,7 +250,7 @@ export class End {
 
 const NAMES = ['ask', 'other', 'news']
 
-const supportsOf = (request: boolean) => ({ credit: true, settle: true, result: true, request, heartbeat: true })
+const supportsOf = (has: boolean) => ({ ...native().supports, request: has, stream: has, message: has })
 
 /** Two exchanges, joined frame by frame in one process. Time stands still until `clock` advances. */
 export class Pair {

@@ -1,7 +1,8 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
-import type { ErrorNotice, Message, Peer, Supports, Wire, Writer } from '../protocol.ts'
+import type { ErrorNotice, Message, Peer, Wire, Writer } from '../protocol.ts'
+import type { Supports } from '../supports.ts'
 import { badMessage, ByteReader, ByteWriter, joined, MAX_VARINT_BYTES } from './bytes.ts'
 import { decodeError, encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType, TYPE_BYTES } from './frame-types.ts'
@@ -12,7 +13,17 @@ import type { Taken } from './record-writer.ts'
 import type { Agreement } from './welcome.ts'
 
 export const NATIVE = 'netqueue/1'
-export const nativeSupports: Supports = { credit: true, settle: true, result: true, request: true, heartbeat: true }
+export const nativeSupports: Supports = {
+  items: true,
+  credit: true,
+  settle: true,
+  result: true,
+  request: true,
+  stream: true,
+  message: true,
+  headers: true,
+  heartbeat: true,
+}
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 

@@ -1,7 +1,7 @@
 import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { framingOf } from '../../framing/framing.ts'
 import { lengthPrefix } from '../../framing/length-prefix.ts'
-import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
+import type { Handshake, HandshakeInit, Intent, Protocol } from '../protocol.ts'
 import { ClientHandshake } from './client-handshake.ts'
 import { CUT_BYTES } from './batch.ts'
 import { ByteWriter } from './bytes.ts'
@@ -9,7 +9,9 @@ import { TYPE_BYTES } from './frame-types.ts'
 import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
 import { OriginalHandshake } from './original-handshake.ts'
+import { checkId } from './hello.ts'
 import { ServerHandshake } from './server-handshake.ts'
+import { checkWelcome } from './welcome.ts'
 
 const LAYOUT = lengthPrefix(TYPE_BYTES)
 const framing = (options: FramingOptions): Framing => framingOf(LAYOUT, options)
@@ -20,6 +22,8 @@ export function native(): Protocol {
   return {
     name: NATIVE,
     supports: nativeSupports,
+    authenticates: true,
+    check,
     framing,
     handshake: (init: HandshakeInit): Handshake =>
       init.role === 'client' ? new ClientHandshake(init, out) : new ServerHandshake(init, out),
@@ -40,6 +44,14 @@ export function netQueue(): Protocol {
     handshake: (init: HandshakeInit): Handshake =>
       init.role === 'client' ? new OriginalHandshake(init) : new ServerHandshake(init, out),
   }
+}
+
+/** A client's is checked as it connects: it may have another status by then. */
+function check({ role, introduction, limits, denials }: Intent): void {
+  if (role === 'client') return
+  const own = introduction()
+  checkId(own.id)
+  checkWelcome(own, limits, role, denials)
 }
 
 /** Connections share where frames are built: each is, in one go. */

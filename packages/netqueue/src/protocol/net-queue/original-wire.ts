@@ -3,17 +3,22 @@ import type { Denials } from '../../message/denials.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { Limits } from '../../options/limits.ts'
 import { listed } from '../payloads.ts'
-import type { Message, Peer, Role, Supports, Wire, Writer } from '../protocol.ts'
+import type { Message, Peer, Role, Wire, Writer } from '../protocol.ts'
+import type { Supports } from '../supports.ts'
 import { decodeText, encodeText, itemTooLarge } from './bytes.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { unexpected } from './native-wire.ts'
 
 export const ORIGINAL = 'net-queue'
 export const originalSupports: Supports = {
+  items: true,
   credit: false,
   settle: false,
   result: false,
   request: false,
+  stream: false,
+  message: false,
+  headers: false,
   heartbeat: false,
 }
 

@@ -2,8 +2,6 @@ import type { Role } from '../protocol.ts'
 import { Token } from '../token.ts'
 import { encodeText } from './bytes.ts'
 
-/** Bytes of the secret of a session. */
-export const SECRET_BYTES = 32
 /** Base64 of that many bytes, as of the proof, which is as long. */
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/
 
