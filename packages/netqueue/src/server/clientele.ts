@@ -34,6 +34,7 @@ export interface ClienteleInit<Item> {
   permissions: Permissions
   /** What all links share. */
   link: SharedByLinks
+  flushDelayMs: number
   talk: Talk
   backlog: Backlog<Item, ServerClient>
   answerers: Answerers<ConnectedClient>
@@ -61,8 +62,8 @@ export class Clientele<Item> {
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
     this.#owner = this.#ownVisits()
-    const { protocol, introduction, gatekeeper, permissions, link, changed, warn } = init
-    const pulse = new Pulse({ ...link, warn })
+    const { protocol, introduction, gatekeeper, permissions, link, flushDelayMs, changed, warn } = init
+    const pulse = new Pulse({ ...link, warn, flushDelayMs })
     this.#pulse = pulse
     this.#reception = new Reception({
       protocol,
@@ -164,8 +165,8 @@ export class Clientele<Item> {
 
   #sendAway({ settles, link, conversation, session }: ConnectedClient, code: string): void {
     conversation.drain()
-    if (settles) link.goaway(code)
-    else session.end()
+    link.goaway(code)
+    if (!settles) session.end()
   }
 
   /** Time is up: the signals of what is in hand fire, and all connections end. */

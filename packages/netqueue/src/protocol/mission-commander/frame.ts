@@ -52,15 +52,18 @@ export function headerOf(frame: Uint8Array): Header {
 /** What stands behind the header; whoever gets it may keep it. */
 export const bodyOf = (frame: Uint8Array): Uint8Array => frame.subarray(HEADER_BYTES)
 
+/** Longest id of a client, in bytes of UTF-8. */
+export const MAX_ID_BYTES = 128
+
+export const isId = (id: unknown): id is string =>
+  typeof id === 'string' && id !== '' && isPlain(id) && encoder.encode(id).length <= MAX_ID_BYTES
+
 /** The client's id in the body of a negotiation. Throws `BAD_MESSAGE`; keys that we do not know are left alone. */
 export function idOf(body: Uint8Array): string {
   const { id } = recordOf(parse(body, 'a negotiation'), 'a negotiation')
-  if (typeof id === 'string' && id !== '' && isPlain(id) && encoder.encode(id).length <= MAX_ID_BYTES) return id
+  if (isId(id)) return id
   throw badMessage(`an id that is not 1 to ${MAX_ID_BYTES} bytes without control characters`)
 }
-
-/** Longest id of a client, in bytes of UTF-8. */
-export const MAX_ID_BYTES = 128
 
 /** The first word of a client; spaced as the original does it. */
 export const negotiation = (id: string): Uint8Array =>

@@ -1,0 +1,139 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import type { Denials } from '../../message/denials.ts'
+import type { OwnMessages } from '../../message/registry.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { Bytes } from '../../transport/transport.ts'
+import { MuteWriter } from '../mute-writer.ts'
+import { plainPeer } from '../plain-peer.ts'
+import type { Message, Peer, Role, Said, Wire, Writer } from '../protocol.ts'
+import type { Supports } from '../supports.ts'
+import { bodyOf, frameOf, HEADER_BYTES, headerOf, NEGOTIATION, NOTHING, SHUTDOWN, shutdown } from './frame.ts'
+
+export const MISSION_COMMANDER = 'mission-commander'
+export const supports: Supports = {
+  items: false,
+  credit: false,
+  settle: false,
+  result: false,
+  request: false,
+  stream: false,
+  message: true,
+  headers: false,
+  heartbeat: false,
+}
+
+export interface WireInit {
+  role: Role
+  /** The peer's; a server has none. */
+  id: string
+  messages: OwnMessages
+  limits: Limits
+  /** Server: what the client may not do. @default nothing */
+  denied?: Denials | undefined
+}
+
+/** The longest body: with its header it is a frame. */
+export const maxBodyBytes = ({ maxItemBytes, maxFrameBytes }: Limits): number =>
+  Math.min(maxItemBytes, maxFrameBytes - HEADER_BYTES)
+
+/** Messages both ways, each a frame with its name as the subject. */
+export class MissionCommanderWire implements Wire {
+  readonly peer: Peer
+  readonly typed = true
+  readonly #role: Role
+  readonly #messages: OwnMessages
+  readonly #writer: MessageWriter
+
+  constructor({ role, messages, ...init }: WireInit) {
+    const protocol = { name: MISSION_COMMANDER, supports }
+    this.peer = { ...plainPeer({ ...init, messages, protocol }), maxItemBytes: maxBodyBytes(init.limits) }
+    this.#role = role
+    this.#messages = messages
+    this.#writer = new MessageWriter(messages)
+  }
+
+  /** Nothing is counted: there are no sessions. */
+  decode(pieces: Bytes, take: (message: Message) => void): false {
+    const frame = pieces.subarray()
+    const { subject } = headerOf(frame)
+    if (subject === SHUTDOWN) this.#goodbye(take)
+    else if (subject === NEGOTIATION) throw unexpected('a second negotiation')
+    else this.#message(subject, bodyOf(frame), take)
+    return false
+  }
+
+  encode(fill: (writer: Writer) => void): Uint8Array | undefined {
+    return this.#writer.next(fill)
+  }
+
+  /** A client that hears it stays away; those of a server that restarts are to come back, as from any connection that ends without it. */
+  disconnect(): Uint8Array | undefined {
+    return this.#writer.isRestarting ? undefined : shutdown()
+  }
+
+  /** None: a client that is told to stay away would not come back when what was wrong is over. */
+  error(): undefined {
+    return undefined
+  }
+
+  carry(): undefined {
+    return undefined
+  }
+
+  #goodbye(take: (message: Message) => void): void {
+    if (this.#role === 'client') take({ type: 'goaway', code: 'CLOSED', reason: '' })
+    take({ type: 'disconnect' })
+  }
+
+  /** What we have not defined is for nobody here, as what nobody listens to. */
+  #message(subject: string, payload: Uint8Array, take: (message: Message) => void): void {
+    const { maxItemBytes } = this.peer
+    if (payload.length > maxItemBytes) throw tooLarge(payload.length, maxItemBytes)
+    const name = this.#messages.table.byName.get(subject)?.id
+    if (name !== undefined) take({ type: 'message', name, headers: undefined, payload })
+  }
+}
+
+/** One frame for each message. */
+class MessageWriter extends MuteWriter {
+  readonly #messages: OwnMessages
+  #frame: Uint8Array | undefined
+  #isRestarting = false
+
+  constructor(messages: OwnMessages) {
+    super()
+    this.#messages = messages
+  }
+
+  /** Whether this side goes, and is back soon. */
+  get isRestarting(): boolean {
+    return this.#isRestarting
+  }
+
+  next(fill: (writer: Writer) => void): Uint8Array | undefined {
+    this.#frame = undefined
+    fill(this)
+    return this.#frame
+  }
+
+  override message({ name, payload }: Said<'message'>): boolean {
+    if (this.#frame !== undefined) return false
+    const subject = this.#messages.table.byId.get(name)?.name ?? ''
+    this.#frame = frameOf(subject, payload.length === 0 ? NOTHING : payload)
+    return true
+  }
+
+  override goaway(code: string): boolean {
+    this.#isRestarting = code === 'RESTART'
+    return true
+  }
+}
+
+export function unexpected(what: string): NetQueueError {
+  return new NetQueueError('UNEXPECTED_FRAME', `The peer sent ${what}, which does not belong here`)
+}
+
+function tooLarge(value: number, maxItemBytes: number): NetQueueError {
+  const message = `The peer sent a message of ${value} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
+  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
+}
