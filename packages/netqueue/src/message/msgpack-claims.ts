@@ -29,7 +29,7 @@ export function checkClaims(data: Uint8Array, maxDepth: number, maxNodes: number
 }
 
 /** The values that a container claims to hold; keys are values too. */
-function valuesIn(type: number, view: DataView, at: number): number {
+export function valuesIn(type: number, view: DataView, at: number): number {
   if (type >= 0x80 && type <= 0x8f) return (type & 0x0f) * 2
   if (type >= 0x90 && type <= 0x9f) return type & 0x0f
   if (type === 0xdc) return view.getUint16(at + 1)
@@ -46,7 +46,7 @@ const FIXED = [
 ]
 
 /** The bytes of a value, those of what it contains aside. */
-function lengthOf(type: number, view: DataView, at: number): number {
+export function lengthOf(type: number, view: DataView, at: number): number {
   if (type >= 0xa0 && type <= 0xbf) return 1 + (type & 0x1f)
   if (type < 0xc0 || type > 0xdf) return 1
   const fixed = FIXED[type - 0xc0] as number

@@ -19,7 +19,10 @@ export interface MessagesOptions<M extends Messages = Messages> {
    * both have, kind and codec must agree (`MESSAGES_MISMATCH`). @default none
    */
   messages?: M
-  /** Whether this side takes over the ids of messages from the other or insists on its own (`MESSAGES_MISMATCH`). @default 'adapt' */
+  /**
+   * Whether this side takes over the ids of messages from the other or insists on its own (`MESSAGES_MISMATCH`). @default 'adapt'; of a server
+   * that speaks packetmq, where one side has to do the one and the other side the other, 'enforce'
+   */
   messageIds?: MessageIds
 }
 
@@ -42,6 +45,8 @@ export interface Announcement {
 export interface OwnMessages {
   readonly table: MessageTable
   readonly ids: MessageIds
+  /** The same as its user said it. @default nothing was said */
+  readonly wanted?: MessageIds | undefined
   /** How many of its requests it takes at a time, and of how many bytes. @default what a peer takes that does not say */
   readonly open?: OpenRequests
 }
@@ -59,9 +64,10 @@ export const USUAL_REQUESTS: OpenRequests = { count: 256, bytes: 16_777_216 }
 const NO_MESSAGES = new MessageTable([])
 
 /** Fills in the defaults; throws a `TypeError` for what are no messages. */
-export function ownMessages({ messages = NO_MESSAGES, messageIds = 'adapt' }: MessagesOptions): OwnMessages {
-  checkOneOf('messageIds', messageIds, ['adapt', 'enforce'])
-  if (messages instanceof MessageTable) return { table: messages, ids: messageIds }
+export function ownMessages({ messages = NO_MESSAGES, messageIds: wanted }: MessagesOptions): OwnMessages {
+  const ids = wanted ?? 'adapt'
+  checkOneOf('messageIds', ids, ['adapt', 'enforce'])
+  if (messages instanceof MessageTable) return { table: messages, ids, wanted }
   throw new TypeError(`Expected \`messages\` to be made by defineMessages(), got \`${typeof messages}\``)
 }
 

@@ -1,0 +1,138 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import type { Denials } from '../../message/denials.ts'
+import type { Registry } from '../../message/registry.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { Bytes } from '../../transport/transport.ts'
+import { listed } from '../payloads.ts'
+import type { ErrorNotice, Message, Peer, Wire, Writer } from '../protocol.ts'
+import type { Supports } from '../supports.ts'
+import { frameData, frameType, PACKETMQ, PacketType, TYPE_BYTES } from './frame.ts'
+import { decodeReason, encodeSoftquit } from './packets.ts'
+import { endOf, reasonOf, RESTART_REASON } from './reasons.ts'
+import type { PacketmqSettings } from './settings.ts'
+import { firstValue } from './value.ts'
+import { PacketmqWriter } from './writer.ts'
+
+export interface PacketmqWireInit {
+  /** The peer's. */
+  id: string
+  limits: Limits
+  registry: Registry
+  denials: Denials | undefined
+  settings: PacketmqSettings
+}
+
+/** packetmq, once both sides are active: each packet is a message, and nothing answers it. */
+export class PacketmqWire implements Wire {
+  readonly peer: Peer
+  readonly typed = true
+  readonly #init: PacketmqWireInit
+  readonly #writer: PacketmqWriter
+  #received = 0
+  /** Items that the peer was told of as flushed. */
+  #told = -1
+  #hasHeard = false
+
+  constructor(init: PacketmqWireInit) {
+    const { id, limits, registry, denials, settings } = init
+    this.#init = init
+    this.#writer = new PacketmqWriter(settings.items === undefined ? undefined : registry.idOf(settings.items))
+    this.peer = {
+      id,
+      tags: [],
+      status: undefined,
+      isPaced: false,
+      protocol: PACKETMQ,
+      supports: supportsOf(settings),
+      maxItemBytes: Math.min(limits.maxItemBytes, settings.maxPacketBytes - TYPE_BYTES),
+      maxUnsettled: limits.maxUnsettled,
+      registry,
+      denied: denials,
+    }
+  }
+
+  /** There are no sessions: nothing is counted. */
+  decode(pieces: Bytes, take: (message: Message) => void): false {
+    this.#read(pieces.subarray(), take)
+    return false
+  }
+
+  encode(fill: (writer: Writer) => void): Uint8Array | undefined {
+    return this.#writer.next(fill)
+  }
+
+  /** Whoever hears the goodbye does not answer it. */
+  disconnect(): Uint8Array | undefined {
+    return this.#hasHeard ? undefined : encodeSoftquit(this.#writer.reason)
+  }
+
+  error(notice: ErrorNotice): Uint8Array {
+    return encodeSoftquit(reasonOf(notice))
+  }
+
+  flushed(take: (message: Message) => void): void {
+    const { items } = this.#writer
+    if (!this.peer.supports.items || items === this.#told) return
+    if (items > 0) take({ type: 'settle', outcome: 'done', first: items, length: 1 })
+    this.#told = items
+    take({ type: 'credit', limit: items + 1, byteLimit: Number.MAX_SAFE_INTEGER, received: items, records: 0 })
+  }
+
+  carry(_item: unknown, payload: Uint8Array): Uint8Array {
+    return payload
+  }
+
+  #read(frame: Uint8Array, take: (message: Message) => void): void {
+    const type = frameType(frame)
+    if (type === PacketType.SOFTQUIT) return this.#left(frame, take)
+    const name = this.#init.registry.nameOf(type)
+    if (name === undefined) throw unexpected(type)
+    const payload = firstValue(frameData(frame))
+    const { maxItemBytes } = this.#init.limits
+    if (payload.length > maxItemBytes) throw itemTooLarge(payload.length, maxItemBytes)
+    if (name === this.#init.settings.items) return this.#item(payload, take)
+    take({ type: 'message', name: type, headers: undefined, payload })
+  }
+
+  #item(payload: Uint8Array, take: (message: Message) => void): void {
+    this.#received += 1
+    take({ type: 'items', first: this.#received, attempt: 1, wantsResult: false, payloads: listed([payload]) })
+  }
+
+  /** It leaves now: what it said before is all there is. */
+  #left(frame: Uint8Array, take: (message: Message) => void): void {
+    this.#hasHeard = true
+    const reason = decodeReason(frame)
+    const end = endOf(reason)
+    if (end.type === 'disconnect')
+      take({ type: 'goaway', code: reason === RESTART_REASON ? 'RESTART' : 'CLOSED', reason })
+    take(end)
+  }
+}
+
+export function supportsOf({ items }: PacketmqSettings): Supports {
+  return {
+    items: items !== undefined,
+    credit: false,
+    settle: false,
+    result: false,
+    request: false,
+    stream: false,
+    message: true,
+    headers: false,
+    heartbeat: false,
+  }
+}
+
+/** The error for a packet that cannot stand where it came, or that nobody has announced. */
+export function unexpected(type: number): NetQueueError {
+  const isOurs = Object.values<number>(PacketType).includes(type)
+  const what = isOurs ? 'where it has no place' : 'which it has not announced'
+  const message = `The peer sent a packet with id ${type} ${what}`
+  return new NetQueueError(isOurs ? 'UNEXPECTED_FRAME' : 'UNKNOWN_TYPE', message, { value: type })
+}
+
+function itemTooLarge(value: number, maxItemBytes: number): NetQueueError {
+  const message = `Expected a packet with at most ${maxItemBytes} bytes of content (maxItemBytes), got ${value}`
+  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
+}
