@@ -80,7 +80,6 @@ export { limitDefaults } from './options/limits.ts'
 export type { MemoryBound, MemoryPart, MemoryTerm } from './server/memory-bound.ts'
 export type { Limits } from './options/limits.ts'
 export type { Logger } from './options/logger.ts'
-export { netQueue } from './protocol/net-queue/net-queue.ts'
 export { fromStreams, memory, memoryPair, stdio, tcp, tls, unix } from '#transport'
 export type {
   ByteDuplex,

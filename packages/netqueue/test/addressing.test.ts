@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { connect, listen, netQueue, RemoteError } from '../src/index.ts'
+import { connect, listen, RemoteError } from '../src/index.ts'
+import { netQueue } from '../src/protocol/index.ts'
 import type { ServerClient } from '../src/index.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'

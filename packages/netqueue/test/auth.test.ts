@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { connect, listen, memoryPair, netQueue } from '../src/index.ts'
+import { connect, listen, memoryPair } from '../src/index.ts'
+import { netQueue } from '../src/protocol/index.ts'
 import type { AuthApplicant, ByteDuplex, ClientOptions, NetQueueError, Server, ServerOptions } from '../src/index.ts'
 import { Middleman } from './support/middleman.ts'
 import type { Change } from './support/middleman.ts'

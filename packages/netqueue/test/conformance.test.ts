@@ -13,7 +13,8 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 const SUITE = `
 import { describe, test } from 'node:test'
-import { memory, netQueue } from './netqueue.js'
+import { memory } from './netqueue.js'
+import { netQueue } from './protocol.js'
 import { testProtocol, testTransport } from './conformance.js'
 
 testTransport({
@@ -37,7 +38,9 @@ test('the suites run under node:test too', async () => {
     build: {
       ssr: true,
       outDir: scratch,
-      rolldownOptions: { input: { netqueue: 'src/index.ts', conformance: 'src/conformance/index.ts' } },
+      rolldownOptions: {
+        input: { netqueue: 'src/index.ts', protocol: 'src/protocol/index.ts', conformance: 'src/conformance/index.ts' },
+      },
     },
   })
   writeFileSync(join(scratch, 'suite.mjs'), SUITE)

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { connect, listen, netQueue, roundRobin, text } from '../src/index.ts'
+import { connect, listen, roundRobin, text } from '../src/index.ts'
+import { netQueue } from '../src/protocol/index.ts'
 import type { Client, ClientOptions, NetQueueError, Server, ServerClient, ServerOptions } from '../src/index.ts'
 import { turn } from './support/handles.ts'
 import { Clock, rest, until } from './support/nodes.ts'

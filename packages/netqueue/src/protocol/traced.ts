@@ -37,6 +37,8 @@ export function traced(protocol: Protocol, trace: Trace | undefined): Protocol {
 }
 
 class TracedHandshake implements Handshake {
+  /** Missing where the protocol has introductions. */
+  readonly begin?: () => HandshakeStep
   readonly #handshake: Handshake
   readonly #peer: string
   readonly #trace: Trace
@@ -45,6 +47,8 @@ class TracedHandshake implements Handshake {
     this.#handshake = handshake
     this.#peer = peer
     this.#trace = trace
+    const { begin } = handshake
+    if (begin !== undefined) this.begin = () => this.#stepped(begin.call(handshake))
   }
 
   start(): Uint8Array[] {

@@ -13,6 +13,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { testDuplex, testProtocol, testTransport } from '../../src/conformance/index.ts'
 import * as netqueue from '../../src/index.ts'
 import type { ByteDuplex } from '../../src/index.ts'
+import { netQueue } from '../../src/protocol/index.ts'
 import { fromPort } from '../../src/transport/stdio-port.ts'
 import { websocket } from '../../src/transport/websocket.ts'
 import { counterpart, portableSuite } from '../portable/index.ts'
@@ -77,7 +78,7 @@ testTransport(
 )
 testDuplex({ name: 'streams', create: crossed }, functions)
 testDuplex({ name: 'ports', create: ports }, functions)
-testProtocol({ name: 'net-queue', create: netqueue.netQueue }, functions)
+testProtocol({ name: 'net-queue', create: netQueue }, functions)
 
 for (const kind of ['process', 'thread'] as const)
   describe(`workers, ${kind}`, () => {

@@ -1,0 +1,42 @@
+export { netQueue } from './net-queue/net-queue.ts'
+
+// What a protocol of one's own is made of.
+export type { FrameLimit, Frames, FrameTaker, Framing, FramingOptions } from '../framing/framing.ts'
+export { framingOf } from '../framing/framing.ts'
+export { eachRead } from '../framing/layout.ts'
+export type { Layout } from '../framing/layout.ts'
+export { lengthPrefix } from '../framing/length-prefix.ts'
+export type { Progress } from '../framing/progress.ts'
+export { MuteWriter } from './mute-writer.ts'
+export { listed } from './payloads.ts'
+export type { Payloads } from './payloads.ts'
+export { plainPeer, refuseStrangers } from './plain-peer.ts'
+export type { PlainPeerInit } from './plain-peer.ts'
+export type {
+  Admission,
+  Applicant,
+  Claim,
+  Direction,
+  ErrorNotice,
+  Evidence,
+  Guard,
+  Handshake,
+  HandshakeInit,
+  HandshakeStep,
+  Identified,
+  Intent,
+  Introduction,
+  Message,
+  Outcome,
+  Peer,
+  PeerEnd,
+  Protocol,
+  Role,
+  Said,
+  SaidInChannel,
+  Ticket,
+  Wire,
+  Writer,
+} from './protocol.ts'
+export { unsupported } from './supports.ts'
+export type { Supports } from './supports.ts'
