@@ -24,6 +24,7 @@ import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
 import type { Codec } from './message/codec.ts'
 import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
+import { flushDelayFrom } from './options/flush.ts'
 import { limitsFrom } from './options/limits.ts'
 import type { Limits } from './options/limits.ts'
 import { harmless, silent, traceOf } from './options/logger.ts'
@@ -238,6 +239,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
         lastOrdinal: () => 0,
         oldestWaiting: () => Number.POSITIVE_INFINITY,
       },
+      flushDelayMs: flushDelayFrom(options),
       talk,
       backlog: this.#backlog,
       answerers,

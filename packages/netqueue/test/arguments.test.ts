@@ -25,6 +25,8 @@ describe('P11: wrong arguments are told at once, by name, rule and value', () =>
     ['`tags` to be a list of strings, got `"gpu"`', { tags: 'gpu' }],
     ['`prefetch` to be an integer from 1 to 16384, got `0`', { prefetch: 0 }],
     ['`item` to be a codec', { item: 'text' }],
+    ['`flushDelayMs` to be an integer from 0 to 1000, got `1001`', { flushDelayMs: 1_001 }],
+    ['`logger` to have a method `trace`', { trace: true }],
     ['`maxAttempts` to be an integer from 1, got `0`', { maxAttempts: 0 }],
     ['`signal` to be an AbortSignal, got `[object Object]`', { signal: {} }],
   ])('connect() says “Expected %s …” before it connects', async (message, options) => {

@@ -8,6 +8,7 @@ import type { AttemptState, ClientStateChange } from '../life/states.ts'
 import type { Shape } from '../message/codec.ts'
 import type { Messages } from '../message/messages.ts'
 import type { MessagesOptions } from '../message/registry.ts'
+import type { FlushOptions } from '../options/flush.ts'
 import type { Limits } from '../options/limits.ts'
 import type { LoggerOptions } from '../options/logger.ts'
 import type { Protocol } from '../protocol/protocol.ts'
@@ -15,7 +16,7 @@ import type { RequestLimits } from '../request/limits.ts'
 import type { DialOptions, Transport } from '../transport/index.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
-  extends RedeliveryOptions, SettleOptions, DialOptions, LoggerOptions, MessagesOptions<M> {
+  extends RedeliveryOptions, SettleOptions, DialOptions, FlushOptions, LoggerOptions, MessagesOptions<M> {
   /** What the server sends: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<In>
   /** What this client puts, and what its handlers return. @default msgpack */

@@ -117,7 +117,7 @@ export function partsOf<In, Out, M extends Messages>(
       status: () => self.status,
       evidence: settings.evidence,
       identified: (given) => (self.id = given),
-      pulse: new Pulse({ env, limits, warn }),
+      pulse: new Pulse({ env, limits, warn, flushDelayMs: settings.flushDelayMs }),
       connectTimeoutMs: settings.connectTimeoutMs,
       reconnect: settings.reconnect,
       closeDuplex: settings.closeDuplex,

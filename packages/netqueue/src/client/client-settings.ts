@@ -10,6 +10,7 @@ import { codecFrom } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
 import type { Messages } from '../message/messages.ts'
 import { statusFrom } from '../message/status.ts'
+import { flushDelayFrom } from '../options/flush.ts'
 import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
 import { harmless, silent, traceOf } from '../options/logger.ts'
@@ -33,6 +34,7 @@ export interface ClientSettings<In, Out> {
   exposeErrors: boolean
   closeDuplex: boolean
   connectTimeoutMs: number
+  flushDelayMs: number
   /** `undefined`: what is lost stays lost. */
   reconnect: Reconnect | undefined
   /** What the next connection is to show of the client; none where there is nothing to show. */
@@ -63,6 +65,7 @@ export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions
     exposeErrors,
     closeDuplex,
     connectTimeoutMs,
+    flushDelayMs: flushDelayFrom(options),
     reconnect: reconnectFrom(options.reconnect ?? true),
     evidence: evidenceFrom(options),
     logger: harmless(options.logger ?? silent),

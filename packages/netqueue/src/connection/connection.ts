@@ -6,6 +6,8 @@ import type { Limits } from '../options/limits.ts'
 import type { HandshakeStep, PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
 import { endedAtOnce, endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
+import { DelayedOutgoing } from './delayed-outgoing.ts'
+import type { DelayedSource } from './delayed-outgoing.ts'
 import { Farewell } from './farewell.ts'
 import { Incoming } from './incoming.ts'
 import { Introductions } from './introductions.ts'
@@ -13,7 +15,6 @@ import type { ConnectionInit } from './introductions.ts'
 import { Liveness } from './liveness.ts'
 import type { Watched } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
-import type { FrameSource } from './outgoing.ts'
 import { cutOff, pump } from './pump.ts'
 import type { Carrier, Session } from './session.ts'
 
@@ -27,7 +28,7 @@ const NO_FRAMES: readonly Uint8Array[] = []
  *
  * No async function and no race waits while it is idle, and it is itself what its parts ask and tell: a server may have ten thousand.
  */
-export class Connection implements Carrier, Watched, FrameSource, FrameTaker, FramingOptions {
+export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, FramingOptions {
   /** Settles when duplex and timers are released; never rejects. */
   readonly done: Promise<void>
   /** @internal */
@@ -60,7 +61,8 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
     this.#duplex = duplex
     this.#introductions = new Introductions(init)
     this.#urgent = this.#introductions.start()
-    this.#outgoing = new Outgoing(this)
+    const { flushDelayMs } = init.pulse
+    this.#outgoing = flushDelayMs === 0 ? new Outgoing(this) : new DelayedOutgoing(this, flushDelayMs)
     this.#liveness = new Liveness(this, init.pulse)
     this.done = new Promise((resolve) => (this.#resolve = resolve))
     // Later, so that whoever made this connection has it before its session hears of it.
@@ -138,6 +140,11 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
   endedByPeer(end: PeerEnd): void {
     this.#farewell.hear('goodbye')
     if (end.type === 'error') this.cut(endedByPeer(end))
+  }
+
+  /** @internal Introductions and last words wait for nobody. */
+  get mayWait(): boolean {
+    return this.#session !== undefined && this.#urgent.length === 0 && this.#farewell.isOpen
   }
 
   /** @internal The next frame; `undefined` when there is none now, `'end'` when there will be none. */
@@ -321,6 +328,7 @@ export class Connection implements Carrier, Watched, FrameSource, FrameTaker, Fr
 
   #release(): void {
     this.#liveness.end()
+    this.#outgoing.rest()
     this.#finish(this.#loss)
     if (this.keepOpen) return this.#resolve()
     this.#outgoing.close()

@@ -64,7 +64,7 @@ export class Outgoing extends Pulled implements Progress {
     if (this.#isClosed) return puller.onEnd()
     this.#puller = puller
     // Not at once: a turn that goes on and on would have what it adds leave one by one.
-    if (this.#isDue) this.wake()
+    if (this.#isDue) this.#schedule()
   }
 
   return(): Promise<IteratorResult<Bytes, undefined>> {
@@ -75,12 +75,7 @@ export class Outgoing extends Pulled implements Progress {
   /** There may be a frame: it leaves at the end of this turn, with all that the turn still adds. */
   wake(): void {
     this.#isDue = true
-    if (this.#isScheduled || this.#puller === undefined) return
-    this.#isScheduled = true
-    this.#source.env.afterTurn(() => {
-      this.#isScheduled = false
-      this.#serve()
-    })
+    this.#schedule()
   }
 
   /** There may be a frame that nobody waits for: it leaves when what has arrived was looked at, with all that this adds. */
@@ -110,6 +105,18 @@ export class Outgoing extends Pulled implements Progress {
     const puller = this.#waiting()
     // Later: whoever closes may be about to cut the stream, which then does not end.
     if (puller !== undefined) void RESOLVED.then(() => puller.onEnd())
+  }
+
+  /** Nothing is held up any more. */
+  rest(): void {}
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#puller === undefined) return
+    this.#isScheduled = true
+    this.#source.env.afterTurn(() => {
+      this.#isScheduled = false
+      this.#serve()
+    })
   }
 
   /** Answers the sink, if it waits and there is something to say. A sink that waits has taken everything before. */

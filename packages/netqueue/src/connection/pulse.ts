@@ -12,6 +12,8 @@ export interface PulseInit {
   env: Env
   limits: Pick<Limits, 'handshakeTimeoutMs' | 'heartbeatMs' | 'frameTimeoutMs' | 'sendTimeoutMs'>
   warn: (error: NetQueueError) => void
+  /** For how long frames wait for more to share them. @default 0 */
+  flushDelayMs?: number
 }
 
 /**
@@ -29,6 +31,8 @@ export class Pulse implements Timed {
   /** Looks that a frame of the peer's may take to come whole, and a frame of ours to be taken. */
   readonly looksOfFrame: number
   readonly looksOfSend: number
+  /** For how long frames wait for more to share them. */
+  readonly flushDelayMs: number
   readonly #env: Env
   readonly #warn: PulseInit['warn']
   readonly #looks: Deadlines
@@ -39,13 +43,14 @@ export class Pulse implements Timed {
   #due = 0
   #timer: Timer | undefined
 
-  constructor({ env, limits, warn }: PulseInit) {
+  constructor({ env, limits, warn, flushDelayMs = 0 }: PulseInit) {
     const [heartbeatMs, frameTimeoutMs, sendTimeoutMs] = [
       orNever(limits.heartbeatMs),
       orNever(limits.frameTimeoutMs),
       orNever(limits.sendTimeoutMs),
     ]
     this.limits = limits
+    this.flushDelayMs = flushDelayMs
     this.#env = env
     this.#warn = warn
     this.deadlines = new Deadlines(env)

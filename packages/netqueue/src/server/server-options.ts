@@ -8,6 +8,7 @@ import type { Headers } from '../message/headers.ts'
 import type { Messages } from '../message/messages.ts'
 import type { Action } from '../message/denials.ts'
 import type { MessagesOptions } from '../message/registry.ts'
+import type { FlushOptions } from '../options/flush.ts'
 import type { Limits } from '../options/limits.ts'
 import type { LoggerOptions } from '../options/logger.ts'
 import type { Protocol } from '../protocol/protocol.ts'
@@ -52,7 +53,7 @@ export type Authorize = (client: Principal, action: Action, name: string) => boo
 export type TokenOption = string | Uint8Array
 
 export interface ServerOptions<Item, Result, M extends Messages = Messages>
-  extends RedeliveryOptions, SettleOptions, LoggerOptions, MessagesOptions<M> {
+  extends RedeliveryOptions, SettleOptions, FlushOptions, LoggerOptions, MessagesOptions<M> {
   /** What this server puts: a codec or a Standard Schema. Both sides must name the same codec. @default msgpack */
   item?: Shape<Item>
   /** What clients put, and what their handlers return. @default msgpack */
