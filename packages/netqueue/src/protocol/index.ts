@@ -1,4 +1,12 @@
+export { missionCommander, missionCommanderReconnect } from './mission-commander/mission-commander.ts'
+export { MissionState, missionStateNames, missionStateOf, stateOfMission } from './mission-commander/states.ts'
+export { missionEvent } from './mission-commander/verbs.ts'
+export type { MissionEvent } from './mission-commander/verbs.ts'
 export { netQueue } from './net-queue/net-queue.ts'
+export { fulfil } from './packetstream/fulfil.ts'
+export type { Fulfilling, Fulfilment } from './packetstream/fulfil.ts'
+export { packetstream } from './packetstream/packetstream.ts'
+export type { PacketstreamOptions } from './packetstream/packetstream.ts'
 
 // What a protocol of one's own is made of.
 export type { FrameLimit, Frames, FrameTaker, Framing, FramingOptions } from '../framing/framing.ts'
