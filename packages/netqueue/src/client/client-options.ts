@@ -85,9 +85,10 @@ export interface ClientEvents {
   connect: { server: ClientServer; resumed: boolean }
   /**
    * The connection to a server is over. No error where the client ends with it, and both sides said goodbye; where `reconnecting` follows, it
-   * says why, be it that the server restarts. Where that does not follow, `client.closed` tells what was left undone.
+   * says why, be it that the server restarts. Where that does not follow, `client.closed` tells what was left undone. `reason`: what the server
+   * gave as its own.
    */
-  disconnect: { server: ClientServer; error?: NetQueueError }
+  disconnect: { server: ClientServer; reason?: string; error?: NetQueueError }
   /** A server that was lost is looked for: this attempt begins in `delayMs` milliseconds. `error` is why the one before failed. */
   reconnecting: { server: ClientServer } & AttemptState
   /** The state changed in which the client stands with a server. */
@@ -104,6 +105,8 @@ export interface ClientEvents {
 export interface Closed<Out> {
   /** Why it ended, where that was not asked for. */
   error?: NetQueueError
+  /** What a server that left gave as its reason. */
+  reason?: string
   /** Items whose `put` had resolved, and that the server neither settled nor, before its goodbye, said that it received. */
   undone: Out[]
 }

@@ -11,7 +11,7 @@ export interface ConverseInit extends Required<Pick<ConversationInit, 'opened' |
   shared: Pick<SharedByUplinks, 'link' | 'talk' | 'puts'>
   /** The server says what it is like, or that it drains. */
   status: (status: unknown) => void
-  goaway: (code: string) => void
+  goaway: (code: string, reason: string) => void
   closed: LinkOwner['closed']
   /** Something may have come to an end. */
   worked: () => void
@@ -59,7 +59,7 @@ function ownerOf({ shared: { puts }, status, goaway, closed, worked, warn }: Con
     },
     settled: (link, entry, settlement) => puts.settled(entry, link.id, settlement),
     status: (_link, value) => status(value),
-    goaway: (_link, code) => goaway(code),
+    goaway: (_link, code, reason) => goaway(code, reason),
     closed,
     warn,
   }

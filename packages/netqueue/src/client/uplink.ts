@@ -72,6 +72,8 @@ export class Uplink implements ClientServer {
   }
 
   status: unknown = undefined
+  /** Why the server left, in its own words. */
+  reason = ''
 
   get rtt(): number | undefined {
     return this.link?.rtt
@@ -182,7 +184,10 @@ export class Uplink implements ClientServer {
         this.status = status
         this.#owner.statusChanged(this, status)
       },
-      goaway: (code) => this.#owner.goaway(this, code),
+      goaway: (code, reason) => {
+        this.reason = reason
+        this.#owner.goaway(this, code)
+      },
       closed: (link, error, entries) => this.#closed(link, error, entries),
       worked: () => this.#worked(),
       warn: (error) => this.#owner.warn(error, this),
@@ -195,6 +200,7 @@ export class Uplink implements ClientServer {
     this.#session = session
     this.#conversation = conversation
     this.status = link.peer?.status
+    this.reason = ''
     this.#isConnected = true
     this.#life.opened({ resumed: false })
     link.ping()

@@ -183,7 +183,8 @@ export class Uplinks<Out> implements UplinkOwner {
   disconnected(server: Uplink, error: NetQueueError | undefined): void {
     const { events, logger, id } = this.#init
     logger.debug({ client: id(), server: server.id, code: error?.code ?? 'CLOSED' }, 'disconnected')
-    events.emit('disconnect', { server, ...(error !== undefined && { error }) })
+    const { reason } = server
+    events.emit('disconnect', { server, ...(reason !== '' && { reason }), ...(error !== undefined && { error }) })
   }
 
   statusChanged(server: Uplink, status: unknown): void {
@@ -305,6 +306,8 @@ export class Uplinks<Out> implements UplinkOwner {
     events.close()
     shared.talk.close()
     const end = reason.code === 'CLOSED' ? {} : { error: reason }
-    this.#resolveEnded({ ...end, undone: undone.map(({ item }) => item as Out) })
+    const said = this.all.findLast((uplink) => uplink.reason !== '')?.reason
+    const words = said === undefined ? {} : { reason: said }
+    this.#resolveEnded({ ...end, ...words, undone: undone.map(({ item }) => item as Out) })
   }
 }

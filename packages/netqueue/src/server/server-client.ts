@@ -33,8 +33,11 @@ export interface ServerClient {
   readonly isConnected: boolean
   /** Its connection was lost, and it may come back within `resumeTimeoutMs`: what it has stays its own until then, and it gets nothing new. */
   readonly isAway: boolean
-  /** Ends the connection, or the wait for another one; its unsettled items go back to the backlog. */
-  close(): Promise<void>
+  /**
+   * Ends the connection, or the wait for another one; its unsettled items go back to the backlog. `reason`: why, for the client's `disconnect`
+   * event, where its protocol has words for that. @default none
+   */
+  close(options?: { reason?: string }): Promise<void>
   /** Asks it to leave: it is given nothing new, finishes what it has, and its loops end. It stays a client until it has gone. */
   dismiss(): void
 }
@@ -202,7 +205,8 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     this.link.assign(entry)
   }
 
-  async close(): Promise<void> {
+  async close({ reason }: { reason?: string } = {}): Promise<void> {
+    if (reason !== undefined) this.link.goaway('CLOSED', reason)
     this.session.end()
     await this.arrival.connection.done
   }
