@@ -10,6 +10,8 @@ import { Backlog, clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { SubmitInit } from './dispatch/backlog.ts'
 import { leastBusy } from './dispatch/policies.ts'
 import { Addressing } from './server/addressing.ts'
+import { closeAll, openDoors } from './server/doors.ts'
+import type { Doors } from './server/doors.ts'
 import { Drain } from './endpoint/drain.ts'
 import { Endpoint } from './endpoint/endpoint.ts'
 import { MemoryBound } from './server/memory-bound.ts'
@@ -59,39 +61,26 @@ import type {
 } from './server/server-options.ts'
 import { Talk } from './endpoint/talk.ts'
 import { Ticks } from './ticks/ticks.ts'
-import { chooseTransport, defaultTransports } from '#transport'
 import type { ByteDuplex, Listener } from './transport/index.ts'
 
 /**
  * Listens at an address: `tcp://host:port`, `tls://host:port`, `unix:/path` or `memory:name`; port 0 lets the system choose, see {@link Server.address}.
- * Without an address the server takes only what {@link Server.accept} gives it. Rejects with `LISTEN_FAILED`, and with
- * `INSECURE_LISTEN` for addresses off loopback, unless clients are authenticated or `insecure` is set.
+ * Of several addresses, at all: one that cannot be had leaves none open, and `tls` is for those that are reached by it. Without an address
+ * the server takes only what {@link Server.accept} gives it. Rejects with `LISTEN_FAILED`, and with `INSECURE_LISTEN` for addresses off
+ * loopback, unless clients are authenticated or `insecure` is set.
  */
 export async function listen<Item = unknown, Result = unknown, M extends Messages = Messages>(
-  address?: string,
+  address?: string | readonly string[],
   options: ServerOptions<Item, Result, M> = {},
 ): Promise<Server<Item, Result, M>> {
   if (address === undefined) return new Server<Item, Result, M>(options)
-  const { transports = defaultTransports, insecure = false, token, authenticate, tls } = options
-  const transport = chooseTransport(address, transports, { tls })
-  const hasCertificates = transport.identifies?.({ tls }, address) === true
-  const isGuarded = token !== undefined || authenticate !== undefined || hasCertificates
-  if (transport.exposed(address) && !isGuarded && !insecure) {
-    const message = `${address} can be reached from other machines and nothing authenticates clients; set \`token\` or \`authenticate\`, or \`insecure: true\` to listen all the same`
-    throw new NetQueueError('INSECURE_LISTEN', message, { limit: 'insecure', value: address })
-  }
-  const listener = await transport.listen(address, { tls })
+  const doors = await openDoors([address].flat(), options)
   try {
-    return new Server<Item, Result, M>(options, listener, { hasCertificates })
+    return new Server<Item, Result, M>(options, doors)
   } catch (error) {
-    await listener.close()
+    await closeAll(doors.listeners)
     throw error
   }
-}
-
-/** What is known of those whom a listener lets through. */
-interface Guarding {
-  hasCertificates?: boolean
 }
 
 /** @internal What a relay needs of a server. */
@@ -102,6 +91,7 @@ export interface ServerParts<Item, Result> {
   resultCodec: Codec<Result>
 }
 
+const NO_DOORS: Doors = { listeners: [], hasCertificates: false }
 /** A day: longer than that, whoever is away has its items for no good. */
 const MAX_RESUME_MS = 86_400_000
 
@@ -112,8 +102,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 {
   /** This server's name, as its clients know it. */
   readonly id: string
-  /** Where clients connect, with the port that the system chose; `undefined` for a server without a listener. */
-  readonly address: string | undefined
+  /** Where clients connect, with the ports that the system chose, in the order of what was asked for. */
+  readonly addresses: readonly string[]
   /** Resolves when the server is closed; never rejects. */
   readonly closed: Promise<Undone<Item>>
   readonly #limits: Limits
@@ -130,7 +120,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   readonly #talk: Talk
   readonly #addressing: Addressing
   readonly #drain: Drain
-  readonly #listener: Listener | undefined
+  readonly #listeners: readonly Listener[]
   readonly #decode = (payload: Uint8Array | undefined): Result =>
     (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result
   /** Why no items are put: the server is closed, or its protocol has none. */
@@ -143,11 +133,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
-  constructor(
-    options: ServerOptions<Item, Result, M>,
-    listener?: Listener,
-    { hasCertificates = false }: Guarding = {},
-  ) {
+  constructor(options: ServerOptions<Item, Result, M>, { listeners, hasCertificates }: Doors = NO_DOORS) {
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
     const limits = limitsFrom(options.limits)
     const logger = harmless(options.logger ?? silent)
@@ -258,9 +244,10 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       ...talk.limits,
     })
     this.#drain = new Drain(env, () => this.#clientele.isDone)
-    this.address = listener?.address
-    this.#listener = listener
-    if (listener !== undefined) this.#acceptAll(listener).catch((cause: unknown) => warn(listenerFailed(cause)))
+    this.addresses = listeners.map(({ address }) => address)
+    this.#listeners = listeners
+    for (const listener of listeners)
+      this.#acceptAll(listener).catch((cause: unknown) => warn(listenerFailed(listener, cause)))
   }
 
   /** @internal What a relay joins to the parts of a client. */
@@ -271,6 +258,11 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       codec: server.#codec,
       resultCodec: server.#resultCodec,
     }
+  }
+
+  /** Where clients connect, with the port that the system chose: the first of `addresses`; `undefined` for a server without a listener. */
+  get address(): string | undefined {
+    return this.addresses[0]
   }
 
   /** The connected clients, and those that are away, in the order in which they came. */
@@ -534,7 +526,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     this.#state = 'closing'
     this.#closedToItems = serverClosed
     this.#ticks.end()
-    await this.#listener?.close()
+    await closeAll(this.#listeners)
     this.#backlog.close()
     this.#addressing.close()
     this.#clientele.drain(code)
@@ -605,6 +597,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 }
 
-function listenerFailed(cause: unknown): NetQueueError {
-  return new NetQueueError('LISTEN_FAILED', 'The listener failed: nobody can connect any more', { cause })
+function listenerFailed({ address }: Listener, cause: unknown): NetQueueError {
+  return new NetQueueError('LISTEN_FAILED', `The listener at ${address} failed: nobody can connect there any more`, {
+    cause,
+  })
 }
