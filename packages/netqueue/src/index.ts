@@ -25,6 +25,8 @@ export type {
 } from './server/server-options.ts'
 export { relay } from './relay.ts'
 export type { Relay } from './relay.ts'
+export { DROP } from './relay/stage.ts'
+export type { Stage, StageContext } from './relay/stage.ts'
 export type { RelayClosed, RelayCloseOptions, RelayEvents, RelayOptions } from './relay/relay-options.ts'
 export { closeOnSignals } from './close-on-signals.ts'
 export type { Closable, SignalOptions } from './close-on-signals.ts'

@@ -3,11 +3,14 @@ import { randomName } from './endpoint/random-name.ts'
 import { host } from './env/host.ts'
 import { checkMs } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
+import { codecFrom } from './message/codec.ts'
+import type { Shape } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
 import { limitsFrom } from './options/limits.ts'
 import { joined } from './relay/joined.ts'
-import type { Joint } from './relay/joined.ts'
+import type { Codecs, Joint } from './relay/joined.ts'
 import type { RelayCloseOptions, RelayClosed, RelayEvents, RelayOptions } from './relay/relay-options.ts'
+import type { Stage } from './relay/stage.ts'
 import { listen, Server } from './server.ts'
 
 /**
@@ -18,7 +21,7 @@ import { listen, Server } from './server.ts'
 export async function relay<Item = unknown, Result = unknown, M extends Messages = Messages>(
   options: RelayOptions<Item, Result, M>,
 ): Promise<Relay<Item, Result, M>> {
-  const { parent, listen: address, client: ofClient, server: ofServer, ...shared } = options
+  const { parent, listen: address, down: _down, up: _up, client: ofClient, server: ofServer, ...shared } = options
   const { id = randomName('relay', shared.env ?? host), tags = [], ...both } = shared
   const client = await connect<Item, Result, M>(parent, { ...both, id, tags, ...ofClient })
   try {
@@ -54,8 +57,10 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
     this.#now = () => env.now()
     this.#joint = joined({
       env,
-      above: Client.partsOf(client),
-      below: Server.partsOf(server),
+      above: { ...Client.partsOf(client), ...codecsOf({ ...options, ...options.client }) },
+      below: { ...Server.partsOf(server), ...codecsOf({ ...options, ...options.server }) },
+      down: options.down as Stage<unknown> | undefined,
+      up: options.up as Stage<unknown> | undefined,
       limits: limitsFrom(options.limits),
       warn: (error) => Client.partsOf(client).events.emit('warning', { error }),
     })
@@ -107,8 +112,14 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
     checkMs('timeout', timeout)
     const end = this.#now() + timeout
     this.#joint.stopDown()
+    // Nothing can go up: it goes back to where it came from.
+    if (this.client.state !== 'connected') await this.client.close({ timeout: 0 })
     await this.server.close({ timeout, reason })
     await this.client.close({ timeout: Math.max(0, end - this.#now()) })
     this.#joint.stop()
   }
+}
+
+function codecsOf<Item, Result>({ item, result }: { item?: Shape<Item>; result?: Shape<Result> }): Codecs {
+  return { item: codecFrom('item', item), result: codecFrom('result', result) }
 }

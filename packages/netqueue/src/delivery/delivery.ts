@@ -181,9 +181,9 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
 
   /** @internal Time to finish; it is still ours. */
   abort(reason: Error): void {
-    if (this.#holder !== undefined) return this.#holder.abort(reason)
-    this.#controller ??= new AbortController()
-    this.#controller.abort(reason)
+    this.#holder?.abort(reason)
+    if (this.#holder === undefined) this.#controller ??= new AbortController()
+    this.#controller?.abort(reason)
   }
 
   /** @internal Its sender gave it up. */

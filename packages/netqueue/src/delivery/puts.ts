@@ -132,7 +132,7 @@ export class Puts<T> {
 
   /** Whether any server takes something, be it later: it has given credit that is not used, or has something in hand. */
   get isTaken(): boolean {
-    return this.#links.some(({ outbox }) => outbox.credit > 0 || outbox.inFlight > 0)
+    return this.#isOpen && this.#links.some(({ outbox }) => outbox.credit > 0 || outbox.inFlight > 0)
   }
 
   /** Has somebody told when {@link room} may have changed other than by what it puts. */
@@ -196,6 +196,15 @@ export class Puts<T> {
   close(reason: NetQueueError): Entry[] {
     this.deadlines.close()
     return [...this.#redelivery.close(), ...this.#line.close(reason)]
+  }
+
+  get #isOpen(): boolean {
+    try {
+      this.#init.checkOpen()
+      return true
+    } catch {
+      return false
+    }
   }
 
   #entry(item: T): Entry {

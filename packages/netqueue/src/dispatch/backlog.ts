@@ -90,7 +90,7 @@ export class Backlog<T, C extends EntryTarget> {
       env: this.#init.env,
       wait,
       timedOut: () => nobodyFree(nameOf(entry), wait?.timeout),
-      withdrawn: () => this.#withdraw(entry),
+      withdrawn: () => this.withdraw(entry),
     })
     entry.assigned = assigned
     return assigned.promise
@@ -101,7 +101,7 @@ export class Backlog<T, C extends EntryTarget> {
     if (this.dispatcher.wouldWait) return false
     this.#enter(entry)
     if (entry.state !== 'waiting') return true
-    this.#withdraw(entry)
+    this.withdraw(entry)
     return false
   }
 
@@ -113,7 +113,7 @@ export class Backlog<T, C extends EntryTarget> {
       wait,
       timedOut: () => (wasDelivered(entry) ? noResultWithin(wait.timeout) : nobodyFree(nameOf(entry), wait.timeout)),
       aborted: (reason) => (wasDelivered(entry) ? abortedAfterDelivery(reason) : reason),
-      withdrawn: () => this.#abandon(entry),
+      withdrawn: () => this.abandon(entry),
     })
     entry.result = {
       assigned,
@@ -126,17 +126,8 @@ export class Backlog<T, C extends EntryTarget> {
 
   /** Takes in an item of somebody else's, which nobody here waits for. */
   pass(entry: Entry): void {
-    this.#enter(entry)
-  }
-
-  /** It is wanted no more: it is not delivered again, and a client that has it is told. */
-  abandon(entry: Entry): void {
-    this.#abandon(entry)
-  }
-
-  /** Takes out an item that waits, for whoever handed it on to have it back. */
-  withdraw(entry: Entry): void {
-    this.#withdraw(entry)
+    if (this.#isClosed) entry.ended(SETTLED.returned)
+    else this.#enter(entry)
   }
 
   settled(entry: Entry, client: string, settlement: Settlement): void {
@@ -184,13 +175,14 @@ export class Backlog<T, C extends EntryTarget> {
     return true
   }
 
-  #withdraw(entry: Entry): void {
+  /** Takes out an item that waits. */
+  withdraw(entry: Entry): void {
     this.dispatcher.withdraw(entry)
     this.#gone()
   }
 
-  /** Nobody waits for the result any more: the item is not delivered again, and a client that has it is told. */
-  #abandon(entry: Entry): void {
+  /** Nobody wants it any more: it is not delivered again, and a client that has it is told. */
+  abandon(entry: Entry): void {
     entry.isCancelled = true
     if (entry.state === 'sent') return entry.holder?.cancel(entry)
     if (entry.state === 'queued') entry.holder?.cancel(entry)

@@ -42,6 +42,7 @@ export class Dispatcher<T, C> {
   readonly #parked: LinkedList<Entry> = new LinkedList()
   #size = 0
   #isBusy = false
+  #isClosed = false
   /** What the policy is thinking about. */
   #asked: Entry | undefined
   /** What the policy is asked about now; one function for all, as each item passes here. */
@@ -65,11 +66,12 @@ export class Dispatcher<T, C> {
 
   /** Items that clients take now, beyond those that wait; below 0 where more wait than they take. */
   get room(): number {
-    return this.#free.credit - this.#size
+    return this.#isClosed ? -this.#size : this.#free.credit - this.#size
   }
 
   /** Whether anybody takes something, be it later: some client has given credit that is not used, or has something in hand. */
   get isTaken(): boolean {
+    if (this.#isClosed) return false
     return this.#everyone.candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
   }
 
@@ -164,6 +166,7 @@ export class Dispatcher<T, C> {
 
   /** Takes out all that waits, in order. */
   close(): Entry[] {
+    this.#isClosed = true
     const entries = [
       ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
       ...this.#parked,

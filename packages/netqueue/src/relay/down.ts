@@ -3,10 +3,14 @@ import { SETTLED } from '../delivery/settlement.ts'
 import type { Link } from '../delivery/link.ts'
 import type { Backlog } from '../dispatch/backlog.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
-import { Flow } from './flow.ts'
+import { decodeWith } from '../message/codec.ts'
+import type { Codec } from '../message/codec.ts'
+import { contextOf, Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
 import type { Order } from './order.ts'
 import { Passage } from './passage.ts'
+import { DROP, runStage } from './stage.ts'
+import type { Stage } from './stage.ts'
 
 /** What a relay needs of the backlog of its server. */
 export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw'> {
@@ -16,25 +20,28 @@ export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abando
 export interface DownInit extends FlowInit {
   backlog: Children
   order: Order
+  /** What results are, and what is made of each. @default nothing */
+  resultCodec: Codec<unknown>
+  resultStage: Stage<unknown> | undefined
 }
 
 /** What parents send, on its way to whichever child is free. */
 export class Down extends Flow {
+  readonly #init: DownInit
   readonly #backlog: Children
-  readonly #order: Order
 
   constructor(init: DownInit) {
     super(init)
+    this.#init = init
     this.#backlog = init.backlog
-    this.#order = init.order
     init.backlog.dispatcher.watch(() => this.changed())
     this.changed()
   }
 
-  /** What a child has put before goes up before. */
   override ended(passage: Passage, how: Settlement): void {
-    const intake = (passage.holder as Link | undefined)?.intake
-    if (intake === undefined || !this.#order.hold(intake, () => passage.settle(how))) passage.settle(how)
+    const { resultStage } = this.#init
+    if (resultStage !== undefined && how.type === 'result') this.#work(resultStage, passage, how.value)
+    else this.#settle(passage, how)
   }
 
   protected get room(): number {
@@ -51,6 +58,38 @@ export class Down extends Flow {
 
   protected abandon(passage: Passage): void {
     this.#backlog.abandon(passage)
+  }
+
+  #settle(passage: Passage, how: Settlement): void {
+    if (!this.#hold(passage, () => passage.settle(how))) passage.settle(how)
+  }
+
+  /** What a child has put before goes up before. */
+  #hold({ holder }: Passage, settle: () => void): boolean {
+    return holder !== undefined && this.#init.order.hold((holder as Link).intake, settle)
+  }
+
+  #work(stage: Stage<unknown>, passage: Passage, result: Uint8Array | undefined): void {
+    const { delivery } = passage
+    const fail = (error: unknown): void => {
+      if (delivery.isHeld) delivery.failed(error)
+    }
+    if (!delivery.isOpen) return passage.settle(SETTLED.cancelled)
+    try {
+      const item = result && decodeWith(this.#init.resultCodec, result, 'a result')
+      runStage(stage, item, contextOf(delivery), { made: (made) => this.#answer(passage, made), failed: fail })
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #answer(passage: Passage, result: unknown): void {
+    const { delivery } = passage
+    const settle = (): void => {
+      if (!delivery.isOpen || result === DROP) passage.settle(delivery.isOpen ? SETTLED.done : SETTLED.cancelled)
+      else delivery.done(result)
+    }
+    if (!this.#hold(passage, settle)) settle()
   }
 
   /** What no child takes any more goes back, the newest first. */

@@ -4,11 +4,13 @@ import type { Inbox } from '../delivery/inbox.ts'
 import type { Settlement } from '../delivery/settlement.ts'
 import { SETTLED } from '../delivery/settlement.ts'
 import type { Env } from '../env/env.ts'
-import { NetQueueError } from '../errors/errors.ts'
+import type { NetQueueError } from '../errors/errors.ts'
 import { decodeWith, encodeWithin } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
 import { Passage } from './passage.ts'
 import type { Way } from './passage.ts'
+import { DROP, runStage } from './stage.ts'
+import type { Stage } from './stage.ts'
 
 export interface FlowInit {
   env: Env
@@ -16,18 +18,20 @@ export interface FlowInit {
   inbox: Inbox
   codec: Codec<unknown>
   maxItemBytes: number
+  /** What is made of each. @default nothing: it goes on as it came */
+  stage: Stage<unknown> | undefined
   warn: (error: NetQueueError) => void
 }
 
 /**
  * Items through a relay, one way. It takes as many as can go on at once, so that what waits, waits where it is, and asks for nothing where
- * nobody takes anything. An item is bytes here, and costs no promise.
+ * nobody takes anything. Without a stage an item is bytes here, and with one or without costs no promise.
  */
 export abstract class Flow implements Standing, Way {
   readonly #init: FlowInit
   #isStanding = false
   #isOver = false
-  /** {@link room}, while it is known. */
+  /** {@link room} without what is in the stage, while it is known. */
   #room = 0
   #isKnown = false
   /** What the other side was last told of it, less what came since. */
@@ -35,25 +39,29 @@ export abstract class Flow implements Standing, Way {
   #isDue = false
   readonly #look = (): void => this.#looked()
 
+  /** What the stage works on. */
+  protected readonly staged: Set<Delivery<unknown>> = new Set()
+
   constructor(init: FlowInit) {
     this.#init = init
   }
 
   get demand(): number {
     if (this.#isOver) return 0
-    if (!this.#isKnown) this.#room = this.room
+    if (!this.#isKnown) this.#room = this.room - this.staged.size
     this.#isKnown = true
     return Math.max(0, this.#room)
   }
 
   offer(): void {
-    const { inbox } = this.#init
+    const { inbox, stage } = this.#init
     while (this.demand > 0) {
-      const delivery = inbox.takeUnread()
+      const delivery = stage === undefined ? inbox.takeUnread() : inbox.take()
       if (delivery === undefined) return
       this.#room -= 1
       this.#told -= 1
-      this.#pass(delivery)
+      if (stage === undefined) this.#pass(delivery)
+      else this.#work(stage, delivery)
     }
   }
 
@@ -96,20 +104,51 @@ export abstract class Flow implements Standing, Way {
   /** Sees to it that no more is here than can go on. */
   protected trim(): void {}
 
+  /** The bytes go on as they came, where both sides have the same; text of an original is no such thing. */
   #pass(delivery: Delivery<unknown>): void {
+    const { payload } = delivery
+    if (payload === undefined) this.#passOn(delivery, delivery.item)
+    else this.send(new Passage(delivery, payload, this))
+  }
+
+  #passOn(delivery: Delivery<unknown>, item: unknown): void {
     try {
-      this.send(new Passage(delivery, this.#payloadOf(delivery), this))
+      const { codec, maxItemBytes } = this.#init
+      this.send(new Passage(delivery, encodeWithin(codec, item, maxItemBytes), this))
     } catch (error) {
-      this.#init.warn(error as NetQueueError)
-      const code = error instanceof NetQueueError ? error.code : 'REJECTED'
-      delivery.source.pass(delivery, { type: 'reject', code, reason: '' })
+      this.refuse(delivery, error as NetQueueError)
     }
   }
 
-  /** The bytes as they came, where both sides have the same; text of an original is no such thing. */
-  #payloadOf(delivery: Delivery<unknown>): Uint8Array {
-    const { codec, maxItemBytes } = this.#init
-    return delivery.payload ?? encodeWithin(codec, delivery.item, maxItemBytes)
+  #work(stage: Stage<unknown>, delivery: Delivery<unknown>): void {
+    this.staged.add(delivery)
+    runStage(stage, delivery.item, contextOf(delivery), {
+      made: (item) => this.#made(delivery, item),
+      failed: (error) => {
+        this.#left(delivery)
+        if (delivery.isHeld) delivery.failed(error)
+      },
+    })
+  }
+
+  /** Done with by the stage; whoever it came from may have it back by now. */
+  #made(delivery: Delivery<unknown>, item: unknown): void {
+    this.#left(delivery)
+    if (!delivery.isHeld) return
+    if (!delivery.isOpen || this.#isOver) return void delivery.release()
+    if (item === DROP) return void delivery.done()
+    this.#passOn(delivery, item)
+  }
+
+  #left(delivery: Delivery<unknown>): void {
+    this.staged.delete(delivery)
+    this.changed()
+  }
+
+  /** It can go nowhere: whoever sent it is told. */
+  protected refuse(delivery: Delivery<unknown>, error: NetQueueError): void {
+    this.#init.warn(error)
+    delivery.source.pass(delivery, { type: 'reject', code: error.code, reason: '' })
   }
 
   #looked(): void {
@@ -130,5 +169,14 @@ export abstract class Flow implements Standing, Way {
     this.#isStanding = isTaken
     if (isTaken) this.#init.inbox.stand(this)
     else this.#init.inbox.unstand(this)
+  }
+}
+
+/** A signal costs far more than an item: it is made for those who ask for it. */
+export function contextOf(delivery: Delivery<unknown>): { readonly signal: AbortSignal } {
+  return {
+    get signal() {
+      return delivery.signal
+    },
   }
 }

@@ -6,13 +6,22 @@ import type { Limits } from '../options/limits.ts'
 import { Down } from './down.ts'
 import type { Children } from './down.ts'
 import { Order } from './order.ts'
+import type { Stage } from './stage.ts'
 import { Up } from './up.ts'
 import type { Parents } from './up.ts'
 
+/** How items and results travel on one side. */
+export interface Codecs {
+  item: Codec<unknown>
+  result: Codec<unknown>
+}
+
 export interface JointInit {
   env: Env
-  above: { inbox: Inbox; puts: Parents }
-  below: { inbox: Inbox; backlog: Children; codec: Codec<unknown>; resultCodec: Codec<unknown> }
+  above: Codecs & { inbox: Inbox; puts: Parents }
+  below: Codecs & { inbox: Inbox; backlog: Children }
+  down: Stage<unknown> | undefined
+  up: Stage<unknown> | undefined
   limits: Limits
   warn: (error: NetQueueError) => void
 }
@@ -25,28 +34,33 @@ export interface Joint {
 }
 
 /** Joins a client and a server: what comes in on one goes out on the other. */
-export function joined({ env, above, below, limits: { maxItemBytes }, warn }: JointInit): Joint {
+export function joined({ env, above, below, down, up, limits: { maxItemBytes }, warn }: JointInit): Joint {
   const order = new Order()
-  const down = new Down({
-    env,
+  const shared = { env, maxItemBytes, warn, order }
+  const upStage = up ?? between(below.result, above.result)
+  const downwards = new Down({
+    ...shared,
     inbox: above.inbox,
-    codec: below.codec,
-    maxItemBytes,
-    warn,
     backlog: below.backlog,
-    order,
+    codec: below.item,
+    stage: down ?? between(above.item, below.item),
+    resultCodec: below.result,
+    resultStage: upStage,
   })
-  const up = new Up({
-    env,
+  const upwards = new Up({
+    ...shared,
     inbox: below.inbox,
-    codec: below.resultCodec,
-    maxItemBytes,
-    warn,
     puts: above.puts,
-    order,
+    codec: above.result,
+    stage: upStage,
   })
   return {
-    stopDown: () => down.stop(),
-    stop: () => up.stop(),
+    stopDown: () => downwards.stop(),
+    stop: () => upwards.stop(),
   }
+}
+
+/** Bytes pass as they are, unless the two sides write them in different ways. */
+function between(from: Codec<unknown>, to: Codec<unknown>): Stage<unknown> | undefined {
+  return from.name === to.name ? undefined : (item) => item
 }

@@ -1,32 +1,48 @@
+import type { Delivery } from '../delivery/delivery.ts'
 import type { Intake } from '../delivery/intake.ts'
 
-/** What waits until all is handed out that came before it. */
+/** What waits until all has gone on that came before it. */
 interface Held {
   upTo: number
   settle: () => void
 }
 
-/** Keeps the settles of a child behind what it put before them, as long as that waits here: what was made of an item goes first. */
+const NOTHING: ReadonlySet<Delivery<unknown>> = new Set()
+
+/** Keeps the settles of a child behind what it put before them, as long as that is here: what was made of an item goes first. */
 export class Order {
   readonly #held: Map<Intake, Held[]> = new Map()
+  #staged: ReadonlySet<Delivery<unknown>> = NOTHING
 
-  /** Keeps a settle if something waits that came before it; tells whether it did. */
+  /** What was put, and is in a stage. */
+  watch(staged: ReadonlySet<Delivery<unknown>>): void {
+    this.#staged = staged
+  }
+
+  /** Keeps a settle if something is here that came before it; tells whether it did. */
   hold(intake: Intake, settle: () => void): boolean {
     const held = this.#held.get(intake)
     const upTo = intake.received
-    if (held === undefined && !intake.hasWaiting(upTo)) return false
+    if (held === undefined && !this.#isHere(intake, upTo)) return false
     if (held === undefined) this.#held.set(intake, [{ upTo, settle }])
     else held.push({ upTo, settle })
     return true
   }
 
-  /** Some that waited do not any more. */
+  /** Something has gone on. */
   check(): void {
     for (const [intake, held] of this.#held) {
-      const waiting = held.findIndex(({ upTo }) => intake.hasWaiting(upTo))
-      const free = held.splice(0, waiting < 0 ? held.length : waiting)
+      const first = held.findIndex(({ upTo }) => this.#isHere(intake, upTo))
+      const free = held.splice(0, first < 0 ? held.length : first)
       if (held.length === 0) this.#held.delete(intake)
       for (const { settle } of free) settle()
     }
+  }
+
+  /** Whether something that was put up to a number is here. */
+  #isHere(intake: Intake, upTo: number): boolean {
+    if (intake.hasWaiting(upTo)) return true
+    for (const { source, seq } of this.#staged) if (source === intake && seq <= upTo) return true
+    return false
   }
 }

@@ -10,6 +10,7 @@ import type { RequestLimits } from '../request/limits.ts'
 import type { ServerClient } from '../server/server-client.ts'
 import type { ServerCloseOptions, ServerOptions } from '../server/server-options.ts'
 import type { ByteDuplex, Transport } from '../transport/index.ts'
+import type { Stage } from './stage.ts'
 
 export interface RelayOptions<Item, Result, M extends Messages = Messages> extends MessagesOptions<M> {
   /** Where its parent is: an address, several, or a duplex of bytes, as {@link connect} takes them. */
@@ -20,6 +21,10 @@ export interface RelayOptions<Item, Result, M extends Messages = Messages> exten
   item?: Shape<Item>
   /** What goes up. @default msgpack */
   result?: Shape<Result>
+  /** Works on what goes down, one item at a time. @default nothing: bytes pass as they are */
+  down?: Stage<Item>
+  /** Works on what goes up: what children put, and the results of what was submitted. @default nothing */
+  up?: Stage<Result>
   /** Its name, above and below. @default a random one */
   id?: string
   /** What it is good for, as its parent is told. @default none */

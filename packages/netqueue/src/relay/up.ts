@@ -1,3 +1,4 @@
+import type { NetQueueError } from '../errors/errors.ts'
 import type { Puts } from '../delivery/puts.ts'
 import { Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
@@ -22,6 +23,7 @@ export class Up extends Flow {
     this.#puts = init.puts
     this.#order = init.order
     init.puts.watch(() => this.changed())
+    init.order.watch(this.staged)
     this.changed()
   }
 
@@ -44,7 +46,11 @@ export class Up extends Flow {
   }
 
   protected send(passage: Passage): void {
-    this.#puts.pass(passage)
+    try {
+      this.#puts.pass(passage)
+    } catch (error) {
+      this.refuse(passage.delivery, error as NetQueueError)
+    }
   }
 
   protected abandon(passage: Passage): void {
