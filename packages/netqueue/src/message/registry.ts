@@ -6,6 +6,7 @@ import type { Action, Denials } from './denials.ts'
 import type { MessageEntry, MessagePart } from './definition.ts'
 import { MessageTable } from './messages.ts'
 import type { Messages } from './messages.ts'
+import type { Named } from './route.ts'
 
 /**
  * Whose ids hold where both sides have a message by different ones. 'adapt': those of a peer that enforces its own; where neither does, each
@@ -39,6 +40,8 @@ export interface Announcement {
   readonly messages: ReadonlyMap<string, Announced>
   /** Whether it takes over the other side's ids. */
   readonly adapts: boolean
+  /** Whether it passes on what it does not know. @default false */
+  readonly isRelay?: boolean
 }
 
 /** The messages of one side, and whose ids it wants. */
@@ -83,11 +86,16 @@ export class Registry {
   /** What we call those that the peer has too. */
   readonly #ids: ReadonlyMap<string, { readonly id: number }>
   /** What the peer calls its own. */
-  readonly #names: ReadonlyMap<number, { readonly name: string }>
+  readonly #names: ReadonlyMap<number, Named>
+  /** All that the peer has announced, where that is not what we have. */
+  readonly #theirs: ReadonlyMap<string, Announced> | undefined
+  /** Whether the peer passes on what it does not know. */
+  readonly #isRelay: boolean
   readonly #bans: Bans | undefined
 
   /** Of two sides that do not differ ({@link mismatch}). */
-  constructor({ table, ids }: OwnMessages, { messages: theirs, adapts }: Announcement, bans?: Bans) {
+  constructor({ table, ids }: OwnMessages, { messages: theirs, adapts, isRelay = false }: Announcement, bans?: Bans) {
+    this.#isRelay = isRelay
     this.#table = table
     this.#bans = bans
     const common = [...table].filter(({ name }) => theirs.has(name))
@@ -103,7 +111,8 @@ export class Registry {
     this.#names =
       adapts && ids === 'enforce'
         ? new Map(common.map((entry) => [entry.id, entry]))
-        : new Map(Array.from(theirs, ([name, { id }]) => [id, { name }]))
+        : new Map(Array.from(theirs, ([name, { id, codec }]) => [id, { name, codec }]))
+    this.#theirs = theirs
   }
 
   /** A message of ours. Throws a `TypeError` for a name that we have not defined. */
@@ -129,7 +138,37 @@ export class Registry {
       if (this.#isDenied(entry)) throw this.#objection(entry)
       return known.id
     }
+    if (this.#isRelay) return 0
     throw new NetQueueError('UNSUPPORTED', `The peer has no message ${JSON.stringify(name)}`, { delivered: 'no' })
+  }
+
+  /** What a message of ours is called anywhere. */
+  named(name: string): Named {
+    return this.entry(name)
+  }
+
+  /** The id of what is passed on, where both sides define it alike, otherwise 0. Throws `NOT_AUTHORIZED` where the client of the two may not use it. */
+  idFor({ name, codec }: Named): number {
+    const entry = this.#table.byName.get(name)
+    const known = this.#ids.get(name)
+    if (entry === undefined || known === undefined || entry.codec !== codec) return 0
+    if (this.#isDenied(entry)) throw this.#objection(entry)
+    return known.id
+  }
+
+  /** Whether the peer has announced a message of this name, whether or not this side has it, and it may go from here to there. */
+  announces(name: string): boolean {
+    return this.#ids.has(name) ? this.has(name) : this.#theirs?.has(name) === true
+  }
+
+  /** What the peer calls by this id. */
+  namedBy(id: number): Named | undefined {
+    return this.#names.get(id)
+  }
+
+  /** Whether a message that is asked for by name is ours. */
+  fits({ name, codec }: Named): boolean {
+    return this.#table.byName.get(name)?.codec === codec
   }
 
   /** The name of what the peer calls by this id, which we may not have defined; `undefined` for an id that it has not announced. */

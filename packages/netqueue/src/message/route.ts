@@ -42,6 +42,12 @@ export const isPath = (path: Path): boolean =>
 /** Whether a name and its codec are such as an introduction may have. */
 export const isNamed = ({ name, codec }: Named): boolean => isName(name) && isCodecName(codec)
 
+/** The route of what has a name, or a path; most have neither. */
+export function routeOf(named: Named | undefined, to: Path | undefined): Route | undefined {
+  if (named === undefined && to === undefined) return undefined
+  return { ...(named !== undefined && { named }), ...(to !== undefined && { to }) }
+}
+
 /** The bytes of a text with its length. */
 const textBytes = (text: string): number => {
   const bytes = utf8Bytes(text)

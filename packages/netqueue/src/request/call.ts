@@ -3,6 +3,7 @@ import type { Failure } from '../delivery/failure.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Timer } from '../env/env.ts'
 import type { Headers } from '../message/headers.ts'
+import type { Route } from '../message/route.ts'
 import type { Timed } from '../queue/deadlines.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import { onAbort } from '../queue/on-abort.ts'
@@ -12,6 +13,7 @@ import type { ExchangeWriter, Mail } from './mail.ts'
 import { Outflow } from './outflow.ts'
 import type { Chunks } from './outflow.ts'
 import type { Side } from './side.ts'
+import type { Incoming, Outgoing } from './streams.ts'
 
 /** Whoever waits for the answer of a call. */
 export interface Asker {
@@ -37,6 +39,10 @@ export interface CallInit {
   deadline: number | undefined
   signal: AbortSignal | undefined
   body: Chunks | undefined
+  /** Where it passes relays. @default it does not */
+  route?: Route | undefined
+  /** Where it is somebody else's: what its streams are made of, and whoever hears that a reply comes as chunks. */
+  passed?: { body: Outgoing | undefined; replies: Incoming; streamed: (headers: Headers) => void } | undefined
   /** What its user calls it, in traces. */
   label: string | undefined
 }
@@ -79,20 +85,24 @@ export class Call implements Mail, Timed {
   isBegun = false
   /** Whether the response has come, be it one that a stream follows. */
   isAnswered = false
-  readonly body: Outflow | undefined
+  readonly body: Outgoing | undefined
   /** Where the chunks of the reply go; made for them, or for whoever asks for them beforehand. */
-  replies: Inflow | undefined
+  replies: Incoming | undefined
   readonly #owner: CallOwner
   readonly #asker: Asker
   #deadline = Number.POSITIVE_INFINITY
   #timer: Timer | undefined
   #callOff: (() => void) | undefined
+  /** The same as `replies`, where it is read here. */
+  #read: Inflow | undefined
 
   constructor(owner: CallOwner, asker: Asker, init: CallInit) {
     this.#owner = owner
     this.#asker = asker
     this.init = init
-    if (init.body !== undefined) this.body = this.#outflow(init.body)
+    this.replies = init.passed?.replies
+    if (init.passed !== undefined) this.body = init.passed.body
+    else if (init.body !== undefined) this.body = this.#outflow(init.body)
   }
 
   get bytes(): number {
@@ -136,10 +146,20 @@ export class Call implements Mail, Timed {
   }
 
   write(writer: ExchangeWriter): boolean {
-    const { id, channel, headers, payload, label } = this.init
+    const { id, channel, headers, payload, label, route } = this.init
     const tag = this.#owner.nextTag
     const hasBody = this.body !== undefined
-    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload, label }
+    const request = {
+      tag,
+      channel,
+      name: id,
+      deadlineMs: this.#deadlineMs,
+      headers,
+      hasBody,
+      payload,
+      label,
+      ...(route && { route }),
+    }
     if (!this.#owner.side.lanes.admitsCall(this.#owner.open) || !writer.request(request)) return false
     this.tag = tag
     this.#owner.sent(this)
@@ -159,11 +179,10 @@ export class Call implements Mail, Timed {
 
   /** A reply is announced that comes as chunks. */
   streamed(headers: Headers): void {
-    if (this.replies === undefined) {
-      this.replies = this.inflow()
-      this.replies.open(this.tag)
-    }
-    if (this.isLive) this.#asker.streamed(this.replies, headers)
+    const { passed } = this.init
+    if (passed !== undefined) return this.isLive ? passed.streamed(headers) : undefined
+    this.#read ??= this.#opened()
+    if (this.isLive) this.#asker.streamed(this.#read, headers)
   }
 
   failed(error: unknown): void {
@@ -195,8 +214,25 @@ export class Call implements Mail, Timed {
     this.body.finish(STOPPED)
   }
 
+  /** Its reply is one value, for whoever reads it as a stream. */
+  only(payload: Uint8Array): void {
+    this.#read?.only(payload)
+  }
+
   /** The chunks of the reply; `begin` is called when the first one is asked for. */
   inflow(begin?: () => void): Inflow {
+    this.#read = this.#inflow(begin)
+    this.replies = this.#read
+    return this.#read
+  }
+
+  #opened(): Inflow {
+    const replies = this.inflow()
+    replies.open(this.tag)
+    return replies
+  }
+
+  #inflow(begin: (() => void) | undefined): Inflow {
     const { lanes, limits, vocabulary } = this.#owner.side
     return new Inflow({
       lanes,

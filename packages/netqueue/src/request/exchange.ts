@@ -1,11 +1,12 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { CheckedHeaders } from '../message/headers.ts'
+import type { Route } from '../message/route.ts'
 import type { Peer } from '../protocol/protocol.ts'
 import { unsupported } from '../protocol/supports.ts'
 import type { Supports } from '../protocol/supports.ts'
 import type { Again } from './again.ts'
-import { leaves, lost } from './failures.ts'
+import { badMessage, leaves, lost } from './failures.ts'
 import { Deadlines } from '../queue/deadlines.ts'
 import type { Handlers } from './handlers.ts'
 import { IncomingMessages } from './incoming-messages.ts'
@@ -14,6 +15,9 @@ import type { RequestLimits } from './limits.ts'
 import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
 import { Posts } from './posts.ts'
 import type { SendOptions } from './posts.ts'
+import type { Call } from './call.ts'
+import type { Passed } from './passed.ts'
+import type { Finder } from './transit.ts'
 import type { Reply } from './reply.ts'
 import { Requester } from './requester.ts'
 import type { RequestOptions } from './request-options.ts'
@@ -32,6 +36,8 @@ export interface ExchangeInit<From = unknown> {
   }
   vocabulary: Vocabulary
   handlers: Handlers
+  /** A relay's: finds somebody else for what nobody handles here, and for what goes along a path. @default nobody does */
+  finder?: Finder | undefined
   subscriptions: Subscriptions<From>
   /** Who the peer is, for handlers and subscribers. */
   from: () => From
@@ -49,7 +55,7 @@ export interface ExchangeInit<From = unknown> {
 }
 
 /** What an exchange has to know of its peer. */
-export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes' | 'requests'>
+export type ExchangePeer = Pick<Peer, 'protocol' | 'supports' | 'maxItemBytes' | 'requests' | 'isRelay'>
 
 /** As its owner sees it. */
 type Own<T> = { -readonly [K in keyof T]: T[K] }
@@ -119,6 +125,7 @@ export class Exchange<From = unknown> {
 
   /** Throws a coded error for what the peer must not send; the connection then ends with it. */
   take(message: ExchangeMessage): void {
+    if ('route' in message && message.route !== undefined) this.#checkRoute(message.route)
     switch (message.type) {
       case 'request':
         return this.#responder.request(message)
@@ -185,6 +192,21 @@ export class Exchange<From = unknown> {
     return this.#requester.stream(name, payload, options, again)
   }
 
+  /** A request of somebody else's goes on. */
+  pass(passed: Passed): void {
+    this.#requester.pass(passed)
+  }
+
+  /** Has what was passed on stopped. Tells whether the peer has it, and answers; what it has not is over. */
+  stopPassed(call: Call): boolean {
+    return this.#requester.stopPassed(call)
+  }
+
+  /** Nobody is left who could hear the answer. */
+  leave(call: Call): void {
+    this.#requester.left(call)
+  }
+
   /**
    * Sends a message that has no answer. Resolves when it waits for nothing but its turn to be written; whoever is ahead of the
    * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. `deadline`: when that time is over, where it runs already.
@@ -243,8 +265,8 @@ export class Exchange<From = unknown> {
   }
 
   get #responder(): Responder {
-    const { handlers, from } = this.#init
-    this.#answers ??= new Responder({ side: this.#side, handlers, from })
+    const { handlers, finder, from } = this.#init
+    this.#answers ??= new Responder({ side: this.#side, handlers, finder, from })
     return this.#answers
   }
 
@@ -277,6 +299,15 @@ export class Exchange<From = unknown> {
       checkOpen: (feature) => this.#checkOpen(feature),
       checkSupports: (feature) => this.#checkSupports(feature),
     }
+  }
+
+  /** Names and paths come from relays, or to them, and paths only from above. */
+  #checkRoute({ named, to, except }: Route): void {
+    const { finder } = this.#init
+    if (named !== undefined && finder === undefined && this.#peer?.isRelay !== true)
+      throw badMessage('a name of a message where it has to say its id')
+    if ((to !== undefined || except !== undefined) && finder?.isFromAbove !== true)
+      throw badMessage('a path where there is none')
   }
 
   #checkOpen(feature: keyof Supports): void {

@@ -75,8 +75,8 @@ export class StreamAsker implements Asker {
     this.#again = again
   }
 
-  answered({ replies }: Call, payload: Uint8Array): void {
-    replies?.only(payload)
+  answered(call: Call, payload: Uint8Array): void {
+    call.only(payload)
   }
 
   streamed(): void {}

@@ -1,5 +1,6 @@
 import { checkInteger, checkIterable, checkString } from '../errors/check.ts'
 import type { Headers } from '../message/headers.ts'
+import type { Path } from '../message/route.ts'
 import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { Chunks } from './outflow.ts'
@@ -15,6 +16,8 @@ export interface RequestOptions<Chunk = unknown> extends WaitOptions {
   body?: Chunks<Chunk> | undefined
   /** What to call it in the trace of this side; it is not sent. @default nothing */
   label?: string | undefined
+  /** @internal The way from the peer down to whom it is for. */
+  path?: Path | undefined
 }
 
 const MAX_CHANNEL = 255

@@ -1,6 +1,7 @@
 import type { NetQueueError } from '../errors/errors.ts'
 import { Unsettled } from '../delivery/unsettled.ts'
 import { headerBytes, headersFrom } from '../message/headers.ts'
+import { routeBytes, routeOf } from '../message/route.ts'
 import { Admission } from './admission.ts'
 import type { Again } from './again.ts'
 import { Call } from './call.ts'
@@ -13,6 +14,8 @@ import { dropBody } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { ReplyAsker, StreamAsker, ValueAsker } from './reply-askers.ts'
+import { PassedBody } from './passed.ts'
+import type { Passed } from './passed.ts'
 import { checkRequest } from './request-options.ts'
 import type { RequestOptions } from './request-options.ts'
 import type { Side } from './side.ts'
@@ -87,8 +90,29 @@ export class Requester implements CallOwner {
     const terms = { options, deadline: again?.deadline, asker: new StreamAsker(again) }
     this.#checkStreams(options)
     const call = this.#call(name, payload, terms, Number.POSITIVE_INFINITY)
-    call.replies = call.inflow(() => this.#begin(call))
-    return call.replies
+    return call.inflow(() => this.#begin(call))
+  }
+
+  /** A request of somebody else's goes on. What is wrong with it, its asker hears. */
+  pass(passed: Passed): void {
+    const { asker } = passed
+    try {
+      const call = this.#passedCall(passed)
+      passed.attach(call, this.side)
+      this.#begin(call)
+    } catch (error) {
+      asker.failed(error)
+    }
+  }
+
+  /** Nobody wants what was passed on. Tells whether the peer has it, and answers; what it has not is over. */
+  stopPassed(call: Call): boolean {
+    if (call.state === 'sent') {
+      this.#cancels.add(call.tag)
+      return true
+    }
+    this.#withdraw(call)
+    return false
   }
 
   response({ tag, headers = NO_HEADERS, hasStream, payload }: Extract<ExchangeMessage, { type: 'response' }>): void {
@@ -198,20 +222,58 @@ export class Requester implements CallOwner {
   #call(name: string, value: unknown, { options, deadline, asker }: Terms, defaultTimeout: number): Call {
     try {
       const { vocabulary, maxItemBytes } = this.side
-      const { channel = 0, timeout = defaultTimeout, signal, body, label } = options
+      const { channel = 0, timeout = defaultTimeout, signal, body, label, path } = options
       this.#checkOpen()
       checkRequest(options)
       const headers = headersFrom(options.headers)
       if (headers !== undefined) this.side.checkSupports('headers')
       if (body !== undefined) this.side.checkSupports('stream')
       const id = vocabulary.idOf(name)
+      const route = routeOf(id === 0 ? vocabulary.named?.(name) : undefined, path)
       const payload = vocabulary.encode(name, 'payload', value)
-      checkSize(payload.length + headerBytes(headers), maxItemBytes)
-      return new Call(this, asker, { name, id, channel, headers, payload, timeout, deadline, signal, body, label })
+      checkSize(payload.length + headerBytes(headers) + routeBytes(route), maxItemBytes)
+      return new Call(this, asker, {
+        name,
+        id,
+        channel,
+        headers,
+        payload,
+        timeout,
+        deadline,
+        signal,
+        body,
+        label,
+        route,
+      })
     } catch (error) {
       dropBody(options.body)
       throw error
     }
+  }
+
+  #passedCall({ asker, named, to, channel, headers, payload, deadline, body, replies, streamed }: Passed): Call {
+    const { vocabulary, maxItemBytes, lanes } = this.side
+    this.#checkOpen()
+    const id = vocabulary.idFor?.(named) ?? 0
+    const route = routeOf(id === 0 ? named : undefined, to)
+    checkSize(payload.length + headerBytes(headers) + routeBytes(route), maxItemBytes)
+    if (headers !== undefined) this.side.checkSupports('headers')
+    if (body !== undefined) this.side.checkSupports('stream')
+    const streams = { body: body && new PassedBody(body, lanes, channel), replies, streamed }
+    return new Call(this, asker, {
+      name: named.name,
+      id,
+      channel,
+      headers,
+      payload,
+      timeout: Number.POSITIVE_INFINITY,
+      deadline,
+      signal: undefined,
+      body: undefined,
+      label: undefined,
+      route,
+      passed: streams,
+    })
   }
 
   #checkStreams({ body }: RequestOptions): void {

@@ -7,6 +7,9 @@ import type { Handlers } from './handlers.ts'
 import { laneOf } from './lanes.ts'
 import { PER_SECOND } from './limits.ts'
 import type { ExchangeWriter, Mail, RequestMessage } from './mail.ts'
+import type { OpenRequest } from './open-request.ts'
+import { Transit } from './transit.ts'
+import type { Finder } from './transit.ts'
 import { Served } from './served.ts'
 import type { ServedOwner } from './served.ts'
 import type { Side } from './side.ts'
@@ -15,6 +18,8 @@ import { Slots } from './slot.ts'
 export interface ResponderInit {
   side: Side
   handlers: Handlers
+  /** Finds somebody for what nobody handles here. @default it is unknown */
+  finder?: Finder | undefined
   from: () => unknown
 }
 
@@ -48,7 +53,7 @@ export class Responder implements ServedOwner {
   /** @internal */
   readonly nobody: Slots = new Slots(Number.POSITIVE_INFINITY)
   readonly #init: ResponderInit
-  readonly #channels: Map<number, Channel<Served>> = new Map()
+  readonly #channels: Map<number, Channel<OpenRequest>> = new Map()
   /** Requests that are open. */
   #size = 0
   readonly #cancels: Bucket
@@ -137,33 +142,45 @@ export class Responder implements ServedOwner {
   }
 
   /** @internal */
-  withdrawn({ message }: Served): void {
+  withdrawn({ message }: OpenRequest): void {
     this.#channel(message.channel).advance()
   }
 
   /** What the request asks for, by name. */
-  #check({ tag, channel, name }: RequestMessage): string {
+  #check({ tag, channel, name, route }: RequestMessage): string {
     if (this.#hasPeerEnded) throw badMessage('a request behind the end of its requests', tag)
     const known = this.#channel(channel)
     if (tag <= known.lastTag || (tag <= this.#lastTag && this.#open(tag) !== undefined))
       throw badMessage(`a request with tag ${tag}, which is taken`, tag)
     known.lastTag = tag
     this.#lastTag = Math.max(this.#lastTag, tag)
-    const text = this.side.vocabulary.nameOf(name)
+    const text = route?.named?.name ?? this.side.vocabulary.nameOf(name)
     if (text === undefined) throw badMessage(`a request with id ${name}, which it has not announced`, name)
     return text
   }
 
   #serve(message: RequestMessage, name: string): void {
     const channel = this.#channel(message.channel)
-    const registration = this.#init.handlers.get(name)
-    const served = new Served(this, { message, name, registration, isLate: this.#isDraining })
+    const served = this.#opened(message, name)
     channel.open.push(served.tag, served)
     this.#size += 1
     this.#bytes += served.bytes
     // What is not begun has no place in the order, and can be made elsewhere the sooner.
     if (this.#isDraining) served.begin()
     else channel.add(served)
+  }
+
+  /** It is answered here, where somebody handles it, or passed on. */
+  #opened(message: RequestMessage, name: string): OpenRequest {
+    const { finder, handlers } = this.#init
+    const registration = handlers.get(name)
+    const isHere = registration !== undefined && message.route?.to === undefined
+    if (isHere || finder === undefined)
+      return new Served(this, { message, name, registration, isLate: this.#isDraining })
+    const { vocabulary } = this.side
+    const named = message.route?.named ?? vocabulary.namedBy?.(message.name) ?? { name, codec: '' }
+    const objection = this.#isDraining ? 'CLOSED' : finder.objection(this.from, 'request', name)
+    return new Transit(this, { message, named, finder, objection })
   }
 
   /** Answers without keeping anything. Throws for a peer that goes on and on. */
@@ -177,7 +194,7 @@ export class Responder implements ServedOwner {
   }
 
   /** An open request; `undefined` for one that is over. Throws for one that never was. */
-  #find(tag: number, what: string, { hasBody = false } = {}): Served | undefined {
+  #find(tag: number, what: string, { hasBody = false } = {}): OpenRequest | undefined {
     if (tag < 1 || tag > this.#lastTag) throw badMessage(`${what} for request ${tag}, which it has not sent`, tag)
     const served = this.#open(tag)
     if (hasBody && served?.message.hasBody === false)
@@ -185,7 +202,7 @@ export class Responder implements ServedOwner {
     return served
   }
 
-  #open(tag: number): Served | undefined {
+  #open(tag: number): OpenRequest | undefined {
     for (const { open } of this.#channels.values()) {
       const served = open.get(tag)
       if (served !== undefined) return served
@@ -193,16 +210,16 @@ export class Responder implements ServedOwner {
     return undefined
   }
 
-  #channel(number: number): Channel<Served> {
+  #channel(number: number): Channel<OpenRequest> {
     const known = this.#channels.get(number)
     if (known !== undefined) return known
-    const channel = new Channel<Served>()
+    const channel = new Channel<OpenRequest>()
     this.#channels.set(number, channel)
     return channel
   }
 
   /** @internal */
-  over(served: Served): void {
+  over(served: OpenRequest): void {
     if (this.#channel(served.message.channel).open.take(served.tag) === undefined) return
     this.#size -= 1
     this.#bytes -= served.bytes

@@ -5,7 +5,7 @@ import { headerBytes, headersFrom } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
 import { unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
-import type { Unbegun } from './channel.ts'
+import type { OpenRequest } from './open-request.ts'
 import { Context } from './context.ts'
 import { answered, checkSize, timeIsUp } from './failures.ts'
 import { isThenable } from '../queue/thenable.ts'
@@ -41,15 +41,15 @@ export interface ServedOwner {
   /** For requests that nobody handles. */
   readonly nobody: Slots
   /** It was not begun, and will not be: those behind it may go on. */
-  withdrawn(served: Served): void
+  withdrawn(request: OpenRequest): void
   /** It leaves nothing behind. */
-  over(served: Served): void
+  over(request: OpenRequest): void
 }
 
 const NOTHING = new Uint8Array(0)
 
 /** A request of the peer, from its arrival until its answer, streams included, was written and its handler is done with it. */
-export class Served implements Unbegun, Mail, Wanted {
+export class Served implements OpenRequest, Mail, Wanted {
   before: Linked = this
   after: Linked = this
   readonly message: RequestMessage
@@ -299,7 +299,9 @@ export class Served implements Unbegun, Mail, Wanted {
   get #objection(): string | undefined {
     if (this.#isLate) return 'CLOSED'
     if (this.side.vocabulary.admits?.(this.name) === false) return 'NOT_AUTHORIZED'
-    return this.#registration === undefined || this.#registration.isGone ? 'UNKNOWN_REQUEST' : undefined
+    if (this.#registration === undefined || this.#registration.isGone) return 'UNKNOWN_REQUEST'
+    const named = this.message.route?.named
+    return named !== undefined && this.side.vocabulary.fits?.(named) === false ? 'MESSAGES_MISMATCH' : undefined
   }
 
   /** The body can be read no more: for that reason, or because the request has been answered. */
