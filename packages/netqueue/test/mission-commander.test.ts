@@ -293,6 +293,36 @@ describe('a client', () => {
   })
 })
 
+test('a message may have another subject than its name, as those that are called like events must', async () => {
+  await using place = new Place()
+  const named = defineMessages({
+    'ship:status': { payload: type<unknown>(), codec: json() },
+    a: { payload: type<unknown>(), codec: json() },
+    b: { payload: type<unknown>(), codec: json() },
+  })
+  const subjects = { 'ship:status': 'status', a: 'b', b: 'c' }
+  const server = await place.listen({ messages: named, protocol: missionCommander({ subjects }) })
+  const got: unknown[] = []
+  for (const { name } of named) server.on(name as 'a', (message) => got.push([message.name, message.payload]))
+  const { peer, duplex } = RawPeer.inMemory()
+  const accepted = server.accept(duplex)
+  peer.send(mission('negotiation', { id: 'x' }), mission('status', 1), mission('b', 2), mission('c', 3))
+  peer.send(mission('ship:status', 4), mission('a', 5))
+  const to = await accepted
+  for (const name of ['ship:status', 'a', 'b'] as const) await server.send(name, name, { to })
+  await rest()
+  expect(got).toEqual([
+    ['ship:status', 1],
+    ['a', 2],
+    ['b', 3],
+  ])
+  expect(missionsIn(peer.received)).toEqual([
+    ['status', 'ship:status'],
+    ['b', 'a'],
+    ['c', 'b'],
+  ])
+})
+
 describe('what this side could not say to any peer is refused before it connects or listens:', () => {
   const check = (definitions: Parameters<typeof defineMessages>[0], more: ServerOptions<string, string> = {}) => {
     const place = new Place()
@@ -319,6 +349,20 @@ describe('what this side could not say to any peer is refused before it connects
     expect(String(tooLong)).toContain('maxItemBytes')
     expect(await check(named(35), { limits: { maxItemBytes: 99 } })).toBeUndefined()
     expect(await check(named(36), { limits: { maxItemBytes: 99 } })).toBeInstanceOf(RangeError)
+  })
+
+  test.each([
+    ['one for a message that this side has not defined', { nobody: 'x' }, TypeError],
+    ['one that is no text', { a: 5 as unknown as string }, TypeError],
+    ['one that another message has', { a: 'b' }, RangeError],
+    ['one of the protocol itself', { a: 'shutdown' }, RangeError],
+    ['one that is too long', { a: 's'.repeat(31) }, RangeError],
+  ])('of subjects, %s', async (_, subjects, kind) => {
+    const place = new Place()
+    const definitions = { a: { payload, codec: json() }, b: { payload, codec: json() } }
+    const listening = (async () =>
+      place.listen({ messages: defineMessages(definitions), protocol: missionCommander({ subjects }) }))()
+    expect(await failureOf(listening)).toBeInstanceOf(kind)
   })
 
   test.each(['a\u0007', 'x'.repeat(129)])('the id %j', async (id) => {

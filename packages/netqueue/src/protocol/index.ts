@@ -1,4 +1,5 @@
 export { missionCommander, missionCommanderReconnect } from './mission-commander/mission-commander.ts'
+export type { MissionCommanderOptions } from './mission-commander/mission-commander.ts'
 export { MissionState, missionStateNames, missionStateOf, stateOfMission } from './mission-commander/states.ts'
 export { missionEvent } from './mission-commander/verbs.ts'
 export type { MissionEvent } from './mission-commander/verbs.ts'

@@ -2,6 +2,7 @@ import { ownMessages } from '../../message/registry.ts'
 import { refuseStrangers } from '../plain-peer.ts'
 import type { Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
 import { bodyOf, headerOf, idOf, NEGOTIATION, negotiation } from './frame.ts'
+import type { Subjects } from './subjects.ts'
 import { MISSION_COMMANDER, MissionCommanderWire, unexpected } from './wire.ts'
 
 /** What a side has that says nothing of messages. */
@@ -10,9 +11,11 @@ const NO_MESSAGES = ownMessages({})
 /** Names itself, and need not be answered: the conversation begins with that. */
 export class ClientHandshake implements Handshake {
   readonly #init: HandshakeInit
+  readonly #subjects: Subjects
 
-  constructor(init: HandshakeInit) {
+  constructor(init: HandshakeInit, subjects: Subjects) {
     this.#init = init
+    this.#subjects = subjects
   }
 
   start(): Uint8Array[] {
@@ -24,7 +27,8 @@ export class ClientHandshake implements Handshake {
     const { id: wanted, nonce, messages = NO_MESSAGES } = introduction()
     const id = wanted === '' ? newId(nonce) : wanted
     identified?.(id)
-    const wire = new MissionCommanderWire({ role: 'client', id: '', messages, limits })
+    const subjects = this.#subjects
+    const wire = new MissionCommanderWire({ role: 'client', id: '', messages, subjects, limits })
     return { send: [negotiation(id)], wire }
   }
 
@@ -45,9 +49,11 @@ export class ClientHandshake implements Handshake {
 /** Waits for the client's name. Who is refused is cut without a word: it would take a shutdown for the end of the server. */
 export class ServerHandshake implements Handshake {
   readonly #init: HandshakeInit
+  readonly #subjects: Subjects
 
-  constructor(init: HandshakeInit) {
+  constructor(init: HandshakeInit, subjects: Subjects) {
     this.#init = init
+    this.#subjects = subjects
   }
 
   start(): Uint8Array[] {
@@ -63,7 +69,8 @@ export class ServerHandshake implements Handshake {
     const { messages = NO_MESSAGES } = introduction()
     const applicant = { id: wanted, messages: messages.table.byName }
     const { id, denials: denied } = admit?.(applicant) ?? { id: wanted }
-    return { send: [], wire: new MissionCommanderWire({ role: 'server', id, messages, limits, denied }) }
+    const subjects = this.#subjects
+    return { send: [], wire: new MissionCommanderWire({ role: 'server', id, messages, subjects, limits, denied }) }
   }
 
   error(): undefined {

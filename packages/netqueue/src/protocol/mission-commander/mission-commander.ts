@@ -1,10 +1,11 @@
 import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { framingOf } from '../../framing/framing.ts'
 import type { Layout } from '../../framing/layout.ts'
-import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
+import type { Handshake, HandshakeInit, Intent, Protocol } from '../protocol.ts'
 import { HEADER_BYTES, headerOf } from './frame.ts'
 import { ClientHandshake, ServerHandshake } from './handshake.ts'
 import { checkIntent } from './rules.ts'
+import { Subjects } from './subjects.ts'
 import { MISSION_COMMANDER, supports } from './wire.ts'
 
 const layout: Layout = {
@@ -12,18 +13,27 @@ const layout: Layout = {
     bytes.length - at < HEADER_BYTES ? undefined : HEADER_BYTES + headerOf(bytes.subarray(at)).length,
 }
 
+export interface MissionCommanderOptions {
+  /**
+   * The subjects of messages that are called otherwise here, by their names: events have names that no message can have, such as `status`.
+   * @default each message has its name for a subject
+   */
+  subjects?: Readonly<Record<string, string>>
+}
+
 /**
  * Speaks MissionCommander with its clients, or with its server: messages both ways, in JSON, each with its name as the subject, of at most
- * about 30 bytes of UTF-8. Items and requests are `UNSUPPORTED`.
+ * 30 bytes of UTF-8, or a few more where `maxItemBytes` is lower. Items and requests are `UNSUPPORTED`.
  */
-export function missionCommander(): Protocol {
+export function missionCommander(options: MissionCommanderOptions = {}): Protocol {
+  const subjects = new Subjects(options.subjects)
   return {
     name: MISSION_COMMANDER,
     supports,
-    check: checkIntent,
-    framing: (options: FramingOptions): Framing => framingOf(layout, options),
+    check: (intent: Intent): void => checkIntent(intent, subjects),
+    framing: (framing: FramingOptions): Framing => framingOf(layout, framing),
     handshake: (init: HandshakeInit): Handshake =>
-      init.role === 'client' ? new ClientHandshake(init) : new ServerHandshake(init),
+      init.role === 'client' ? new ClientHandshake(init, subjects) : new ServerHandshake(init, subjects),
   }
 }
 

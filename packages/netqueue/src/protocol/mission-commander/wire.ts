@@ -8,6 +8,7 @@ import { plainPeer } from '../plain-peer.ts'
 import type { Message, Peer, Role, Said, Wire, Writer } from '../protocol.ts'
 import type { Supports } from '../supports.ts'
 import { bodyOf, frameOf, HEADER_BYTES, headerOf, NEGOTIATION, NOTHING, SHUTDOWN, shutdown } from './frame.ts'
+import type { Subjects } from './subjects.ts'
 
 export const MISSION_COMMANDER = 'mission-commander'
 export const supports: Supports = {
@@ -27,6 +28,7 @@ export interface WireInit {
   /** The peer's; a server has none. */
   id: string
   messages: OwnMessages
+  subjects: Subjects
   limits: Limits
   /** Server: what the client may not do. @default nothing */
   denied?: Denials | undefined
@@ -36,20 +38,22 @@ export interface WireInit {
 export const maxBodyBytes = ({ maxItemBytes, maxFrameBytes }: Limits): number =>
   Math.min(maxItemBytes, maxFrameBytes - HEADER_BYTES)
 
-/** Messages both ways, each a frame with its name as the subject. */
+/** Messages both ways, each in a frame of its own. */
 export class MissionCommanderWire implements Wire {
   readonly peer: Peer
   readonly typed = true
   readonly #role: Role
   readonly #messages: OwnMessages
+  readonly #subjects: Subjects
   readonly #writer: MessageWriter
 
-  constructor({ role, messages, ...init }: WireInit) {
+  constructor({ role, messages, subjects, ...init }: WireInit) {
     const protocol = { name: MISSION_COMMANDER, supports }
     this.peer = { ...plainPeer({ ...init, messages, protocol }), maxItemBytes: maxBodyBytes(init.limits) }
     this.#role = role
     this.#messages = messages
-    this.#writer = new MessageWriter(messages)
+    this.#subjects = subjects
+    this.#writer = new MessageWriter(messages, subjects)
   }
 
   /** Nothing is counted: there are no sessions. */
@@ -89,20 +93,23 @@ export class MissionCommanderWire implements Wire {
   #message(subject: string, payload: Uint8Array, take: (message: Message) => void): void {
     const { maxItemBytes } = this.peer
     if (payload.length > maxItemBytes) throw tooLarge(payload.length, maxItemBytes)
-    const name = this.#messages.table.byName.get(subject)?.id
-    if (name !== undefined) take({ type: 'message', name, headers: undefined, payload })
+    const name = this.#subjects.nameOf(subject)
+    const id = name === undefined ? undefined : this.#messages.table.byName.get(name)?.id
+    if (id !== undefined) take({ type: 'message', name: id, headers: undefined, payload })
   }
 }
 
 /** One frame for each message. */
 class MessageWriter extends MuteWriter {
   readonly #messages: OwnMessages
+  readonly #subjects: Subjects
   #frame: Uint8Array | undefined
   #isRestarting = false
 
-  constructor(messages: OwnMessages) {
+  constructor(messages: OwnMessages, subjects: Subjects) {
     super()
     this.#messages = messages
+    this.#subjects = subjects
   }
 
   /** Whether this side goes, and is back soon. */
@@ -118,8 +125,8 @@ class MessageWriter extends MuteWriter {
 
   override message({ name, payload }: Said<'message'>): boolean {
     if (this.#frame !== undefined) return false
-    const subject = this.#messages.table.byId.get(name)?.name ?? ''
-    this.#frame = frameOf(subject, payload.length === 0 ? NOTHING : payload)
+    const own = this.#messages.table.byId.get(name)?.name ?? ''
+    this.#frame = frameOf(this.#subjects.subjectOf(own), payload.length === 0 ? NOTHING : payload)
     return true
   }
 
