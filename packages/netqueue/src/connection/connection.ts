@@ -33,12 +33,12 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   readonly done: Promise<void>
   /** @internal */
   readonly env: Env
-  /** @internal Whether the duplex goes on without us. */
-  readonly keepOpen: boolean
   /** @internal Frames that came. */
   readonly received: Progress = { begun: 0, done: 0 }
   readonly #limits: Limits
   readonly #duplex: ByteDuplex
+  /** Whether the duplex goes on without us. */
+  readonly #isLent: boolean
   /** Until both sides know each other. */
   #introductions: Introductions | undefined
   readonly #outgoing: Outgoing
@@ -56,7 +56,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
   constructor(duplex: ByteDuplex, init: ConnectionInit) {
     this.env = init.env
-    this.keepOpen = init.closeDuplex === false
+    this.#isLent = init.closeDuplex === false
     this.#limits = init.limits
     this.#duplex = duplex
     this.#introductions = new Introductions(init)
@@ -122,6 +122,11 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   /** @internal Asks the peer for a sign of life. */
   ping(): void {
     this.#session?.ping()
+  }
+
+  /** @internal Whether the stream is left open behind our last word: it is not ours to end. */
+  get keepOpen(): boolean {
+    return this.#isLent || (this.#session?.wire.endsWithHearer === true && !this.#farewell.hasHeard)
   }
 
   /** @internal Frames that the sink was given, and has taken. */
@@ -208,7 +213,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
 
   /** @internal What stands behind the goodbye is not ours, where the duplex goes on without us. */
   unread(rest: Uint8Array): void {
-    if (this.#farewell.hasHeard && this.keepOpen) this.#duplex.source.unread?.(rest)
+    if (this.#farewell.hasHeard && this.#isLent) this.#duplex.source.unread?.(rest)
   }
 
   #run(protocol: Protocol): void {
@@ -254,7 +259,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   #isNextWanted(wasOpen: boolean): boolean | Promise<boolean> {
     if (this.#farewell.hasHeard || this.#isFinished) return false
     const parting = this.#session?.wire.parting
-    if (parting !== undefined) return parting.then(() => this.#part())
+    if (parting !== undefined) return this.#farewell.hasSaid ? this.#part() : parting.then(() => this.#part())
     if (wasOpen || this.#session === undefined) return true
     // Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already.
     return new Promise((resolve) => this.env.afterTurn(() => resolve(true)))
@@ -286,7 +291,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
 
   /** Closing a socket with unread bytes resets it, and the peer would not get our last words. */
   #readToEnd(): void {
-    if (this.keepOpen || this.#farewell.hasHeard || this.#incoming === undefined) this.#heardAll()
+    if (this.#isLent || this.#farewell.hasHeard || this.#incoming === undefined) this.#heardAll()
     else void this.#incoming.drop().then(() => this.#heardAll())
   }
 
@@ -330,7 +335,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
     this.#liveness.end()
     this.#outgoing.rest()
     this.#finish(this.#loss)
-    if (this.keepOpen) return this.#resolve()
+    if (this.#isLent) return this.#resolve()
     this.#outgoing.close()
     const released = cutOff(this.#duplex, this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
     this.#incoming?.leave()

@@ -180,6 +180,8 @@ export interface Wire {
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */
   disconnect(): Uint8Array | undefined
   error(error: ErrorNotice): Uint8Array | undefined
+  /** Whoever hears a goodbye ends the stream, and does not answer; whoever said it listens until then. @default each side ends its own half */
+  readonly endsWithHearer?: boolean
   /** Whether it has something to say by itself: then it is asked for a frame, though nobody has told it anything. @default never */
   readonly isDue?: boolean
   /** Set when the peer has said its last word and waits for answers: resolves when it has them. Nothing more is read. @default it never does */

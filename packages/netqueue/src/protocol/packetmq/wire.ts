@@ -26,6 +26,7 @@ export interface PacketmqWireInit {
 export class PacketmqWire implements Wire {
   readonly peer: Peer
   readonly typed = true
+  readonly endsWithHearer = true
   readonly #init: PacketmqWireInit
   readonly #writer: PacketmqWriter
   #received = 0
