@@ -1,7 +1,20 @@
 import type { FrameLimit, Frames } from '../framing/framing.ts'
+import type { Messages } from '../message/messages.ts'
+import { ownMessages } from '../message/registry.ts'
 import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Handshake, Message, PeerEnd, Protocol, Role, Wire, Writer } from '../protocol/protocol.ts'
+import type {
+  Guard,
+  Handshake,
+  HandshakeStep,
+  Introduction,
+  Message,
+  PeerEnd,
+  Protocol,
+  Role,
+  Wire,
+  Writer,
+} from '../protocol/protocol.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { joined } from '../testing/joined.ts'
 
@@ -15,6 +28,10 @@ export interface SideOptions {
   role: Role
   protocol: Protocol
   limits?: Partial<Limits> | undefined
+  /** Those of both sides. @default none */
+  messages?: Messages | undefined
+  /** Server: whom it lets in. @default everybody */
+  guard?: Guard | undefined
 }
 
 /** One side of a conversation without a connection: frames in, frames out. */
@@ -29,31 +46,31 @@ export class Side {
   readonly #limits: Limits
   readonly #outgoing: Uint8Array[]
 
-  constructor({ role, protocol, limits }: SideOptions) {
+  constructor({ role, protocol, limits, messages, guard }: SideOptions) {
     this.protocol = protocol
     this.#limits = limitsFrom(limits)
     this.handshake = protocol.handshake({
       role,
-      introduction: () => introductionOf(role),
+      introduction: () => introductionOf(role, messages),
       limits: this.#limits,
+      guard,
       admit: ({ id }) => ({ id: id === '' ? 'somebody' : id }),
     })
     this.#outgoing = this.handshake.start()
+    const step = this.handshake.begin?.()
+    if (step !== undefined) this.#proceed(step)
   }
 
   /** Reads one frame; throws what it leads to. */
   take(frame: Uint8Array): void {
     if (this.wire !== undefined) return void this.wire.decode(frame, (message) => this.heard.push(plain(message)))
-    const { send, wire, replay = false, end, refusal } = this.handshake.take(frame)
-    this.#outgoing.push(...send)
-    if (refusal !== undefined) throw refusal
-    this.end = end
-    this.wire = wire
-    if (replay) this.take(frame)
+    const step = this.handshake.take(frame)
+    this.#proceed(step)
+    if (step.replay === true) this.take(frame)
   }
 
   /** The frames that are due: those that what is said makes, with those of an introduction before them. */
-  frames(say: (writer: Writer) => void = () => {}): Uint8Array[] {
+  frames(say: (writer: Writer) => unknown = () => {}): Uint8Array[] {
     const frames = this.#outgoing.splice(0)
     let isSaid = false
     const fill = (writer: Writer): void => {
@@ -70,11 +87,19 @@ export class Side {
   frameLimit(): FrameLimit {
     return { name: 'maxFrameBytes', bytes: this.#limits.maxFrameBytes }
   }
+
+  #proceed({ send, wire, end, refusal }: HandshakeStep): void {
+    this.#outgoing.push(...send)
+    if (refusal !== undefined) throw refusal
+    this.end = end
+    this.wire = wire
+  }
 }
 
-function introductionOf(role: Role): ReturnType<Parameters<Protocol['handshake']>[0]['introduction']> {
+function introductionOf(role: Role, messages: Messages | undefined): Introduction {
   const nonce = new Uint8Array(16).fill(role === 'client' ? 1 : 2)
-  return { id: role, item: 'text', result: 'text', tags: [], status: undefined, nonce }
+  const own = messages === undefined ? {} : { messages: ownMessages({ messages }) }
+  return { id: role, item: 'text', result: 'text', tags: [], status: undefined, nonce, ...own }
 }
 
 /** Both sides of a conversation. */
@@ -84,15 +109,18 @@ export interface Talk {
   /** All frames that each of them sent, in order. */
   sent: Record<Role, Uint8Array[]>
   /** One side says something, and the other hears it; then all that follows is said. */
-  say(from: Role, what: (writer: Writer) => void): void
+  say(from: Role, what: (writer: Writer) => unknown): void
 }
 
 /** A client and a server that have introduced themselves to each other, if the protocol lets them. */
-export function talkOf(create: () => Protocol, limits: Partial<Record<Role, Partial<Limits>>> = {}): Talk {
-  const client = new Side({ role: 'client', protocol: create(), limits: limits.client })
-  const server = new Side({ role: 'server', protocol: create(), limits: limits.server })
+export function talkOf(
+  create: () => Protocol,
+  { messages, limits = {} }: { messages?: Messages; limits?: Partial<Record<Role, SideOptions['limits']>> },
+): Talk {
+  const client = new Side({ role: 'client', protocol: create(), limits: limits.client, messages })
+  const server = new Side({ role: 'server', protocol: create(), limits: limits.server, messages })
   const sent: Talk['sent'] = { client: [], server: [] }
-  const pass = (from: Role, what?: (writer: Writer) => void): boolean => {
+  const pass = (from: Role, what?: (writer: Writer) => unknown): boolean => {
     const [speaker, listener] = from === 'client' ? [client, server] : [server, client]
     const frames = speaker.frames(what)
     sent[from].push(...frames)
@@ -177,3 +205,6 @@ async function* given(parts: readonly Uint8Array[], ends: boolean = true): Async
   yield* parts
   if (!ends) await new Promise(() => {})
 }
+
+/** As the framing of a side sees it. */
+export const framer = (side: Side): Framer => ({ protocol: side.protocol, frameLimit: () => side.frameLimit() })

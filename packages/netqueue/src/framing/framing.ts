@@ -68,10 +68,11 @@ class Framed implements Framing, DecodedOwner {
   }
 
   checkLength(length: number): void {
-    const { minBytes = 0, foreign } = this.layout
+    const { layout } = this
+    const { minBytes = 0 } = layout
     const { name, bytes } = this.#options.limit()
     if (length < minBytes) throw tooShort(length, minBytes)
-    if (length > bytes) throw tooLarge(length, { name, bytes }, foreign?.(length))
+    if (length > bytes) throw tooLarge(length, { name, bytes }, layout.foreign?.(length))
   }
 
   unread(rest: Uint8Array): void {

@@ -47,8 +47,7 @@ class TracedHandshake implements Handshake {
     this.#handshake = handshake
     this.#peer = peer
     this.#trace = trace
-    const { begin } = handshake
-    if (begin !== undefined) this.begin = () => this.#stepped(begin.call(handshake))
+    if (handshake.begin !== undefined) this.begin = () => this.#stepped(handshake.begin?.() as HandshakeStep)
   }
 
   start(): Uint8Array[] {
