@@ -1,8 +1,17 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, expectTypeOf, test } from 'vitest'
 
 import { connect, defineMessages, json, type } from '../src/index.ts'
-import type { Client, ClientOptions, Server, ServerClient, ServerOptions } from '../src/index.ts'
-import { missionCommander } from '../src/protocol/mission-commander/mission-commander.ts'
+import type {
+  Client,
+  ClientEvents,
+  ClientOptions,
+  ClientState,
+  Server,
+  ServerClient,
+  ServerOptions,
+} from '../src/index.ts'
+import { missionCommander, missionCommanderReconnect, missionStateOf, stateOfMission } from '../src/protocol/index.ts'
+import type { MissionEvent } from '../src/protocol/index.ts'
 import { mission, missionsIn } from './support/mission-commander.ts'
 import { Place, rest } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
@@ -293,6 +302,58 @@ describe('a client', () => {
   })
 })
 
+describe('a client that has lost its server', () => {
+  test('looks for it after 0.1 s, twice as long each time, up to 15 s, for ever, until it is closed', async () => {
+    await using place = new Place()
+    const heard = await serve(place)
+    const client = await place.connect<string, string, App>({ ...options, reconnect: missionCommanderReconnect })
+    const delays: number[] = []
+    client.on('state', (change) => change.state === 'reconnecting' && delays.push(change.delayMs))
+    await place.pass(heard.server.close({ reason: 'restart' }))
+    while (delays.length < 10) {
+      await rest()
+      place.clock.advance(100)
+    }
+    expect(delays).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 15_000, 15_000])
+    await client.close()
+    expect([client.state, place.clock.timers]).toEqual(['closed', 0])
+  })
+
+  test('says what waited meanwhile, behind its negotiation, and tells that it is connected again', async () => {
+    await using place = new Place()
+    const heard = await serve(place)
+    const client = await place.connect<string, string, App>({ ...options, id: 'ours' })
+    const told: string[] = []
+    client.on('connect', () => told.push('connect'))
+    client.on('disconnect', ({ error }) => told.push(`disconnect ${error?.code ?? 'goodbye'}`))
+    await place.pass(heard.server.close({ reason: 'restart' }))
+    await rest()
+    expect(told).toEqual(['disconnect CONNECTION_LOST'])
+    const sending = client.send('echo', 'waited')
+    const next = await serve(place)
+    await place.pass(sending)
+    await rest()
+    expect(next.heard).toEqual([['ours', 'echo', 'waited']])
+    expect(told).toEqual(['disconnect CONNECTION_LOST', 'connect'])
+  })
+
+  test('fails where it is not to look for it', async () => {
+    await using place = new Place()
+    const heard = await serve(place)
+    const client = await place.connect<string, string, App>({ ...options, reconnect: false })
+    await place.pass(heard.server.close({ reason: 'restart' }))
+    expect((await place.pass(client.closed)).error).toMatchObject({ code: 'CONNECTION_LOST' })
+    expect(client.state).toBe('failed')
+  })
+})
+
+test('the states of the original are those of a client here, and so are its verbs', () => {
+  expectTypeOf<ReturnType<typeof stateOfMission>>().toEqualTypeOf<ClientState>()
+  expectTypeOf<MissionEvent<string>>().toExtend<keyof ClientEvents>()
+  const state: ClientState = 'connected'
+  expect(stateOfMission(missionStateOf(state))).toBe(state)
+})
+
 test('a message may have another subject than its name, as those that are called like events must', async () => {
   await using place = new Place()
   const named = defineMessages({
@@ -363,6 +424,13 @@ describe('what this side could not say to any peer is refused before it connects
     const listening = (async () =>
       place.listen({ messages: defineMessages(definitions), protocol: missionCommander({ subjects }) }))()
     expect(await failureOf(listening)).toBeInstanceOf(kind)
+  })
+
+  test('options of a wrong type', async () => {
+    await using place = new Place()
+    await serve(place)
+    for (const more of [{ id: 5 as unknown as string }, { prefetch: '1' as unknown as number }])
+      expect(await failureOf(place.connect({ ...options, ...more }))).toBeInstanceOf(TypeError)
   })
 
   test.each(['a\u0007', 'x'.repeat(129)])('the id %j', async (id) => {
