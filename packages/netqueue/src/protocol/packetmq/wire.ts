@@ -88,9 +88,10 @@ export class PacketmqWire implements Wire {
     if (type === PacketType.SOFTQUIT) return this.#left(frame, take)
     const name = this.#init.registry.nameOf(type)
     if (name === undefined) throw unexpected(type)
-    const payload = firstValue(frameData(frame))
     const { maxItemBytes } = this.#init.limits
-    if (payload.length > maxItemBytes) throw itemTooLarge(payload.length, maxItemBytes)
+    const data = frameData(frame)
+    if (data.length > maxItemBytes) throw itemTooLarge(data.length, maxItemBytes)
+    const payload = firstValue(data)
     if (name === this.#init.settings.items) return this.#item(payload, take)
     take({ type: 'message', name: type, headers: undefined, payload })
   }
