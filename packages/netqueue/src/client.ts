@@ -1,6 +1,13 @@
 import type { Sink, Source } from 'it-stream-types'
 import type { Calls } from './client/calls.ts'
-import type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client/client-options.ts'
+import type {
+  ClientEvents,
+  ClientOptions,
+  ClientRequestOptions,
+  ClientSendOptions,
+  Closed,
+  CloseOptions,
+} from './client/client-options.ts'
 import { partsOf } from './client/client-parts.ts'
 import type { ClientParts, ClientSelf } from './client/client-parts.ts'
 import { settingsFrom } from './client/client-settings.ts'
@@ -18,9 +25,7 @@ import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName
 import { statusFrom } from './message/status.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
-import type { SendOptions } from './request/posts.ts'
 import type { Reply as Answer } from './request/reply.ts'
-import type { RequestOptions } from './request/request-options.ts'
 import { defaultTransports } from '#transport'
 import type { ByteDuplex } from './transport/index.ts'
 import type { Uplinks } from './client/uplinks.ts'
@@ -149,7 +154,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /**
-   * Asks a server, and resolves with what its handler returns; of several, the one with the fewest open requests. Waits for a connection
+   * Asks a server, and resolves with what its handler returns; of several, the one given by `to`, or that of `defaultServer`. Waits for a connection
    * where there is none. `timeout` (30 s unless set) → `TIMEOUT`, `signal` → its reason, or `ABORTED` once the request has been sent;
    * either fires the handler's signal. A handler that throws, or nobody who handles it: `RemoteError` with a code. A connection that is lost
    * meanwhile: `CONNECTION_LOST`; what certainly was not begun is asked of the next one, or of another server, instead. `delivered` of the
@@ -159,7 +164,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   request<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
-    options?: RequestOptions<BodyInput<M, N>>,
+    options?: ClientRequestOptions<BodyInput<M, N>>,
   ): Promise<Reply<M, N>> {
     return this.#calls.request(name, payload, options)
   }
@@ -171,7 +176,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   call<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
-    options?: RequestOptions<BodyInput<M, N>>,
+    options?: ClientRequestOptions<BodyInput<M, N>>,
   ): Promise<Answer<Reply<M, N>>> {
     return this.#calls.call(name, payload, options)
   }
@@ -185,7 +190,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   stream<N extends RequestName<M>>(
     name: N,
     payload: PayloadInput<M, N>,
-    options?: RequestOptions<BodyInput<M, N>>,
+    options?: ClientRequestOptions<BodyInput<M, N>>,
   ): AsyncIterableIterator<Reply<M, N>, undefined> {
     return this.#calls.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
   }
@@ -196,12 +201,12 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
    * then it was not sent. Also rejects with `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `UNSUPPORTED`, `CLOSED`, `CONNECTION_LOST`. Nothing tells
    * whether it arrives: what must is an item.
    */
-  send<N extends MessageName<M>>(name: N, payload: PayloadInput<M, N>, options?: SendOptions): Promise<void> {
+  send<N extends MessageName<M>>(name: N, payload: PayloadInput<M, N>, options?: ClientSendOptions): Promise<void> {
     return this.#calls.send(name, payload, options)
   }
 
   /** {@link send}, of a payload that the message's codec has encoded already; nothing checks it here. */
-  sendEncoded(name: MessageName<M>, payload: Uint8Array, options?: SendOptions): Promise<void> {
+  sendEncoded(name: MessageName<M>, payload: Uint8Array, options?: ClientSendOptions): Promise<void> {
     return this.#calls.sendEncoded(name, payload, options)
   }
 

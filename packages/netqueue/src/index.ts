@@ -1,6 +1,13 @@
 export { connect } from './client.ts'
 export type { Client } from './client.ts'
-export type { ClientEvents, ClientOptions, Closed, CloseOptions } from './client/client-options.ts'
+export type {
+  ClientEvents,
+  ClientOptions,
+  ClientRequestOptions,
+  ClientSendOptions,
+  Closed,
+  CloseOptions,
+} from './client/client-options.ts'
 export type { ClientServer } from './client/client-server.ts'
 export type { ReconnectOptions } from './life/back-off.ts'
 export type { AttemptState, ClientState, ClientStateChange } from './life/states.ts'

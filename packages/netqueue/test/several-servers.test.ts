@@ -5,6 +5,7 @@ import type { Server } from '../src/index.ts'
 import { observe, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
 import { Country, FIRST_MS, NORTH, SOUTH, statesOf } from './support/places.ts'
+import { collected } from './support/talking.ts'
 import type { App } from './support/talking.ts'
 
 describe('connect([a, b]): one client of several servers', () => {
@@ -294,5 +295,80 @@ describe('connect([a, b]): one client of several servers', () => {
     expect(String(await failureOf(connect([])))).toMatch(/^TypeError: Expected `address` to be a list of different/)
     expect(await failureOf(connect([NORTH, NORTH]))).toBeInstanceOf(TypeError)
     expect(await failureOf(connect([NORTH, 'http://there']))).toBeInstanceOf(TypeError)
+  })
+})
+
+describe('one of several servers', () => {
+  /** Both servers answer with their names. */
+  async function answering(
+    options: Parameters<Country['both']>[0] = {},
+  ): Promise<Awaited<ReturnType<Country['both']>> & { place: Country }> {
+    const place = new Country()
+    const all = await place.both(options)
+    for (const server of [all.north, all.south])
+      server.handle('any:ask', (what) => (what === 'wait' ? new Promise(() => {}) : server.id))
+    return { ...all, place }
+  }
+
+  test('named by `to` is asked, and is sent to, and no other', async () => {
+    const { place, client, north, south } = await answering()
+    await using _ = place
+    const [first, second] = client.servers
+    const heard: string[] = []
+    for (const server of [north, south])
+      server.on('news:flash', ({ payload }) => heard.push(`${payload} at ${server.id}`))
+    for (const [to, id] of [
+      [first, 'north'],
+      [second, 'south'],
+    ] as const) {
+      expect(await client.request('any:ask', 'you', { to })).toBe(id)
+      expect((await client.call('any:ask', 'you', { to })).value).toBe(id)
+      expect((await collected(client.stream('any:ask', 'you', { to }))).values).toEqual([id])
+      await client.send('news:flash', 'sent', { to })
+    }
+    await rest()
+    expect(heard).toEqual(['sent at north', 'sent at south'])
+  })
+
+  test('named by `to` that is not connected is CONNECTION_LOST, and that of somebody else a TypeError', async () => {
+    const { place, client } = await answering()
+    await using _ = place
+    const [first] = client.servers
+    place.roads[NORTH].cut()
+    await rest()
+    expect(first?.state).toBe('reconnecting')
+    expect(await failureOf(client.request('any:ask', 'you', { to: first }))).toMatchObject({
+      code: 'CONNECTION_LOST',
+      delivered: 'no',
+    })
+    expect(await failureOf(client.send('news:flash', 'x', { to: first }))).toMatchObject({ code: 'CONNECTION_LOST' })
+    expect(await client.request('any:ask', 'you')).toBe('south')
+    const other = await answering()
+    await using __ = other.place
+    expect(String(await failureOf(client.request('any:ask', 'you', { to: other.client.servers[0] })))).toBe(
+      'TypeError: Expected `to` to be a server of this client',
+    )
+  })
+
+  test('is the default with `defaultServer: first`, however busy, and the next one as long as it is away', async () => {
+    const { place, client } = await answering({ defaultServer: 'first', reconnect: { minDelayMs: 1_000 } })
+    await using _ = place
+    for (let count = 0; count < 3; count += 1) void client.request('any:ask', 'wait').catch(() => {})
+    await rest()
+    expect(await client.request('any:ask', 'you')).toBe('north')
+    place.roads[NORTH].cut()
+    await rest()
+    expect(await client.request('any:ask', 'you')).toBe('south')
+    await place.later(1_000)
+    expect(await client.request('any:ask', 'you')).toBe('north')
+  })
+
+  test('without that, the default is the one with the fewest open requests', async () => {
+    const { place, client } = await answering()
+    await using _ = place
+    void client.request('any:ask', 'wait').catch(() => {})
+    await rest()
+    expect(await client.request('any:ask', 'you')).toBe('south')
+    expect(String(await failureOf(place.reach({ defaultServer: 'last' as 'first' })))).toContain('`defaultServer`')
   })
 })

@@ -21,7 +21,14 @@ function begin(open: Conversation[]): Calls {
   const env = new VirtualEnv()
   const on = { warn: () => {}, worked: () => {} }
   const talk = new Talk({ env, options: {}, limits: limitsFrom(), events: [], protocol: native(), ...on })
-  return new Calls({ env, talk, begun: () => open, choose: () => open[0], checkOpen: () => {} })
+  return new Calls({
+    env,
+    talk,
+    begun: () => open,
+    choose: () => open[0],
+    conversationOf: () => open[0],
+    checkOpen: () => {},
+  })
 }
 
 describe('endRequests() of a client', () => {

@@ -1,10 +1,11 @@
+import type { ClientRequestOptions, ClientSendOptions } from './client-options.ts'
+import type { ClientServer } from './client-server.ts'
 import type { Conversation } from '../endpoint/conversation.ts'
 import type { Sender } from '../delivery/delivery.ts'
 import type { Env } from '../env/env.ts'
 import { Inquiry } from '../endpoint/errand.ts'
 import type { Errand, Request, Seeker } from '../endpoint/errand.ts'
-import { RemoteError } from '../errors/errors.ts'
-import type { NetQueueError } from '../errors/errors.ts'
+import { NetQueueError, RemoteError } from '../errors/errors.ts'
 import { LateStream } from '../endpoint/late-stream.ts'
 import type { Stream } from '../endpoint/late-stream.ts'
 import { promised } from '../endpoint/promised.ts'
@@ -24,6 +25,8 @@ export interface CallsInit {
   begun: () => readonly Conversation[]
   /** The one on which requests and messages can be sent now; of several, the one with the fewest requests. */
   choose: () => Conversation | undefined
+  /** What is said to one server, where something new can be said now. Throws a `TypeError` for a server of somebody else. */
+  conversationOf: (server: ClientServer) => Conversation | undefined
   /** Throws when nothing can be asked and sent any more. */
   checkOpen: () => void
 }
@@ -43,7 +46,7 @@ interface End {
   resolve: () => void
 }
 
-const NO_OPTIONS: RequestOptions = {}
+const NO_OPTIONS: ClientRequestOptions = {}
 
 /**
  * The requests and messages of a client: they go to whichever server has the fewest of its requests; where none is connected, they wait. What
@@ -68,26 +71,27 @@ export class Calls implements Seeker<Conversation> {
     return this.#standby.size
   }
 
-  request(name: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
+  request(name: string, payload: unknown, options?: ClientRequestOptions): Promise<unknown> {
     return this.#ask('request', name, payload, options)
   }
 
-  call(name: string, payload: unknown, options?: RequestOptions): Promise<Reply> {
+  call(name: string, payload: unknown, options?: ClientRequestOptions): Promise<Reply> {
     return this.#ask('call', name, payload, options) as Promise<Reply>
   }
 
-  stream(name: string, payload: unknown, options: RequestOptions = NO_OPTIONS): Stream {
+  stream(name: string, payload: unknown, options: ClientRequestOptions = NO_OPTIONS): Stream {
     this.#checkRequest(name, options)
     this.#init.talk.checkStream(name, options)
-    const { timeout = Number.POSITIVE_INFINITY } = options
+    const { to, timeout = Number.POSITIVE_INFINITY } = options
+    if (to !== undefined) return this.#at(to).stream(name, payload, options)
     return new LateStream(this, this.#made(name, payload, options, timeout), this.#next())
   }
 
-  send(name: string, payload: unknown, options: SendOptions = NO_OPTIONS): Promise<void> {
+  send(name: string, payload: unknown, options: ClientSendOptions = NO_OPTIONS): Promise<void> {
     return this.#send(name, options, (exchange, deadline) => exchange.send(name, payload, options, deadline))
   }
 
-  sendEncoded(name: string, payload: Uint8Array, options: SendOptions = NO_OPTIONS): Promise<void> {
+  sendEncoded(name: string, payload: Uint8Array, options: ClientSendOptions = NO_OPTIONS): Promise<void> {
     return this.#send(name, options, (exchange, deadline) => exchange.sendEncoded(name, payload, options, deadline))
   }
 
@@ -143,9 +147,17 @@ export class Calls implements Seeker<Conversation> {
     // Not `async`, as each request would pay for that.
     return promised(() => {
       this.#checkRequest(name, options)
-      const { timeout = this.#init.talk.limits.requestTimeoutMs } = options
+      const { to, timeout = this.#init.talk.limits.requestTimeoutMs } = options
+      if (to !== undefined) return this.#at(to)[how](name, payload, options)
       return this.seek(new Inquiry(this, how, this.#made(name, payload, options, timeout)))
     })
+  }
+
+  /** What is asked of one server is asked of no other. */
+  #at(server: ClientServer): Exchange<Sender> {
+    const conversation = this.#init.conversationOf(server)
+    if (conversation === undefined) throw unconnected(server)
+    return conversation.exchange
   }
 
   #made(name: string, payload: unknown, options: RequestOptions, timeout: number): Request {
@@ -159,12 +171,13 @@ export class Calls implements Seeker<Conversation> {
     return this.#standby.size > 0 ? undefined : choose()
   }
 
-  #send(name: string, options: SendOptions, send: Letter['send']): Promise<void> {
+  #send(name: string, options: ClientSendOptions, send: Letter['send']): Promise<void> {
     return promised(() => {
       const { env, talk, checkOpen } = this.#init
       checkOpen()
       talk.checkMessage(name, options)
       const deadline = options.timeout === undefined ? undefined : env.now() + options.timeout
+      if (options.to !== undefined) return send(this.#at(options.to), deadline)
       return this.#post({ ordinal: (this.#count += 1), options, deadline, send })
     })
   }
@@ -211,6 +224,10 @@ export class Calls implements Seeker<Conversation> {
     this.#init.talk.checkRequest(name, options)
     if (this.#end !== undefined) throw requestsEnded()
   }
+}
+
+function unconnected({ address }: ClientServer): NetQueueError {
+  return new NetQueueError('CONNECTION_LOST', `The server at ${address} is not connected`, { delivered: 'no' })
 }
 
 function endOfRequests(): End {

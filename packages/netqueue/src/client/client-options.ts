@@ -13,6 +13,8 @@ import type { Limits } from '../options/limits.ts'
 import type { LoggerOptions } from '../options/logger.ts'
 import type { Protocol } from '../protocol/protocol.ts'
 import type { RequestLimits } from '../request/limits.ts'
+import type { SendOptions } from '../request/posts.ts'
+import type { RequestOptions } from '../request/request-options.ts'
 import type { DialOptions, Transport } from '../transport/index.ts'
 
 export interface ClientOptions<In, Out, M extends Messages = Messages>
@@ -58,6 +60,11 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
    * closed, or would never let it in. @default false
    */
   failover?: boolean
+  /**
+   * Of several servers side by side, which one requests and messages go to that name none with `to`: the one with the fewest open requests,
+   * or the first of the list that is connected. Items go to whichever has credit. @default 'free'
+   */
+  defaultServer?: 'free' | 'first'
   /** Whether the texts of handlers' errors travel to the server; their codes always do. @default false, since they may hold secrets */
   exposeErrors?: boolean
   /** What is spoken, such as `packetstream()` from `netqueue/protocol`; `netQueue()` for an original server. @default netqueue/1 */
@@ -99,6 +106,18 @@ export interface ClientEvents {
   goaway: { server: ClientServer; code: string }
   /** Something that nobody waits for went wrong; nothing was lost by it. */
   warning: { error: NetQueueError; server?: ClientServer }
+}
+
+/** For the requests of a client. */
+export interface ClientRequestOptions<Chunk = unknown> extends RequestOptions<Chunk> {
+  /** The one server that is asked: it, or nobody (`CONNECTION_LOST` where it is not connected). @default see `defaultServer` */
+  to?: ClientServer | undefined
+}
+
+/** For the messages of a client. */
+export interface ClientSendOptions extends SendOptions {
+  /** The one server that gets it: it, or nobody (`CONNECTION_LOST` where it is not connected). @default see `defaultServer` */
+  to?: ClientServer | undefined
 }
 
 /** How a client's life ended. */

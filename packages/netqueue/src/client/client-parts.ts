@@ -71,7 +71,8 @@ export function partsOf<In, Out, M extends Messages>(
     env,
     talk,
     begun: () => uplinks.begun,
-    choose: () => uplinks.leastBusy,
+    choose: settings.defaultServer === 'first' ? () => uplinks.first : () => uplinks.leastBusy,
+    conversationOf: (server) => uplinks.openAt(server),
     checkOpen: () => uplinks.checkOpen(),
   })
   // Several servers would each give it another one.

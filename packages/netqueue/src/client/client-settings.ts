@@ -1,7 +1,7 @@
 import type { ClientOptions } from './client-options.ts'
 import type { Env } from '../env/env.ts'
 import { host } from '../env/host.ts'
-import { checkInteger, checkMs, checkString, checkStrings } from '../errors/check.ts'
+import { checkInteger, checkMs, checkOneOf, checkString, checkStrings } from '../errors/check.ts'
 import { checkEvidence, evidenceFrom } from './evidence.ts'
 import type { ShownTo } from './evidence.ts'
 import { reconnectFrom } from '../life/back-off.ts'
@@ -34,6 +34,8 @@ export interface ClientSettings<In, Out> {
   exposeErrors: boolean
   closeDuplex: boolean
   connectTimeoutMs: number
+  /** Of several, which one requests and messages go to that name none. */
+  defaultServer: 'free' | 'first'
   flushDelayMs: number
   /** `undefined`: what is lost stays lost. */
   reconnect: Reconnect | undefined
@@ -47,6 +49,8 @@ export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions
   const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 10_000 } = options
   const { env = host, protocol = native(), exposeErrors = false, closeDuplex = true } = options
   const limits = limitsFrom(options.limits)
+  const { defaultServer = 'free' } = options
+  checkOneOf('defaultServer', defaultServer, ['free', 'first'])
   checkString('id', id)
   checkStrings('tags', tags)
   checkMs('connectTimeoutMs', connectTimeoutMs)
@@ -65,6 +69,7 @@ export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions
     exposeErrors,
     closeDuplex,
     connectTimeoutMs,
+    defaultServer,
     flushDelayMs: flushDelayFrom(options),
     reconnect: reconnectFrom(options.reconnect ?? true),
     evidence: evidenceFrom(options),

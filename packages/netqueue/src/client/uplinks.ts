@@ -1,5 +1,6 @@
 import type { Calls } from './calls.ts'
 import type { Closed, ClientEvents, CloseOptions } from './client-options.ts'
+import type { ClientServer } from './client-server.ts'
 import type { Conversation } from '../endpoint/conversation.ts'
 import type { Entries } from '../delivery/entry.ts'
 import type { Puts } from '../delivery/puts.ts'
@@ -84,6 +85,18 @@ export class Uplinks<Out> implements UplinkOwner {
       if (open !== undefined && (best === undefined || open.requests < best.requests)) best = open
     }
     return best
+  }
+
+  /** The same on the first of several. */
+  get first(): Conversation | undefined {
+    return this.all.find(({ open }) => open !== undefined)?.open
+  }
+
+  /** What is said to one of them, be it about to be left; throws a `TypeError` for a server of somebody else. */
+  openAt(server: ClientServer): Conversation | undefined {
+    const uplink = this.all.find((each) => each === server)
+    if (uplink === undefined) throw new TypeError('Expected `to` to be a server of this client')
+    return uplink.state === 'reconnecting' ? undefined : uplink.conversation
   }
 
   /** Milliseconds to the nearest server and back, without what else kept either side busy. */

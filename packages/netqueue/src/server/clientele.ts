@@ -222,6 +222,7 @@ export class Clientele<Item> {
         this.#with(link, (client) => {
           client.isDraining = true
           client.reason = reason
+          events.emit('goaway', { client, reason })
           this.#changed(client)
         }),
       closed: (link, error, entries) => {

@@ -117,6 +117,7 @@ export const SERVER_EVENTS: readonly (keyof ServerEvents<unknown>)[] = [
   'connect',
   'suspend',
   'resume',
+  'goaway',
   'disconnect',
   'status',
   'deadLetter',
@@ -129,6 +130,11 @@ export interface ServerEvents<Item> {
   suspend: { client: ServerClient; error: NetQueueError }
   /** A client is back, and goes on with what it had. */
   resume: { client: ServerClient }
+  /**
+   * A client is about to leave: it takes nothing new, and still hears what is sent to it in this moment. `reason` is what it gave as its own,
+   * or empty. A client that is lost says nothing.
+   */
+  goaway: { client: ServerClient; reason: string }
   /** A client is gone; no error where both sides said goodbye, and then the `reason` it gave. `unsettled` items went back to the backlog. */
   disconnect: { client: ServerClient; unsettled: number; reason?: string; error?: NetQueueError }
   /** A client changed its status. */
