@@ -240,6 +240,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       connected: () => this.#clientele.connected,
       isOurs: (client) => this.#clientele.has(client),
       answerers,
+      headerFault: talk.headerFault,
       lengthOf: (name, payload) => talk.lengthOf(name, payload),
       ...talk.limits,
     })

@@ -10,7 +10,7 @@ import type { ExchangeInit } from '../request/exchange.ts'
 /** What the conversations of one client or server share. */
 export type SharedByConversations = Pick<
   ExchangeInit<Sender>,
-  'env' | 'limits' | 'handlers' | 'subscriptions' | 'exposeErrors'
+  'env' | 'limits' | 'handlers' | 'subscriptions' | 'exposeErrors' | 'headerFault'
 >
 
 /** Whose conversation it is. */

@@ -6,7 +6,8 @@ import type { Listener } from '../events/listener.ts'
 import type { SharedByConversations } from './conversation.ts'
 import { encodeWith } from '../message/codec.ts'
 import type { MessageEntry } from '../message/definition.ts'
-import type { Headers } from '../message/headers.ts'
+import { headerFault } from '../message/headers.ts'
+import type { HeaderFault, Headers } from '../message/headers.ts'
 import { ownMessages } from '../message/registry.ts'
 import type { MessagesOptions, OwnMessages } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
@@ -44,7 +45,7 @@ export interface TalkInit {
   /** A handler is done. */
   worked: () => void
   /** What is spoken: what it lacks is refused before anybody is there to be asked. */
-  protocol: Pick<Protocol, 'name' | 'supports'>
+  protocol: Pick<Protocol, 'name' | 'supports' | 'headerFault'>
   /** Throws where nobody ever asks, or sends, this side that. @default everybody may */
   checkReachable?: (name: string) => void
 }
@@ -85,8 +86,12 @@ export class Talk {
       handlers: this.#handlers,
       subscriptions: this.#subscriptions,
       exposeErrors,
+      headerFault: this.headerFault,
     }
   }
+
+  /** The rules of the protocol for headers. */
+  readonly headerFault: HeaderFault = (name, value) => (this.#protocol.headerFault ?? headerFault)(name, value)
 
   /** Whether a handler is at work, be it for a peer that is gone. */
   get isWorking(): boolean {

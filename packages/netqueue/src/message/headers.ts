@@ -17,6 +17,9 @@ export function headerFault(name: string, value: string | null): string | undefi
   return undefined
 }
 
+/** What is wrong with a pair where something is: by the rules of netqueue/1, or those of another protocol. */
+export type HeaderFault = typeof headerFault
+
 /** The headers of pairs; whatever a peer chose for a name is a name here and nothing else. Of a name that comes twice, the last value. */
 export function headersOf(pairs: Iterable<readonly [name: string, value: string | null]>): Headers {
   const headers = Object.create(null) as Record<string, string | null>
@@ -34,8 +37,8 @@ export class CheckedHeaders {
   /** What they take on the wire. */
   readonly bytes: number
 
-  constructor(given: Headers | undefined) {
-    this.headers = given === undefined ? undefined : copyOf(given)
+  constructor(given: Headers | undefined, fault: HeaderFault = headerFault) {
+    this.headers = given === undefined ? undefined : copyOf(given, fault)
     this.bytes = headerBytes(this.headers)
     if (this.bytes > MAX_HEADER_BYTES)
       throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADER_BYTES} bytes, got ${this.bytes}`)
@@ -43,27 +46,27 @@ export class CheckedHeaders {
 }
 
 /** As {@link CheckedHeaders}, without their length. */
-export function headersFrom(given: Headers | undefined): Headers | undefined {
-  return given === undefined ? undefined : new CheckedHeaders(given).headers
+export function headersFrom(given: Headers | undefined, fault?: HeaderFault): Headers | undefined {
+  return given === undefined ? undefined : new CheckedHeaders(given, fault).headers
 }
 
-function copyOf(given: Headers): Headers | undefined {
+function copyOf(given: Headers, fault: HeaderFault): Headers | undefined {
   if (typeof given !== 'object' || given === null || Symbol.iterator in given)
     throw new TypeError(`Expected \`headers\` to be an object of strings and null, got \`${JSON.stringify(given)}\``)
   const pairs = Object.entries(given)
   if (pairs.length === 0) return undefined
   if (pairs.length > MAX_HEADERS)
     throw new RangeError(`Expected \`headers\` to have at most ${MAX_HEADERS} pairs, got ${pairs.length}`)
-  for (const [name, value] of pairs) checkPair(name, value)
+  for (const [name, value] of pairs) checkPair(name, value, fault)
   return headersOf(pairs)
 }
 
-function checkPair(name: string, value: unknown): void {
+function checkPair(name: string, value: unknown, faultOf: HeaderFault): void {
   if (value !== null && typeof value !== 'string')
     throw new TypeError(
       `Expected \`headers\` to hold strings and null, got ${typeof value} for ${JSON.stringify(name)}`,
     )
-  const fault = headerFault(name, value)
+  const fault = faultOf(name, value)
   if (fault !== undefined) throw new RangeError(`Expected no \`headers\` with ${fault}, got ${JSON.stringify(name)}`)
 }
 

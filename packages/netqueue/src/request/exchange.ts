@@ -1,6 +1,7 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { CheckedHeaders } from '../message/headers.ts'
+import { headerFault } from '../message/headers.ts'
+import type { CheckedHeaders, HeaderFault } from '../message/headers.ts'
 import type { Route } from '../message/route.ts'
 import type { Peer } from '../protocol/protocol.ts'
 import { unsupported } from '../protocol/supports.ts'
@@ -43,6 +44,8 @@ export interface ExchangeInit<From = unknown> {
   from: () => From
   /** Whether the texts of errors of handlers on this side travel; their codes always do. */
   exposeErrors: boolean
+  /** The rules of the protocol for headers. @default those of netqueue/1 */
+  headerFault?: HeaderFault | undefined
   /** There is something to write. */
   wake: () => void
   /** There is a frame's worth to write. */
@@ -296,6 +299,7 @@ export class Exchange<From = unknown> {
       lanes: this.#lanes,
       frameTime: 0,
       gone: undefined,
+      headerFault: this.#init.headerFault ?? headerFault,
       checkOpen: (feature) => this.#checkOpen(feature),
       checkSupports: (feature) => this.#checkSupports(feature),
     }

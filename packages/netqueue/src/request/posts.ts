@@ -1,7 +1,7 @@
 import { Turns } from '../delivery/turns.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { CheckedHeaders } from '../message/headers.ts'
-import type { Headers } from '../message/headers.ts'
+import type { HeaderFault, Headers } from '../message/headers.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import { checkWait } from '../queue/pending.ts'
@@ -129,7 +129,7 @@ export class Posts implements PostOwner {
 
   #send(name: string, payload: Uint8Array, options: SendOptions = {}, deadline?: number): Promise<void> {
     checkWait(options)
-    const post = this.#post(name, payload, checked(options.headers))
+    const post = this.#post(name, payload, checked(options.headers, this.#side.headerFault))
     if (!this.#hasRoom) return this.#wait(post, options, deadline)
     this.#enter(post)
     return this.#turns.next()
@@ -178,5 +178,5 @@ export class Posts implements PostOwner {
   }
 }
 
-const checked = (headers: Headers | undefined): CheckedHeaders =>
-  headers === undefined ? NO_HEADERS : new CheckedHeaders(headers)
+const checked = (headers: Headers | undefined, fault: HeaderFault): CheckedHeaders =>
+  headers === undefined ? NO_HEADERS : new CheckedHeaders(headers, fault)

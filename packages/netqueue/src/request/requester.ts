@@ -225,7 +225,7 @@ export class Requester implements CallOwner {
       const { channel = 0, timeout = defaultTimeout, signal, body, label, path } = options
       this.#checkOpen()
       checkRequest(options)
-      const headers = headersFrom(options.headers)
+      const headers = headersFrom(options.headers, this.side.headerFault)
       if (headers !== undefined) this.side.checkSupports('headers')
       if (body !== undefined) this.side.checkSupports('stream')
       const id = vocabulary.idOf(name)

@@ -110,7 +110,7 @@ export class Served implements OpenRequest, Mail, Wanted {
   /** Throws for what cannot travel, or is too late. */
   setHeaders(headers: Headers): void {
     if (this.#stream !== undefined) throw new TypeError('Expected headers before the handler returns what it streams')
-    const checked = headersFrom(headers)
+    const checked = headersFrom(headers, this.side.headerFault)
     if (checked !== undefined) this.side.checkSupports('headers')
     checkSize(headerBytes(checked), this.side.maxItemBytes)
     this.#replyHeaders = checked

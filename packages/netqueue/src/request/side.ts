@@ -1,4 +1,5 @@
 import type { Env } from '../env/env.ts'
+import type { HeaderFault } from '../message/headers.ts'
 import type { OpenRequests } from '../message/registry.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Deadlines } from '../queue/deadlines.ts'
@@ -26,6 +27,8 @@ export interface Side {
   readonly exposeErrors: boolean
   /** Why the peer begins no request that it has not: it leaves, or its connection is over. */
   readonly gone: NetQueueError | undefined
+  /** The rules of the protocol for headers. */
+  readonly headerFault: HeaderFault
   /** Throws where nothing of the kind can be sent: the connection is over, or its protocol does not carry that. */
   checkOpen(feature: keyof Supports): void
   /** Throws `UNSUPPORTED` where the protocol does not carry that. */

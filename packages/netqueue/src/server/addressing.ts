@@ -8,11 +8,15 @@ import type { Errand, Request, Seeker } from '../endpoint/errand.ts'
 import { RemoteError } from '../errors/errors.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { CheckedHeaders, headerBytes, headersFrom } from '../message/headers.ts'
+import type { HeaderFault } from '../message/headers.ts'
+import { Forwarding } from '../endpoint/forwarding.ts'
 import { LateStream } from '../endpoint/late-stream.ts'
 import type { Stream } from '../endpoint/late-stream.ts'
 import { checkWait } from '../queue/pending.ts'
-import { giveToEach } from './recipients.ts'
+import { destinationOf, exceptBelow, giveToEach } from './recipients.ts'
+import type { Path } from '../message/route.ts'
 import type { Exchange } from '../request/exchange.ts'
+import type { PassedMessage, Transit } from '../request/transit.ts'
 import { checkSize } from '../request/failures.ts'
 import { dropBody } from '../request/outflow.ts'
 import type { SendOptions } from '../request/posts.ts'
@@ -20,7 +24,7 @@ import type { Reply } from '../request/reply.ts'
 import { checkRequest } from '../request/request-options.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
-import type { BroadcastOptions, BroadcastOutcome, ServerRequestOptions } from './server-options.ts'
+import type { BroadcastOptions, BroadcastOutcome, Recipient, ServerRequestOptions } from './server-options.ts'
 
 export interface AddressingInit {
   env: Env
@@ -33,6 +37,8 @@ export interface AddressingInit {
   requestTimeoutMs: number
   /** Longest payload, with its headers, that this side sends. */
   maxItemBytes: number
+  /** The rules of the protocol for headers. */
+  headerFault: HeaderFault
   /** How long the payload of a request is, encoded. Throws as the request would. */
   lengthOf: (name: string, payload: unknown) => number
 }
@@ -54,19 +60,22 @@ export class Addressing implements Seeker<ConnectedClient> {
 
   request(name: string, payload: unknown, options: ServerRequestOptions): Promise<unknown> {
     const { to } = options
-    if (to !== undefined) return this.exchangeOf(this.#own(to)).request(name, payload, options)
+    if (to !== undefined)
+      return this.#direct(to, (exchange, path) => exchange.request(name, payload, { ...options, path }))
     return this.seek(new Inquiry(this, 'request', this.#made(name, payload, options)))
   }
 
   call(name: string, payload: unknown, options: ServerRequestOptions): Promise<Reply> {
     const { to } = options
-    if (to !== undefined) return this.exchangeOf(this.#own(to)).call(name, payload, options)
+    if (to !== undefined)
+      return this.#direct(to, (exchange, path) => exchange.call(name, payload, { ...options, path }))
     return this.seek(new Inquiry(this, 'call', this.#made(name, payload, options))) as Promise<Reply>
   }
 
   stream(name: string, payload: unknown, options: ServerRequestOptions): Stream {
     const { to, timeout = Number.POSITIVE_INFINITY } = options
-    if (to !== undefined) return this.exchangeOf(this.#own(to)).stream(name, payload, options)
+    if (to !== undefined)
+      return this.#direct(to, (exchange, path) => exchange.stream(name, payload, { ...options, path }))
     checkWait(options)
     return new LateStream(this, this.#made(name, payload, options, timeout))
   }
@@ -75,13 +84,13 @@ export class Addressing implements Seeker<ConnectedClient> {
   async send(
     name: string,
     payload: Uint8Array,
-    to: ServerClient | readonly ServerClient[],
+    to: Recipient | readonly Recipient[],
     options: SendOptions,
   ): Promise<void> {
-    const give = (client: ServerClient): Promise<void> =>
-      this.#own(client).conversation.exchange.sendEncoded(name, payload, options)
+    const give = (one: Recipient): Promise<void> =>
+      this.#direct(one, (exchange, path) => exchange.sendEncoded(name, payload, { ...options, path }))
     if (!isList(to)) return give(to)
-    await giveToEach(to, async (client) => give(client))
+    await giveToEach(to, async (one) => give(one))
   }
 
   async broadcast(
@@ -90,19 +99,61 @@ export class Addressing implements Seeker<ConnectedClient> {
     { except = [], headers: given, timeout = BROADCAST_MS }: BroadcastOptions,
   ): Promise<BroadcastOutcome> {
     checkMs('timeout', timeout)
-    const headers = new CheckedHeaders(given)
+    const headers = new CheckedHeaders(given, this.#init.headerFault)
     const bytes = payload.length + headers.bytes
     checkSize(bytes, this.#init.maxItemBytes)
     const clients = [...this.#init.connected()].filter((client) => client.knows(name) && !except.includes(client))
-    const behind = clients.filter((client) => !client.takes(bytes) || !hasTaken(client, name, payload, headers))
+    const ways = new Map(clients.map((client) => [client, exceptBelow(client, except)]))
+    const behind = clients.filter(
+      (client) => !client.takes(bytes) || !hasTaken(client, name, payload, headers, ways.get(client)),
+    )
     const isSent = await Promise.all(
       behind.map(
         async (client) =>
-          client.takes(bytes) && takesLate(client, name, payload, { headers: headers.headers, timeout }),
+          client.takes(bytes) &&
+          takesLate(client, name, payload, { headers: headers.headers, timeout, except: ways.get(client) }),
       ),
     )
     const missed = behind.filter((_, index) => isSent[index] === false)
     return { sent: clients.length - missed.length, missed }
+  }
+
+  /** A request from above goes along its path, or to whoever knows it and has the fewest. */
+  pass(transit: Transit): void {
+    const { to, named } = transit
+    if (to !== undefined) return this.#passAlong(transit, to)
+    for (const client of this.#init.connected())
+      if (client.knows(named.name)) return new Forwarding(this, transit, (this.#count += 1)).forward()
+    transit.refuse('UNKNOWN_REQUEST')
+  }
+
+  /** A message from above goes along its path, or to all who know it and are not left out. Gives those that had no room for it. */
+  carry(said: PassedMessage): ConnectedClient[] {
+    const { to, named, except = [] } = said
+    if (to !== undefined) {
+      const client = this.#find(to[0])
+      return client === undefined || hasPassed(client, said, to.slice(1), undefined) ? [] : [client]
+    }
+    const isLeftOut = ({ id }: ConnectedClient): boolean => except.some((path) => path.length === 1 && path[0] === id)
+    const below = ({ id }: ConnectedClient): Path[] =>
+      except.flatMap((path) => (path.length > 1 && path[0] === id ? [path.slice(1)] : []))
+    const clients = [...this.#init.connected()].filter((client) => client.knows(named.name) && !isLeftOut(client))
+    return clients.filter((client) => !hasPassed(client, said, [], below(client)))
+  }
+
+  #find(id: string | undefined): ConnectedClient | undefined {
+    for (const client of this.#init.connected()) if (client.id === id) return client
+    return undefined
+  }
+
+  #passAlong(transit: Transit, [id, ...way]: Path): void {
+    const client = this.#find(id)
+    if (client === undefined || (way.length > 0 && !client.isRelay)) return transit.refuse('CLIENT_GONE')
+    try {
+      transit.ask(this.exchangeOf(client), { to: way.length === 0 ? undefined : way, again: undefined })
+    } catch (error) {
+      transit.failed(error)
+    }
   }
 
   async endRequests(to: ServerClient): Promise<void> {
@@ -128,7 +179,7 @@ export class Addressing implements Seeker<ConnectedClient> {
     const { name } = errand
     const free = answerers.free({ name, fits: this.#takesAll })
     if (free !== undefined) return errand.ask(free)
-    const wanted = this.#wanted(errand.request)
+    const wanted = this.#wanted(errand)
     const fitting = answerers.free(wanted)
     if (fitting !== undefined) return errand.ask(fitting)
     const ask = (client: ConnectedClient): Promise<R> => errand.ask(client)
@@ -156,16 +207,24 @@ export class Addressing implements Seeker<ConnectedClient> {
   }
 
   /** What somebody must know and take who answers a request. Throws as the request would: `ENCODE_FAILED`, `ITEM_TOO_LARGE` … */
-  #wanted({ name, payload, options }: Request): Wanted<ConnectedClient> {
+  #wanted({ request: { name, payload, options }, bytes: known }: Errand<ConnectedClient>): Wanted<ConnectedClient> {
+    if (known !== undefined) return { name, fits: (client) => client.takes(known) }
     try {
       checkRequest(options)
-      const bytes = this.#init.lengthOf(name, payload) + headerBytes(headersFrom(options.headers))
+      const bytes =
+        this.#init.lengthOf(name, payload) + headerBytes(headersFrom(options.headers, this.#init.headerFault))
       checkSize(bytes, this.#init.maxItemBytes)
       return { name, fits: (client) => client.takes(bytes) }
     } catch (error) {
       dropBody(options.body)
       throw error
     }
+  }
+
+  /** Does something at the exchange of a client, or of the client below which a node is. Throws as the search for it does. */
+  #direct<R>(to: Recipient, act: (exchange: Exchange<Sender>, path: Path | undefined) => R): R {
+    const { client, way } = destinationOf(to)
+    return act(this.exchangeOf(this.#own(client)), way)
   }
 
   /** Throws `CLIENT_GONE` for a client that is neither connected nor away, and a `TypeError` for one of another server. */
@@ -179,11 +238,17 @@ export class Addressing implements Seeker<ConnectedClient> {
   readonly #takesAll = (client: ConnectedClient): boolean => client.takes(this.#init.maxItemBytes)
 }
 
-const isList = (to: ServerClient | readonly ServerClient[]): to is readonly ServerClient[] => Array.isArray(to)
+const isList = (to: Recipient | readonly Recipient[]): to is readonly Recipient[] => Array.isArray(to)
 
 /** Gives a client a message if it has room. */
-function hasTaken(client: ConnectedClient, name: string, payload: Uint8Array, headers: CheckedHeaders): boolean {
-  if (!client.conversation.exchange.trySendEncoded(name, payload, headers)) return false
+function hasTaken(
+  client: ConnectedClient,
+  name: string,
+  payload: Uint8Array,
+  headers: CheckedHeaders,
+  except: readonly Path[] | undefined,
+): boolean {
+  if (!client.conversation.exchange.trySendEncoded(name, payload, headers, except)) return false
   client.isBehind = false
   return true
 }
@@ -201,6 +266,25 @@ async function takesLate(
     return true
   } catch {
     client.isBehind = true
+    return false
+  }
+}
+
+/** Passes a message on to a client, if that has room. */
+function hasPassed(
+  { conversation, isRelay }: ConnectedClient,
+  said: PassedMessage,
+  to: Path,
+  except: readonly Path[] | undefined,
+): boolean {
+  if (to.length > 0 && !isRelay) return true
+  try {
+    const route = {
+      ...(to.length > 0 && { to }),
+      ...(except !== undefined && except.length > 0 && { except }),
+    }
+    return conversation.exchange.tryPass(said, route)
+  } catch {
     return false
   }
 }
