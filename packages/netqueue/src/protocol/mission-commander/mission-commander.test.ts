@@ -61,11 +61,14 @@ testProtocol(
   { describe, test },
 )
 
-test.each(frames)('vector: $name is read as it stands there, and written so where the original does', (vector) => {
-  const { subject, payload, hex, canonical } = vector
+test.each(frames)('vector: $name is read as it stands there', ({ subject, payload, hex }) => {
   const frame = Buffer.from(hex, 'hex')
   const body = bodyOf(frame)
   expect(headerOf(frame)).toEqual({ subject, length: body.length })
   expect(JSON.parse(Buffer.from(body).toString())).toEqual(payload)
-  if (canonical) expect(hexOf(frameOf(subject, body))).toBe(hex)
+})
+
+test.each(frames.filter(({ canonical }) => canonical))('vector: $name is written as it stands there', (vector) => {
+  const { subject, hex } = vector
+  expect(hexOf(frameOf(subject, bodyOf(Buffer.from(hex, 'hex'))))).toBe(hex)
 })
