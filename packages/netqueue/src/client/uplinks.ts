@@ -96,7 +96,7 @@ export class Uplinks<Out> implements UplinkOwner {
   openAt(server: ClientServer): Conversation | undefined {
     const uplink = this.all.find((each) => each === server)
     if (uplink === undefined) throw new TypeError('Expected `to` to be a server of this client')
-    return uplink.state === 'reconnecting' ? undefined : uplink.conversation
+    return uplink.conversation
   }
 
   /** Milliseconds to the nearest server and back, without what else kept either side busy. */
