@@ -306,6 +306,35 @@ describe('an end', () => {
     expect((await shown.next()).value).toMatchObject({ payload: 'last words' })
   })
 
+  test('that a peer says leaves time for a last message to it, on either side, and for no item', async () => {
+    const { server } = await serve({ protocol: packetmq({ items: 'app:echo' }) })
+    const { peer, client: there } = await original(server)
+    const reasons: string[] = []
+    server.on('goaway', ({ client, reason }) => {
+      reasons.push(reason)
+      void server.send('app:show', 'last words', { to: client })
+      void server.send('app:reply', 'really', { to: client })
+    })
+    await server.put('work')
+    expect(await peer.next()).toMatchObject({ type: 17 })
+    peer.send(softquit('reason.done'))
+    expect((await peer.untilEnd()).map(({ type }) => type)).toEqual([19, 18])
+    peer.end()
+    await until(() => !there.isConnected)
+    expect(reasons).toEqual(['reason.done'])
+    const playing = await originalServer()
+    const connecting = join(playing.address)
+    const theirs = await playing.accept()
+    theirs.send(INIT + pubids(false) + FINISH)
+    const client = await connecting
+    client.on('goaway', ({ server: left }) => void client.send('app:show', 'last words', { to: left }))
+    await theirs.until(() => theirs.frames.length === 3)
+    theirs.send(softquit('reason.tired'))
+    expect((await theirs.untilEnd()).at(-1)).toMatchObject({ type: 19 })
+    theirs.end()
+    expect(await client.closed).toEqual({ undone: [], reason: 'reason.tired' })
+  })
+
   test('has the reason that a client, or the server for one of its clients, gives', async () => {
     const { server, codes } = await serve()
     const client = await join(server.address)

@@ -126,7 +126,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
 
   /** @internal Whether the stream is left open behind our last word: it is not ours to end. */
   get keepOpen(): boolean {
-    return this.#isLent || (this.#session?.wire.endsWithHearer === true && !this.#farewell.hasHeard)
+    return this.#isLent || (this.#endsWithHearer && !this.#farewell.hasHeard)
   }
 
   /** @internal Frames that the sink was given, and has taken. */
@@ -161,7 +161,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
     }
     const { hasSaid, hasHeard } = this.#farewell
     if (hasSaid) return 'end'
-    const frame = hasHeard ? undefined : this.#session?.nextFrame()
+    const frame = hasHeard && !this.#endsWithHearer ? undefined : this.#session?.nextFrame()
     if (frame !== undefined || this.#farewell.saying !== 'leaving') return frame
     // What is held up goes before the goodbye, unless the peer has said its own.
     if (!hasHeard && this.#session?.isHeldUp === true) return undefined
@@ -254,6 +254,10 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
     if (this.#farewell.isOver) return
     if (this.#farewell.hasHeard) this.cut()
     else this.lose(lost(cause))
+  }
+
+  get #endsWithHearer(): boolean {
+    return this.#session?.wire.endsWithHearer === true
   }
 
   #isNextWanted(wasOpen: boolean): boolean | Promise<boolean> {

@@ -180,7 +180,10 @@ export interface Wire {
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */
   disconnect(): Uint8Array | undefined
   error(error: ErrorNotice): Uint8Array | undefined
-  /** Whoever hears a goodbye ends the stream, and does not answer; whoever said it listens until then. @default each side ends its own half */
+  /**
+   * Whoever hears a goodbye says what it still has, and ends the stream without an answer; whoever said it listens until then.
+   * @default what was not said is left unsaid, and each side ends its own half
+   */
   readonly endsWithHearer?: boolean
   /** Whether it has something to say by itself: then it is asked for a frame, though nobody has told it anything. @default never */
   readonly isDue?: boolean

@@ -101,9 +101,10 @@ export class PacketmqWire implements Wire {
     take({ type: 'items', first: this.#received, attempt: 1, wantsResult: false, payloads: listed([payload]) })
   }
 
-  /** It leaves now: what it said before is all there is. */
+  /** It leaves, and still takes what is said to it in this moment. */
   #left(frame: Uint8Array, take: (message: Message) => void): void {
     this.#hasHeard = true
+    this.#writer.leave()
     const reason = decodeReason(frame)
     const end = endOf(reason)
     if (end.type === 'disconnect')

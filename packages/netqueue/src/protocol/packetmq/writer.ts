@@ -12,6 +12,7 @@ export class PacketmqWriter extends MuteWriter {
   readonly #itemType: number | undefined
   #frame: Uint8Array | undefined
   #items = 0
+  #isLeaving = false
   #reason = UNKNOWN_REASON
 
   constructor(itemType: number | undefined) {
@@ -29,6 +30,11 @@ export class PacketmqWriter extends MuteWriter {
     return this.#reason
   }
 
+  /** No more items: nobody would work on them. */
+  leave(): void {
+    this.#isLeaving = true
+  }
+
   next(fill: (writer: Writer) => void): Uint8Array | undefined {
     this.#frame = undefined
     fill(this)
@@ -42,7 +48,7 @@ export class PacketmqWriter extends MuteWriter {
   }
 
   override item(_seq: number, payload: Uint8Array): boolean {
-    if (this.#frame !== undefined || this.#itemType === undefined) return false
+    if (this.#frame !== undefined || this.#itemType === undefined || this.#isLeaving) return false
     this.#items += 1
     this.#frame = frameOf(this.#itemType, payload)
     return true
