@@ -20,6 +20,7 @@ import { NetQueueError } from './errors/errors.ts'
 import type { Emitter } from './events/emitter.ts'
 import type { EventStream, EventStreamOptions } from './events/event-stream.ts'
 import { reachesOf } from './life/reach.ts'
+import type { DuplexMaker } from './life/reach.ts'
 import type { ClientState, ClientStateChange } from './life/states.ts'
 import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
@@ -32,18 +33,20 @@ import type { Uplinks } from './client/uplinks.ts'
 
 /**
  * Connects to a server. The address is `tcp://host:port`, `tls://host:port`, `unix:/path`, `memory:name`, or `stdio:` for whoever started this
- * process, or a duplex of bytes that exists already.
+ * process, or a duplex of bytes that exists already, or a function that makes one whenever a connection is looked for.
  * Rejects with `CONNECT_FAILED`, with the reason for which the server refused (`CODEC_MISMATCH`, `ID_IN_USE` …), or with the
  * signal's reason; with `wait: true` it goes on until there is a connection, or one that can never be.
  *
  * From then on the client looks for a server that it lost, by its address, for ever unless `reconnect` says otherwise.
+ *
+ * With `onDemand` it resolves at once, and servers are looked for when they are first used, and left when nobody uses them.
  *
  * Several addresses make one client of several servers: it takes items from all of them, and gives its own to whichever has credit.
  * Resolves when the first one is connected; the others are looked for. With `failover: true` they stand in for each other: the client
  * has one at a time.
  */
 export async function connect<In = unknown, Out = unknown, M extends Messages = Messages>(
-  address: string | readonly string[] | ByteDuplex,
+  address: string | readonly string[] | ByteDuplex | DuplexMaker,
   options: ClientOptions<In, Out, M> = {},
 ): Promise<Client<In, Out, M>> {
   const { transports = defaultTransports, failover = false, localAddress, localPort, tls } = options

@@ -8,6 +8,7 @@ export type {
   Closed,
   CloseOptions,
 } from './client/client-options.ts'
+export type { OnDemandOptions } from './client/on-demand.ts'
 export type { ClientServer } from './client/client-server.ts'
 export type { ReconnectOptions } from './life/back-off.ts'
 export type { AttemptState, ClientState, ClientStateChange } from './life/states.ts'

@@ -31,6 +31,8 @@ export interface CallsInit {
   checkOpen: () => void
 }
 
+  /** Somebody waits for a connection. @default all are looked for already */
+  wanted?: () => void
 /** A message on its way to a server that has room for it. */
 interface Letter {
   ordinal: number
@@ -156,6 +158,7 @@ export class Calls implements Seeker<Conversation> {
   /** What is asked of one server is asked of no other. */
   #at(server: ClientServer): Exchange<Sender> {
     const conversation = this.#init.conversationOf(server)
+    this.#init.wanted?.()
     if (conversation === undefined) throw unconnected(server)
     return conversation.exchange
   }
@@ -222,6 +225,7 @@ export class Calls implements Seeker<Conversation> {
   #checkRequest(name: string, options: RequestOptions): void {
     this.#init.checkOpen()
     this.#init.talk.checkRequest(name, options)
+    this.#init.wanted?.()
     if (this.#end !== undefined) throw requestsEnded()
   }
 }

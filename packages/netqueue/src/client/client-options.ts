@@ -1,4 +1,5 @@
 import type { ClientServer } from './client-server.ts'
+import type { OnDemandOptions } from './on-demand.ts'
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
 import type { SettleOptions } from '../delivery/settle-deadlines.ts'
 import type { Env } from '../env/env.ts'
@@ -57,6 +58,12 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   wait?: boolean
   /**
    * Of several addresses: whether they stand in for each other, rather than to be servers side by side. The client ends when the last one has
+  /**
+   * Whether `connect` resolves at once, and servers are looked for when something is first asked, sent, put, or read, and left when nobody has
+   * used them for `idleMs` milliseconds, until somebody does. Whoever only handles requests or listens to messages does not use them.
+   * @default false
+   */
+  onDemand?: boolean | OnDemandOptions
    * closed, or would never let it in. @default false
    */
   failover?: boolean

@@ -51,6 +51,7 @@ export function partsOf<In, Out, M extends Messages>(
     warn,
     worked: () => uplinks.changed(),
   })
+    wanted: () => uplinks.use(),
   const events = new Emitter<ClientEvents>(warn)
   const ticks = new Ticks(env)
   const talk = new Talk({
@@ -66,7 +67,15 @@ export function partsOf<In, Out, M extends Messages>(
   const carriesItems = protocol.supports.items
   if (!carriesItems) inbox.deny(unsupported(protocol.name, 'items'))
   const checkPut = carriesItems ? (): void => uplinks.checkPut() : refusing(protocol)
-  const puts = new Puts<Out>({ env, limits, codec: result, options, checkOpen: checkPut, warn })
+  /** On demand: what is put may have nobody to take it yet. */
+  const wanting = (): void => {
+    checkPut()
+    uplinks.use()
+  }
+  const isOnDemand = settings.onDemandMs !== undefined
+  if (isOnDemand && !reaches.every(({ isRepeatable }) => isRepeatable))
+    throw new TypeError('Expected `onDemand` to come with a way that leads there again, got a duplex or `stdio:`')
+  const puts = new Puts<Out>({ env, limits, codec: result, options, checkOpen: isOnDemand ? wanting : checkPut, warn })
   const calls = new Calls({
     env,
     talk,
@@ -76,6 +85,7 @@ export function partsOf<In, Out, M extends Messages>(
     checkOpen: () => uplinks.checkOpen(),
   })
   // Several servers would each give it another one.
+    wanted: () => uplinks.use(),
   const id = settings.id === '' && reaches.length > 1 ? randomName('client', env) : settings.id
   const self = { id, status: settings.status }
   const introduction = (): Introduction => ({
@@ -113,6 +123,7 @@ export function partsOf<In, Out, M extends Messages>(
       link,
       talk,
       puts,
+    onDemandMs: settings.onDemandMs,
       protocol,
       introduction,
       status: () => self.status,

@@ -4,6 +4,7 @@ import { host } from '../env/host.ts'
 import { checkInteger, checkMs, checkOneOf, checkString, checkStrings } from '../errors/check.ts'
 import { checkEvidence, evidenceFrom } from './evidence.ts'
 import type { ShownTo } from './evidence.ts'
+import { onDemandFrom } from './on-demand.ts'
 import { reconnectFrom } from '../life/back-off.ts'
 import type { Reconnect } from '../life/back-off.ts'
 import { codecFrom } from '../message/codec.ts'
@@ -39,6 +40,8 @@ export interface ClientSettings<In, Out> {
   flushDelayMs: number
   /** `undefined`: what is lost stays lost. */
   reconnect: Reconnect | undefined
+  /** Milliseconds after which servers are left that nobody uses; `undefined`: they are not looked for on demand. */
+  onDemandMs: number | undefined
   /** What the next connection is to show of the client; none where there is nothing to show. */
   evidence: (() => Promise<ShownTo | undefined>) | undefined
   logger: Logger
@@ -56,6 +59,8 @@ export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions
   checkMs('connectTimeoutMs', connectTimeoutMs)
   if (prefetch !== 'auto') checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
   checkEvidence(options)
+  if (options.onDemand !== undefined && options.onDemand !== false && options.reconnect === false)
+    throw new TypeError('Expected `onDemand` without `reconnect: false`, as it looks for servers again')
   return {
     env,
     limits,
@@ -72,6 +77,7 @@ export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions
     defaultServer,
     flushDelayMs: flushDelayFrom(options),
     reconnect: reconnectFrom(options.reconnect ?? true),
+    onDemandMs: onDemandFrom(options.onDemand),
     evidence: evidenceFrom(options),
     logger: harmless(options.logger ?? silent),
   }

@@ -4,6 +4,7 @@ import type { SharedByLinks } from '../delivery/link.ts'
 import type { Puts } from '../delivery/puts.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { ShownTo } from './evidence.ts'
+import type { OnDemand } from './on-demand.ts'
 import type { Reconnect } from '../life/back-off.ts'
 import type { ClientStateChange } from '../life/states.ts'
 import type { Introduction, Protocol } from '../protocol/protocol.ts'
@@ -36,6 +37,8 @@ export interface UplinkOwner {
   /** What happens in it is told to users when it is over. */
   together(act: () => void): void
   entered(uplink: Uplink, change: ClientStateChange): void
+  /** Whether anybody uses its servers, where they are looked for on demand; `undefined` where they are not. */
+  readonly demand: Pick<OnDemand, 'isUsed'> | undefined
   /** Requests and messages can go this way. */
   opened(): void
   /** The connection is gone; no error where both sides said goodbye, and none is looked for. */

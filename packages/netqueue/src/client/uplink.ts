@@ -114,6 +114,13 @@ export class Uplink implements ClientServer {
 
   /** Whether items of this server are worked on. */
   get hasItems(): boolean {
+  /** Whether something is in hand, be it here or there. */
+  get isBusy(): boolean {
+    if (this.#conversation === undefined) return false
+    const { link, isQuiet } = this.#conversation
+    return link.intake.handedOut > 0 || link.outbox.inFlight > 0 || !isQuiet
+  }
+
     return (this.link?.intake.handedOut ?? 0) > 0
   }
 
@@ -168,6 +175,17 @@ export class Uplink implements ClientServer {
     if (code !== 'RESTART') this.#life.dismissed()
     this.#departure = new Departure({ conversation, shared: this.#shared, returns })
     await this.#departure.prepare()
+    await this.#part(conversation, returns)
+  }
+
+  /** Leaves a server that nobody uses; {@link begin} looks for it again. */
+  async rest(): Promise<void> {
+    const conversation = this.#conversation
+    if (this.state !== 'connected' || conversation === undefined || this.#departure !== undefined) return
+    await this.#part(conversation, false)
+  }
+
+  async #part(conversation: Conversation, returns: boolean): Promise<void> {
     if (this.#conversation === conversation) this.#session?.end()
   }
 
@@ -254,18 +272,25 @@ export class Uplink implements ClientServer {
     // A server that said goodbye keeps what it received; one that was lost may be gone with it.
     const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
     this.#end(error?.code === 'CLOSED' ? undefined : error, { sent: unknown, queued })
+    if (sent.length + queued.length === 0 && this.#mayRest(error)) return this.#life.rest()
   }
 
   /** Why a server is looked for though this one has said goodbye; `undefined`: none is. */
   #sequel(departure: Departure | undefined): NetQueueError | undefined {
     if (departure?.returns !== true) {
-      if (!this.#life.goesOn) return undefined
+      if (!this.#life.goesOn && this.#owner.demand === undefined) return undefined
       this.#life.dismissed()
     }
     return new NetQueueError('CONNECTION_LOST', this.#life.isDismissed ? 'The server closed' : 'The server restarts')
   }
 
   #entered(change: ClientStateChange): void {
+  /** Whether nobody looks for the server that is gone, until somebody uses it. */
+  #mayRest(error: NetQueueError | undefined): boolean {
+    if (this.#owner.demand?.isUsed !== false || this.state !== 'connected') return false
+    return error === undefined || this.#life.returnsAfter(error)
+  }
+
     const { state } = change
     const isLoss = this.#isConnected && state !== 'connected' && state !== 'closing'
     const error = 'error' in change ? change.error : undefined

@@ -9,6 +9,7 @@ import { Drain } from '../endpoint/drain.ts'
 import { checkMs } from '../errors/check.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Emitter } from '../events/emitter.ts'
+import { OnDemand } from './on-demand.ts'
 import { clientClosed } from '../life/failures.ts'
 import type { Reach } from '../life/reach.ts'
 import { stateOf } from '../life/states.ts'
@@ -31,6 +32,8 @@ export interface UplinksInit<Out> {
   logger: Logger
   /** The client's id, for its log. */
   id: () => string
+  /** Milliseconds after which servers are left that nobody uses; `undefined`: they are not looked for on demand. */
+  onDemandMs: number | undefined
 }
 
 export interface ConnectOptions {
@@ -42,6 +45,8 @@ export interface ConnectOptions {
 /** The servers of one client, from the first attempt to the end: who is there, who is told of what, and how it is closed. */
 export class Uplinks<Out> implements UplinkOwner {
   readonly all: readonly Uplink[]
+  /** @internal */
+  readonly demand: OnDemand | undefined
   /** Resolves when the last one is over; never rejects. */
   readonly closed: Promise<Closed<Out>>
   readonly #init: UplinksInit<Out>
@@ -60,6 +65,7 @@ export class Uplinks<Out> implements UplinkOwner {
     this.#drain = new Drain(init.shared.link.env, () => this.#isDone)
     const ended = new Promise<Closed<Out>>((resolve) => (this.#resolveEnded = resolve))
     this.closed = ended.then((closed) => this.#done().then(() => closed))
+    this.demand = this.#onDemand(init.onDemandMs)
     this.all = init.reaches.map((reach) => new Uplink(reach, init.shared, this))
   }
 
@@ -138,8 +144,14 @@ export class Uplinks<Out> implements UplinkOwner {
     for (const { link } of this.all) link?.ping()
   }
 
-  /** Resolves when the first server is connected; rejects when none can be, with why the last one cannot. */
+  /** Somebody waits for a server, or for something of one. */
+  use(): void {
+    this.demand?.use()
+  }
+
+  /** Resolves when the first server is connected, or at once where they are looked for on demand; rejects when none can be, with why the last one cannot. */
   async connect({ signal, isPatient }: ConnectOptions): Promise<void> {
+    if (this.demand !== undefined) return
     let callOff: (() => void) | undefined
     const aborted = new Promise<never>((_, reject) => {
       callOff = signal && onAbort(signal, () => reject(signal.reason))
@@ -169,6 +181,7 @@ export class Uplinks<Out> implements UplinkOwner {
   changed(): void {
     this.#init.calls.check()
     this.#drain.check()
+    this.demand?.check()
   }
 
   together(act: () => void): void {
@@ -191,6 +204,7 @@ export class Uplinks<Out> implements UplinkOwner {
   opened(): void {
     this.#init.calls.opened()
     if (this.#init.shared.protocol.supports.items) this.#init.shared.link.inbox.deny(this.#objection(ITEMS))
+    this.demand?.check()
   }
 
   disconnected(server: Uplink, error: NetQueueError | undefined): void {
@@ -207,7 +221,7 @@ export class Uplinks<Out> implements UplinkOwner {
   goaway(server: Uplink, code: string): void {
     this.#init.events.emit('goaway', { server, code })
     const isLast = this.all.every((each) => each === server || each.isOver)
-    if (!isLast || server.returnsAfter(code)) void server.depart(code)
+    if (!isLast || server.returnsAfter(code) || this.demand !== undefined) void server.depart(code)
     else this.#dismissed()
   }
 
@@ -239,6 +253,28 @@ export class Uplinks<Out> implements UplinkOwner {
           .begin({ isPatient: isTireless, missed: (reason) => miss(uplink, reason) })
           .then(resolve, (reason: unknown) => miss(uplink, reason))
     })
+  }
+
+  #onDemand(idleMs: number | undefined): OnDemand | undefined {
+    if (idleMs === undefined) return undefined
+    const { shared, puts, calls } = this.#init
+    const { env, inbox } = shared.link
+    return new OnDemand({
+      env,
+      idleMs,
+      isUsed: () => puts.hasItems || calls.waiting > 0 || inbox.isRead || this.#isWorking || this.#isBusy,
+      begin: () => this.#beginAll(),
+      leave: () => this.all.forEach((uplink) => void uplink.rest()),
+    })
+  }
+
+  /** Looks for all that were left, or never looked for. */
+  #beginAll(): void {
+    for (const uplink of this.all) if (uplink.state === 'idle') uplink.begin({ isPatient: true }).catch(() => {}) // its end tells
+  }
+
+  get #isBusy(): boolean {
+    return this.all.some(({ isBusy }) => isBusy)
   }
 
   /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
@@ -313,6 +349,7 @@ export class Uplinks<Out> implements UplinkOwner {
     const undone = left.filter((entry) => !entry.ended(SETTLED.returned))
     shared.link.inbox.close(reason)
     calls.close(reason)
+    this.demand?.end()
     // Nobody is left to wait for but handlers.
     this.#drain.check()
     ticks.end()

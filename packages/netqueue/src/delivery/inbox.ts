@@ -29,6 +29,8 @@ export interface InboxInit {
   warn: (error: NetQueueError) => void
   /** No handler is at work any more. @default nobody waits for that */
   worked?: () => void
+  /** Somebody reads, and there is no peer. @default nobody looks for one */
+  wanted?: () => void
 }
 
 /** Messages whose items wait: items without a byte cost some 500 of ours where each comes alone. */
@@ -88,6 +90,11 @@ export class Inbox {
     if (!this.#demand.isAny || this.#end !== undefined || this.isFull) return 0
     const prefetch = this.#pace?.window ?? (this.#init.prefetch as number)
     return this.#init.countReaders ? this.#demand.items + prefetch - 1 : prefetch
+  }
+
+  /** Whether anybody reads. */
+  get isRead(): boolean {
+    return this.#demand.isPresent
   }
 
   /** Whether so much waits that no peer gets room. */
@@ -442,6 +449,7 @@ export class Inbox {
   }
 
   #grantAll(): void {
+    if (this.#intakes.size === 0) this.#init.wanted?.()
     for (const intake of this.#intakes) intake.grant()
   }
 }

@@ -136,6 +136,12 @@ export class Life {
     })
   }
 
+  /** Nobody needs the server: it is looked for by {@link begin}, if ever. */
+  rest(): void {
+    this.#addresses.renew()
+    this.#states.enter({ state: 'idle', address: this.address })
+  }
+
   /** Looks for nothing any more. */
   close(): void {
     if (this.isEnding) return

@@ -12,6 +12,9 @@ export interface Reach {
   dial(address: string, signal: AbortSignal): Promise<ByteDuplex>
 }
 
+/** Makes a duplex of bytes, each time anew; the signal fires when nobody waits for it any more. */
+export type DuplexMaker = (signal: AbortSignal) => ByteDuplex | PromiseLike<ByteDuplex>
+
 export interface ReachOptions {
   transports: readonly Transport[]
   /** Whether several addresses stand in for each other. */
@@ -24,10 +27,11 @@ export interface ReachOptions {
  * or has one twice, and for a duplex that would stay open though nobody but us has it.
  */
 export function reachesOf(
-  address: string | readonly string[] | ByteDuplex,
+  address: string | readonly string[] | ByteDuplex | DuplexMaker,
   { transports, failover, closeDuplex }: ReachOptions,
   options: Omit<DialOptions, 'signal'>,
 ): Reach[] {
+  if (typeof address === 'function') return [reachThrough(address)]
   if (isDuplex(address)) return [reachBy(address)]
   if (!closeDuplex) throw new TypeError('Expected `closeDuplex: false` to come with a duplex, got an address')
   if (!isList(address)) return [reachOf([address], transports, options)]
@@ -68,6 +72,21 @@ function reachBy(duplex: ByteDuplex): Reach {
     addresses: [duplex.remoteAddress ?? 'the duplex'],
     isRepeatable: false,
     dial: async () => duplex,
+  }
+}
+
+/** By duplexes that are made when they are needed. */
+function reachThrough(make: DuplexMaker): Reach {
+  return {
+    addresses: ['the duplex'],
+    isRepeatable: true,
+    dial: async (address, signal) => {
+      try {
+        return await make(signal)
+      } catch (error) {
+        throw error instanceof NetQueueError ? error : connectFailed(address, error)
+      }
+    },
   }
 }
 

@@ -7,7 +7,7 @@ export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' |
 export const NEXT: Readonly<Record<ClientState, readonly ClientState[]>> = {
   idle: ['connecting', 'closing'],
   connecting: ['connecting', 'connected', 'closing', 'failed'],
-  connected: ['reconnecting', 'closing', 'failed'],
+  connected: ['reconnecting', 'idle', 'closing', 'failed'],
   reconnecting: ['reconnecting', 'connected', 'closing', 'failed'],
   closing: ['closed', 'failed'],
   closed: [],
