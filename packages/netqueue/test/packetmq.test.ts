@@ -152,6 +152,13 @@ describe('packets', () => {
     expect([met, server.clients]).toEqual([['packetmq', 'gone: packetmq'], []])
   })
 
+  test('are sent as they are where they are encoded already', async () => {
+    const { server } = await serve()
+    const { peer, client } = await original(server)
+    await server.sendEncoded('app:show', Uint8Array.of(0x93, 1, 2, 3), { to: client })
+    expect((await peer.next()).data.toString('hex')).toBe('93010203')
+  })
+
   test('without a payload leave as nil, and those that come without one are undefined', async () => {
     const { server } = await serve()
     const echoes = server.messages('app:echo')
@@ -395,10 +402,12 @@ describe('several', () => {
     const all = [await serve(), await serve()]
     const client = await join(
       all.map(({ server }) => server.address as string),
-      { reconnect: false },
+      { reconnect: false, defaultServer: 'first' },
     )
     await until(() => all.every(({ server }) => server.clients.length === 1))
     const heard = all.map(({ server }) => server.messages('app:echo'))
+    await client.send('app:echo', 'to the first one')
+    expect((await heard[0]?.next())?.value).toMatchObject({ payload: 'to the first one' })
     await all[0]?.server.close()
     await client.send('app:echo', 'to the other one')
     expect((await heard[1]?.next())?.value).toMatchObject({ payload: 'to the other one' })
