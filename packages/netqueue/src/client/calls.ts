@@ -29,10 +29,10 @@ export interface CallsInit {
   conversationOf: (server: ClientServer) => Conversation | undefined
   /** Throws when nothing can be asked and sent any more. */
   checkOpen: () => void
-}
-
   /** Somebody waits for a connection. @default all are looked for already */
   wanted?: () => void
+}
+
 /** A message on its way to a server that has room for it. */
 interface Letter {
   ordinal: number
@@ -136,6 +136,7 @@ export class Calls implements Seeker<Conversation> {
     const conversation = this.#next()
     if (conversation !== undefined) return errand.ask(conversation)
     const { name, timeout } = errand.request
+    this.#init.wanted?.()
     return errand.wait(this.#init.env, (wait) => this.#standby.wait(errand, wait, () => timedOut(name, timeout, 'no')))
   }
 
@@ -158,7 +159,6 @@ export class Calls implements Seeker<Conversation> {
   /** What is asked of one server is asked of no other. */
   #at(server: ClientServer): Exchange<Sender> {
     const conversation = this.#init.conversationOf(server)
-    this.#init.wanted?.()
     if (conversation === undefined) throw unconnected(server)
     return conversation.exchange
   }
@@ -203,6 +203,7 @@ export class Calls implements Seeker<Conversation> {
   #postLater(letter: Letter): Promise<void> {
     const { ordinal, deadline, options } = letter
     checkWait(options)
+    this.#init.wanted?.()
     const timeout = deadline === undefined ? undefined : Math.max(0, deadline - this.#init.env.now())
     const ask = (conversation: Conversation): Promise<void> => this.#postTo(conversation, letter)
     return this.#standby.wait({ ordinal, ask }, { timeout, signal: options.signal }, () => unsent(options.timeout))
@@ -225,7 +226,6 @@ export class Calls implements Seeker<Conversation> {
   #checkRequest(name: string, options: RequestOptions): void {
     this.#init.checkOpen()
     this.#init.talk.checkRequest(name, options)
-    this.#init.wanted?.()
     if (this.#end !== undefined) throw requestsEnded()
   }
 }

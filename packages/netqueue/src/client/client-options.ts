@@ -57,13 +57,13 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   /** Whether `connect` looks on when the first attempt fails, in the same way. @default false: it rejects */
   wait?: boolean
   /**
-   * Of several addresses: whether they stand in for each other, rather than to be servers side by side. The client ends when the last one has
-  /**
    * Whether `connect` resolves at once, and servers are looked for when something is first asked, sent, put, or read, and left when nobody has
    * used them for `idleMs` milliseconds, until somebody does. Whoever only handles requests or listens to messages does not use them.
    * @default false
    */
   onDemand?: boolean | OnDemandOptions
+  /**
+   * Of several addresses: whether they stand in for each other, rather than to be servers side by side. The client ends when the last one has
    * closed, or would never let it in. @default false
    */
   failover?: boolean

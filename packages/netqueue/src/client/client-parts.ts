@@ -50,8 +50,8 @@ export function partsOf<In, Out, M extends Messages>(
     countReaders: true,
     warn,
     worked: () => uplinks.changed(),
-  })
     wanted: () => uplinks.use(),
+  })
   const events = new Emitter<ClientEvents>(warn)
   const ticks = new Ticks(env)
   const talk = new Talk({
@@ -83,9 +83,9 @@ export function partsOf<In, Out, M extends Messages>(
     choose: settings.defaultServer === 'first' ? () => uplinks.first : () => uplinks.leastBusy,
     conversationOf: (server) => uplinks.openAt(server),
     checkOpen: () => uplinks.checkOpen(),
+    wanted: () => uplinks.use(),
   })
   // Several servers would each give it another one.
-    wanted: () => uplinks.use(),
   const id = settings.id === '' && reaches.length > 1 ? randomName('client', env) : settings.id
   const self = { id, status: settings.status }
   const introduction = (): Introduction => ({
@@ -119,11 +119,11 @@ export function partsOf<In, Out, M extends Messages>(
     events,
     logger: settings.logger,
     id: () => self.id,
+    onDemandMs: settings.onDemandMs,
     shared: {
       link,
       talk,
       puts,
-    onDemandMs: settings.onDemandMs,
       protocol,
       introduction,
       status: () => self.status,

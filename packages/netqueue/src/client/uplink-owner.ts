@@ -34,11 +34,11 @@ export interface SharedByUplinks {
 
 /** Whoever has uplinks: told what becomes of them. */
 export interface UplinkOwner {
+  /** Whether anybody uses its servers, where they are looked for on demand; `undefined` where they are not. */
+  readonly demand: Pick<OnDemand, 'isUsed'> | undefined
   /** What happens in it is told to users when it is over. */
   together(act: () => void): void
   entered(uplink: Uplink, change: ClientStateChange): void
-  /** Whether anybody uses its servers, where they are looked for on demand; `undefined` where they are not. */
-  readonly demand: Pick<OnDemand, 'isUsed'> | undefined
   /** Requests and messages can go this way. */
   opened(): void
   /** The connection is gone; no error where both sides said goodbye, and none is looked for. */

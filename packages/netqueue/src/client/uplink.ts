@@ -112,8 +112,6 @@ export class Uplink implements ClientServer {
     return link.isGoawayHeard && link.intake.handedOut === 0 && link.outbox.isAcknowledged && isQuiet
   }
 
-  /** Whether items of this server are worked on. */
-  get hasItems(): boolean {
   /** Whether something is in hand, be it here or there. */
   get isBusy(): boolean {
     if (this.#conversation === undefined) return false
@@ -121,6 +119,8 @@ export class Uplink implements ClientServer {
     return link.intake.handedOut > 0 || link.outbox.inFlight > 0 || !isQuiet
   }
 
+  /** Whether items of this server are worked on. */
+  get hasItems(): boolean {
     return (this.link?.intake.handedOut ?? 0) > 0
   }
 
@@ -173,8 +173,6 @@ export class Uplink implements ClientServer {
     if (conversation === undefined || this.#departure !== undefined) return
     const returns = this.returnsAfter(code)
     if (code !== 'RESTART') this.#life.dismissed()
-    this.#departure = new Departure({ conversation, shared: this.#shared, returns })
-    await this.#departure.prepare()
     await this.#part(conversation, returns)
   }
 
@@ -186,6 +184,8 @@ export class Uplink implements ClientServer {
   }
 
   async #part(conversation: Conversation, returns: boolean): Promise<void> {
+    this.#departure = new Departure({ conversation, shared: this.#shared, returns })
+    await this.#departure.prepare()
     if (this.#conversation === conversation) this.#session?.end()
   }
 
@@ -262,6 +262,7 @@ export class Uplink implements ClientServer {
     this.#conversation = undefined
     this.#departure = undefined
     departure?.end()
+    if (sent.length + queued.length === 0 && this.#mayRest(error)) return this.#life.rest()
     const reason = error ?? this.#sequel(departure)
     if (conversation !== undefined) conversation.farewell = reason
     if (this.state === 'reconnecting') return puts.lost(id, { sent, queued })
@@ -272,7 +273,12 @@ export class Uplink implements ClientServer {
     // A server that said goodbye keeps what it received; one that was lost may be gone with it.
     const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
     this.#end(error?.code === 'CLOSED' ? undefined : error, { sent: unknown, queued })
-    if (sent.length + queued.length === 0 && this.#mayRest(error)) return this.#life.rest()
+  }
+
+  /** Whether nobody looks for the server that is gone, until somebody uses it. */
+  #mayRest(error: NetQueueError | undefined): boolean {
+    if (this.#owner.demand?.isUsed !== false || this.state !== 'connected') return false
+    return error === undefined || this.#life.returnsAfter(error)
   }
 
   /** Why a server is looked for though this one has said goodbye; `undefined`: none is. */
@@ -285,12 +291,6 @@ export class Uplink implements ClientServer {
   }
 
   #entered(change: ClientStateChange): void {
-  /** Whether nobody looks for the server that is gone, until somebody uses it. */
-  #mayRest(error: NetQueueError | undefined): boolean {
-    if (this.#owner.demand?.isUsed !== false || this.state !== 'connected') return false
-    return error === undefined || this.#life.returnsAfter(error)
-  }
-
     const { state } = change
     const isLoss = this.#isConnected && state !== 'connected' && state !== 'closing'
     const error = 'error' in change ? change.error : undefined
