@@ -30,6 +30,7 @@ describe.each(['tcp://127.0.0.1:0', 'memory:last-words'])('a last message, at %s
     const client = await connect<string, string, App>(server.address as string, { messages, ...transports })
     const heard: string[] = []
     server.on('news:flash', ({ payload, from }) => heard.push(`${payload} from ${from.id}`))
+    server.on('goaway', () => heard.push('nothing new'))
     client.on('goaway', ({ server: to }) => void client.send('news:flash', 'farewell', { to }))
     await server.close()
     expect(heard).toEqual([`farewell from ${client.id}`])

@@ -220,9 +220,11 @@ export class Clientele<Item> {
         }),
       goaway: (link, _code, reason) =>
         this.#with(link, (client) => {
+          // It answers ours with its own.
+          const isNews = !client.isDraining && this.#goaway === undefined
           client.isDraining = true
           client.reason = reason
-          events.emit('goaway', { client, reason })
+          if (isNews) events.emit('goaway', { client, reason })
           this.#changed(client)
         }),
       closed: (link, error, entries) => {

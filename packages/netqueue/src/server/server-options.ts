@@ -132,7 +132,7 @@ export interface ServerEvents<Item> {
   resume: { client: ServerClient }
   /**
    * A client is about to leave: it takes nothing new, and still hears what is sent to it in this moment. `reason` is what it gave as its own,
-   * or empty. A client that is lost says nothing.
+   * or empty. A client that is lost says nothing, and one that this side has told to leave nothing new.
    */
   goaway: { client: ServerClient; reason: string }
   /** A client is gone; no error where both sides said goodbye, and then the `reason` it gave. `unsettled` items went back to the backlog. */
