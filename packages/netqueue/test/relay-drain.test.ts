@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest'
+
+import { observe } from './support/nodes.ts'
+import { Tree } from './support/tree.ts'
+
+describe('a relay that closes', () => {
+  test('lets leaves finish what they have, sends their results up, and then leaves', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const finish: (() => void)[] = []
+    const done = observe(() =>
+      leaf.process((item) => new Promise<string>((resolve) => finish.push(() => resolve(item.toUpperCase())))),
+    )
+    await tree.rest()
+    const result = observe(() => root.submit('item'))
+    await tree.rest()
+    const closed = observe(() => relay.close())
+    await tree.rest()
+    expect([result(), closed(), root.clients.length]).toEqual(['waits', 'waits', 1])
+    finish[0]?.()
+    await tree.rest()
+    expect([result(), closed(), done(), root.clients.length]).toEqual(['resolves ITEM', 'resolves', 'resolves', 0])
+  })
+
+  test('gives back what no leaf has begun, unstarted and at once', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root', { server: { chooseDispatch: () => undefined } })
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    await tree.rest()
+    const result = root.submit('item')
+    await tree.rest()
+    expect(relay.server.backlog).toBe(1)
+    const closed = relay.close()
+    const other = await tree.leaf('other', 'root')
+    void other.process((item, { attempt }) => `${item} ${attempt}`)
+    expect(await tree.pass(result)).toBe('item 1')
+    await tree.pass(closed)
+  })
+
+  test('sends up what leaves put while they finish', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const got: string[] = []
+    void (async () => {
+      for await (const thing of root) got.push(thing)
+    })()
+    const taken = leaf.receive()
+    await tree.rest()
+    await root.put('item')
+    const delivery = await tree.pass(taken)
+    const closed = relay.close()
+    await tree.rest()
+    await tree.pass(leaf.put('made of it'))
+    delivery.done()
+    await tree.pass(closed)
+    await tree.rest()
+    expect([got, root.clients.length]).toEqual([['made of it'], 0])
+    await tree.pass(root.idle())
+  })
+
+  test('cancels below and gives back above what is not done in time', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay', { reconnect: false })
+    const taken = leaf.receive()
+    const result = root.submit('item')
+    const delivery = await tree.pass(taken)
+    const closed = relay.close({ timeout: 1_000 })
+    await tree.pass(closed)
+    expect(delivery.signal.aborted).toBe(true)
+    const other = await tree.leaf('other', 'root')
+    void other.process((item, { attempt }) => `${item} ${attempt}`)
+    expect(await tree.pass(result)).toBe('item 2')
+  })
+
+  test('takes no longer than its timeout where the parent settles nothing', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const taken = root.receive()
+    await tree.pass(leaf.put('thing'))
+    await tree.pass(taken)
+    const from = tree.clock.now()
+    await tree.pass(relay.close({ timeout: 1_000 }))
+    expect(tree.clock.now() - from).toBeLessThan(5_000)
+  })
+
+  test('gives back to leaves what they put, where it has lost its parent', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay', { reconnect: false })
+    root.get().catch(() => {})
+    await tree.rest()
+    await tree.pass(Promise.all([leaf.put('a'), leaf.put('b')]))
+    await tree.rest()
+    const again = observe(() => leaf.closed.then(({ undone }) => undone.toSorted()))
+    await tree.kill(root)
+    await tree.pass(relay.close())
+    await tree.rest()
+    expect(again()).toBe('resolves ["b"]')
+  })
+
+  test('`await using` of a relay whose children leave nothing throws nothing', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    expect(await tree.pass(root.submit('item'))).toBe('item')
+    await tree.pass(relay[Symbol.asyncDispose]())
+    expect(await relay.closed).toEqual({ undone: [], below: [] })
+  })
+
+  test('with the reason restart, its leaves come back to the next one', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    await tree.pass(relay.close({ reason: 'restart' }))
+    await tree.relay('relay', 'root')
+    expect(await tree.pass(root.submit('item'))).toBe('item')
+  })
+})
+
+describe('a parent that drains', () => {
+  test('gets the results of what is in hand below, and then the relay and its leaves end', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const finish: (() => void)[] = []
+    const work = observe(() =>
+      leaf.process((item) => new Promise<string>((resolve) => finish.push(() => resolve(item.toUpperCase())))),
+    )
+    await tree.rest()
+    const result = observe(() => root.submit('item'))
+    await tree.rest()
+    const closed = observe(() => root.close())
+    await tree.rest()
+    expect([result(), closed()]).toEqual(['waits', 'waits'])
+    finish[0]?.()
+    await tree.rest()
+    expect([result(), closed()]).toEqual(['resolves ITEM', 'resolves {"undone":[]}'])
+    await tree.pass(relay.closed)
+    expect(work()).toBe('resolves')
+  })
+
+  test('and restarts is waited for: the leaves stay where they are', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    await tree.rest()
+    await tree.pass(root.close({ reason: 'restart' }))
+    const states: string[] = []
+    leaf.on('state', ({ state }) => states.push(state))
+    const next = await tree.root()
+    expect(await tree.pass(next.submit('item'))).toBe('item')
+    expect([relay.server.clients.length, states]).toEqual([1, []])
+  })
+})
+
+describe('one side of a relay that ends', () => {
+  test('the server: the client leaves too', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    await tree.rest()
+    await tree.pass(relay.server.close())
+    await tree.pass(relay.closed)
+    await tree.rest()
+    expect(root.clients).toEqual([])
+  })
+
+  test('the client: the server closes too', async () => {
+    await using tree = new Tree()
+    await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    await tree.pass(relay.client.close())
+    await tree.pass(relay.closed)
+    expect((await tree.pass(leaf.closed)).undone).toEqual([])
+  })
+
+  test('a relay whose parent cannot be reached does not begin, and listens nowhere', async () => {
+    await using tree = new Tree()
+    await expect(tree.relay('relay', 'nowhere')).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
+    await expect(tree.leaf('leaf', 'relay')).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
+  })
+
+  test('a relay that cannot listen leaves its parent', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    await expect(tree.relay('relay', 'root', { listen: 'memory:root' })).rejects.toMatchObject({
+      code: 'LISTEN_FAILED',
+    })
+    await tree.rest()
+    expect(root.clients).toEqual([])
+  })
+})
