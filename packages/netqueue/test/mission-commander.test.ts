@@ -121,6 +121,15 @@ describe('a server', () => {
     expect(got).toEqual([['one', 'two', { to: '*' }], ['two', { to: '*' }], [{ to: '*' }]])
   })
 
+  test('sends an empty object where there is no payload: nothing at all is not JSON', async () => {
+    await using place = new Place()
+    const heard = await serve(place)
+    const peer = await negotiated(heard, 'a')
+    await heard.server.broadcast('echo', undefined)
+    await rest()
+    expect(missionsIn(peer.received)).toEqual([['echo', {}]])
+  })
+
   test('does not find a client of an unknown id, refuses what is none, and says CLIENT_GONE of one that has left', async () => {
     await using place = new Place()
     const heard = await serve(place)

@@ -252,6 +252,7 @@ describe('other protocols on the port', () => {
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\n')],
     ['HTTP', Buffer.from('POST / HTTP/1.1\r\n')],
     ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.6\r\n')],
+    ['MissionCommander', Buffer.from('{"length": 15, "subject": "negotiation"}')],
   ])('a greeting of %s is FRAME_TOO_LARGE, with a hint', async (name, bytes) => {
     const { error } = await decode([bytes])
     expect(error?.code).toBe('FRAME_TOO_LARGE')

@@ -12,6 +12,7 @@ const FOREIGN: Readonly<Record<number, string>> = {
   0x4f505449: 'HTTP',
   0x48545450: 'HTTP',
   0x5353482d: 'SSH',
+  0x7b226c65: 'MissionCommander',
 }
 
 /** Frames of at least `minBytes` behind a 4-byte big-endian unsigned length that does not count itself. */
