@@ -76,13 +76,8 @@ export const shutdown = (): Uint8Array => frameOf(SHUTDOWN, NOTHING)
 export const NOTHING: Uint8Array = encoder.encode('{}')
 
 function fieldsOf(header: Uint8Array): Record<string, unknown> {
-  return recordOf(
-    parse(
-      header.filter((byte) => byte !== 0),
-      'a header',
-    ),
-    'a header',
-  )
+  const text = header.filter((byte) => byte !== 0)
+  return recordOf(parse(text, 'a header'), 'a header')
 }
 
 function recordOf(value: unknown, what: string): Record<string, unknown> {
