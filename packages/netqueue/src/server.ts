@@ -135,7 +135,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   /** @internal Use {@link listen}. */
   constructor(options: ServerOptions<Item, Result, M>, { listeners, hasCertificates }: Doors = NO_DOORS) {
     const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
-    const limits = limitsFrom(options.limits)
+    const limits = limitsFrom(options.limits, options.protocol?.maxItemBytes)
     const logger = harmless(options.logger ?? silent)
     const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0, authenticate, authorize } = options
     const protocol = traced(options.protocol ?? native(), traceOf(options))

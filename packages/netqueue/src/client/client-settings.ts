@@ -51,7 +51,7 @@ export interface ClientSettings<In, Out> {
 export function settingsFrom<In, Out, M extends Messages>(options: ClientOptions<In, Out, M>): ClientSettings<In, Out> {
   const { id = '', tags = [], prefetch = 'auto', connectTimeoutMs = 10_000 } = options
   const { env = host, protocol = native(), exposeErrors = false, closeDuplex = true } = options
-  const limits = limitsFrom(options.limits)
+  const limits = limitsFrom(options.limits, protocol.maxItemBytes)
   const { defaultServer = 'free' } = options
   checkOneOf('defaultServer', defaultServer, ['free', 'first'])
   checkString('id', id)

@@ -48,7 +48,7 @@ export class Side {
 
   constructor({ role, protocol, limits, messages, guard }: SideOptions) {
     this.protocol = protocol
-    this.#limits = limitsFrom(limits)
+    this.#limits = limitsFrom(limits, protocol.maxItemBytes)
     this.handshake = protocol.handshake({
       role,
       introduction: () => introductionOf(role, messages),

@@ -16,6 +16,7 @@ import { Liveness } from './liveness.ts'
 import type { Watched } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
 import { cutOff, pump } from './pump.ts'
+import { SpacedOutgoing } from './spaced-outgoing.ts'
 import type { Carrier, Session } from './session.ts'
 
 const RESOLVED: Promise<void> = Promise.resolve()
@@ -61,8 +62,7 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
     this.#duplex = duplex
     this.#introductions = new Introductions(init)
     this.#urgent = this.#introductions.start()
-    const { flushDelayMs } = init.pulse
-    this.#outgoing = flushDelayMs === 0 ? new Outgoing(this) : new DelayedOutgoing(this, flushDelayMs)
+    this.#outgoing = this.#outgoingOf(init)
     this.#liveness = new Liveness(this, init.pulse)
     this.done = new Promise((resolve) => (this.#resolve = resolve))
     // Later, so that whoever made this connection has it before its session hears of it.
@@ -214,6 +214,11 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   /** @internal What stands behind the goodbye is not ours, where the duplex goes on without us. */
   unread(rest: Uint8Array): void {
     if (this.#farewell.hasHeard && this.#isLent) this.#duplex.source.unread?.(rest)
+  }
+
+  #outgoingOf({ protocol: { gapMs = 0 }, pulse: { flushDelayMs } }: ConnectionInit): Outgoing {
+    if (gapMs > 0) return new SpacedOutgoing(this, gapMs)
+    return flushDelayMs === 0 ? new Outgoing(this) : new DelayedOutgoing(this, flushDelayMs)
   }
 
   #run(protocol: Protocol): void {

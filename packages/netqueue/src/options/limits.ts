@@ -89,8 +89,8 @@ export const MAX_WAITING_CONNECTIONS = 1_024
 /** The smallest frame limit that every side must take: a batch is cut below it. */
 export const MIN_FRAME_BYTES = 65_536
 
-/** Fills in the defaults and throws for what is no limit. */
-export function limitsFrom(options: Partial<Limits> = {}): Limits {
+/** Fills in the defaults and throws for what is no limit. `carried`: the longest payload that the protocol carries. */
+export function limitsFrom(options: Partial<Limits> = {}, carried: number = Number.POSITIVE_INFINITY): Limits {
   const limits = { ...limitDefaults }
   for (const name of Object.keys(limitDefaults) as (keyof Limits)[]) limits[name] = options[name] ?? limitDefaults[name]
   const { maxFrameBytes, maxHelloBytes } = limits
@@ -98,5 +98,5 @@ export function limitsFrom(options: Partial<Limits> = {}): Limits {
   checkInteger('maxHelloBytes', maxHelloBytes, limitDefaults.maxHelloBytes, MIN_FRAME_BYTES)
   for (const name of TIMES) checkMs(name, limits[name])
   for (const name of COUNTS) checkInteger(name, limits[name], 1)
-  return limits
+  return { ...limits, maxItemBytes: Math.min(limits.maxItemBytes, carried) }
 }

@@ -4,6 +4,8 @@ export { MissionState, missionStateNames, missionStateOf, stateOfMission } from 
 export { missionEvent } from './mission-commander/verbs.ts'
 export type { MissionEvent } from './mission-commander/verbs.ts'
 export { netQueue } from './net-queue/net-queue.ts'
+export { simpleServer } from './simple-server/simple-server.ts'
+export type { SimpleServerOptions } from './simple-server/simple-server.ts'
 export { packetmq } from './packetmq/packetmq.ts'
 export type { PacketmqOptions } from './packetmq/settings.ts'
 export { fulfil } from './packetstream/fulfil.ts'

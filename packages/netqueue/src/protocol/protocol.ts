@@ -382,6 +382,10 @@ export interface Protocol {
   readonly authenticates?: boolean
   /** Its format has no boundaries: what one read gives is taken for one message. @default false */
   readonly isUnframed?: boolean
+  /** Milliseconds between two frames to one peer, which would otherwise take both for one; a flush delay has no meaning then. @default 0 */
+  readonly gapMs?: number
+  /** Longest payload, with its headers, that it carries, where that is less than `maxItemBytes` of the limits. @default as long as those say */
+  readonly maxItemBytes?: number
   framing(options: FramingOptions): Framing
   handshake(init: HandshakeInit): Handshake
   /**

@@ -1,0 +1,104 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import type { Denials } from '../../message/denials.ts'
+import type { OwnMessages } from '../../message/registry.ts'
+import type { Limits } from '../../options/limits.ts'
+import type { Bytes } from '../../transport/transport.ts'
+import { MuteWriter } from '../mute-writer.ts'
+import { plainPeer } from '../plain-peer.ts'
+import type { Message, Peer, Role, Said, Wire, Writer } from '../protocol.ts'
+import type { Supports } from '../supports.ts'
+import { AROUND_BYTES, frameOf, partsOf } from './frame.ts'
+
+export const SIMPLE_SERVER = 'simple-server'
+export const supports: Supports = {
+  items: false,
+  credit: false,
+  settle: false,
+  result: false,
+  request: false,
+  stream: false,
+  message: true,
+  headers: true,
+  heartbeat: false,
+}
+
+export interface WireInit {
+  role: Role
+  /** The peer's; a server has none. */
+  id: string
+  /** The one message that there is, by name. */
+  message: string
+  messages: OwnMessages
+  limits: Limits
+  /** Server: what the client may not do. @default nothing */
+  denied?: Denials | undefined
+}
+
+/** Messages of one kind both ways: each write is one, and so is each read. */
+export class SimpleServerWire implements Wire {
+  readonly peer: Peer
+  readonly typed = true
+  readonly #role: Role
+  readonly #id: number | undefined
+  readonly #writer = new MessageWriter()
+
+  constructor({ role, message, ...init }: WireInit) {
+    this.peer = plainPeer({ ...init, protocol: { name: SIMPLE_SERVER, supports } })
+    this.#role = role
+    this.#id = init.messages.table.byName.get(message)?.id
+  }
+
+  /** Nothing is counted: there are no sessions. */
+  decode(pieces: Bytes, take: (message: Message) => void): false {
+    const frame = pieces.subarray()
+    const { maxItemBytes } = this.peer
+    if (frame.length - AROUND_BYTES > maxItemBytes) throw tooLarge(frame.length - AROUND_BYTES, maxItemBytes)
+    const { headers, body: payload } = partsOf(frame)
+    if (this.#id !== undefined) take({ type: 'message', name: this.#id, headers, payload })
+    return false
+  }
+
+  encode(fill: (writer: Writer) => void): Uint8Array | undefined {
+    return this.#writer.next(fill)
+  }
+
+  /** The end of the stream is all that is said. */
+  disconnect(): undefined {
+    return undefined
+  }
+
+  error(): undefined {
+    return undefined
+  }
+
+  /** That is how clients leave. A server that stops ends its streams in the same way as one that dies: it is looked for. */
+  ended(take: (message: Message) => void): void {
+    if (this.#role === 'server') take({ type: 'disconnect' })
+  }
+
+  carry(): undefined {
+    return undefined
+  }
+}
+
+/** One frame for each message. */
+class MessageWriter extends MuteWriter {
+  #frame: Uint8Array | undefined
+
+  next(fill: (writer: Writer) => void): Uint8Array | undefined {
+    this.#frame = undefined
+    fill(this)
+    return this.#frame
+  }
+
+  override message({ headers, payload }: Said<'message'>): boolean {
+    if (this.#frame !== undefined) return false
+    this.#frame = frameOf({ headers, body: payload })
+    return true
+  }
+}
+
+function tooLarge(value: number, maxItemBytes: number): NetQueueError {
+  const message = `The peer sent a message of ${value} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
+  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
+}
