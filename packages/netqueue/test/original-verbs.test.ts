@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 
 import { connect, listen } from '../src/index.ts'
-import type { Client, Server, ServerClient, ServerOptions } from '../src/index.ts'
+import type { Client, Server, ServerOptions } from '../src/index.ts'
 import { netQueue } from '../src/protocol/net-queue/net-queue.ts'
 import { observe, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
