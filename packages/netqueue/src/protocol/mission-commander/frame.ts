@@ -17,7 +17,7 @@ export interface Header {
 const encoder = new TextEncoder()
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export function badMessage(what: string): NetQueueError {
+function badMessage(what: string): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`)
 }
 
