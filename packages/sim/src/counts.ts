@@ -65,17 +65,66 @@ export const TALK_COUNTED = [
   'mismatches',
 ] as const
 
+/** What is counted in trees alone. */
+const OF_TREES = [
+  'settled',
+  'relayCrashes',
+  'relayPauses',
+  'relaysLeft',
+  'stages',
+  'stageDrops',
+  'cancelsHeard',
+  'floods',
+] as const
+
+/** The same of trees. */
+export const TREES_COUNTED = [
+  'items',
+  'deliveries',
+  'redeliveries',
+  'returns',
+  'settled',
+  'staleSettles',
+  'cancels',
+  'cancelsHeard',
+  'deadLetters',
+  'results',
+  'timeouts',
+  'aborts',
+  'cuts',
+  'crashes',
+  'relayCrashes',
+  'relaysLeft',
+  'halfOpens',
+  'pauses',
+  'relayPauses',
+  'stalls',
+  'reconnects',
+  'resumes',
+  'reclaims',
+  'keptPuts',
+  'stages',
+  'stageDrops',
+  'floods',
+] as const
+
 export type Counts = Record<
-  (typeof ITEMS_COUNTED)[number] | (typeof RETURNS_COUNTED)[number] | (typeof TALK_COUNTED)[number],
+  | (typeof ITEMS_COUNTED)[number]
+  | (typeof RETURNS_COUNTED)[number]
+  | (typeof TALK_COUNTED)[number]
+  | (typeof OF_TREES)[number],
   number
 >
 
+/** All that happens where one server stands alone. */
 export const COUNTED: readonly (keyof Counts)[] = [...ITEMS_COUNTED, ...RETURNS_COUNTED, ...TALK_COUNTED]
 
+const ALL: readonly (keyof Counts)[] = [...COUNTED, ...OF_TREES]
+
 export function noCounts(): Counts {
-  return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counts
+  return Object.fromEntries(ALL.map((name) => [name, 0])) as Counts
 }
 
 export function addCounts(sum: Counts, more: Counts): void {
-  for (const name of COUNTED) sum[name] += more[name]
+  for (const name of ALL) sum[name] += more[name]
 }

@@ -33,6 +33,9 @@ export const INVARIANTS = {
   I27: 'clients that are lost at the same time do not come back at the same time',
   I28: 'who was refused for good does not knock again, and who can come back does not give up',
   I29: 'an item that is not settled in its time is taken back, and none before',
+  I30: 'what is said at one end of a tree of an item was so at the other',
+  I31: 'a relay gives on what it has, no more than its slack waits in it, and what it has not any more it takes back',
+  I32: 'credit is what the leaves of a tree can take: all of it comes to the root, and goes when they do',
   determinism: 'the same seed gives the same world',
 } as const
 

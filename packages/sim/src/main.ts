@@ -9,11 +9,13 @@ import { findMutant, plant } from './mutants.ts'
 async function main(command: Command): Promise<number> {
   const { runSeeds } = await import('./run-seeds.ts')
   const { seeds, from, twice, trace, itemsOnly, noReturns, mutant } = command
-  const run = await runSeeds({ seeds, from, twice, trace, itemsOnly, noReturns, quiet: mutant !== undefined })
+  const trees = command.trees || (mutant !== undefined && findMutant(mutant)?.inTrees === true)
+  const run = await runSeeds({ seeds, from, twice, trace, itemsOnly, noReturns, trees, quiet: mutant !== undefined })
   if (mutant === undefined) return run.violations.length === 0 && run.missing.length === 0 ? 0 : 1
   // Bugs of items alone are rarer where worlds have more to do.
-  const rest = { seeds, from, twice, trace, itemsOnly: true, noReturns: true, quiet: true }
-  const [caught] = run.violations.length > 0 || itemsOnly ? run.violations : (await runSeeds(rest)).violations
+  const rest = { seeds, from, twice, trace, trees, itemsOnly: true, noReturns: true, quiet: true }
+  const isEnough = run.violations.length > 0 || itemsOnly || trees
+  const [caught] = isEnough ? run.violations : (await runSeeds(rest)).violations
   if (caught === undefined) {
     console.log(`The mutant ${mutant} survived ${seeds} seeds: no invariant noticed that ${findMutant(mutant)?.why}.`)
     return 0

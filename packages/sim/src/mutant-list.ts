@@ -8,6 +8,8 @@ export interface Mutant {
   /** What stands there once, in the built file as in its source. */
   find: string
   replace: string
+  /** It shows in trees alone. */
+  inTrees?: true
 }
 
 export const MUTANTS: readonly Mutant[] = [

@@ -1,9 +1,10 @@
-import { addCounts, ITEMS_COUNTED, noCounts, RETURNS_COUNTED, TALK_COUNTED } from './counts.ts'
+import { addCounts, ITEMS_COUNTED, noCounts, RETURNS_COUNTED, TALK_COUNTED, TREES_COUNTED } from './counts.ts'
 import type { Counts } from './counts.ts'
 import { INVARIANTS } from './invariants.ts'
 import { simulate } from './simulate.ts'
-import type { Report } from './simulate.ts'
+import type { Report, SimulateOptions } from './simulate.ts'
 import type { Violation } from './scene.ts'
+import { simulateTree } from './trees/simulate-tree.ts'
 
 export interface RunOptions {
   seeds: number
@@ -15,6 +16,8 @@ export interface RunOptions {
   itemsOnly: boolean
   /** Leaves out clients that connect again. */
   noReturns: boolean
+  /** Runs trees of relays, and nothing else. */
+  trees: boolean
   /** Stops at the first violation and prints nothing but it. */
   quiet: boolean
 }
@@ -39,14 +42,14 @@ export async function runSeeds({ seeds, from, twice, trace, quiet, ...parts }: R
   let hash = ''
   let done = 0
   for (let seed = from; seed < from + seeds && run.violations.length < (quiet ? 1 : MOST_VIOLATIONS); seed += 1) {
-    const report = await simulate(seed, { print: trace ? console.log : undefined, ...parts })
+    const report = await runSeed(seed, { ...parts, print: trace ? console.log : undefined })
     const violation = report.violation ?? (twice ? await differs(report, parts) : undefined)
     hash = report.hash
     done += 1
     addCounts(run.counts, report.counts)
     if (violation !== undefined) run.violations.push({ seed, violation })
     if (quiet) continue
-    if (violation !== undefined) printViolation(seed, violation)
+    if (violation !== undefined) printViolation(seed, violation, parts)
     progress(done, seeds)
     if (trace || seeds <= 20) console.log(`seed ${seed}: trace hash ${report.hash}`)
   }
@@ -58,25 +61,30 @@ export async function runSeeds({ seeds, from, twice, trace, quiet, ...parts }: R
   return run
 }
 
-type Parts = Pick<RunOptions, 'itemsOnly' | 'noReturns'>
+type Parts = Pick<RunOptions, 'itemsOnly' | 'noReturns' | 'trees'>
 
-function countedIn({ itemsOnly, noReturns }: Parts): (readonly (keyof Counts)[])[] {
+function runSeed(seed: number, { trees, ...options }: Parts & Pick<SimulateOptions, 'print'>): Promise<Report> {
+  return trees ? simulateTree(seed, options) : simulate(seed, options)
+}
+
+function countedIn({ itemsOnly, noReturns, trees }: Parts): (readonly (keyof Counts)[])[] {
+  if (trees) return [TREES_COUNTED]
   // Only messages are refused for good.
   const returns = RETURNS_COUNTED.filter((name) => !itemsOnly || name !== 'refusedForGood')
   return [ITEMS_COUNTED, noReturns ? [] : returns, itemsOnly ? [] : TALK_COUNTED].filter(({ length }) => length > 0)
 }
 
 async function differs(first: Report, parts: Parts): Promise<Violation | undefined> {
-  const second = await simulate(first.seed, parts)
+  const second = await runSeed(first.seed, parts)
   if (second.hash === first.hash) return undefined
   return { invariant: 'determinism', message: `trace hash ${first.hash}, then ${second.hash}`, at: 0 }
 }
 
-function printViolation(seed: number, { invariant, message, at }: Violation): void {
+function printViolation(seed: number, { invariant, message, at }: Violation, { trees }: Parts): void {
   endProgress()
   console.log(`seed ${seed} violated ${invariant} at ${at.toFixed(3)} ms: ${message}`)
   console.log(`  ${invariant}: ${INVARIANTS[invariant]}`)
-  console.log(`  replay it with: npm run sim -- --seed ${seed} --trace`)
+  console.log(`  replay it with: npm run sim --${trees ? ' --trees' : ''} --seed ${seed} --trace`)
 }
 
 function progress(done: number, of: number): void {

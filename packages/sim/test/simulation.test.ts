@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { addCounts, COUNTED, noCounts } from '../src/counts.ts'
+import { addCounts, COUNTED, noCounts, TREES_COUNTED } from '../src/counts.ts'
 import { MUTANTS } from '../src/mutant-list.ts'
 import { mutate } from '../src/mutants.ts'
 import { simulate } from '../src/simulate.ts'
+import { simulateTree } from '../src/trees/simulate-tree.ts'
 import regressions from '../regressions.json' with { type: 'json' }
 
 /** Some seconds; `npm run sim` runs more. */
 const SEEDS = 100
 /** The first of them: in these, everything that is counted happens. */
 const FROM = 201
+/** Trees, which have more to do. */
+const TREES = 40
 
 describe('the simulator', () => {
   test(`P1 to P8, P11, P12, fault 31: no invariant is violated in ${SEEDS} worlds with faults, and every fault happens`, async () => {
@@ -42,6 +45,23 @@ describe('the simulator', () => {
     const before = [setTimeout, setInterval, Math.random, Date.now]
     await simulate(1)
     expect([setTimeout, setInterval, Math.random, Date.now]).toEqual(before)
+  })
+})
+
+describe('trees', () => {
+  test(`no invariant is violated in ${TREES} trees of relays with faults at every hop, and every fault happens`, async () => {
+    const counts = noCounts()
+    for (let seed = 1; seed <= TREES; seed += 1) {
+      const { violation, counts: more } = await simulateTree(seed)
+      expect(violation, `seed ${seed}`).toBeUndefined()
+      addCounts(counts, more)
+    }
+    expect(TREES_COUNTED.filter((name) => counts[name] === 0)).toEqual([])
+  }, 60_000)
+
+  test('the same seed gives the same trace hash, twice', async () => {
+    const [{ hash }, again] = [await simulateTree(7), await simulateTree(7)]
+    expect(again.hash).toBe(hash)
   })
 })
 

@@ -1,0 +1,185 @@
+import type { Check } from '../invariants.ts'
+
+/** What its receiver says that became of a copy of an item. */
+export type Ending = 'done' | 'failed' | 'reject' | 'released' | 'returned' | 'cancelled'
+
+interface Holding {
+  /** Copies that this process was given, or has put itself, and that are open towards whoever gave them. */
+  held: number
+  /** Copies that it has given on, and has neither cancelled nor heard of again. */
+  given: number
+  /** What it was told of copies that it had given on, and has not told yet. */
+  readonly told: Record<'done' | 'failed' | 'reject', number>
+  /** The lowest attempt with which one of them came. */
+  attempt: number
+  /** The highest attempt with which it was given on. */
+  lastAttempt: number
+  /** Its place among what came; `undefined` once others may have gone before it. */
+  order: number | undefined
+}
+
+export interface CustodyInit {
+  name: string
+  maxAttempts: number
+  now: () => number
+  check: Check
+  /** How many copies are with those who are away. */
+  away: (key: string) => number
+  /** It was told that the item ended. */
+  heard: (key: string, ending: Ending) => void
+  /** It gives the item back. */
+  returned: (key: string) => void
+}
+
+/**
+ * What one process has of the items that go one way, as the wire shows it. It can give on no more copies than it has, and can say of none
+ * what it was not told.
+ */
+export class Custody {
+  readonly name: string
+  readonly #init: CustodyInit
+  readonly #holdings: Map<string, Holding> = new Map()
+  #order = 0
+  /** Keys of which less is here than before, and since when. */
+  readonly #changed: Map<string, number> = new Map()
+
+  constructor(init: CustodyInit) {
+    this.name = init.name
+    this.#init = init
+  }
+
+  /** Items that are here, and were not given on. */
+  get waiting(): number {
+    let waiting = 0
+    for (const holding of this.#holdings.values()) waiting += Math.max(0, openOf(holding) - holding.given)
+    return waiting
+  }
+
+  /** Keys of items that are here, given on or not. */
+  get keys(): string[] {
+    return [...this.#holdings].filter(([, holding]) => openOf(holding) > 0).map(([key]) => key)
+  }
+
+  /** An item came, or was put. */
+  took(key: string, attempt = 1): void {
+    const holding = this.#holding(key)
+    holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
+    holding.held += 1
+  }
+
+  /** Whoever had given it does not wait for it any more: it was cancelled there, or the connection was lost. */
+  dropped(key: string): void {
+    const holding = this.#holding(key)
+    holding.held -= 1
+    for (const ending of ['done', 'failed', 'reject'] as const)
+      holding.told[ending] = Math.min(holding.told[ending], holding.held)
+    this.#changed.set(key, this.#init.now())
+  }
+
+  /** Whoever was to have something is not there: what was meant for them goes to others, when it may be late. */
+  disturb(): void {
+    for (const holding of this.#holdings.values()) holding.order = undefined
+  }
+
+  /** The place of an item that was not given on before, among all that came. */
+  orderOf(key: string): number | undefined {
+    const { order, lastAttempt } = this.#holding(key)
+    return lastAttempt === 0 ? order : undefined
+  }
+
+  /** It is given on. */
+  gave(key: string, attempt: number): void {
+    const holding = this.#holding(key)
+    holding.given += 1
+    // Whoever is away cannot be told that it is cancelled.
+    const given = holding.given - (holding.given > openOf(holding) ? this.#init.away(key) : 0)
+    this.#check(
+      given <= openOf(holding),
+      'I4',
+      `gave ${key} on, of which it has ${openOf(holding)} open, and had given ${given - 1}`,
+    )
+    this.#check(
+      attempt >= holding.attempt,
+      'I9',
+      `gave ${key} on with attempt ${attempt}, which came with ${holding.attempt}`,
+    )
+    holding.lastAttempt = Math.max(holding.lastAttempt, attempt)
+  }
+
+  /** It cancelled what it had given on, or lost whoever had it. */
+  tookBack(key: string): void {
+    this.#holding(key).given -= 1
+  }
+
+  /** It was told what became of what it had given on. */
+  heard(key: string, ending: Ending): void {
+    this.#holding(key).given -= 1
+    if (ending === 'done' || ending === 'failed' || ending === 'reject') this.earned(key, ending)
+    this.#init.heard(key, ending)
+  }
+
+  /** It has settled the item itself. */
+  earned(key: string, ending: 'done' | 'failed' | 'reject'): void {
+    const holding = this.#holding(key)
+    // What is said of a copy that was lost meanwhile says nothing of another.
+    if (openOf(holding) > 0) holding.told[ending] += 1
+    this.#changed.set(key, this.#init.now())
+  }
+
+  /** It tells whoever gave it what became of it. */
+  tells(key: string, ending: Ending): void {
+    const holding = this.#holding(key)
+    holding.held -= 1
+    holding.order = undefined
+    this.#changed.set(key, this.#init.now())
+    if (ending === 'returned' || ending === 'released') this.#init.returned(key)
+    if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
+    holding.told[ending] -= 1
+    if (holding.told[ending] >= 0) return
+    const isGivenUp = ending === 'reject' && holding.lastAttempt >= this.#init.maxAttempts
+    holding.told[ending] = 0
+    this.#check(isGivenUp, 'I30', `said of ${key} that it is ${ending}, which nobody had told it`)
+  }
+
+  /** To be called now and then: what it does not have any more it has not left with anybody since, unless that is away. */
+  checkChanged(): void {
+    if (this.#changed.size === 0) return
+    const now = this.#init.now()
+    for (const [key, since] of this.#changed) {
+      if (since === now) continue
+      const holding = this.#holding(key)
+      const open = Math.max(0, openOf(holding))
+      const isAway = holding.given > open && this.#init.away(key) > 0
+      if (isAway || (holding.given > open && since === AWAY)) {
+        this.#changed.set(key, isAway ? AWAY : now)
+        continue
+      }
+      this.#changed.delete(key)
+      this.#check(holding.given <= open, 'I31', `left ${key} with ${holding.given}, of which it has ${open} open`)
+    }
+  }
+
+  #holding(key: string): Holding {
+    let holding = this.#holdings.get(key)
+    if (holding !== undefined) return holding
+    holding = {
+      held: 0,
+      given: 0,
+      told: { done: 0, failed: 0, reject: 0 },
+      attempt: 1,
+      lastAttempt: 0,
+      order: (this.#order += 1),
+    }
+    this.#holdings.set(key, holding)
+    return holding
+  }
+
+  #check(isTrue: boolean, invariant: 'I4' | 'I9' | 'I30' | 'I31', message: string): void {
+    this.#init.check(isTrue, invariant, `${this.name} ${message}`)
+  }
+}
+
+/** Whoever has it is to be told when it is back. */
+const AWAY = Number.NEGATIVE_INFINITY
+
+const openOf = ({ held, told: { done, failed, reject } }: Holding): number => held - done - failed - reject
