@@ -79,7 +79,7 @@ describe('original clients of a server', () => {
     expect(await itemOf(one)).toBe('for whoever is first')
   })
 
-  test('may be kept apart by `data`, which their STATUS and what they were given change', async () => {
+  test('may be kept apart by data, which their STATUS and what they were given change', async () => {
     const server = await serve({
       chooseDispatch: (clients) => {
         const found = clients.find(({ data }) => (data as number) > 0)

@@ -23,12 +23,18 @@ function sections(page: string): Map<string, Line[]> {
 }
 
 function linesOf(section: string): Line[] {
-  const rows = section.split('\n').filter((line) => line.startsWith('|'))
-  return rows.slice(2).map((row) => {
+  return rowsOf(section).map((row) => {
     const cells = row.split(/(?<!\\)\|/).slice(1, -1)
     const [what = '', here = '', shown = ''] = cells.map((cell) => cell.trim())
     return { what, tests: namesIn(shown), isLater: LATER.test(here) && cells.length === 3 }
   })
+}
+
+/** The rows of all tables, without their heads. */
+function rowsOf(section: string): string[] {
+  const rows = section.split('\n').filter((line) => line.startsWith('|'))
+  const isRule = (row: string | undefined): boolean => row !== undefined && /^[|\s:-]+$/.test(row)
+  return rows.filter((row, index) => !isRule(row) && !isRule(rows[index + 1]))
 }
 
 /** Titles stand in backquotes, guides as links. */
