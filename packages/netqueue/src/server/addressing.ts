@@ -158,6 +158,7 @@ export class Addressing implements Seeker<ConnectedClient> {
 
   async endRequests(to: ServerClient): Promise<void> {
     const client = this.#own(to)
+    client.conversation.checkSupported()
     const { exchange } = client.conversation
     this.#init.answerers.leave(client)
     await exchange.endRequests()
