@@ -92,6 +92,12 @@ export class Down extends Flow {
     if (!this.#hold(passage, settle)) settle()
   }
 
+  protected override regrant({ isMore }: { isMore: boolean }): void {
+    const { inbox } = this.#init
+    if (isMore) inbox.demandGrew()
+    else inbox.demandFell()
+  }
+
   /** What no child takes any more goes back, the newest first. */
   protected override trim(): void {
     let excess = -this.room

@@ -77,6 +77,7 @@ export abstract class Flow implements Standing, Way {
   stop(): void {
     this.#isOver = true
     this.#stand(false)
+    this.moved()
   }
 
   decode(payload: Uint8Array): unknown {
@@ -104,17 +105,23 @@ export abstract class Flow implements Standing, Way {
   /** Sees to it that no more is here than can go on. */
   protected trim(): void {}
 
+  /** Whoever sends may send more than before, or is to send less. */
+  protected regrant(_change: { isMore: boolean }): void {}
+
+  /** Items have gone on, or back. */
+  protected moved(): void {}
+
   /** The bytes go on as they came, where both sides have the same; text of an original is no such thing. */
   #pass(delivery: Delivery<unknown>): void {
     const { payload } = delivery
-    if (payload === undefined) this.#passOn(delivery, delivery.item)
+    if (payload === undefined) this.#passOn(delivery, () => delivery.item)
     else this.send(new Passage(delivery, payload, this))
   }
 
-  #passOn(delivery: Delivery<unknown>, item: unknown): void {
+  #passOn(delivery: Delivery<unknown>, make: () => unknown): void {
     try {
       const { codec, maxItemBytes } = this.#init
-      this.send(new Passage(delivery, encodeWithin(codec, item, maxItemBytes), this))
+      this.send(new Passage(delivery, encodeWithin(codec, make(), maxItemBytes), this))
     } catch (error) {
       this.refuse(delivery, error as NetQueueError)
     }
@@ -137,7 +144,7 @@ export abstract class Flow implements Standing, Way {
     if (!delivery.isHeld) return
     if (!delivery.isOpen || this.#isOver) return void delivery.release()
     if (item === DROP) return void delivery.done()
-    this.#passOn(delivery, item)
+    this.#passOn(delivery, () => item)
   }
 
   #left(delivery: Delivery<unknown>): void {
@@ -152,16 +159,19 @@ export abstract class Flow implements Standing, Way {
   }
 
   #looked(): void {
-    const { inbox } = this.#init
     this.#isDue = false
     if (this.#isOver) return
     this.trim()
     this.#stand(this.isTaken)
-    const { demand } = this
-    if (demand > this.#told) inbox.demandGrew()
-    if (demand < this.#told) inbox.demandFell()
+    if (this.#isStanding) this.#tell(this.demand)
+    if (this.#isStanding) this.offer()
+    this.moved()
+  }
+
+  /** Whoever sends is to know. What came meanwhile has used what was granted for it. */
+  #tell(demand: number): void {
+    if (demand !== this.#told) this.regrant({ isMore: demand > this.#told })
     this.#told = demand
-    this.offer()
   }
 
   #stand(isTaken: boolean): void {

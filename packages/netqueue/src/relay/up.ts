@@ -29,11 +29,10 @@ export class Up extends Flow {
 
   override offer(): void {
     super.offer()
-    this.#order.check()
+    this.moved()
   }
 
-  override stop(): void {
-    super.stop()
+  protected override moved(): void {
     this.#order.check()
   }
 
