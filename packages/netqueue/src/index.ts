@@ -22,6 +22,7 @@ export type {
   BroadcastOutcome,
   Principal,
   PutOptions,
+  Recipient,
   ServerCloseOptions,
   ServerEvents,
   ServerOptions,
@@ -48,6 +49,7 @@ export type { RequestOptions } from './request/request-options.ts'
 export type { ReceivedMessage, SubscribeOptions } from './request/subscription.ts'
 export type { AcceptOptions } from './server/reception.ts'
 export type { ServerClient } from './server/server-client.ts'
+export type { TreeNode } from './server/tree-node.ts'
 export type { MapOptions, MapOutcome } from './endpoint/map.ts'
 export type { Consumer } from './delivery/consumer.ts'
 export type { Delivery, Sender } from './delivery/delivery.ts'

@@ -7,6 +7,8 @@ import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
 import { limitsFrom } from './options/limits.ts'
+import { RELAYING } from './endpoint/relaying.ts'
+import { Interplay } from './relay/interplay.ts'
 import { joined } from './relay/joined.ts'
 import type { Codecs, Joint } from './relay/joined.ts'
 import type { RelayCloseOptions, RelayClosed, RelayEvents, RelayOptions } from './relay/relay-options.ts'
@@ -23,10 +25,11 @@ export async function relay<Item = unknown, Result = unknown, M extends Messages
 ): Promise<Relay<Item, Result, M>> {
   const { parent, listen: address, down: _down, up: _up, client: ofClient, server: ofServer, ...shared } = options
   const { id = randomName('relay', shared.env ?? host), tags = [], ...both } = shared
-  const client = await connect<Item, Result, M>(parent, { ...both, id, tags, ...ofClient })
+  const interplay = new Interplay({ env: shared.env ?? host, id, messages: shared.messages })
+  const client = await connect<Item, Result, M>(parent, { ...both, id, tags, ...ofClient, [RELAYING]: interplay.above })
   try {
-    const server = await listen<Item, Result, M>(address, { ...both, id, ...ofServer })
-    return new Relay<Item, Result, M>(client, server, options)
+    const server = await listen<Item, Result, M>(address, { ...both, id, ...ofServer, [RELAYING]: interplay.below })
+    return new Relay<Item, Result, M>(client, server, { ...options, interplay })
   } catch (error) {
     await client.close({ timeout: 0 })
     throw error
@@ -42,6 +45,7 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   /** Resolves when both sides are closed; never rejects. */
   readonly closed: Promise<RelayClosed<Item, Result>>
   readonly #joint: Joint
+  readonly #interplay: Interplay
   readonly #now: () => number
   #closing: Promise<void> | undefined
 
@@ -49,9 +53,10 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   constructor(
     client: Client<Item, Result, M>,
     server: Server<Item, Result, M>,
-    options: RelayOptions<Item, Result, M>,
+    options: RelayOptions<Item, Result, M> & { interplay: Interplay },
   ) {
-    const { env = host } = options
+    const { env = host, interplay } = options
+    const warn = (error: NetQueueError): void => Client.partsOf(client).events.emit('warning', { error })
     this.client = client
     this.server = server
     this.#now = () => env.now()
@@ -62,7 +67,14 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
       down: options.down as Stage<unknown> | undefined,
       up: options.up as Stage<unknown> | undefined,
       limits: limitsFrom(options.limits),
-      warn: (error) => Client.partsOf(client).events.emit('warning', { error }),
+      warn,
+    })
+    this.#interplay = interplay
+    interplay.join({
+      above: Client.partsOf(client),
+      below: Server.partsOf(server),
+      warn,
+      onStatus: (listener) => void server.on('status', listener),
     })
     this.closed = Promise.all([client.closed, server.closed]).then(([above, { undone }]) => ({
       ...above,
@@ -75,6 +87,11 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   /** Its name, above and below. */
   get id(): string {
     return this.server.id
+  }
+
+  /** The ids of all nodes above it, in no particular order. */
+  get ancestors(): readonly string[] {
+    return this.#interplay.ancestors
   }
 
   /** Where children connect; `undefined` where it does not listen. */

@@ -1,7 +1,7 @@
 import type { Sink, Source } from 'it-stream-types'
 import { Clientele } from './server/clientele.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
-import { Entry } from './delivery/entry.ts'
+import { Entry, EntryBelow } from './delivery/entry.ts'
 import { Inbox } from './delivery/inbox.ts'
 import { limitSettling, SettleDeadlines } from './delivery/settle-deadlines.ts'
 import type { SettleOptions } from './delivery/settle-deadlines.ts'
@@ -41,9 +41,10 @@ import { promised } from './endpoint/promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
 import { randomName } from './endpoint/random-name.ts'
+import { RELAYING } from './endpoint/relaying.ts'
 import type { AcceptOptions } from './server/reception.ts'
 import type { SendOptions } from './request/posts.ts'
-import { giveToEach, isSeveral } from './server/recipients.ts'
+import { destinationOf, giveToEach, isSeveral } from './server/recipients.ts'
 import type { Reply as Answer } from './request/reply.ts'
 import type { ConnectedClient, ServerClient } from './server/server-client.ts'
 import { SERVER_EVENTS } from './server/server-options.ts'
@@ -51,6 +52,7 @@ import type {
   BroadcastOptions,
   BroadcastOutcome,
   PutOptions,
+  Recipient,
   ServerCloseOptions,
   ServerEvents,
   ServerOptions,
@@ -86,6 +88,8 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
 /** @internal What a relay needs of a server. */
 export interface ServerParts<Item, Result> {
   inbox: Inbox
+  addressing: Addressing
+  permissions: Permissions
   backlog: Backlog<Item, ServerClient>
   codec: Codec<Item>
   resultCodec: Codec<Result>
@@ -119,6 +123,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   readonly #clientele: Clientele<Item>
   readonly #talk: Talk
   readonly #addressing: Addressing
+  readonly #permissions: Permissions
   readonly #drain: Drain
   readonly #listeners: readonly Listener[]
   readonly #decode = (payload: Uint8Array | undefined): Result =>
@@ -159,6 +164,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       protocol,
       warn: (error, from) => warn(error, from as ServerClient | undefined),
       worked: () => this.#drain.check(),
+      finder: options[RELAYING]?.finder,
     })
     super({ inbox, talk, events, ticks })
     this.#events = events
@@ -185,6 +191,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const introduction = (): Introduction => ({
       id: this.id,
       tags: [],
+      isRelay: options[RELAYING] !== undefined,
       status: this.#status,
       item: this.#codec.name,
       result: this.#resultCodec.name,
@@ -194,6 +201,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       resumeMs: resumeTimeoutMs,
     })
     const permissions = new Permissions({ authorize, messages: talk.own.table, warn })
+    this.#permissions = permissions
     this.#protocol = protocol
     if (!protocol.supports.items) this.#refuseItems(protocol)
     protocol.check?.({ role: 'server', introduction, limits, denials: permissions.most })
@@ -229,6 +237,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       talk,
       backlog: this.#backlog,
       answerers,
+      relaying: options[RELAYING],
       events,
       ready: options.ready,
       logger,
@@ -241,6 +250,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       isOurs: (client) => this.#clientele.has(client),
       answerers,
       headerFault: talk.headerFault,
+      mayHear: (client, name) => permissions.allows(client, 'subscribe', name),
       lengthOf: (name, payload) => talk.lengthOf(name, payload),
       ...talk.limits,
     })
@@ -256,6 +266,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     return {
       inbox: server.#inbox,
       backlog: server.#backlog,
+      addressing: server.#addressing,
+      permissions: server.#permissions,
       codec: server.#codec,
       resultCodec: server.#resultCodec,
     }
@@ -320,7 +332,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   async #putWith(item: Item, payload: Uint8Array, { to, except, ...options }: PutOptions): Promise<void> {
     checkWait(options)
-    const give = (client?: ServerClient): Promise<void> => this.#put(new Entry(item, payload), client, options)
+    const give = (one?: Recipient): Promise<void> => this.#put(item, payload, one, options)
     if (isSeveral(to)) {
       const clients = to === 'all' ? this.#clientele.takers : to
       return giveToEach(except === undefined ? clients : clients.filter((client) => !except.includes(client)), give)
@@ -549,9 +561,14 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     return encodeWithin(this.#codec, item, this.#limits.maxItemBytes)
   }
 
-  async #put(entry: Entry, to: ServerClient | undefined, options: WaitOptions & SettleOptions): Promise<void> {
+  async #put(
+    item: Item,
+    payload: Uint8Array,
+    to: Recipient | undefined,
+    options: WaitOptions & SettleOptions,
+  ): Promise<void> {
+    const entry = to === undefined ? new Entry(item, payload) : this.#addressed(item, payload, to)
     limitSettling(entry, options)
-    if (to !== undefined) this.#address(entry, to)
     await this.#backlog.put(entry, options)
   }
 
@@ -560,22 +577,26 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     try {
       checkWait(init.wait)
       checkSupports(this.#protocol.name, this.#protocol.supports, 'result')
-      const entry = new Entry(item, this.#encode(item))
       const { to } = options
+      const payload = this.#encode(item)
+      const entry =
+        to === undefined ? new Entry(item, payload) : this.#addressed(item, payload, to, { wantsResult: true })
       limitSettling(entry, options)
-      if (to !== undefined) this.#address(entry, to, { wantsResult: true })
       return this.#backlog.submit(entry, init)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  /** Throws for a client that is gone and for one that cannot have the item. */
-  #address(entry: Entry, client: ServerClient, { wantsResult = false } = {}): void {
+  /** Throws for a client or a node that is gone, and for one that cannot have the item. */
+  #addressed(item: Item, payload: Uint8Array, to: Recipient, { wantsResult = false } = {}): Entry {
+    const { client, way } = destinationOf(to)
     if (!client.isConnected && !client.isAway) throw clientGone(client.id, 'no')
+    const entry = way === undefined ? new Entry(item, payload) : new EntryBelow(item, payload, way)
     entry.target = client
     const objection = this.#clientele.objection(client, entry, { wantsResult })
     if (objection !== undefined) throw objection
+    return entry
   }
 
   #refuseItems({ name }: Protocol): void {

@@ -6,6 +6,7 @@ import type { Env } from '../env/env.ts'
 import { Inquiry } from '../endpoint/errand.ts'
 import type { Errand, Request, Seeker } from '../endpoint/errand.ts'
 import { NetQueueError, RemoteError } from '../errors/errors.ts'
+import { Forwarding } from '../endpoint/forwarding.ts'
 import { LateStream } from '../endpoint/late-stream.ts'
 import type { Stream } from '../endpoint/late-stream.ts'
 import { promised } from '../endpoint/promised.ts'
@@ -15,6 +16,7 @@ import { requestsEnded, timedOut, tooManyWaiting, unsent } from '../request/fail
 import type { SendOptions } from '../request/posts.ts'
 import type { Reply } from '../request/reply.ts'
 import type { RequestOptions } from '../request/request-options.ts'
+import type { PassedMessage, Transit } from '../request/transit.ts'
 import { Standby } from './standby.ts'
 import type { Talk } from '../endpoint/talk.ts'
 
@@ -95,6 +97,26 @@ export class Calls implements Seeker<Conversation> {
 
   sendEncoded(name: string, payload: Uint8Array, options: ClientSendOptions = NO_OPTIONS): Promise<void> {
     return this.#send(name, options, (exchange, deadline) => exchange.sendEncoded(name, payload, options, deadline))
+  }
+
+  /** A request from below goes to a server. */
+  pass(transit: Transit): void {
+    try {
+      this.#init.checkOpen()
+      new Forwarding(this, transit, (this.#count += 1)).forward()
+    } catch (error) {
+      transit.failed(error)
+    }
+  }
+
+  /** A message from below goes to a server, if one is there and has room; tells whether it did. */
+  carry(said: PassedMessage): boolean {
+    const conversation = this.#init.choose()
+    try {
+      return conversation !== undefined && conversation.exchange.tryPass(said)
+    } catch {
+      return false
+    }
   }
 
   /** No more requests, on the connections that there are and on those that follow. */

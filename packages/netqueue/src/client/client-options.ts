@@ -2,6 +2,8 @@ import type { ClientServer } from './client-server.ts'
 import type { OnDemandOptions } from './on-demand.ts'
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
 import type { SettleOptions } from '../delivery/settle-deadlines.ts'
+import { RELAYING } from '../endpoint/relaying.ts'
+import type { Relaying } from '../endpoint/relaying.ts'
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { ReconnectOptions } from '../life/back-off.ts'
@@ -78,6 +80,8 @@ export interface ClientOptions<In, Out, M extends Messages = Messages>
   protocol?: Protocol
   /** With a duplex, and no address: whether closing the client ends it. @default true */
   closeDuplex?: boolean
+  /** @internal */
+  [RELAYING]?: Relaying
   limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
   env?: Env

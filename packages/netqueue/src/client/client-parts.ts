@@ -6,6 +6,7 @@ import { Pulse } from '../connection/pulse.ts'
 import { Inbox } from '../delivery/inbox.ts'
 import { Puts } from '../delivery/puts.ts'
 import type { EndpointInit } from '../endpoint/endpoint.ts'
+import { RELAYING } from '../endpoint/relaying.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { Emitter } from '../events/emitter.ts'
 import type { Reach } from '../life/reach.ts'
@@ -62,6 +63,7 @@ export function partsOf<In, Out, M extends Messages>(
     protocol,
     warn,
     worked: () => uplinks.changed(),
+    finder: options[RELAYING]?.finder,
     checkReachable: (name) => uplinks.checkReachable(name),
   })
   const carriesItems = protocol.supports.items
@@ -92,6 +94,7 @@ export function partsOf<In, Out, M extends Messages>(
     ...self,
     tags,
     isPaced: prefetch === 'auto',
+    isRelay: options[RELAYING] !== undefined,
     item: item.name,
     result: result.name,
     messages: talk.own,
@@ -107,6 +110,7 @@ export function partsOf<In, Out, M extends Messages>(
     exposeErrors,
     retry: puts.retry,
     deadlines: puts.deadlines,
+    takesPaths: options[RELAYING] !== undefined,
     keepsReceived: false,
     lastOrdinal: () => puts.lastOrdinal,
     oldestWaiting: () => puts.oldestOrdinal,
@@ -126,6 +130,7 @@ export function partsOf<In, Out, M extends Messages>(
       puts,
       protocol,
       introduction,
+      relaying: options[RELAYING],
       status: () => self.status,
       evidence: settings.evidence,
       identified: (given) => (self.id = given),

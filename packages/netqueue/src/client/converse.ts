@@ -13,6 +13,7 @@ export interface ConverseInit extends Required<Pick<ConversationInit, 'opened' |
   status: (status: unknown) => void
   goaway: (code: string, reason: string) => void
   closed: LinkOwner['closed']
+  told: NonNullable<ConversationInit['told']>
   /** Something may have come to an end. */
   worked: () => void
   warn: (error: NetQueueError) => void
@@ -20,7 +21,7 @@ export interface ConverseInit extends Required<Pick<ConversationInit, 'opened' |
 
 /** A client's side of a session with a server: items on a link of its own, and the requests and messages that it shares. */
 export function converse(init: ConverseInit): Conversation {
-  const { session, shared, opened, suspended, resumed, worked, warn } = init
+  const { session, shared, opened, suspended, resumed, told, worked, warn } = init
   const wake = (): void => session.wake()
   const flush = (): void => session.flush()
   const link = new Link({
@@ -48,6 +49,7 @@ export function converse(init: ConverseInit): Conversation {
     warn,
     asked: () => {},
     changed: worked,
+    told,
   })
 }
 

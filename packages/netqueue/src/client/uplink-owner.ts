@@ -8,6 +8,7 @@ import type { OnDemand } from './on-demand.ts'
 import type { Reconnect } from '../life/back-off.ts'
 import type { ClientStateChange } from '../life/states.ts'
 import type { Introduction, Protocol } from '../protocol/protocol.ts'
+import type { Relaying } from '../endpoint/relaying.ts'
 import type { Talk } from '../endpoint/talk.ts'
 import type { Uplink } from './uplink.ts'
 
@@ -19,6 +20,8 @@ export interface SharedByUplinks {
   protocol: Protocol
   /** What the client says of itself to the next server. */
   introduction: () => Introduction
+  /** A relay's. @default it is none */
+  relaying?: Relaying | undefined
   /** Its status, as it is now. */
   status: () => unknown
   /** What the next connection is to show of the client. @default nothing */

@@ -12,6 +12,8 @@ import { clientClosed, coded } from '../life/failures.ts'
 import { Life } from '../life/life.ts'
 import type { BeginOptions } from '../life/life.ts'
 import type { Reach } from '../life/reach.ts'
+import { untimely } from '../endpoint/relaying.ts'
+import type { TreeMessage } from '../endpoint/relaying.ts'
 import type { ClientState, ClientStateChange } from '../life/states.ts'
 import type { SharedByUplinks, UplinkOwner } from './uplink-owner.ts'
 
@@ -198,6 +200,7 @@ export class Uplink implements ClientServer {
       opened: () => this.#opened(conversation, session),
       suspended: (error) => this.#suspended(error),
       resumed: () => this.#resumed(),
+      told: (message) => this.#told(conversation, message),
       status: (status) => {
         this.status = status
         this.#owner.statusChanged(this, status)
@@ -224,8 +227,14 @@ export class Uplink implements ClientServer {
     link.ping()
     if (this.#dialling.isOutdated) link.setStatus(this.#shared.status())
     this.#dialling.opened(session)
+    conversation.tree = this.#shared.relaying?.opened(conversation)
     this.#shared.puts.join(link)
     this.#owner.opened()
+  }
+
+  #told(conversation: Conversation, message: TreeMessage): void {
+    if (message.type !== 'ancestry' || this.#shared.relaying === undefined) throw untimely(message)
+    this.#shared.relaying.heard(conversation, message)
   }
 
   /** The connection is gone; the session waits for the next one, for as long as the server keeps it. */
@@ -258,6 +267,7 @@ export class Uplink implements ClientServer {
     const conversation = this.#conversation
     const { id } = this
     this.#patience?.cancel()
+    if (conversation !== undefined) this.#shared.relaying?.ended(conversation)
     puts.leave(link)
     this.#conversation = undefined
     this.#departure = undefined

@@ -1,6 +1,6 @@
 import type { Message } from '../protocol/protocol.ts'
 import type { Linked } from '../queue/linked-list.ts'
-import { Delivery } from './delivery.ts'
+import { Delivery, DeliveryBelow } from './delivery.ts'
 import type { DeliverySource } from './delivery.ts'
 
 /** Items of one peer that wait: what came in one message, or one that is here again. */
@@ -108,14 +108,10 @@ export class Fresh extends Arrival {
 
   #delivery(seq: number, payload: Uint8Array): Delivery<unknown> {
     this.#size -= 1
-    const { attempt, wantsResult } = this.#message
-    const delivery = new Delivery<unknown>(this.source, {
-      seq,
-      attempt,
-      wantsResult,
-      bytes: payload.length,
-      payload,
-    })
+    const { attempt, wantsResult, to } = this.#message
+    const init = { seq, attempt, wantsResult, bytes: payload.length, payload }
+    const delivery =
+      to === undefined ? new Delivery<unknown>(this.source, init) : new DeliveryBelow(this.source, init, to)
     this.source.begun(delivery)
     if (this.#size === 0) this.#finish()
     return delivery

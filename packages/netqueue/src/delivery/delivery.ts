@@ -1,3 +1,4 @@
+import type { Path } from '../message/route.ts'
 import type { Outcome } from '../protocol/protocol.ts'
 import type { Settlement } from './settlement.ts'
 
@@ -103,6 +104,11 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
     return this.#state === 'open'
   }
 
+  /** @internal For whom it is, of those below this side. */
+  get to(): Path | undefined {
+    return undefined
+  }
+
   /** The work is done. A result answers `submit` and `map`; without one they reject with `NO_RESULT`. */
   done(...result: [] | [result: Result]): boolean {
     return result.length === 0 ? this.source.settle(this, 'done') : this.source.result(this, result[0])
@@ -196,5 +202,19 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
   lose(reason: Error): void {
     this.#state = 'over'
     this.abort(reason)
+  }
+}
+
+/** One item for somebody below this side. */
+export class DeliveryBelow extends Delivery<unknown> {
+  readonly #to: Path
+
+  constructor(source: DeliverySource, init: DeliveryInit, to: Path) {
+    super(source, init)
+    this.#to = to
+  }
+
+  override get to(): Path {
+    return this.#to
   }
 }

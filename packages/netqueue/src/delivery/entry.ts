@@ -1,3 +1,4 @@
+import type { Path } from '../message/route.ts'
 import type { Pending } from '../queue/pending.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { SettleDeadline } from './settle-deadlines.ts'
@@ -73,6 +74,11 @@ export class Entry implements Linked {
     return this.#item
   }
 
+  /** The way from its target down to whom it is for. @default the target, or whomever that finds */
+  get way(): Path | undefined {
+    return undefined
+  }
+
   /** Its life here ended so. Tells whether somebody else keeps the item: then this side does not. */
   ended(_how: Settlement): boolean {
     return false
@@ -80,6 +86,20 @@ export class Entry implements Linked {
 
   /** Whoever has it asked for more time. */
   extended(): void {}
+}
+
+/** An item for a node below the peer that gets it. */
+export class EntryBelow extends Entry {
+  readonly #way: Path
+
+  constructor(item: unknown, payload: Uint8Array, way: Path) {
+    super(item, payload)
+    this.#way = way
+  }
+
+  override get way(): Path {
+    return this.#way
+  }
 }
 
 /** What a peer had, or was about to have, when it was gone; the oldest first. */

@@ -36,6 +36,8 @@ export interface SharedByIntakes {
   limits: Limits
   inbox: Inbox
   codec: Codec<unknown>
+  /** Whether items may come for somebody below this side. @default they may not */
+  takesPaths?: boolean
   /** For the results of what was received. */
   resultCodec: Codec<unknown>
   /** Whether handlers' error texts travel. */
@@ -169,6 +171,8 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   items(message: Extract<Message, { type: 'items' }>): void {
     this.#check(message)
+    if (message.to !== undefined && this.#shared.takesPaths !== true)
+      throw new NetQueueError('BAD_MESSAGE', 'The peer sent items along a path where there is none')
     this.#credit.receive(message.payloads)
     const arrival = new Fresh(this, message)
     this.#arrivals.push(arrival.first, arrival)

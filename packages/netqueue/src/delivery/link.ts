@@ -23,6 +23,8 @@ export interface LinkOwner {
   status(link: Link, value: unknown): void
   /** The peer drains: it takes nothing new. */
   goaway(link: Link, code: string, reason: string): void
+  /** The time to the peer and back was measured. */
+  measured?(link: Link): void
   /** The end, with the entries that the peer had or was about to have, the oldest first. */
   closed(link: Link, error: NetQueueError | undefined, entries: Entries): void
   warn(error: NetQueueError, link: Link): void
@@ -41,6 +43,8 @@ export interface SharedByLinks {
   retry: Retry
   /** When an item is taken back that was not settled. */
   deadlines: SettleDeadlines
+  /** Whether items may come for somebody below this side. @default they may not */
+  takesPaths?: boolean
   /** Whether what was received stays when the peer is lost: a server keeps it, a client's work is handed to another. */
   keepsReceived: boolean
   /** The ordinal of the last put, and of the oldest one that waits for credit, where puts are in line for these links alone. */
@@ -343,6 +347,7 @@ export class Link implements OutboxOwner, IntakeOwner {
     this.#rtt = smooth(this.#rtt, rtt)
     this.#fastestRtt = Math.min(rtt, this.#fastestRtt ?? rtt)
     this.#ping = undefined
+    this.#init.owner.measured?.(this)
   }
 
   #fillPing(writer: Writer): void {

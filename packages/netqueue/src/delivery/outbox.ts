@@ -1,4 +1,5 @@
 import { NetQueueError } from '../errors/errors.ts'
+import type { Path } from '../message/route.ts'
 import type { Outcome, Wire, Writer } from '../protocol/protocol.ts'
 import { Ring } from '../queue/ring.ts'
 import { Entry } from './entry.ts'
@@ -246,7 +247,19 @@ export class Outbox {
   #send(entry: Entry, writer: Writer): boolean {
     const payload = (this.#wire && this.#bytesOf(entry, this.#wire)) ?? entry.payload
     const seq = this.#seq + 1
+    const way = entry.target === undefined ? undefined : entry.way
+    if (way !== undefined) return this.#sendBelow(entry, payload, way, writer)
     if (!writer.item(seq, payload, entry.attempt, entry.result !== undefined)) return false
+    return this.#sent(entry, payload)
+  }
+
+  #sendBelow(entry: Entry, payload: Uint8Array, way: Path, writer: Writer): boolean {
+    const isTaken = writer.itemTo?.(this.#seq + 1, payload, entry.attempt, entry.result !== undefined, way) === true
+    return isTaken && this.#sent(entry, payload)
+  }
+
+  #sent(entry: Entry, payload: Uint8Array): true {
+    const seq = this.#seq + 1
     this.#seq = seq
     this.#bytes += payload.length
     entry.seq = seq

@@ -1,6 +1,8 @@
 import type { SessionUser } from '../connection/session.ts'
 import type { Sender } from '../delivery/delivery.ts'
 import type { Link } from '../delivery/link.ts'
+import { untimely } from './relaying.ts'
+import type { TreeMail, TreeMessage } from './relaying.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Message, Peer, Wire, Writer } from '../protocol/protocol.ts'
 import { unsupported } from '../protocol/supports.ts'
@@ -10,7 +12,7 @@ import type { ExchangeInit } from '../request/exchange.ts'
 /** What the conversations of one client or server share. */
 export type SharedByConversations = Pick<
   ExchangeInit<Sender>,
-  'env' | 'limits' | 'handlers' | 'subscriptions' | 'exposeErrors' | 'headerFault'
+  'env' | 'limits' | 'handlers' | 'finder' | 'subscriptions' | 'exposeErrors' | 'headerFault'
 >
 
 /** Whose conversation it is. */
@@ -35,6 +37,8 @@ export interface ConversationInit {
   asked(): void
   /** A request began, or something is over. */
   changed(): void
+  /** The peer told of the tree. Throws what ends the connection. */
+  told?(message: TreeMessage): void
 }
 
 /** All that is said in one session: items on its link; requests and messages on its exchange, which is made when somebody has one. */
@@ -45,6 +49,8 @@ export class Conversation implements SessionUser {
   #exchange: Exchange<Sender> | undefined
   /** Why calls fail that a goodbye cuts off. @default the connection was closed */
   farewell: NetQueueError | undefined
+  /** What the peer is told of the tree; nothing unless this side, and a client of it, are relays. */
+  tree: TreeMail | undefined
   #isDraining = false
   /** The peer takes nothing new. */
   #isPeerDraining = false
@@ -92,6 +98,16 @@ export class Conversation implements SessionUser {
     return this.#exchange?.isIdle ?? true
   }
 
+  /** Who the peer is, once it has introduced itself. */
+  get peer(): Peer | undefined {
+    return this.#peer
+  }
+
+  /** There is something to tell of the tree. */
+  wake(): void {
+    this.#init.wake()
+  }
+
   opened(wire: Wire): void {
     this.#peer = wire.peer
     this.link.opened(wire)
@@ -111,6 +127,12 @@ export class Conversation implements SessionUser {
       case 'cancelRequest':
         this.exchange.take(message)
         return this.link.acknowledge()
+      case 'ancestry':
+      case 'nodes':
+      case 'names':
+        if (this.#init.told === undefined) throw untimely(message)
+        this.#init.told(message)
+        return this.link.acknowledge()
       case 'endReplies':
         return this.#exchange?.peerEnds()
       case 'goaway':
@@ -125,6 +147,7 @@ export class Conversation implements SessionUser {
 
   fill(writer: Writer): void {
     this.link.fill(writer)
+    this.tree?.fill(writer)
     this.#exchange?.fill(writer)
   }
 

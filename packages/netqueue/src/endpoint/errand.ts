@@ -50,6 +50,11 @@ export abstract class Errand<W, R = unknown> implements Again {
     return this.request.ordinal
   }
 
+  /** How long its payload and headers are, where that need not be measured. */
+  get bytes(): number | undefined {
+    return undefined
+  }
+
   /** Ends the wait for somebody. */
   protected get signal(): AbortSignal | undefined {
     return this.request.options.signal

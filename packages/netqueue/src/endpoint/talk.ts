@@ -19,6 +19,7 @@ import { Handlers } from '../request/handlers.ts'
 import type { HandleOptions, RequestHandler } from '../request/handlers.ts'
 import { requestLimitsFrom } from '../request/limits.ts'
 import type { RequestLimits } from '../request/limits.ts'
+import type { Finder } from '../request/transit.ts'
 import { dropBody } from '../request/outflow.ts'
 import type { SendOptions } from '../request/posts.ts'
 import type { RequestOptions } from '../request/request-options.ts'
@@ -46,6 +47,8 @@ export interface TalkInit {
   worked: () => void
   /** What is spoken: what it lacks is refused before anybody is there to be asked. */
   protocol: Pick<Protocol, 'name' | 'supports' | 'headerFault'>
+  /** A relay's: finds somebody else for what nobody handles here. */
+  finder?: Finder | undefined
   /** Throws where nobody ever asks, or sends, this side that. @default everybody may */
   checkReachable?: (name: string) => void
 }
@@ -70,7 +73,7 @@ export class Talk {
   readonly #checkReachable: ((name: string) => void) | undefined
 
   /** Throws for options that no side can have. */
-  constructor({ env, options, limits, events, warn, worked, protocol, checkReachable }: TalkInit) {
+  constructor({ env, options, limits, events, warn, worked, protocol, finder, checkReachable }: TalkInit) {
     const { exposeErrors = false } = options
     this.#events = events
     this.#protocol = protocol
@@ -84,6 +87,7 @@ export class Talk {
       env,
       limits: this.limits,
       handlers: this.#handlers,
+      finder,
       subscriptions: this.#subscriptions,
       exposeErrors,
       headerFault: this.headerFault,

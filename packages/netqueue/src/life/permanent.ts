@@ -8,6 +8,7 @@ const PERMANENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'AUTH_REQUIRED',
   'CODEC_MISMATCH',
   'ENCODE_FAILED',
+  'LOOP',
   'MESSAGES_MISMATCH',
   'PROTOCOL_MISMATCH',
   'VERSION_MISMATCH',

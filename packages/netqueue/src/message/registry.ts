@@ -156,6 +156,11 @@ export class Registry {
     return known.id
   }
 
+  /** The names that the peer has announced. */
+  get announced(): Iterable<string> {
+    return (this.#theirs ?? this.#ids).keys()
+  }
+
   /** Whether the peer has announced a message of this name, whether or not this side has it, and it may go from here to there. */
   announces(name: string): boolean {
     return this.#ids.has(name) ? this.has(name) : this.#theirs?.has(name) === true

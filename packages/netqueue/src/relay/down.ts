@@ -5,6 +5,8 @@ import type { Backlog } from '../dispatch/backlog.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import { decodeWith } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
+import type { Path } from '../message/route.ts'
+import type { ServerClient } from '../server/server-client.ts'
 import { contextOf, Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
 import type { Order } from './order.ts'
@@ -14,7 +16,7 @@ import type { Stage } from './stage.ts'
 
 /** What a relay needs of the backlog of its server. */
 export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw'> {
-  readonly dispatcher: Pick<Dispatcher<unknown, never>, 'room' | 'isTaken' | 'unclaimed' | 'watch'>
+  readonly dispatcher: Pick<Dispatcher<unknown, ServerClient>, 'room' | 'isTaken' | 'unclaimed' | 'watch' | 'clients'>
 }
 
 export interface DownInit extends FlowInit {
@@ -53,7 +55,16 @@ export class Down extends Flow {
   }
 
   protected send(passage: Passage): void {
-    this.#backlog.pass(passage)
+    const { to } = passage.delivery
+    if (to === undefined || this.#address(passage, to)) this.#backlog.pass(passage)
+    else passage.settle({ type: 'reject', code: 'CLIENT_GONE', reason: '' })
+  }
+
+  /** For the child at the beginning of its path; tells whether that is there, and can have more below it where the path goes on. */
+  #address(passage: Passage, [id, ...way]: Path): boolean {
+    const child = this.#backlog.dispatcher.clients.find((client) => client.id === id)
+    passage.target = child
+    return child !== undefined && (way.length === 0 || child.isRelay)
   }
 
   protected abandon(passage: Passage): void {

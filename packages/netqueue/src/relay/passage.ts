@@ -2,6 +2,7 @@ import { Entry } from '../delivery/entry.ts'
 import type { ResultSlot } from '../delivery/entry.ts'
 import type { Delivery, Revocable } from '../delivery/delivery.ts'
 import type { Settlement } from '../delivery/settlement.ts'
+import type { Path } from '../message/route.ts'
 
 /** The side of a relay on which a passage goes on. */
 export interface Way {
@@ -29,6 +30,12 @@ export class Passage extends Entry implements Revocable {
     this.attempt = delivery.attempt
     if (delivery.wantsResult) this.result = WANTED
     delivery.hold(this)
+  }
+
+  /** What is left of its way below whoever gets it. */
+  override get way(): Path | undefined {
+    const { to } = this.delivery
+    return to === undefined || to.length === 1 ? undefined : to.slice(1)
   }
 
   /** Made for those who ask; the bytes, where they stand for nothing. */

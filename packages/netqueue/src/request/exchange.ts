@@ -2,7 +2,7 @@ import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { headerFault } from '../message/headers.ts'
 import type { CheckedHeaders, HeaderFault } from '../message/headers.ts'
-import type { Route } from '../message/route.ts'
+import type { Path, Route } from '../message/route.ts'
 import type { Peer } from '../protocol/protocol.ts'
 import { unsupported } from '../protocol/supports.ts'
 import type { Supports } from '../protocol/supports.ts'
@@ -18,7 +18,7 @@ import { Posts } from './posts.ts'
 import type { SendOptions } from './posts.ts'
 import type { Call } from './call.ts'
 import type { Passed } from './passed.ts'
-import type { Finder } from './transit.ts'
+import type { Finder, PassedMessage } from './transit.ts'
 import type { Reply } from './reply.ts'
 import { Requester } from './requester.ts'
 import type { RequestOptions } from './request-options.ts'
@@ -230,8 +230,18 @@ export class Exchange<From = unknown> {
   }
 
   /** {@link sendEncoded} where that takes no waiting; tells whether it did. */
-  trySendEncoded(name: string, payload: Uint8Array, headers?: CheckedHeaders): boolean {
-    return this.#posts.trySendEncoded(name, payload, headers)
+  trySendEncoded(
+    name: string,
+    payload: Uint8Array,
+    headers?: CheckedHeaders,
+    except?: readonly Path[] | undefined,
+  ): boolean {
+    return this.#posts.trySendEncoded(name, payload, headers, except)
+  }
+
+  /** Passes on what somebody else said, where that takes no waiting; tells whether it did. Throws for what cannot go that way. */
+  tryPass(said: PassedMessage, way: Route = {}): boolean {
+    return this.#posts.tryPass(said, way)
   }
 
   /** No more requests of this side: those that were made finish. Resolves when they have, and the peer was told. */

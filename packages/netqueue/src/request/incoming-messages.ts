@@ -9,12 +9,15 @@ import type { RequestLimits } from './limits.ts'
 import type { ExchangeMessage } from './mail.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import type { Finder } from './transit.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 export interface IncomingMessagesInit<From> {
   env: Env
   limits: Pick<RequestLimits, 'maxRefusals'>
   vocabulary: Vocabulary
+  /** A relay's. @default what comes is for this side alone */
+  finder?: Finder | undefined
   subscriptions: Subscriptions<From>
   /** Who sends them. */
   from: () => From
@@ -36,11 +39,15 @@ export class IncomingMessages<From> {
   }
 
   /** Throws for what the peer must not send. */
-  take({ name: id, headers, payload }: Extract<ExchangeMessage, { type: 'message' }>): void {
-    const { vocabulary, subscriptions, from } = this.#init
-    const name = vocabulary.nameOf(id)
+  take(message: Extract<ExchangeMessage, { type: 'message' }>): void {
+    const { name: id, headers, payload, route } = message
+    const { vocabulary, subscriptions, from, finder } = this.#init
+    const name = route?.named?.name ?? vocabulary.nameOf(id)
     if (name === undefined) throw badMessage(`a message with id ${id}, which it has not announced`, id)
     if (vocabulary.admits?.(name) === false) return this.#drop(name)
+    if (finder !== undefined) this.#pass(finder, name, message)
+    if (route?.to !== undefined) return
+    if (route?.named !== undefined && vocabulary.fits?.(route.named) === false) return
     const bytes = payload.length + headerBytes(headers)
     const decode = (encoded: Uint8Array): unknown => vocabulary.decode(name, 'payload', encoded)
     const arrived = {
@@ -54,6 +61,15 @@ export class IncomingMessages<From> {
     subscriptions.deliver(arrived, payload)
     if (this.#isOverdrawn)
       throw rateExceeded('messages refused that cannot be decoded', 'maxRefusals', this.#init.limits.maxRefusals)
+  }
+
+  /** A relay passes on what comes, whether or not it listens to that itself. */
+  #pass(finder: Finder, name: string, message: Extract<ExchangeMessage, { type: 'message' }>): void {
+    const { vocabulary, from } = this.#init
+    const { headers, payload, route } = message
+    const named = route?.named ?? vocabulary.namedBy?.(message.name) ?? { name, codec: '' }
+    if (finder.objection(from(), 'send', name) !== undefined) return this.#drop(name)
+    finder.carry({ named, headers, payload, to: route?.to, except: route?.except, from: from() })
   }
 
   /** It may not send this: whoever is told of it is told once for each name. */

@@ -2,6 +2,9 @@ import { Turns } from '../delivery/turns.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { CheckedHeaders } from '../message/headers.ts'
 import type { HeaderFault, Headers } from '../message/headers.ts'
+import { routeBytes } from '../message/route.ts'
+import type { Path, Route } from '../message/route.ts'
+import type { PassedMessage } from './transit.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import { checkWait } from '../queue/pending.ts'
@@ -15,11 +18,22 @@ import type { Side } from './side.ts'
 export interface SendOptions extends WaitOptions {
   /** What goes beside the payload. */
   headers?: Headers | undefined
+  /** @internal The way from the peer down to whom it is for. */
+  path?: Path | undefined
+  /** @internal Those below the peer who do not get it. */
+  except?: readonly Path[] | undefined
 }
 
 interface PostOwner {
   /** It is on its way. */
   written(post: Post): void
+}
+
+interface PostInit {
+  id: number
+  headers: CheckedHeaders
+  payload: Uint8Array
+  route: Route | undefined
 }
 
 /** A message on its way out. */
@@ -30,18 +44,22 @@ class Post implements Mail {
   readonly #id: number
   readonly #headers: Headers | undefined
   readonly #payload: Uint8Array
+  readonly #route: Route | undefined
   readonly #owner: PostOwner
 
-  constructor(owner: PostOwner, id: number, { headers, bytes }: CheckedHeaders, payload: Uint8Array) {
+  constructor(owner: PostOwner, { id, headers: { headers, bytes }, payload, route }: PostInit) {
     this.#owner = owner
     this.#id = id
     this.#headers = headers
     this.#payload = payload
-    this.bytes = payload.length + bytes
+    this.#route = route
+    this.bytes = payload.length + bytes + routeBytes(route)
   }
 
   write(writer: ExchangeWriter): boolean {
-    if (!writer.message({ name: this.#id, headers: this.#headers, payload: this.#payload })) return false
+    const route = this.#route
+    const message = { name: this.#id, headers: this.#headers, payload: this.#payload, ...(route && { route }) }
+    if (!writer.message(message)) return false
     this.#owner.written(this)
     return true
   }
@@ -98,8 +116,28 @@ export class Posts implements PostOwner {
   }
 
   /** Sends if that takes no waiting; tells whether it did. What goes to many has its headers checked once, by whoever sends it. */
-  trySendEncoded(name: string, payload: Uint8Array, headers: CheckedHeaders = NO_HEADERS): boolean {
-    const post = this.#post(name, payload, headers)
+  trySendEncoded(
+    name: string,
+    payload: Uint8Array,
+    headers: CheckedHeaders = NO_HEADERS,
+    except?: readonly Path[],
+  ): boolean {
+    return this.#try(this.#post(name, payload, headers, except && { except }))
+  }
+
+  /** Passes on what somebody else said, if that takes no waiting; tells whether it did. */
+  tryPass({ named, headers, payload }: PassedMessage, way: Route): boolean {
+    const { vocabulary, maxItemBytes } = this.#side
+    this.#side.checkOpen('message')
+    if (headers !== undefined) this.#side.checkSupports('headers')
+    const id = vocabulary.idFor?.(named) ?? 0
+    const route = id === 0 ? { named, ...way } : isEmpty(way) ? undefined : way
+    const post = new Post(this, { id, headers: checked(headers, this.#side.headerFault), payload, route })
+    checkSize(post.bytes, maxItemBytes)
+    return this.#try(post)
+  }
+
+  #try(post: Post): boolean {
     if (!this.#hasRoom) return false
     this.#enter(post)
     return true
@@ -129,17 +167,20 @@ export class Posts implements PostOwner {
 
   #send(name: string, payload: Uint8Array, options: SendOptions = {}, deadline?: number): Promise<void> {
     checkWait(options)
-    const post = this.#post(name, payload, checked(options.headers, this.#side.headerFault))
+    const post = this.#post(name, payload, checked(options.headers, this.#side.headerFault), wayOf(options))
     if (!this.#hasRoom) return this.#wait(post, options, deadline)
     this.#enter(post)
     return this.#turns.next()
   }
 
-  #post(name: string, payload: Uint8Array, headers: CheckedHeaders): Post {
+  #post(name: string, payload: Uint8Array, headers: CheckedHeaders, way?: Route): Post {
     const { vocabulary, maxItemBytes } = this.#side
     this.#side.checkOpen('message')
     if (headers.headers !== undefined) this.#side.checkSupports('headers')
-    const post = new Post(this, vocabulary.idOf(name), headers, payload)
+    const id = vocabulary.idOf(name)
+    const named = id === 0 ? vocabulary.named?.(name) : undefined
+    const route = named === undefined ? way : { named, ...way }
+    const post = new Post(this, { id, headers, payload, route })
     checkSize(post.bytes, maxItemBytes)
     return post
   }
@@ -180,3 +221,11 @@ export class Posts implements PostOwner {
 
 const checked = (headers: Headers | undefined, fault: HeaderFault): CheckedHeaders =>
   headers === undefined ? NO_HEADERS : new CheckedHeaders(headers, fault)
+
+const isEmpty = ({ to, except }: Route): boolean => to === undefined && except === undefined
+
+/** Most messages have none. */
+function wayOf({ path, except }: SendOptions): Route | undefined {
+  if (path === undefined && except === undefined) return undefined
+  return { ...(path !== undefined && { to: path }), ...(except !== undefined && { except }) }
+}

@@ -9,7 +9,7 @@ import type { Linked } from '../queue/linked-list.ts'
 import type { Again } from './again.ts'
 import type { Asker, Call } from './call.ts'
 import { Conduit, describe } from './conduit.ts'
-import type { Exchange } from './exchange.ts'
+import type { Passed } from './passed.ts'
 import { Interest } from './interest.ts'
 import type { Wanted } from './interest.ts'
 import { laneOf } from './lanes.ts'
@@ -57,6 +57,13 @@ interface Refusal extends Failure {
   isUnbegun: boolean
 }
 
+/** What takes a request on to a peer: the part of an exchange that a transit uses. */
+export interface Onward {
+  pass(passed: Passed): void
+  stopPassed(call: Call): boolean
+  leave(call: Call): void
+}
+
 type Answer = { headers: Headers | undefined; hasStream: boolean; payload: Uint8Array } | Refusal
 
 /** A request of one peer that another one answers: it comes by one exchange and goes on by another, undecoded, and its streams with it. */
@@ -76,7 +83,7 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
   /** `seeking`: nobody has it yet. `asked`: somebody has, or is about to. `answering`: the answer waits to be written. */
   #state: 'waiting' | 'seeking' | 'asked' | 'answering' | 'streaming' | 'over' = 'waiting'
   #call: Call | undefined
-  #exchange: Exchange | undefined
+  #exchange: Onward | undefined
   /** Finds somebody else where it was not begun. */
   #again: Again | undefined
   readonly #body: Conduit | undefined
@@ -139,7 +146,7 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
   }
 
   /** Asks somebody, who is below by what is left of its path. `again` is asked where that one does not begin it. */
-  ask(exchange: Exchange, { to, again }: { to: Path | undefined; again: Again | undefined }): void {
+  ask(exchange: Onward, { to, again }: { to: Path | undefined; again: Again | undefined }): void {
     if (this.#state !== 'seeking') return
     const { channel, headers, payload } = this.message
     this.#state = 'asked'

@@ -39,6 +39,8 @@ export interface AddressingInit {
   maxItemBytes: number
   /** The rules of the protocol for headers. */
   headerFault: HeaderFault
+  /** Whether a client may be asked, or sent, what passes by that name. */
+  mayHear: (client: ConnectedClient, name: string) => boolean
   /** How long the payload of a request is, encoded. Throws as the request would. */
   lengthOf: (name: string, payload: unknown) => number
 }
@@ -123,7 +125,8 @@ export class Addressing implements Seeker<ConnectedClient> {
     const { to, named } = transit
     if (to !== undefined) return this.#passAlong(transit, to)
     for (const client of this.#init.connected())
-      if (client.knows(named.name)) return new Forwarding(this, transit, (this.#count += 1)).forward()
+      if (client.knows(named.name) && this.#init.mayHear(client, named.name))
+        return new Forwarding(this, transit, (this.#count += 1)).forward()
     transit.refuse('UNKNOWN_REQUEST')
   }
 
@@ -132,13 +135,15 @@ export class Addressing implements Seeker<ConnectedClient> {
     const { to, named, except = [] } = said
     if (to !== undefined) {
       const client = this.#find(to[0])
-      return client === undefined || hasPassed(client, said, to.slice(1), undefined) ? [] : [client]
+      if (client === undefined || !this.#init.mayHear(client, named.name)) return []
+      return isMissed(client, said, to.slice(1), undefined) ? [client] : []
     }
     const isLeftOut = ({ id }: ConnectedClient): boolean => except.some((path) => path.length === 1 && path[0] === id)
     const below = ({ id }: ConnectedClient): Path[] =>
       except.flatMap((path) => (path.length > 1 && path[0] === id ? [path.slice(1)] : []))
-    const clients = [...this.#init.connected()].filter((client) => client.knows(named.name) && !isLeftOut(client))
-    return clients.filter((client) => !hasPassed(client, said, [], below(client)))
+    const isFor = (client: ConnectedClient): boolean =>
+      client.knows(named.name) && !isLeftOut(client) && this.#init.mayHear(client, named.name)
+    return [...this.#init.connected()].filter((client) => isFor(client) && isMissed(client, said, [], below(client)))
   }
 
   #find(id: string | undefined): ConnectedClient | undefined {
@@ -149,6 +154,7 @@ export class Addressing implements Seeker<ConnectedClient> {
   #passAlong(transit: Transit, [id, ...way]: Path): void {
     const client = this.#find(id)
     if (client === undefined || (way.length > 0 && !client.isRelay)) return transit.refuse('CLIENT_GONE')
+    if (!this.#init.mayHear(client, transit.named.name)) return transit.refuse('NOT_AUTHORIZED')
     try {
       transit.ask(this.exchangeOf(client), { to: way.length === 0 ? undefined : way, again: undefined })
     } catch (error) {
@@ -178,7 +184,7 @@ export class Addressing implements Seeker<ConnectedClient> {
   seek<R>(errand: Errand<ConnectedClient, R>): Promise<R> {
     const { answerers, env } = this.#init
     const { name } = errand
-    const free = answerers.free({ name, fits: this.#takesAll })
+    const free = errand.bytes === undefined ? answerers.free({ name, fits: this.#takesAll }) : undefined
     if (free !== undefined) return errand.ask(free)
     const wanted = this.#wanted(errand)
     const fitting = answerers.free(wanted)
@@ -209,7 +215,7 @@ export class Addressing implements Seeker<ConnectedClient> {
 
   /** What somebody must know and take who answers a request. Throws as the request would: `ENCODE_FAILED`, `ITEM_TOO_LARGE` … */
   #wanted({ request: { name, payload, options }, bytes: known }: Errand<ConnectedClient>): Wanted<ConnectedClient> {
-    if (known !== undefined) return { name, fits: (client) => client.takes(known) }
+    if (known !== undefined) return { name, fits: (client) => client.takes(known) && this.#init.mayHear(client, name) }
     try {
       checkRequest(options)
       const bytes =
@@ -269,6 +275,18 @@ async function takesLate(
     client.isBehind = true
     return false
   }
+}
+
+/** Whether a message does not reach a client; of several in a row, one is told of. */
+function isMissed(
+  client: ConnectedClient,
+  said: PassedMessage,
+  to: Path,
+  except: readonly Path[] | undefined,
+): boolean {
+  const wasBehind = client.isBehind
+  client.isBehind = !hasPassed(client, said, to, except)
+  return client.isBehind && !wasBehind
 }
 
 /** Passes a message on to a client, if that has room. */

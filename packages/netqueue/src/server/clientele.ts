@@ -10,7 +10,10 @@ import type { Backlog } from '../dispatch/backlog.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Emitter } from '../events/emitter.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
+import { untimely } from '../endpoint/relaying.ts'
+import type { Relaying, TreeMessage } from '../endpoint/relaying.ts'
 import { notAuthorized } from '../message/denials.ts'
+import { pathBytes } from '../message/route.ts'
 import type { Logger } from '../options/logger.ts'
 import type { Permissions } from './permissions.ts'
 import type { Introduction, Protocol } from '../protocol/protocol.ts'
@@ -39,6 +42,8 @@ export interface ClienteleInit<Item> {
   backlog: Backlog<Item, ServerClient>
   answerers: Answerers<ConnectedClient>
   events: Emitter<ServerEvents<Item>>
+  /** A relay's. @default it is none */
+  relaying?: Relaying | undefined
   ready: ((client: ServerClient) => boolean) | undefined
   logger: Logger
   /** Someone is gone, or has nothing in hand here any more. */
@@ -116,11 +121,12 @@ export class Clientele<Item> {
   /** Why a client cannot have an item, if so: its protocol cannot carry it, or it takes none of that size. */
   objection(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): NetQueueError | undefined {
     const peer = client instanceof ConnectedClient ? client.link.peer : undefined
-    if (peer !== undefined && entry.payload.length > peer.maxItemBytes) {
-      const message = `Client ${client.id} takes items of at most ${peer.maxItemBytes} bytes (its maxItemBytes), got ${entry.payload.length}`
+    const bytes = entry.payload.length + (entry.way === undefined ? 0 : pathBytes(entry.way))
+    if (peer !== undefined && bytes > peer.maxItemBytes) {
+      const message = `Client ${client.id} takes items of at most ${peer.maxItemBytes} bytes (its maxItemBytes), got ${bytes}`
       return new NetQueueError('ITEM_TOO_LARGE', message, {
         limit: 'maxItemBytes',
-        value: entry.payload.length,
+        value: bytes,
         delivered: 'no',
       })
     }
@@ -190,6 +196,7 @@ export class Clientele<Item> {
       worked: (visit) => this.#worked(visit),
       asked: (visit) => answerers.changed(visit.link.from as ConnectedClient),
       changed: () => this.#goaway !== undefined && changed(),
+      told: (visit, message) => this.#told(visit.link, message),
       warn: (visit, error) => warn(error, this.#clients.get(visit.link)),
     }
   }
@@ -227,12 +234,24 @@ export class Clientele<Item> {
           if (isNews) events.emit('goaway', { client, reason })
           this.#changed(client)
         }),
+      measured: (link) => this.#with(link, (client) => this.#init.relaying?.measured?.(client.conversation)),
       closed: (link, error, entries) => {
         const client = this.#clients.get(link)
         if (client !== undefined) this.#leave(client, error, entries)
       },
       warn: (error, link) => warn(error, this.#clients.get(link)),
     }
+  }
+
+  /** A relay told what is below it. */
+  #told(link: Link, message: TreeMessage): void {
+    const client = this.#clients.get(link)
+    if (message.type === 'ancestry' || client?.isRelay !== true) throw untimely(message)
+    if (message.type === 'nodes') client.below.changeNodes(message.changes)
+    else client.below.changeNames(message.changes)
+    this.#init.relaying?.heard(client.conversation, message)
+    this.#init.events.emit('nodes', { client })
+    this.#changed(client)
   }
 
   #with(link: Link, act: (client: ConnectedClient) => void): void {
@@ -246,6 +265,7 @@ export class Clientele<Item> {
     this.#clients.set(link, client)
     this.#ids.set(client.id, client)
     link.from = client
+    conversation.tree = this.#init.relaying?.opened(conversation)
     logger.debug({ client: client.id, address: client.address, protocol: client.protocol }, 'connected')
     if (client.settles) link.ping()
     // It may have changed while the two introduced themselves; an original hears of changes alone.
@@ -292,8 +312,8 @@ export class Clientele<Item> {
   #leave(client: ConnectedClient, error: NetQueueError | undefined, entries: Entries): void {
     const { logger, backlog, answerers, events } = this.#init
     const unsettled = entries.sent.length + entries.queued.length
-    client.presence = 'gone'
-    client.absence?.cancel()
+    client.gone()
+    this.#init.relaying?.ended(client.conversation)
     this.#clients.delete(client.link)
     this.#ids.delete(client.id)
     backlog.dispatcher.leave(client)

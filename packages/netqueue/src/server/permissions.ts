@@ -34,6 +34,12 @@ export class Permissions {
     return denialsOf(denied)
   }
 
+  /** Whether a client may do something now; asks each time. */
+  allows(principal: Principal, action: Action, name: string): boolean {
+    const { authorize } = this.#init
+    return authorize === undefined || this.#isAllowed(authorize, principal, action, name)
+  }
+
   #isAllowed(authorize: Authorize, principal: Principal, action: Action, name: string): boolean {
     try {
       const answer: unknown = authorize(principal, action, name)

@@ -1,15 +1,41 @@
 import { NetQueueError } from '../errors/errors.ts'
+import { clientGone } from '../dispatch/backlog.ts'
+import { exceptionBytes, MAX_EXCEPTION_BYTES, MAX_EXCEPTIONS } from '../message/route.ts'
+import type { Path } from '../message/route.ts'
 import type { ServerClient } from './server-client.ts'
-import type { PutOptions } from './server-options.ts'
+import type { PutOptions, Recipient } from './server-options.ts'
+import { KnownNode } from './tree-node.ts'
 
 /** Whether an item is for each of several clients. */
-export const isSeveral = (to: PutOptions['to']): to is 'all' | readonly ServerClient[] =>
-  to === 'all' || Array.isArray(to)
+export const isSeveral = (to: PutOptions['to']): to is 'all' | readonly Recipient[] => to === 'all' || Array.isArray(to)
+
+/** Where something goes: a client, and from there on its way down. */
+export interface Destination {
+  client: ServerClient
+  way: Path | undefined
+}
+
+/** Throws `CLIENT_GONE` for a node that is not there any more. */
+export function destinationOf(to: Recipient): Destination {
+  if (!(to instanceof KnownNode)) return { client: to as ServerClient, way: undefined }
+  if (!to.isConnected) throw clientGone(to.path.join('/'), 'no')
+  return { client: to.client, way: to.way }
+}
+
+/** The nodes below a client among those that are left out. Throws a `RangeError` for more than one message can say. */
+export function exceptBelow(client: ServerClient, except: readonly Recipient[]): Path[] | undefined {
+  const paths = except.flatMap((one) => (one instanceof KnownNode && one.client === client ? [one.way] : []))
+  if (paths.length === 0) return undefined
+  if (paths.length <= MAX_EXCEPTIONS && exceptionBytes(paths) <= MAX_EXCEPTION_BYTES) return paths
+  throw new RangeError(
+    `Expected \`except\` to name at most ${MAX_EXCEPTIONS} nodes below one client, with paths of ${MAX_EXCEPTION_BYTES} bytes, got ${paths.length}`,
+  )
+}
 
 /** Gives something to each client and waits for all of them; throws for those who did not get it. */
-export async function giveToEach(
-  clients: readonly ServerClient[],
-  give: (client: ServerClient) => Promise<void>,
+export async function giveToEach<R extends { readonly id: string }>(
+  clients: readonly R[],
+  give: (client: R) => Promise<void>,
 ): Promise<void> {
   const outcomes = await Promise.allSettled(clients.map(give))
   const refused = outcomes.flatMap((outcome, index) =>

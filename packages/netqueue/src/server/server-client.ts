@@ -7,6 +7,8 @@ import type { Answerer } from '../dispatch/answerers.ts'
 import type { Candidate } from '../dispatch/free-clients.ts'
 import type { Timer } from '../env/env.ts'
 import type { Timed } from '../queue/deadlines.ts'
+import { Below } from './below.ts'
+import type { KnownNode, TreeNode } from './tree-node.ts'
 
 /** A client as its server sees it. */
 export interface ServerClient {
@@ -17,7 +19,12 @@ export interface ServerClient {
   readonly address: string | undefined
   /** Who it is: what `authenticate` returned, or the certificate that it has shown; `undefined` where nobody asked. */
   readonly identity: unknown
+  /** Those of a relay and of all that is known below it are one list. */
   readonly tags: readonly string[]
+  /** Whether it is a relay. */
+  readonly isRelay: boolean
+  /** What is known below a relay, each behind the one above it; nobody for any other client. `nodes` tells when that has changed. */
+  readonly nodes: readonly TreeNode[]
   /** What it said last with `setStatus`; of an original, a string. */
   readonly status: unknown
   /** Whatever the server's user wants to keep with it. */
@@ -86,6 +93,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   readonly #ready: ((client: ServerClient) => boolean) | undefined
   readonly #dismissed: (client: ConnectedClient) => void
   #refused: Map<string, number> | undefined
+  #below: Below | undefined
 
   constructor({ conversation, session, arrival, ready, dismissed }: ConnectedClientInit) {
     const { link } = conversation
@@ -127,7 +135,34 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   get tags(): readonly string[] {
-    return this.link.peer?.tags ?? []
+    const own = this.link.peer?.tags ?? []
+    return this.#below === undefined ? own : [...new Set([...own, ...this.#below.tags])]
+  }
+
+  get isRelay(): boolean {
+    return this.link.peer?.isRelay === true
+  }
+
+  get nodes(): readonly KnownNode[] {
+    return this.#below?.nodes ?? []
+  }
+
+  /** What is known below it; made for those of which something is. */
+  get below(): Below {
+    this.#below ??= new Below(this)
+    return this.#below
+  }
+
+  /** The names that it, or somebody below it, defines. */
+  get names(): Iterable<string> {
+    return [...(this.link.peer?.registry?.announced ?? []), ...(this.#below?.names ?? [])]
+  }
+
+  /** It is gone, with all that is below it. */
+  gone(): void {
+    this.presence = 'gone'
+    this.absence?.cancel()
+    this.#below?.clear()
   }
 
   get inFlight(): number {
@@ -179,7 +214,8 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   knows(name: string): boolean {
-    return this.link.peer?.registry?.has(name) === true
+    const registry = this.link.peer?.registry
+    return registry !== undefined && (registry.announces(name) || this.#below?.names.has(name) === true)
   }
 
   refusesUntil(name: string): number | undefined {

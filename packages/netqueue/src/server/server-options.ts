@@ -1,6 +1,8 @@
 import type { RedeliveryOptions } from '../delivery/redelivery.ts'
 import type { SettleOptions } from '../delivery/settle-deadlines.ts'
 import type { ChooseDispatch, DispatchPolicy } from '../dispatch/policies.ts'
+import { RELAYING } from '../endpoint/relaying.ts'
+import type { Relaying } from '../endpoint/relaying.ts'
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Shape } from '../message/codec.ts'
@@ -17,6 +19,7 @@ import type { RequestLimits } from '../request/limits.ts'
 import type { SendOptions } from '../request/posts.ts'
 import type { RequestOptions } from '../request/request-options.ts'
 import type { ServerClient } from './server-client.ts'
+import type { TreeNode } from './tree-node.ts'
 import type { ByteDuplex, TlsOptions, Transport } from '../transport/index.ts'
 
 /** A client that is about to come in, as far as is known before anybody has said who it is. */
@@ -107,6 +110,8 @@ export interface ServerOptions<Item, Result, M extends Messages = Messages>
    * certificate of one's own authority may come in. @default none
    */
   tls?: TlsOptions
+  /** @internal */
+  [RELAYING]?: Relaying
   limits?: Partial<Limits & RequestLimits>
   transports?: readonly Transport[]
   env?: Env
@@ -120,6 +125,7 @@ export const SERVER_EVENTS: readonly (keyof ServerEvents<unknown>)[] = [
   'goaway',
   'disconnect',
   'status',
+  'nodes',
   'deadLetter',
   'warning',
 ]
@@ -139,37 +145,42 @@ export interface ServerEvents<Item> {
   disconnect: { client: ServerClient; unsettled: number; reason?: string; error?: NetQueueError }
   /** A client changed its status. */
   status: { client: ServerClient; status: unknown }
+  /** What is known below a client that is a relay is not what it was: `client.nodes`. */
+  nodes: { client: ServerClient }
   /** An item was given up. */
   deadLetter: { item: Item }
   /** Something that nobody waits for went wrong: a peer was refused, a settle came too late … */
   warning: { error: NetQueueError; client?: ServerClient }
 }
 
+/** A client, or a node below one. */
+export type Recipient = ServerClient | TreeNode
+
 export interface PutOptions extends WaitOptions, SettleOptions {
   /** One client, several, or all that are connected now, or away: each gets the item, who is away when it is back. @default whoever is free */
-  to?: ServerClient | readonly ServerClient[] | 'all' | undefined
+  to?: Recipient | readonly Recipient[] | 'all' | undefined
   /** With several or all: those who do not get it. */
-  except?: readonly ServerClient[] | undefined
+  except?: readonly Recipient[] | undefined
 }
 
 export interface SubmitOptions extends WaitOptions, SettleOptions {
-  /** The one client that may do it. @default whoever is free */
-  to?: ServerClient | undefined
+  /** The one client, or node below one, that may do it. @default whoever is free */
+  to?: Recipient | undefined
 }
 
 export interface ServerRequestOptions<Chunk = unknown> extends RequestOptions<Chunk> {
   /** The one client that is asked. @default whoever is free: the one with the fewest open requests, of those that have defined the name */
-  to?: ServerClient | undefined
+  to?: Recipient | undefined
 }
 
 export interface ServerSendOptions extends SendOptions {
-  /** One client, or several: each gets the message. */
-  to: ServerClient | readonly ServerClient[]
+  /** One client or node below one, or several: each gets the message. */
+  to: Recipient | readonly Recipient[]
 }
 
 export interface BroadcastOptions {
-  /** Those who do not get the message. @default nobody */
-  except?: readonly ServerClient[] | undefined
+  /** Those who do not get the message: clients, and nodes below them. @default nobody */
+  except?: readonly Recipient[] | undefined
   /** What goes beside the payload. @default nothing */
   headers?: Headers | undefined
   /**

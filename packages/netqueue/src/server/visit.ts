@@ -1,6 +1,7 @@
 import type { Session } from '../connection/session.ts'
 import { Conversation } from '../endpoint/conversation.ts'
 import type { ConversationInit, SharedByConversations } from '../endpoint/conversation.ts'
+import type { TreeMessage } from '../endpoint/relaying.ts'
 import { Link } from '../delivery/link.ts'
 import type { LinkInit, LinkOwner, SharedByLinks } from '../delivery/link.ts'
 import type { NetQueueError } from '../errors/errors.ts'
@@ -19,6 +20,7 @@ export interface VisitOwner {
   worked(visit: Visit): void
   asked(visit: Visit): void
   changed(): void
+  told(visit: Visit, message: TreeMessage): void
   warn(visit: Visit, error: NetQueueError): void
 }
 
@@ -91,6 +93,10 @@ export class Visit implements ConversationInit, LinkInit {
 
   changed(): void {
     this.#owner.changed()
+  }
+
+  told(message: TreeMessage): void {
+    this.#owner.told(this, message)
   }
 
   /** The link outlives the session where something of it is in hand here. */

@@ -64,6 +64,7 @@ export class ClientHandshake implements Handshake {
       )
     }
     this.#serverId = decodeHello(frameData(frame)).id
+    if (this.#introduction.isRelay === true && this.#serverId === this.#introduction.id) throw ownParent(this.#serverId)
     const transcript = { client: this.#hello, server: frameData(frame).slice() }
     const { evidence } = this.#init
     if (evidence === undefined) return this.#welcome(transcript)
@@ -114,4 +115,8 @@ export class ClientHandshake implements Handshake {
     if (session !== this.#init.claim?.ticket.session) throw badMessage('a WELCOME that resumes another session')
     if (secret === undefined) throw badMessage('a WELCOME that resumes a session and has no secret')
   }
+}
+
+function ownParent(value: string): NetQueueError {
+  return new NetQueueError('LOOP', 'The parent of the relay is itself, or has its id: items would go round', { value })
 }

@@ -15,6 +15,7 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'HANDSHAKE_TIMEOUT',
   'ID_IN_USE',
   'ITEM_TOO_LARGE',
+  'LOOP',
   'MESSAGES_MISMATCH',
   'RATE_EXCEEDED',
   'TOO_MANY_CONNECTIONS',

@@ -1,0 +1,190 @@
+import type { Conversation } from '../endpoint/conversation.ts'
+import type { Relaying, TreeMessage } from '../endpoint/relaying.ts'
+import type { Env, Timer } from '../env/env.ts'
+import { NetQueueError } from '../errors/errors.ts'
+import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../message/route.ts'
+import { MAX_NAMES, MAX_NODES } from '../message/tree.ts'
+import type { NameChange } from '../message/tree.ts'
+import type { Finder } from '../request/transit.ts'
+import type { ConnectedClient } from '../server/server-client.ts'
+import { Branches } from './branches.ts'
+import { Ancestry, Told } from './told.ts'
+
+export interface TreeInit {
+  env: Env
+  /** The relay's own. */
+  id: string
+  /** The names that it defines itself. */
+  names: ReadonlySet<string>
+  /** Find somebody for what comes from above, and from below. */
+  downwards: Finder
+  upwards: Finder
+  warn: (error: NetQueueError) => void
+}
+
+/** What changes is told so often at most. @default 20 ms: many leaves come at once, and statuses change in a row */
+const PAUSE_MS = 20
+
+interface Parent {
+  told: Told
+  /** What it said of what is above it. */
+  ancestors: readonly string[]
+}
+
+/** What a relay knows of its tree: it tells parents what is below, and children what is above, and finds loops. */
+export class Tree {
+  readonly #init: TreeInit
+  readonly #branches = new Branches()
+  readonly #parents: Map<Conversation, Parent> = new Map()
+  /** Those of the children that are relays. */
+  readonly #children: Map<Conversation, Ancestry> = new Map()
+  readonly #everybody: Set<ConnectedClient> = new Set()
+  /** Names that somebody below defines. */
+  #names: ReadonlySet<string> = new Set()
+  #ancestors: readonly string[] = []
+  readonly #dirty: Set<ConnectedClient> = new Set()
+  #isDue = false
+  #timer: Timer | undefined
+  #toldAt = Number.NEGATIVE_INFINITY
+  #hasWarned = false
+  readonly #report = (): void => this.#tellParents()
+
+  constructor(init: TreeInit) {
+    this.#init = init
+  }
+
+  /** What makes the client one of a relay. */
+  get above(): Relaying {
+    return {
+      finder: this.#init.downwards,
+      opened: (conversation) => this.#parentCame(conversation),
+      heard: (conversation, message) => this.#heardFromAbove(conversation, message),
+      ended: (conversation) => this.#parentLeft(conversation),
+    }
+  }
+
+  /** What makes the server one of a relay. */
+  get below(): Relaying {
+    return {
+      finder: this.#init.upwards,
+      opened: (conversation) => this.#childCame(conversation),
+      heard: (conversation) => this.changed(clientOf(conversation)),
+      measured: (conversation) => this.changed(clientOf(conversation)),
+      ended: (conversation) => this.#childLeft(conversation),
+    }
+  }
+
+  /** The ids of all nodes above. */
+  get ancestors(): readonly string[] {
+    return this.#ancestors
+  }
+
+  /** Something about a child is not what it was. */
+  changed(client: ConnectedClient): void {
+    this.#dirty.add(client)
+    if (this.#isDue || this.#parents.size === 0) return
+    const { env } = this.#init
+    this.#isDue = true
+    const pause = this.#toldAt + PAUSE_MS - env.now()
+    if (pause <= 0) env.afterTurn(this.#report)
+    else this.#timer = env.setTimer(this.#report, pause, { background: true })
+  }
+
+  #parentCame(conversation: Conversation): Told {
+    this.#tellParents()
+    const told = new Told(
+      () => conversation.wake(),
+      () => this.#branches.all,
+      this.#names,
+    )
+    this.#parents.set(conversation, { told, ancestors: [] })
+    this.#tellChildren()
+    conversation.wake()
+    return told
+  }
+
+  #parentLeft(conversation: Conversation): void {
+    this.#parents.delete(conversation)
+    if (this.#parents.size === 0) this.#timer?.cancel()
+    if (this.#parents.size === 0) this.#isDue = false
+    this.#tellChildren()
+  }
+
+  #heardFromAbove(conversation: Conversation, message: TreeMessage): void {
+    const parent = this.#parents.get(conversation)
+    if (message.type !== 'ancestry' || parent === undefined) return
+    if (message.ids.includes(this.#init.id)) throw loop(this.#init.id)
+    parent.ancestors = message.ids
+    this.#tellChildren()
+  }
+
+  #childCame(conversation: Conversation): Ancestry | undefined {
+    const client = clientOf(conversation)
+    this.#everybody.add(client)
+    this.changed(client)
+    if (!client.isRelay) return undefined
+    const ancestry = new Ancestry(() => conversation.wake())
+    this.#children.set(conversation, ancestry)
+    if (this.#ancestors.length > 0) ancestry.tell(this.#ancestors)
+    return ancestry
+  }
+
+  #childLeft(conversation: Conversation): void {
+    const client = clientOf(conversation)
+    this.#everybody.delete(client)
+    this.#children.delete(conversation)
+    this.changed(client)
+  }
+
+  /** Throws for a parent with which there is more above than can be told. */
+  #tellChildren(): void {
+    const above = Array.from(this.#parents, ([{ peer }, { ancestors }]) => [peer?.id ?? '', ...ancestors])
+    const ids = [...new Set(above.flat())].filter((id) => id !== '').toSorted()
+    if (ids.length > MAX_ANCESTORS || pathBytes(ids) > MAX_ANCESTRY_BYTES) throw tooDeep(ids.length)
+    if (ids.length === this.#ancestors.length && ids.every((id, index) => id === this.#ancestors[index])) return
+    this.#ancestors = ids
+    for (const ancestry of this.#children.values()) ancestry.tell(ids)
+  }
+
+  #tellParents(): void {
+    this.#isDue = false
+    this.#timer?.cancel()
+    this.#toldAt = this.#init.env.now()
+    const dirty = [...this.#dirty]
+    this.#dirty.clear()
+    const nodes = dirty.flatMap((client) => this.#branches.changes(client))
+    const names = this.#nameChanges()
+    if (this.#branches.isFull) this.#warnOnce()
+    if (nodes.length === 0 && names.length === 0) return
+    for (const { told } of this.#parents.values()) told.tell(nodes, names)
+  }
+
+  #nameChanges(): NameChange[] {
+    const { names: own } = this.#init
+    const known = [...this.#everybody].flatMap(({ names }) => [...names])
+    const now = new Set([...new Set(known)].filter((name) => !own.has(name)).slice(0, MAX_NAMES))
+    const gone = [...this.#names].filter((name) => !now.has(name)).map((name) => ({ name, isKnown: false }))
+    const come = [...now].filter((name) => !this.#names.has(name)).map((name) => ({ name, isKnown: true }))
+    this.#names = now
+    return [...gone, ...come]
+  }
+
+  #warnOnce(): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    const message = `More than ${MAX_NODES} nodes are below, or too many bytes of them: parents are not told of all, and can address only those that they know`
+    this.#init.warn(new NetQueueError('TREE_TOO_LARGE', message, { limit: 'nodes', value: MAX_NODES }))
+  }
+}
+
+/** Its client is whom its link is from. */
+const clientOf = ({ link }: Conversation): ConnectedClient => link.from as ConnectedClient
+
+function loop(id: string): NetQueueError {
+  return new NetQueueError('LOOP', `The relay ${id} is above its own parent: items would go round`, { value: id })
+}
+
+function tooDeep(value: number): NetQueueError {
+  const message = `More nodes are above this relay than it can tell its children of: ${value}, of at most ${MAX_ANCESTORS}`
+  return new NetQueueError('LOOP', message, { limit: 'ancestors', value })
+}

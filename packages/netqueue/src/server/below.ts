@@ -1,0 +1,91 @@
+import { NetQueueError } from '../errors/errors.ts'
+import type { Path } from '../message/route.ts'
+import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
+import type { NameChange, NodeChange } from '../message/tree.ts'
+import type { ServerClient } from './server-client.ts'
+import { KnownNode } from './tree-node.ts'
+
+/** Ids have no control characters. */
+const keyOf = (path: Path): string => path.join('\n')
+
+/** What is known below one client: the nodes by their paths, and the names of messages that somebody there defines. */
+export class Below {
+  readonly names: Set<string> = new Set()
+  readonly #client: ServerClient
+  readonly #nodes: Map<string, KnownNode> = new Map()
+  #bytes = 0
+  #tags: readonly string[] | undefined
+
+  constructor(client: ServerClient) {
+    this.#client = client
+  }
+
+  /** In an order in which each stands behind the one above it. */
+  get nodes(): readonly KnownNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  /** The tags of all of them, each once. */
+  get tags(): readonly string[] {
+    this.#tags ??= [...new Set(this.nodes.flatMap(({ tags }) => tags))]
+    return this.#tags
+  }
+
+  /** Whether a node is one of these. */
+  has(node: KnownNode): boolean {
+    return this.#nodes.get(keyOf(node.way)) === node
+  }
+
+  /** Throws `BAD_MESSAGE` for what is more than is taken, and for a node below one that is not there. */
+  changeNodes(changes: readonly NodeChange[]): void {
+    this.#tags = undefined
+    for (const change of changes) this.#change(change)
+  }
+
+  changeNames(changes: readonly NameChange[]): void {
+    for (const { name, isKnown } of changes) {
+      if (isKnown) this.names.add(name)
+      else this.names.delete(name)
+    }
+    if (this.names.size > MAX_NAMES) throw tooMany(`more than ${MAX_NAMES} names`, this.names.size)
+  }
+
+  /** The client is gone, and with it all that is below. */
+  clear(): void {
+    for (const node of this.#nodes.values()) node.isConnected = false
+    this.#nodes.clear()
+  }
+
+  #change({ path, about, bytes }: NodeChange): void {
+    const key = keyOf(path)
+    if (about === undefined) return this.#remove(key)
+    if (path.length > 1 && !this.#nodes.has(keyOf(path.slice(0, -1))))
+      throw tooMany('a node below one that is not there', path.length)
+    const node = this.#nodes.get(key) ?? this.#added(key, path, about)
+    node.about = about
+    this.#bytes += bytes - node.bytes
+    node.bytes = bytes
+    if (this.#nodes.size > MAX_NODES) throw tooMany(`more than ${MAX_NODES} nodes`, this.#nodes.size)
+    if (this.#bytes > MAX_NODE_BYTES) throw tooMany(`more than ${MAX_NODE_BYTES} bytes of nodes`, this.#bytes)
+  }
+
+  #added(key: string, path: Path, about: NonNullable<NodeChange['about']>): KnownNode {
+    const node = new KnownNode(this.#client, path, about)
+    this.#nodes.set(key, node)
+    return node
+  }
+
+  #remove(key: string): void {
+    if (!this.#nodes.has(key)) return
+    for (const [other, node] of this.#nodes) {
+      if (other !== key && !other.startsWith(`${key}\n`)) continue
+      this.#nodes.delete(other)
+      this.#bytes -= node.bytes
+      node.isConnected = false
+    }
+  }
+}
+
+function tooMany(what: string, value: number): NetQueueError {
+  return new NetQueueError('BAD_MESSAGE', `The peer told of ${what}`, { value })
+}
