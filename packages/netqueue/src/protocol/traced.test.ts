@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 import { connect, defineMessages, listen, memory, text, type } from '../index.ts'
 import type { LoggerOptions } from '../options/logger.ts'
-import { netQueue } from './net-queue/net-queue.ts'
+import { testProtocol } from '../conformance/index.ts'
+import { native, netQueue } from './net-queue/net-queue.ts'
+import { packetstream } from './packetstream/packetstream.ts'
+import { traced } from './traced.ts'
 
 type Line = [what: string, fields: Record<string, unknown>]
 
@@ -125,3 +128,14 @@ test('without `trace: true` nothing is traced, whatever the logger has', async (
   await server.close()
   expect(lines).toEqual([])
 })
+
+/** Whoever is traced says and hears the same. */
+const skips = {
+  'whatever a peer sends, in an introduction or behind it, is understood or a coded error':
+    'a trace changes nothing of it',
+}
+for (const create of [native, netQueue, packetstream])
+  testProtocol(
+    { name: `${create().name}, traced`, create: () => traced(create(), () => {}), headers: { flags: '5' }, skips },
+    { describe, test },
+  )
