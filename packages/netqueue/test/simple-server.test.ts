@@ -151,7 +151,7 @@ describe('a server of SimpleServer', () => {
     const ticks = server.ticks(120)
     const due: number[] = []
     void (async () => {
-      for await (const { number } of ticks) due.push(number)
+      for await (const { count } of ticks) due.push(count)
     })()
     for (let frames = 0; frames < 3; frames += 1) {
       place.clock.advance(1_000 / 120)
