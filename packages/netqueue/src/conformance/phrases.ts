@@ -36,6 +36,8 @@ export interface Saying {
 export interface PhrasesInit {
   messages?: Messages | undefined
   headers?: Headers | undefined
+  /** What a side calls its messages. @default their ids */
+  idOf?: ((entry: MessageEntry) => number) | undefined
 }
 
 const TEXTS: Messages = defineMessages({
@@ -49,9 +51,11 @@ export class Phrases {
   readonly messages: Messages
   readonly #supports: Supports
   readonly #headers: Headers
+  readonly #idOf: (entry: MessageEntry) => number
 
-  constructor(supports: Supports, { messages = TEXTS, headers = HEADERS }: PhrasesInit) {
+  constructor(supports: Supports, { messages = TEXTS, headers = HEADERS, idOf = ({ id }) => id }: PhrasesInit) {
     this.messages = messages
+    this.#idOf = idOf
     this.#supports = supports
     this.#headers = headers
   }
@@ -67,7 +71,7 @@ export class Phrases {
   }
 
   message(value: string, headers?: Headers): Saying {
-    const message = { name: this.#entry('message').id, payload: this.payload('message', value) }
+    const message = { name: this.#idOf(this.#entry('message')), payload: this.payload('message', value) }
     return {
       say: (to) => to.message({ ...message, headers }),
       hears: { type: 'message', ...message, ...(headers !== undefined && { headers }) },
@@ -75,7 +79,7 @@ export class Phrases {
   }
 
   request(value: string, { tag = 1, headers, hasBody = false }: RequestPhrase = {}): Saying {
-    const request = { tag, name: this.#entry('request').id, payload: this.payload('request', value), hasBody }
+    const request = { tag, name: this.#idOf(this.#entry('request')), payload: this.payload('request', value), hasBody }
     return {
       say: (to) => to.request({ ...request, channel: 0, deadlineMs: undefined, headers }),
       hears: { type: 'request', ...request, ...(headers !== undefined && { headers }) },

@@ -1,3 +1,4 @@
+import type { MessageEntry } from '../message/definition.ts'
 import type { Protocol, Role } from '../protocol/protocol.ts'
 import { check, same } from './checks.ts'
 import { Phrases } from './phrases.ts'
@@ -25,7 +26,11 @@ export class Speech {
 
   constructor({ create, messages, headers }: ProtocolSuite) {
     this.create = create
-    this.phrases = new Phrases(create().supports, { messages, headers })
+    const idOf = ({ name, id }: MessageEntry): number => {
+      const { peer } = this.introduced().client.wire ?? {}
+      return peer?.registry?.idOf(name) ?? id
+    }
+    this.phrases = new Phrases(create().supports, { messages, headers, idOf })
   }
 
   /** Both sides, when they know each other. */

@@ -82,6 +82,11 @@ export class Conversation implements SessionUser {
     return this.#exchange?.asking ?? 0
   }
 
+  /** Requests of the peer that wait for their answers. */
+  get serving(): number {
+    return this.#exchange?.serving ?? 0
+  }
+
   /** Whether the peer begins no new requests of this side. */
   get isLeft(): boolean {
     return this.#isPeerDraining || this.#exchange?.isLeft === true

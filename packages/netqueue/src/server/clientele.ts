@@ -169,10 +169,22 @@ export class Clientele<Item> {
     this.#changed(client)
   }
 
-  #sendAway({ settles, link, conversation, session }: ConnectedClient, code: string): void {
-    conversation.drain()
-    link.goaway(code)
-    if (!settles) session.end()
+  #sendAway(client: ConnectedClient, code: string): void {
+    client.conversation.drain()
+    client.link.goaway(code)
+    this.#endIfAnswered(client)
+  }
+
+  /** One that does not settle does not say when it is done: it is left as soon as no request is open. */
+  #endIfAnswered({ settles, conversation, session }: ConnectedClient): void {
+    if (!settles && conversation.asking + conversation.serving === 0) session.end()
+  }
+
+  /** A request began, or something is over. */
+  #advanced({ link }: Visit): void {
+    const client = link.from as ConnectedClient
+    if (client.isDraining || this.#goaway !== undefined) this.#endIfAnswered(client)
+    if (this.#goaway !== undefined) this.#init.changed()
   }
 
   /** Time is up: the signals of what is in hand fire, and all connections end. */
@@ -185,7 +197,7 @@ export class Clientele<Item> {
   }
 
   #ownVisits(): VisitOwner {
-    const { link, talk, answerers, changed, warn } = this.#init
+    const { link, talk, answerers, warn } = this.#init
     return {
       links: link,
       linkOwner: this.#ownLinks(),
@@ -195,7 +207,7 @@ export class Clientele<Item> {
       resumed: (visit) => this.#with(visit.link, (client) => this.#resumed(client)),
       worked: (visit) => this.#worked(visit),
       asked: (visit) => answerers.changed(visit.link.from as ConnectedClient),
-      changed: () => this.#goaway !== undefined && changed(),
+      changed: (visit) => this.#advanced(visit),
       told: (visit, message) => this.#told(visit.link, message),
       warn: (visit, error) => warn(error, this.#clients.get(visit.link)),
     }

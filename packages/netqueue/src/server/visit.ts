@@ -19,7 +19,7 @@ export interface VisitOwner {
   /** Something of the client's was settled here, or it is gone. */
   worked(visit: Visit): void
   asked(visit: Visit): void
-  changed(): void
+  changed(visit: Visit): void
   told(visit: Visit, message: TreeMessage): void
   warn(visit: Visit, error: NetQueueError): void
 }
@@ -92,7 +92,7 @@ export class Visit implements ConversationInit, LinkInit {
   }
 
   changed(): void {
-    this.#owner.changed()
+    this.#owner.changed(this)
   }
 
   told(message: TreeMessage): void {

@@ -20,7 +20,7 @@ export interface Asked {
   readonly tag: number
   readonly channel: number
   readonly flags: number
-  /** What is asked for, from 0. */
+  /** What is asked for, as it stands on the wire: `rq_type` + 1. */
   readonly type: number
   readonly payload: Uint8Array
 }
@@ -55,7 +55,7 @@ export const layout: Layout = {
 }
 
 export function requestPacket({ tag, channel, flags, type, payload }: Asked): Bytes {
-  return packetOf([tag, flags * FLAGS + REQUEST + bitOf(channel), ...channelOf(channel), type + 1], payload)
+  return packetOf([tag, flags * FLAGS + REQUEST + bitOf(channel), ...channelOf(channel), type], payload)
 }
 
 export function responsePacket({ tag, channel, flags, isOk, payload }: Answered): Bytes {
@@ -90,7 +90,7 @@ function readPacket(packet: Uint8Array): Packet {
 /** Type 0 is no type of a request, but one of the two ends. */
 function requestOf(asked: Asked): Packet {
   const { tag, channel, flags, type, payload } = asked
-  if (type > 0) return { kind: 'request', ...asked, type: type - 1 }
+  if (type > 0) return { kind: 'request', ...asked }
   if (tag >= FIRST_TAG || channel > 0 || flags > 0 || payload.length > 0)
     throw badMessage('a malformed end of the stream', tag)
   return { kind: tag === 1 ? 'endOfRequests' : 'end' }

@@ -25,9 +25,9 @@ export class RequestTypes {
     for (const { name, id } of entries) this.#take(names, name, this.#typeOf(name, id))
   }
 
-  /** As if the peer had said so. */
+  /** As if the peer had said so: what it calls them is the number on the wire, from 1, as none is called 0. */
   announced(table: Iterable<MessageEntry>): ReadonlyMap<string, Announced> {
-    return new Map(Array.from(table, (entry) => [entry.name, { ...entry, id: this.#typeOf(entry.name, entry.id) }]))
+    return new Map(Array.from(table, (entry) => [entry.name, { ...entry, id: this.#typeOf(entry.name, entry.id) + 1 }]))
   }
 
   #typeOf(name: string, id: number): number {

@@ -54,7 +54,7 @@ function say(wire: Wire, what: (writer: Writer) => void = () => {}): string {
 const request = (tag: number, more: object = {}): Parameters<Writer['request']>[0] => ({
   tag,
   channel: 0,
-  name: 0,
+  name: 1,
   deadlineMs: undefined,
   headers: undefined,
   hasBody: false,
@@ -130,7 +130,7 @@ describe('requests of the peer', () => {
         type: 'request',
         tag: 1,
         channel: 0,
-        name: 0,
+        name: 1,
         deadlineMs: undefined,
         headers: { flags: '85' },
         hasBody: false,
@@ -140,7 +140,7 @@ describe('requests of the peer', () => {
         type: 'request',
         tag: 2,
         channel: 0,
-        name: 0,
+        name: 1,
         deadlineMs: undefined,
         headers: undefined,
         hasBody: false,
@@ -203,13 +203,13 @@ describe('requests of the peer', () => {
 describe('messages', () => {
   test('are requests that are answered at once, with nothing', () => {
     const wire = wireOf()
-    expect(hear(wire, '0402020261')).toEqual([{ type: 'message', name: 1, headers: undefined, payload: text('a') }])
+    expect(hear(wire, '0402020261')).toEqual([{ type: 'message', name: 2, headers: undefined, payload: text('a') }])
     expect(say(wire)).toBe('020204')
   })
 
   test('have a tag as requests have, and nobody waits for their answer', () => {
     const wire = wireOf()
-    expect(say(wire, (to) => to.message({ name: 1, headers: { flags: '1' }, payload: text('a') }))).toBe('0402060261')
+    expect(say(wire, (to) => to.message({ name: 2, headers: { flags: '1' }, payload: text('a') }))).toBe('0402060261')
     expect(say(wire, (to) => to.request(request(1, { payload: text('') })))).toBe('03030201')
     expect(hear(wire, '020204', refusal('no request handler', 2))).toEqual([])
   })
@@ -227,7 +227,7 @@ describe('messages', () => {
     const sent: number[] = []
     let count = 0
     const fill = (to: Writer): void => {
-      while (count < 10 && to.message({ name: 1, headers: undefined, payload: new Uint8Array(10_000) })) count += 1
+      while (count < 10 && to.message({ name: 2, headers: undefined, payload: new Uint8Array(10_000) })) count += 1
     }
     for (let frame = wire.encode(fill); frame !== undefined; frame = wire.encode(fill)) sent.push(frame.byteLength)
     expect(sent).toEqual([60_030, 40_020])
