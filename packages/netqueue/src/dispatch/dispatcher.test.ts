@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { Worker } from '../../test/support/workers.ts'
 import { Entry } from '../delivery/entry.ts'
-import { ALONE_FROM_ATTEMPT, Dispatcher } from './dispatcher.ts'
+import { ALONE_AT_RELAYS_FROM_ATTEMPT, ALONE_FROM_ATTEMPT, Dispatcher } from './dispatcher.ts'
 import { hashBy, leastBusy } from './policies.ts'
 import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
 
@@ -136,6 +136,20 @@ describe('P2: from its third attempt on an item is delivered alone', () => {
     place.put('!', { attempt: ALONE_FROM_ATTEMPT })
     place.put('bc')
     expect([x.held, y.held]).toEqual(['abc', '!'])
+  })
+
+  test('at a relay, which has many who work for it, only from a later one', () => {
+    const place = new Place()
+    const relay = Object.assign(new Worker('relay', { capacity: 4 }), { isRelay: true })
+    place.dispatcher.join(relay)
+    place.put('a')
+    place.put('b', { attempt: ALONE_AT_RELAYS_FROM_ATTEMPT - 1 })
+    expect(relay.held).toBe('ab')
+    place.put('c', { attempt: ALONE_AT_RELAYS_FROM_ATTEMPT })
+    expect(relay.held).toBe('ab')
+    place.settle(relay)
+    place.settle(relay)
+    expect(relay.held).toBe('c')
   })
 
   test('is not alone before', () => {

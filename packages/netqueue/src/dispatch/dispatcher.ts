@@ -19,6 +19,8 @@ export interface DispatcherInit<T, C> {
 
 /** From this attempt on an item is delivered alone, so that one that kills its workers takes no neighbours along. */
 export const ALONE_FROM_ATTEMPT = 3
+/** A relay has many who work for it, and lets one of them have the item alone: that all of them wait is for items that fell several relays. */
+export const ALONE_AT_RELAYS_FROM_ATTEMPT = 10
 
 /** One client, and the entries that wait for it and no other. */
 interface Seat<C> {
@@ -210,7 +212,7 @@ export class Dispatcher<T, C> {
   #refresh(seat: Seat<C>): void {
     const { candidate, addressed } = seat
     for (let entry = addressed.first; entry !== undefined; entry = addressed.first) {
-      if (!this.#takes(seat) || (isAlone(entry) && candidate.inFlight > 0)) break
+      if (!this.#takes(seat) || (isAlone(entry, candidate) && candidate.inFlight > 0)) break
       addressed.shift()
       this.#assign(seat, entry)
     }
@@ -297,7 +299,7 @@ export class Dispatcher<T, C> {
     if (seat === undefined || !seat.candidate.carries(entry)) return this.#parked.push(entry)
     const { candidate, addressed } = seat
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
-    else if (isAlone(entry) && candidate.inFlight > 0) {
+    else if (isAlone(entry, candidate) && candidate.inFlight > 0) {
       addressed.push(entry)
       seat.loner = entry
     } else this.#assign(seat, entry)
@@ -306,7 +308,7 @@ export class Dispatcher<T, C> {
 
   #assign(seat: Seat<C>, entry: Entry): void {
     this.#size -= 1
-    if (isAlone(entry)) seat.isAlone = true
+    if (isAlone(entry, seat.candidate)) seat.isAlone = true
     if (seat.loner === entry) seat.loner = undefined
     seat.candidate.assign(entry)
     this.#init.assigned(entry)
@@ -323,4 +325,5 @@ export class Dispatcher<T, C> {
   }
 }
 
-const isAlone = ({ attempt }: Entry): boolean => attempt >= ALONE_FROM_ATTEMPT
+const isAlone = ({ attempt }: Entry, { isRelay }: Candidate<unknown>): boolean =>
+  attempt >= (isRelay === true ? ALONE_AT_RELAYS_FROM_ATTEMPT : ALONE_FROM_ATTEMPT)

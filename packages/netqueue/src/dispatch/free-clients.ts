@@ -15,6 +15,8 @@ export interface Candidate<C> {
   /** Whether it holds no more than it works on in moments, so that items may come to it in a row. */
   readonly isPaced: boolean
   readonly isOpen: boolean
+  /** Whether it hands items on. @default false */
+  readonly isRelay?: boolean
   /** Whether its protocol can carry the item. */
   carries(entry: Entry): boolean
   assign(entry: Entry): void
