@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
 /** The IP addresses of a network interface of this machine, such as `eth0`; none where there is no such interface now. IPv4 comes first. */
-export function addressesOf(name: string): readonly string[] {
+function addressesOf(name: string): readonly string[] {
   const found = networkInterfaces()[name] ?? []
   const addresses = found.map(({ address, scopeid = 0 }) => (scopeid === 0 ? address : `${address}%${name}`))
   return addresses.toSorted((a, b) => isIP(a) - isIP(b))
