@@ -160,6 +160,27 @@ describe('a server of SimpleServer', () => {
     expect(due.length).toBe(3)
   })
 
+  test('tells its log who comes and goes, and its trace of each message, but not what it says', async () => {
+    await using place = new Place()
+    const told: string[] = []
+    const tell = (fields: object, what: string): void => void told.push(`${what} ${JSON.stringify(fields)}`)
+    const logger = { debug: tell, info: tell, warn: tell, trace: tell }
+    const { server } = await serve(place, { logger, trace: true, id: 'us' })
+    const { peer, client } = await raw({ server })
+    says(peer, '$secret:1|%secret')
+    peer.end()
+    await peer.untilEnd()
+    await rest()
+    const logged = told.map((line) => line.replaceAll(client.id, 'ID'))
+    expect(logged).toEqual([
+      'connected {"client":"ID","address":"memory:","protocol":"simple-server"}',
+      'received frame {"peer":"ID","frame":17}',
+      'received message {"peer":"ID","name":16,"bytes":6}',
+      'sent goodbye {"peer":"ID"}',
+      'disconnected {"client":"ID","unsettled":0}',
+    ])
+  })
+
   test('lets clients do what authorize says', async () => {
     await using place = new Place()
     const { server, heard, events } = await serve(place, { authorize: (_, action) => action !== 'send' })
@@ -400,6 +421,20 @@ describe('what is wrong with the original is not so here:', () => {
     place.clock.advance(1)
     await rest()
     expect(read()).toEqual(['$%one$%two', '$%one$%two'])
+  })
+
+  test('messages of any length arrive whole, however slowly they are taken', async () => {
+    await using place = new Place()
+    const { server } = await serve(place)
+    const { peer, client } = await raw({ server })
+    peer.pause()
+    const bodies = Array.from({ length: 200 }, (_, index) => `${index % 10}`.repeat(1_022))
+    const sent = Promise.all(bodies.map((body) => server.send('message', body, { to: client })))
+    await rest()
+    peer.resume()
+    await sent
+    await peer.until(() => peer.received.length === 200 * 1_024)
+    expect(peer.received.toString()).toBe(bodies.map((body) => `$%${body}`).join(''))
   })
 
   test('clients that leave while all are spoken to disturb nobody', async () => {
