@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { createServer as createSecure } from 'node:https'
-import { describe, test } from 'vitest'
+import { networkInterfaces } from 'node:os'
+import { describe, expect, test } from 'vitest'
 import { Authority } from '../../test/support/certificates.ts'
 import { leavingNoHandle } from '../../test/support/handles.ts'
 import { testTransport } from '../conformance/index.ts'
@@ -63,3 +64,13 @@ for (const scheme of ['ws', 'wss']) {
     { describe, test },
   )
 }
+
+test('a host that is the name of an interface is where it listens, by an address that others can use', async () => {
+  const isLoopback = ([, all]: [string, { address: string }[] | undefined]): boolean =>
+    all?.some((each) => each.address === '127.0.0.1') === true
+  const [name] = Object.entries(networkInterfaces()).find(isLoopback) ?? []
+  const transport = websocket()
+  const listener = await transport.listen(`ws://${String(name)}:0/queue`)
+  expect(listener.address).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/queue$/)
+  await listener.close()
+})

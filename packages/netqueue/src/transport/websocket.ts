@@ -6,6 +6,7 @@ import { checkFunction, checkStrings } from '../errors/check.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { formatHostPort } from './address.ts'
 import { connectFailed, listenFailed } from './failures.ts'
+import { boundHost } from './interfaces.ts'
 import { Internet } from './internet.ts'
 import type { InternetOptions } from './internet.ts'
 import { Accepting, listenerOptionsFrom } from './listener.ts'
@@ -108,7 +109,8 @@ class WebSocketTransport implements Transport {
     try {
       const listener = await this.#internet.serve(tcp(target), wrap)
       const { port } = new URL(listener.address)
-      return listenerAt(formatWebSocket({ ...target, port: Number(port) }), listener)
+      const place = { host: boundHost(target.host), port: Number(port) }
+      return listenerAt(formatWebSocket({ ...target, ...place }), listener)
     } catch (error) {
       throw listenFailed(address, causeOf(error))
     }
