@@ -38,4 +38,11 @@ export class Reader {
     this.at += length
     return block
   }
+
+  /** A path of docs/protocol.md §19.3, read over. */
+  path(): number {
+    const depth = this.varint()
+    for (let left = depth; left > 0; left -= 1) this.block()
+    return depth
+  }
 }

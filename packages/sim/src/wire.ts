@@ -128,6 +128,11 @@ export class RecordReader {
         reader.block()
         reader.block()
         return [{ kind: 'goaway' }]
+      case 15:
+      case 16:
+      case 17:
+        tree(kind, reader)
+        return [{ kind: 'other' }]
       default:
         return [readTalk(kind, reader)]
     }
@@ -150,6 +155,7 @@ function items(reader: Reader): WireRecord {
   const flags = reader.u8()
   const attempt = reader.varint()
   const first = reader.varint()
+  if ((flags & 4) !== 0) reader.path()
   const payloads = Array.from({ length: reader.u16() }, () => reader.block())
   return {
     kind: 'items',
@@ -158,6 +164,15 @@ function items(reader: Reader): WireRecord {
     wantsResult: (flags & 1) !== 0,
     texts: payloads.map((payload) => text.decode(payload)),
     bytes: payloads.map(({ byteLength }) => byteLength),
+  }
+}
+
+/** Who there is in a tree (§19.1), read over. */
+function tree(kind: 15 | 16 | 17, reader: Reader): void {
+  for (let left = reader.varint(); left > 0; left -= 1) {
+    const isThere = kind === 15 || reader.u8() === 1
+    if (kind === 16) reader.path()
+    if (kind !== 16 || isThere) reader.block()
   }
 }
 

@@ -66,7 +66,11 @@ export function readTalk(kind: number, reader: Reader): TalkRecord {
       return response(reader)
     case 22: {
       const id = reader.varint()
-      headers(reader, reader.u8())
+      const flags = reader.u8()
+      named(reader, id)
+      if ((flags & 2) !== 0) reader.path()
+      if ((flags & 4) !== 0) for (let left = reader.varint(); left > 0; left -= 1) reader.path()
+      headers(reader, flags)
       return { kind: 'message', id, key: keyAt(reader.block()) }
     }
     case 23:
@@ -85,6 +89,8 @@ export function readTalk(kind: number, reader: Reader): TalkRecord {
 function request(reader: Reader): TalkRecord {
   const [tag, channel, flags, id] = [reader.varint(), reader.varint(), reader.u8(), reader.varint()]
   const deadlineMs = (flags & 4) === 0 ? undefined : reader.varint()
+  named(reader, id)
+  if ((flags & 8) !== 0) reader.path()
   const count = headers(reader, flags)
   const key = keyAt(reader.block())
   return { kind: 'request', tag, channel, id, deadlineMs, headers: count, hasBody: (flags & 2) !== 0, key }
@@ -95,6 +101,13 @@ function response(reader: Reader): TalkRecord {
   headers(reader, flags)
   if ((flags & 4) !== 0) return { kind: 'refusal', tag, ...failure(reader) }
   return { kind: 'response', tag, hasStream: (flags & 2) !== 0, key: keyAt(reader.block()) }
+}
+
+/** Reads over the name, where there is one instead of an id (§19.2). */
+function named(reader: Reader, id: number): void {
+  if (id !== 0) return
+  reader.block()
+  reader.block()
 }
 
 /** Reads over headers, where the lowest bit says that there are some, and counts them. */

@@ -14,6 +14,8 @@ interface Holding {
   attempt: number
   /** The highest attempt with which it was given on. */
   lastAttempt: number
+  /** Somebody gave it back as tried, or was lost with it. */
+  hasFailed: boolean
   /** Its place among what came; `undefined` once others may have gone before it. */
   order: number | undefined
 }
@@ -21,6 +23,8 @@ interface Holding {
 export interface CustodyInit {
   name: string
   maxAttempts: number
+  /** Whether it can fail at an item only by having given it on. */
+  failsBelow: boolean
   now: () => number
   check: Check
   /** How many copies are with those who are away. */
@@ -63,6 +67,7 @@ export class Custody {
   /** An item came, or was put. */
   took(key: string, attempt = 1): void {
     const holding = this.#holding(key)
+    if (openOf(holding) === 0) holding.hasFailed = false
     holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
     holding.held += 1
   }
@@ -106,14 +111,21 @@ export class Custody {
     holding.lastAttempt = Math.max(holding.lastAttempt, attempt)
   }
 
-  /** It cancelled what it had given on, or lost whoever had it. */
+  /** It cancelled what it had given on. */
   tookBack(key: string): void {
     this.#holding(key).given -= 1
+  }
+
+  /** Whoever had it is gone. */
+  lost(key: string): void {
+    this.#holding(key).hasFailed = true
+    this.tookBack(key)
   }
 
   /** It was told what became of what it had given on. */
   heard(key: string, ending: Ending): void {
     this.#holding(key).given -= 1
+    if (ending === 'released') this.#holding(key).hasFailed = true
     if (ending === 'done' || ending === 'failed' || ending === 'reject') this.earned(key, ending)
     this.#init.heard(key, ending)
   }
@@ -133,6 +145,8 @@ export class Custody {
     holding.order = undefined
     this.#changed.set(key, this.#init.now())
     if (ending === 'returned' || ending === 'released') this.#init.returned(key)
+    const isUntried = ending === 'released' && this.#init.failsBelow && !holding.hasFailed
+    this.#check(!isUntried, 'I9', `said of ${key} that it failed, which nobody had tried in vain`)
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
     holding.told[ending] -= 1
     if (holding.told[ending] >= 0) return
@@ -167,6 +181,7 @@ export class Custody {
       given: 0,
       told: { done: 0, failed: 0, reject: 0 },
       attempt: 1,
+      hasFailed: false,
       lastAttempt: 0,
       order: (this.#order += 1),
     }

@@ -136,7 +136,7 @@ export class HopFlow {
 
   /** The sender knows that the session is over. */
   lostBySender(): void {
-    for (const { key, isCancelled } of this.#unsettled.values()) if (!isCancelled) this.#init.sender.tookBack(key)
+    for (const { key, isCancelled } of this.#unsettled.values()) if (!isCancelled) this.#init.sender.lost(key)
     this.#unsettled.clear()
     this.#init.sender.disturb()
     this.#limit = this.#seq = 0

@@ -23,6 +23,7 @@ export const byHandler: Habit = async (leaf) => {
       return undefined
     }
     leaf.finished(item, 'done', answers)
+    if (item !== undefined) item.hasResult = true
     return delivery.wantsResult ? `done ${text}` : undefined
   }
   const work = client?.process(handle, {
@@ -68,6 +69,7 @@ const byDeliveries: Habit = async (leaf) => {
       return void delivery.reject(new Error('of no use'))
     }
     leaf.finished(item, 'done', answers)
+    if (item !== undefined) item.hasResult = true
     if (delivery.wantsResult) delivery.done(`done ${delivery.item}`)
     else delivery.done()
   }

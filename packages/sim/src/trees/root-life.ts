@@ -1,9 +1,10 @@
 import { listen } from 'netqueue'
 import type { Delivery, Server } from 'netqueue'
+import { codeOf } from '../code-of.ts'
 import { keyOf } from '../ledger.ts'
 import type { Random } from '../random.ts'
 import type { NodeLife } from './node-life.ts'
-import { marksUp } from './marks.ts'
+import { isDropped, marksUp } from './marks.ts'
 import { addressOf, ROOT } from './plan.ts'
 import { codecs, limitsOf, servingOf } from './settings.ts'
 import type { TreeItem } from './tree-item.ts'
@@ -89,6 +90,14 @@ export class RootLife {
   }
 
   async #answered(item: TreeItem, call: Promise<string | undefined>): Promise<void> {
+    call.catch((error: unknown) => {
+      const isMissing = item.hasResult && item.outcomes.done === 1 && !isDropped(this.#world.plan, item.key)
+      this.#world.check(
+        codeOf(error) !== 'NO_RESULT' || !isMissing,
+        'I3',
+        `${item.key} has no result, where its handler returned one`,
+      )
+    })
     this.#checkAnswer(item, await call)
   }
 

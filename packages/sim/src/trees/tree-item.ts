@@ -16,6 +16,8 @@ export class TreeItem {
   /** How often somebody has worked it off, refused it for good, or failed at it. */
   readonly outcomes: Record<'done' | 'failed' | 'reject', number> = { done: 0, failed: 0, reject: 0 }
   timesHanded = 0
+  /** Whoever worked it off gave a result. */
+  hasResult = false
   /** Somebody took it, and gave it back. */
   wasReturned = false
   /** Puts that the one who worked it off made before. */

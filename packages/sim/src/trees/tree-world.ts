@@ -52,6 +52,7 @@ export class TreeWorld extends Scene {
       new Custody({
         name: `${process.name} (${way})`,
         maxAttempts: this.plan.maxAttempts,
+        failsBelow: place.kind === 'relay' && !this.plan.has.stages,
         now: () => this.schedule.now,
         check: (isTrue, invariant, message) => this.check(isTrue, invariant, message),
         away: (key) => this.hops.away(life, way, key),
