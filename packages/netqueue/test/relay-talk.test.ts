@@ -327,7 +327,7 @@ describe('streams cross relays', () => {
     for (let count = 0; count < 20; count += 1) await tree.pass(stream.next())
     await tree.wait(50)
     expect(sent.length).toBeLessThanOrEqual(33)
-    await tree.pass(stream.return?.() ?? Promise.resolve())
+    await tree.pass(Promise.resolve(stream.return?.()))
     await tree.wait(5)
     expect(sent.length).toBeLessThanOrEqual(33)
   })
@@ -390,6 +390,7 @@ describe('streams cross relays', () => {
     const { root, leaf } = await line(tree)
     root.handle('log:up', async (_payload, { body }) => {
       for await (const chunk of body) return chunk
+      return undefined
     })
     let isClosed = false
     async function* endless(): AsyncGenerator<number> {
