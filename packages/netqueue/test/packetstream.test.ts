@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 
 import { bytes, connect, defineMessages, fromStreams, text, type } from '../src/index.ts'
@@ -451,6 +452,18 @@ describe('packetstream: none of the defects of the original', () => {
     await client.close()
     expect(await client.closed).toEqual({ undone: [] })
   })
+})
+
+test('a connection is called what its duplex is called', async () => {
+  await using talk = new Talk()
+  const [there, back] = [new PassThrough(), new PassThrough()]
+  const server = await talk.serve()
+  void server.accept(fromStreams({ readable: there, writable: back, remoteAddress: 'the left one' }))
+  const duplex = fromStreams({ readable: back, writable: there, remoteAddress: 'the right one' })
+  const client = await connect<never, never, M>(duplex, { messages, protocol })
+  await until(() => server.clients.length === 1)
+  expect([client.servers[0]?.address, server.clients[0]?.address]).toEqual(['the right one', 'the left one'])
+  await client.close()
 })
 
 test('both sides can be named by their messages alone: types are their ids', async () => {

@@ -1,7 +1,15 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { vectors } from '../../../test/support/packetstream-vectors.ts'
-import { BsuintReader, bsuintBytes, MAX_BSUINT_BYTES, measureBsuint, writeBsuint } from './bsuint.ts'
+import {
+  BsuintReader,
+  bsuintBytes,
+  decodeBsuint,
+  encodeBsuint,
+  MAX_BSUINT_BYTES,
+  measureBsuint,
+  writeBsuint,
+} from './bsuint.ts'
 
 const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'))
 
@@ -24,6 +32,13 @@ test('any number up to 2^53 - 1 is read as it was written, and what stands behin
       expect([...reader.rest()]).toEqual([...rest])
     }),
   )
+})
+
+test('codecs of users write and read them too', () => {
+  expect([...encodeBsuint(128)]).toEqual([0x81, 0])
+  expect(decodeBsuint(Uint8Array.of(9, 0x81, 0, 9), 1)).toEqual({ value: 128, bytes: 2 })
+  for (const value of [-1, 1.5, 2 ** 53]) expect(() => encodeBsuint(value)).toThrow(RangeError)
+  expect(() => decodeBsuint(Uint8Array.of(0x81))).toThrow('a packet that ends inside a number')
 })
 
 test('zeros in front are read, up to 16 digits', () => {

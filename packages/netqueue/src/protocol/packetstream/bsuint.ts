@@ -1,3 +1,4 @@
+import { checkInteger } from '../../errors/check.ts'
 import { NetQueueError } from '../../errors/errors.ts'
 
 /** Digits that a number may have: those of 2⁵³ − 1, and as many zeros in front, which the original takes too. */
@@ -43,6 +44,22 @@ export function measureBsuint(data: Uint8Array, at: number): Bsuint | undefined 
   throw badMessage(`a number of more than ${MAX_BSUINT_BYTES} digits`)
 }
 
+/** An integer from 0 to 2⁵³ − 1 as a BSUInt: base 128, highest digit first. Throws a `RangeError` for others. */
+export function encodeBsuint(value: number): Uint8Array {
+  checkInteger('value', value, 0)
+  const out = new Uint8Array(bsuintBytes(value))
+  writeBsuint(out, 0, value)
+  return out
+}
+
+/** The BSUInt that begins at `at`, and the bytes that it takes. Throws `BAD_MESSAGE` for what is none, or beyond 2⁵³ − 1. */
+export function decodeBsuint(data: Uint8Array, at: number = 0): Bsuint {
+  const read = measureBsuint(data, at)
+  if (read === undefined) throw badMessage('a packet that ends inside a number')
+  if (!Number.isSafeInteger(read.value)) throw badMessage('a number beyond 2^53 - 1')
+  return read
+}
+
 /** Reads such numbers one after the other; throws `BAD_MESSAGE` for what is none. */
 export class BsuintReader {
   readonly #data: Uint8Array
@@ -53,11 +70,9 @@ export class BsuintReader {
   }
 
   next(): number {
-    const read = measureBsuint(this.#data, this.#at)
-    if (read === undefined) throw badMessage('a packet that ends inside a number')
-    if (!Number.isSafeInteger(read.value)) throw badMessage('a number beyond 2^53 - 1')
-    this.#at += read.bytes
-    return read.value
+    const { value, bytes } = decodeBsuint(this.#data, this.#at)
+    this.#at += bytes
+    return value
   }
 
   /** What stands behind the numbers. */
