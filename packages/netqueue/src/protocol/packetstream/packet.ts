@@ -6,7 +6,7 @@ import { badMessage, BsuintReader, bsuintBytes, measureBsuint, writeBsuint } fro
 /** What stands in front of a payload, at its longest: the length, tag, flags, channel and type. */
 export const MAX_HEAD_BYTES = 40
 /** A packet has at least a length, a tag, and flags. */
-export const MIN_PACKET_BYTES = 3
+const MIN_PACKET_BYTES = 3
 /** The greatest flags that fit beside what else travels in their number. */
 export const MAX_FLAGS: number = 2 ** 50 - 1
 /** From this length on, copying costs more than one more piece in a write. */

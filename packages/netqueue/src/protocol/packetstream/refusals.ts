@@ -13,10 +13,10 @@ export interface Refusal extends Failure {
 }
 
 /** What the original says, and understands. */
-export const HANDLER_FAILED = 'exception during handler'
+const HANDLER_FAILED = 'exception during handler'
 export const NO_HANDLER = 'no request handler'
 export const AFTER_END = 'requests no longer allowed'
-export const LEAVING = 'rejecting request: runstate.cancelled'
+const LEAVING = 'rejecting request: runstate.cancelled'
 /** Literally: the original does not fill it in. */
 export const UNKNOWN_CHANNEL = 'unknown channel %d'
 export const tagInUse = (channel: number, tag: number): string => `channel ${channel}: tag already in use: ${tag}`
