@@ -56,8 +56,10 @@ export class Down extends Flow {
 
   protected send(passage: Passage): void {
     const { to } = passage.delivery
-    if (to === undefined || this.#address(passage, to)) this.#backlog.pass(passage)
-    else passage.settle({ type: 'reject', code: 'CLIENT_GONE', reason: '' })
+    if (to === undefined || this.#address(passage, to)) return this.#backlog.pass(passage)
+    passage.settle({ type: 'reject', code: 'CLIENT_GONE', reason: '' })
+    // Its place is free as it was.
+    this.changed()
   }
 
   /** For the child at the beginning of its path; tells whether that is there, and can have more below it where the path goes on. */

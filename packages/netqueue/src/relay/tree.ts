@@ -90,7 +90,10 @@ export class Tree {
     else this.#timer = env.setTimer(this.#report, pause, { background: true })
   }
 
+  /** Throws for a parent that is known to be below: it is not told that it is above, too. */
   #parentCame(conversation: Conversation): Told {
+    const { id = '' } = conversation.peer ?? {}
+    if (this.#isBelow(id)) throw loop(id)
     this.#tellParents()
     const told = new Told(
       () => conversation.wake(),
@@ -134,6 +137,11 @@ export class Tree {
     this.#everybody.delete(client)
     this.#children.delete(conversation)
     this.changed(client)
+  }
+
+  #isBelow(id: string): boolean {
+    const clients = [...this.#everybody]
+    return clients.some((client) => client.id === id || client.nodes.some((node) => node.id === id))
   }
 
   /** Throws for a parent with which there is more above than can be told. */
@@ -181,7 +189,7 @@ export class Tree {
 const clientOf = ({ link }: Conversation): ConnectedClient => link.from as ConnectedClient
 
 function loop(id: string): NetQueueError {
-  return new NetQueueError('LOOP', `The relay ${id} is above its own parent: items would go round`, { value: id })
+  return new NetQueueError('LOOP', `${id} is both above and below this relay: items would go round`, { value: id })
 }
 
 function tooDeep(value: number): NetQueueError {
