@@ -5,6 +5,7 @@ import { native } from '../../src/protocol/net-queue/net-queue.ts'
 import { Exchange } from '../../src/request/exchange.ts'
 import type { ExchangeInit } from '../../src/request/exchange.ts'
 import { Handlers } from '../../src/request/handlers.ts'
+import type { Supports } from '../../src/protocol/supports.ts'
 import { requestLimitDefaults } from '../../src/request/limits.ts'
 import type { RequestLimits } from '../../src/request/limits.ts'
 import type { ExchangeMessage, ExchangeWriter } from '../../src/request/mail.ts'
@@ -170,7 +171,8 @@ export interface EndOptions extends Partial<RequestLimits> {
   maxWaiting?: number
   maxItemBytes?: number
   exposeErrors?: boolean
-  supports?: boolean
+  /** Whether the protocol has requests and messages at all, or what it has. */
+  supports?: boolean | Partial<Supports>
 }
 
 export interface PairOptions {
@@ -250,7 +252,10 @@ export class End {
 
 const NAMES = ['ask', 'other', 'news']
 
-const supportsOf = (has: boolean) => ({ ...native().supports, request: has, stream: has, message: has })
+const supportsOf = (has: boolean | Partial<Supports>): Supports => ({
+  ...native().supports,
+  ...(typeof has === 'boolean' ? { request: has, stream: has, message: has } : has),
+})
 
 /** Two exchanges, joined frame by frame in one process. Time stands still until `clock` advances. */
 export class Pair {
