@@ -260,9 +260,10 @@ describe('what the wire cannot carry is UNSUPPORTED at once', () => {
       )
       expect(await started({ protocol: items, messages })).toBeInstanceOf(TypeError)
       expect(await started({ protocol: packetmq({ items: 'app:sum' }), messages })).toBeInstanceOf(TypeError)
-      expect(await started({ protocol: packetmq({ items: 'app:show' }), messages, item: json() })).toBeInstanceOf(
-        TypeError,
-      )
+      for (const other of [{ item: json() }, { result: json() }])
+        expect(await started({ protocol: packetmq({ items: 'app:show' }), messages, ...other })).toBeInstanceOf(
+          TypeError,
+        )
     }
     expect(() => packetmq({ maxPacketBytes: 10 })).toThrow(RangeError)
   })
@@ -334,12 +335,15 @@ describe('an end', () => {
     const theirs = await playing.accept()
     theirs.send(INIT + pubids(false) + FINISH)
     const client = await connecting
+    const ends: unknown[] = []
+    client.on('disconnect', ({ reason, error }) => ends.push(reason, error))
     client.on('goaway', ({ server: left }) => void client.send('app:show', 'last words', { to: left }))
     await theirs.until(() => theirs.frames.length === 3)
     theirs.send(softquit('reason.tired'))
     expect((await theirs.untilEnd()).at(-1)).toMatchObject({ type: 19 })
     theirs.end()
     expect(await client.closed).toEqual({ undone: [], reason: 'reason.tired' })
+    expect(ends).toEqual(['reason.tired', undefined])
   })
 
   test('has the reason that a client, or the server for one of its clients, gives', async () => {
@@ -381,6 +385,42 @@ describe('an end', () => {
     await server.close()
     await expectHandles(before)
     expect([client.state, server.state]).toEqual(['closed', 'closed'])
+  })
+})
+
+describe('authorize', () => {
+  test('decides what a client may send, and what it is sent', async () => {
+    const { server, codes } = await serve({
+      protocol: packetmq({ items: 'app:reply' }),
+      authorize: (_client, action, name) =>
+        action !== 'put' && `${action} ${name}` !== 'send app:echo' && `${action} ${name}` !== 'subscribe app:show',
+    })
+    const echoes = server.messages('app:echo')
+    const { peer, client } = await original(server)
+    peer.send(raw(17, 'denied'), raw(18, 'no item'))
+    expect(await failureOf(server.send('app:show', 1, { to: client }))).toMatchObject({ code: 'NOT_AUTHORIZED' })
+    await server.send('app:echo', 1, { to: client })
+    expect(await peer.next()).toMatchObject({ type: 17 })
+    await until(() => codes.length === 2)
+    expect([codes, server.tryGet()]).toEqual([['NOT_AUTHORIZED', 'NOT_AUTHORIZED'], undefined])
+    await echoes.return?.()
+  })
+})
+
+describe('a stream that is lent', () => {
+  test('is its owner’s again behind the goodbye, with all that stands there', async () => {
+    const { peer, duplex } = RawPeer.inMemory()
+    const { server } = await serve()
+    const accepted = server.accept(duplex, { closeDuplex: false })
+    peer.send(INIT + pubids(true) + FINISH)
+    await accepted
+    const left = new Promise((resolve) => server.on('disconnect', resolve))
+    peer.send(softquit('reason.done'), Buffer.from('directly behind'))
+    expect(await left).toMatchObject({ reason: 'reason.done' })
+    const { value } = (await duplex.source[Symbol.asyncIterator]().next()) as { value: Uint8Array }
+    expect(Buffer.from(value.slice()).toString()).toBe('directly behind')
+    expect(peer.hasEnded).toBe(false)
+    peer.cut()
   })
 })
 
@@ -433,12 +473,22 @@ describe('a client at an original server', () => {
     first.send(INIT + pubids(false) + FINISH)
     const client = await connecting
     open.push(client)
-    first.cut()
+    const reasons: unknown[] = []
+    client.on('disconnect', ({ reason }) => reasons.push(reason))
+    first.send(softquit('reason.restart'))
+    await first.untilEnd()
+    first.end()
+    const between = await server.accept()
+    between.send(INIT + pubids(false) + FINISH)
+    await between.until(() => between.frames.length === 3)
+    await until(() => client.state === 'connected')
+    between.cut()
     const second = await server.accept()
     second.send(INIT + pubids(false) + FINISH)
     await second.until(() => second.frames.length === 3)
     await client.send('app:show', 1)
     await second.until(() => second.frames.at(-1)?.type === 19)
+    expect(reasons).toEqual(['reason.restart', undefined])
     expect(await failureOf(connect('tcp://127.0.0.1:1', { protocol: packetmq() }))).toMatchObject({
       code: 'CONNECT_FAILED',
     })

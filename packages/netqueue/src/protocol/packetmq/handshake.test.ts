@@ -1,3 +1,4 @@
+import { encode } from '@msgpack/msgpack'
 import { describe, expect, test } from 'vitest'
 
 import { type } from '../../message/definition.ts'
@@ -6,9 +7,10 @@ import { ownMessages } from '../../message/registry.ts'
 import type { MessageIds } from '../../message/registry.ts'
 import type { Messages } from '../../message/messages.ts'
 import { limitsFrom } from '../../options/limits.ts'
-import type { Applicant, Guard, HandshakeStep, Introduction, Message, Role, Wire } from '../protocol.ts'
+import type { Applicant, Guard, HandshakeStep, Introduction, Message, Role, Wire, Writer } from '../protocol.ts'
 import { PacketmqHandshake } from './handshake.ts'
 import { settingsFrom } from './settings.ts'
+import type { PacketmqOptions } from './settings.ts'
 
 const INIT = '000081a776657273696f6e01'
 const PY2_INIT = '000081c40776657273696f6e01'
@@ -41,6 +43,7 @@ interface SideInit {
   messageIds?: MessageIds
   guard?: Guard
   admit?: (applicant: Applicant) => { id: string }
+  settings?: PacketmqOptions
 }
 
 /** One side of a handshake, by frames in hexadecimal. */
@@ -50,7 +53,7 @@ class Side {
   readonly handshake: PacketmqHandshake
   readonly sent: string[]
 
-  constructor({ role = 'server', messages, messageIds, guard, admit }: SideInit = {}) {
+  constructor({ role = 'server', messages, messageIds, guard, admit, settings = {} }: SideInit = {}) {
     const own = ownMessages({ ...(messages && { messages }), ...(messageIds && { messageIds }) })
     const introduction = (): Introduction => ({
       id: role,
@@ -62,7 +65,7 @@ class Side {
       nonce: new Uint8Array(16),
     })
     const init = { role, introduction, limits: limitsFrom(), guard, ...(admit && { admit }) }
-    this.handshake = new PacketmqHandshake(init, settingsFrom({}))
+    this.handshake = new PacketmqHandshake(init, settingsFrom(settings))
     this.sent = this.handshake.start().map(hexOf)
   }
 
@@ -151,6 +154,9 @@ describe('the four steps', () => {
     for (const frame of ['0000', '0000c1', '0000c0', '000091', '000081a776657273696f6e'])
       expect([frame, codeOf(() => new Side().take(frame))]).toMatchObject([frame, { code: 'BAD_MESSAGE' }])
     const maps = ['81a161a162', '82a16110a16210', '81a161ce00010000', '81a161cb3ff8000000000000', '81a010', '81a10a10']
+    expect(codeOf(() => new Side().take(INIT, PUBIDS.replace('6164617074c2', '616461707401')))).toMatchObject({
+      code: 'BAD_MESSAGE',
+    })
     const pubids = ['0002c0', '000280', '000281a56164617074c2', '000282a56164617074c2a569646d617001']
     for (const frame of [...pubids, ...maps.map((map) => `000282a56164617074c2a569646d6170${map}`)])
       expect([frame, codeOf(() => new Side().take(INIT, frame))]).toMatchObject([frame, { code: 'BAD_MESSAGE' }])
@@ -182,6 +188,16 @@ describe('ids', () => {
     const server = new Side({ messages: abc, messageIds: 'adapt' })
     meet(client, server)
     for (const { wire } of [client, server]) expect(wire?.peer.registry?.idOf('app:echo')).toBe(18)
+  })
+
+  test('of more packets than a side can have are none', () => {
+    const many = (count: number): string => {
+      const names = Array.from({ length: count }, (_, index) => `a:${index}`)
+      const idmap = Object.fromEntries(names.map((name, index) => [name, index]))
+      return `0002${hexOf(encode({ adapt: true, idmap }))}`
+    }
+    expect(codeOf(() => new Side().take(INIT, many(1_028)))).toMatchObject({ code: 'MESSAGES_MISMATCH' })
+    expect(codeOf(() => new Side().take(INIT, many(1_029)))).toMatchObject({ code: 'BAD_MESSAGE' })
   })
 
   test('hold for any order and any numbers of the same names: nothing is refused at random', () => {
@@ -234,6 +250,10 @@ describe('a refusal', () => {
       expect(error).toMatchObject({ code: 'MESSAGES_MISMATCH', limit: 'messages' })
       expect(reasonOf(new Side().handshake.error(error as never))).toBe('reason.nonequalpackets')
     }
+    const unknown = new Side({ role: 'client', messages: abc.omit('app:show') }).take(INIT)
+    expect(codeOf(() => unknown.take(PUBIDS))).toMatchObject({
+      value: { missing: [], unknown: ['app:show'], moved: [] },
+    })
     const enforcing = new Side({ messages: abc }).take(INIT)
     const fewer = new Side({ role: 'client', messages: abc.omit('app:echo') }).take(INIT)
     expect(codeOf(() => enforcing.take(fewer.sent[1] as string))).toMatchObject({
@@ -286,6 +306,21 @@ describe('a softquit', () => {
     }
   })
 
+  test('is heard before an item that waits: nobody would work on it', () => {
+    const side = new Side({ role: 'client', messages: abc, settings: { items: 'app:show' } })
+    side.take(INIT, PUBIDS, FINISH)
+    const item = Uint8Array.of(1)
+    const said: boolean[] = []
+    const fill = (writer: Writer): void => {
+      said.push(writer.item(1, item, 1, false), writer.item(2, item, 1, false))
+      said.push(writer.message({ name: 17, headers: undefined, payload: item }))
+    }
+    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('001301')
+    side.wire?.decode(hex(softquit('reason.done')), () => {})
+    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('001101')
+    expect(said).toEqual([true, false, false, false, false, true])
+  })
+
   const heardIn = (frame: string): Message[] => {
     const side = new Side({ messages: abc }).take(INIT, PUBIDS.replace('c2', 'c3'), FINISH)
     const heard: Message[] = []
@@ -302,8 +337,10 @@ describe('a softquit', () => {
     expect(heardIn(softquit('reason.badmessage'))).toEqual([{ type: 'error', code: 'BAD_MESSAGE' }])
   })
 
+  const LONG = `000181a6${Buffer.from('reason').toString('hex')}da0401${'61'.repeat(1_025)}`
+
   test('without a reason, or with what is none, is a goodbye for an unknown one', () => {
-    for (const frame of ['0001', '000180', '0001c1', '000181a6726561736f6e05', softquit('a\nb'), softquit('')])
+    for (const frame of ['0001', '000180', '0001c1', '000181a6726561736f6e05', softquit('a\nb'), softquit(''), LONG])
       expect(heardIn(frame)[0]).toEqual({ type: 'goaway', code: 'CLOSED', reason: 'reason.unknown' })
   })
 })

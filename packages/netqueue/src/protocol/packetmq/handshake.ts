@@ -124,13 +124,10 @@ export class PacketmqHandshake implements Handshake {
     return { messages: { ...messages, ids }, ids: publicIds(messages, ids) }
   }
 
-  /** A server gives its clients names that it tells nobody: the wire has no word for them. */
+  /** A server gives its clients names of which they hear nothing: the wire has no word for them. */
   #admit(theirs: PublicIds): Admission {
-    const { role, introduction, identified, admit, guard } = this.#init
-    if (role === 'client') {
-      identified?.(introduction().id)
-      return { id: '' }
-    }
+    const { role, admit, guard } = this.#init
+    if (role === 'client') return { id: '' }
     const applicant = { id: '', identity: guard?.identity, messages: announced(theirs) }
     return admit?.(applicant) ?? applicant
   }

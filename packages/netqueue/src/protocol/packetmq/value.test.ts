@@ -29,6 +29,7 @@ describe('the first value of a packet', () => {
     const value = decode(firstValue(hex(map)))
     expect(value).toEqual({ a: [{ b: new TextEncoder().encode('c') }], [long]: null, d: 1 })
     const list = `82 01 92 c401${text('x')} c401${text('y')} c401${text('z')} c401${text('v')}`.replaceAll(' ', '')
+    for (const head of ['de0001', 'df00000001']) expect(decode(firstValue(hex(`${head}c4016b01`)))).toEqual({ k: 1 })
     expect(decode(firstValue(hex(list)))).toEqual({
       1: [Uint8Array.of(120), Uint8Array.of(121)],
       z: Uint8Array.of(118),
@@ -36,7 +37,17 @@ describe('the first value of a packet', () => {
   })
 
   test('that does not end, or claims more than there is, stays as it is', () => {
-    for (const data of ['', '81', 'c405aa', 'd9', 'ddffffffff', '82c4016100', 'dfffffffffc40161', '91'.repeat(9_000)])
+    for (const data of [
+      '',
+      '81',
+      'c405aa',
+      'd9',
+      'ddffffffff',
+      '82c4016100',
+      '81c40161c405aa',
+      'dfffffffffc40161',
+      '91'.repeat(9_000),
+    ])
       expect(hexOf(firstValue(hex(data)))).toBe(data)
   })
 
