@@ -346,6 +346,19 @@ describe('packetstream: the end', () => {
     await client.closed
   })
 
+  test('is waited for on either side, before it comes and behind it', async () => {
+    await using talk = new Talk()
+    const { client, there } = await talk.both()
+    let hasLeft = false
+    const left = there.closed.then(() => (hasLeft = true))
+    await rest()
+    expect(hasLeft).toBe(false)
+    await client.close()
+    await Promise.all([left, there.closed])
+    expect(await client.closed).toEqual({ undone: [] })
+    expect(there.isConnected).toBe(false)
+  })
+
   test('of a peer that dies rejects what is open, and tells whether it may have been begun', async () => {
     await using talk = new Talk()
     const { peer, client } = await talk.visiting()

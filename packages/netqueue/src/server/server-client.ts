@@ -40,6 +40,8 @@ export interface ServerClient {
   readonly isConnected: boolean
   /** Its connection was lost, and it may come back within `resumeTimeoutMs`: what it has stays its own until then, and it gets nothing new. */
   readonly isAway: boolean
+  /** Resolves when it is gone for good, and its stream is released; never rejects. The event `disconnect` tells why. */
+  readonly closed: Promise<void>
   /**
    * Ends the connection, or the wait for another one; its unsettled items go back to the backlog. `reason`: why, for the client's `disconnect`
    * event, where its protocol has words for that. @default none
@@ -71,6 +73,17 @@ export interface ConnectedClientInit {
   dismissed: (client: ConnectedClient) => void
 }
 
+interface Leaving {
+  promise: Promise<void>
+  resolve: () => void
+}
+
+function leaving(): Leaving {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve }
+}
+
 /** The server's end of one session, as its users and as its dispatcher see it. */
 export class ConnectedClient implements ServerClient, Candidate<ServerClient>, Answerer, Timed {
   readonly conversation: Conversation
@@ -94,6 +107,8 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   readonly #dismissed: (client: ConnectedClient) => void
   #refused: Map<string, number> | undefined
   #below: Below | undefined
+  /** Those who wait for its end, if anybody does. */
+  #leaving: Leaving | undefined
 
   constructor({ conversation, session, arrival, ready, dismissed }: ConnectedClientInit) {
     const { link } = conversation
@@ -163,6 +178,13 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     this.presence = 'gone'
     this.absence?.cancel()
     this.#below?.clear()
+    this.#leaving?.resolve()
+  }
+
+  get closed(): Promise<void> {
+    if (this.presence === 'gone') return this.arrival.connection.done
+    this.#leaving ??= leaving()
+    return this.#leaving.promise.then(() => this.arrival.connection.done)
   }
 
   get inFlight(): number {
