@@ -35,7 +35,7 @@ export function plainPeer({ id, protocol, limits, messages, denied }: PlainPeerI
 }
 
 /** The messages of a connection both sides of which have the same, by the same ids. */
-export function sharedBy(messages: OwnMessages, denied?: Denials): Registry {
+function sharedBy(messages: OwnMessages, denied?: Denials): Registry {
   const bans = denied && ({ side: 'server', denials: denied } as const)
   return new Registry(messages, { messages: messages.table.byName, adapts: true }, bans)
 }
