@@ -31,9 +31,8 @@ export function native(): Protocol {
 }
 
 /**
- * The seed's own protocol, for a client of an original net-queue server: items are strings of at most
- * 99,000 bytes without a newline, an item that was
- * flushed counts as settled, and `submit` is `UNSUPPORTED`.
+ * The seed's own protocol, for a client of an original net-queue server: items are strings of at most 99,000 bytes without a newline, an item
+ * that was flushed counts as settled, and whatever else there is, `UNSUPPORTED`. A server needs nothing for its original clients.
  */
 export function netQueue(): Protocol {
   const out = newOut()
