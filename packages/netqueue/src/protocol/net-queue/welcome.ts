@@ -79,7 +79,8 @@ export function encodeWelcome(
   { grant, resume }: { grant?: Grant | undefined; resume?: Resume | undefined } = {},
 ): Uint8Array {
   const { id, item, result, tags, status, isPaced, isRelay, messages } = introduction
-  const open = messages !== undefined && messages.table.size > 0 ? messages.open : undefined
+  // Of a relay others ask what it has not defined.
+  const open = isRelay === true || (messages?.table.size ?? 0) > 0 ? messages?.open : undefined
   const { maxFrameBytes: frameBytes, maxItemBytes: itemBytes, maxUnsettled: unsettled } = limits
   const data = encodeText(
     JSON.stringify({
