@@ -1,3 +1,7 @@
+import { NetQueueError } from '../../errors/errors.ts'
+import { lengthPrefix } from '../../framing/length-prefix.ts'
+import type { Layout } from '../../framing/layout.ts'
+
 /** The name of the protocol. */
 export const PACKETMQ = 'packetmq'
 
@@ -16,21 +20,55 @@ export const DEFAULT_PACKETS: ReadonlyMap<string, number> = new Map([
   ['packetmq:handshake_finish', PacketType.HANDSHAKE_FINISH],
 ])
 
+const LENGTH_BYTES = 4
 export const TYPE_BYTES = 2
+const HEADER_BYTES = LENGTH_BYTES + TYPE_BYTES
 
-export function frameType(frame: Uint8Array): number {
-  return ((frame[0] as number) << 8) | (frame[1] as number)
+/**
+ * Packets with the length in front of each, which is not counted in it. It is written here, and not by the framing, so that what leaves together
+ * leaves in one piece.
+ */
+export function packetLayout(maxPacketBytes: number): Layout {
+  const { measure, foreign } = lengthPrefix(TYPE_BYTES)
+  const checked = (total: number): number => {
+    const length = total - LENGTH_BYTES
+    if (length < TYPE_BYTES) throw tooShort(length)
+    if (length > maxPacketBytes) throw tooLarge(length, maxPacketBytes, foreign?.(length))
+    return total
+  }
+  return {
+    measure: (bytes, at) => {
+      const total = measure(bytes, at)
+      return total === undefined ? undefined : checked(total)
+    },
+  }
 }
 
-export function frameData(frame: Uint8Array): Uint8Array {
-  return frame.subarray(TYPE_BYTES)
+export function packetType(packet: Uint8Array): number {
+  return ((packet[LENGTH_BYTES] as number) << 8) | (packet[LENGTH_BYTES + 1] as number)
 }
 
-/** A frame without its length, which the framing puts in front. */
-export function frameOf(type: number, data: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(TYPE_BYTES + data.length)
-  frame[0] = type >> 8
-  frame[1] = type & 0xff
-  frame.set(data, TYPE_BYTES)
-  return frame
+export function packetData(packet: Uint8Array): Uint8Array {
+  return packet.subarray(HEADER_BYTES)
+}
+
+export function packetOf(type: number, data: Uint8Array): Uint8Array {
+  const packet = new Uint8Array(HEADER_BYTES + data.length)
+  const view = new DataView(packet.buffer)
+  view.setUint32(0, TYPE_BYTES + data.length)
+  view.setUint16(LENGTH_BYTES, type)
+  packet.set(data, HEADER_BYTES)
+  return packet
+}
+
+function tooShort(value: number): NetQueueError {
+  return new NetQueueError('FRAME_TOO_SHORT', `Expected a packet of at least ${TYPE_BYTES} bytes, got ${value}`, {
+    value,
+  })
+}
+
+function tooLarge(value: number, most: number, foreign: string | undefined): NetQueueError {
+  const hint = foreign === undefined ? '' : `: the peer seems to speak ${foreign}`
+  const message = `Expected a packet of at most ${most} bytes (maxPacketBytes), got ${value}${hint}`
+  return new NetQueueError('FRAME_TOO_LARGE', message, { limit: 'maxPacketBytes', value })
 }

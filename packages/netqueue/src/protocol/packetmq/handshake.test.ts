@@ -27,6 +27,9 @@ const abc = defineMessages({
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'))
 const hexOf = (data: Uint8Array): string => Buffer.from(data).toString('hex')
+/** A packet behind its length, and packets without theirs. */
+const whole = (packet: string): Uint8Array => hex((packet.length / 2).toString(16).padStart(8, '0') + packet)
+const bare = (packet: Uint8Array): string => hexOf(packet).slice(8)
 
 /** Text keys as Python 2 writes them. */
 const asPython2 = (frame: string, ...keys: string[]): string =>
@@ -66,14 +69,14 @@ class Side {
     })
     const init = { role, introduction, limits: limitsFrom(), guard, ...(admit && { admit }) }
     this.handshake = new PacketmqHandshake(init, settingsFrom(settings))
-    this.sent = this.handshake.start().map(hexOf)
+    this.sent = this.handshake.start().map(bare)
   }
 
   take(...frames: string[]): this {
     for (const frame of frames) {
-      this.last = this.handshake.take(hex(frame))
+      this.last = this.handshake.take(whole(frame))
       if (this.last.refusal !== undefined) throw this.last.refusal
-      this.sent.push(...this.last.send.map(hexOf))
+      this.sent.push(...this.last.send.map(bare))
       this.wire ??= this.last.wire
     }
     return this
@@ -107,7 +110,7 @@ const codeOf = (act: () => unknown): unknown => {
 const reasonOf = (frame: Uint8Array | undefined): string =>
   Buffer.from(frame ?? [])
     .toString('latin1')
-    .slice(11)
+    .slice(15)
 
 describe('the four steps', () => {
   test('say what an original says, byte for byte', () => {
@@ -315,16 +318,16 @@ describe('a softquit', () => {
       said.push(writer.item(1, item, 1, false), writer.item(2, item, 1, false))
       said.push(writer.message({ name: 17, headers: undefined, payload: item }))
     }
-    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('001301')
-    side.wire?.decode(hex(softquit('reason.done')), () => {})
-    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('001101')
-    expect(said).toEqual([true, false, false, false, false, true])
+    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('00000003001301' + '00000003001101')
+    side.wire?.decode(whole(softquit('reason.done')), () => {})
+    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('00000003001101')
+    expect(said).toEqual([true, false, true, false, false, true])
   })
 
   const heardIn = (frame: string): Message[] => {
     const side = new Side({ messages: abc }).take(INIT, PUBIDS.replace('c2', 'c3'), FINISH)
     const heard: Message[] = []
-    side.wire?.decode(hex(frame), (message) => heard.push(message))
+    side.wire?.decode(whole(frame), (message) => heard.push(message))
     expect(side.wire?.disconnect()).toBeUndefined()
     return heard
   }

@@ -4,7 +4,7 @@ import type { OwnMessages } from '../../message/registry.ts'
 import { refuseStrangers } from '../plain-peer.ts'
 import type { Admission, ErrorNotice, Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
 import { announced, disagreement, publicIds } from './agreement.ts'
-import { frameType, PACKETMQ, PacketType } from './frame.ts'
+import { packetType, PACKETMQ, PacketType } from './frame.ts'
 import {
   decodePublicIds,
   decodeReason,
@@ -54,7 +54,7 @@ export class PacketmqHandshake implements Handshake {
   }
 
   take(frame: Uint8Array): HandshakeStep {
-    switch (frameType(frame)) {
+    switch (packetType(frame)) {
       case PacketType.HANDSHAKE_INIT:
         return this.#greeted(frame)
       case PacketType.HANDSHAKE_PUBIDS:
@@ -114,7 +114,7 @@ export class PacketmqHandshake implements Handshake {
   }
 
   #expect(due: Due, frame: Uint8Array): void {
-    if (this.#due !== due) throw unexpected(frameType(frame))
+    if (this.#due !== due) throw unexpected(packetType(frame))
   }
 
   #introduced(): Own {

@@ -2,7 +2,7 @@ import { NetQueueError } from '../../errors/errors.ts'
 import { msgpack } from '../../message/codec.ts'
 import { MAX_MESSAGE_ID, MAX_MESSAGES } from '../../message/definition.ts'
 import { isName, isPlain, utf8Bytes } from '../../message/names.ts'
-import { DEFAULT_PACKETS, frameData, frameOf, PacketType } from './frame.ts'
+import { DEFAULT_PACKETS, packetData, packetOf, PacketType } from './frame.ts'
 import { UNKNOWN_REASON } from './reasons.ts'
 import { firstValue } from './value.ts'
 
@@ -22,16 +22,16 @@ export interface PublicIds {
 const codec = msgpack({ maxDepth: 4, maxNodes: 2 * (MAX_MESSAGES + DEFAULT_PACKETS.size) + 64 })
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export const encodeInit = (): Uint8Array => frameOf(PacketType.HANDSHAKE_INIT, codec.encode({ version: VERSION }))
-export const encodeFinish = (): Uint8Array => frameOf(PacketType.HANDSHAKE_FINISH, codec.encode(null))
+export const encodeInit = (): Uint8Array => packetOf(PacketType.HANDSHAKE_INIT, codec.encode({ version: VERSION }))
+export const encodeFinish = (): Uint8Array => packetOf(PacketType.HANDSHAKE_FINISH, codec.encode(null))
 
 /** In the order of `ids`, for an original compares it. */
 export function encodePublicIds({ adapt, ids }: PublicIds): Uint8Array {
-  return frameOf(PacketType.HANDSHAKE_PUBIDS, codec.encode({ adapt, idmap: Object.fromEntries(ids) }))
+  return packetOf(PacketType.HANDSHAKE_PUBIDS, codec.encode({ adapt, idmap: Object.fromEntries(ids) }))
 }
 
 export function encodeSoftquit(reason: string): Uint8Array {
-  return frameOf(PacketType.SOFTQUIT, codec.encode({ reason }))
+  return packetOf(PacketType.SOFTQUIT, codec.encode({ reason }))
 }
 
 export function decodeVersion(frame: Uint8Array): unknown {
@@ -72,7 +72,7 @@ function fieldsOf(frame: Uint8Array, what: string): Readonly<Record<string, unkn
 
 function valueOf(frame: Uint8Array, what: string): unknown {
   try {
-    return codec.decode(firstValue(frameData(frame)))
+    return codec.decode(firstValue(packetData(frame)))
   } catch (cause) {
     throw badMessage(`${what} that is no msgpack of its form`, cause)
   }

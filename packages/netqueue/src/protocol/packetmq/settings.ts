@@ -1,4 +1,5 @@
 import { checkInteger, checkString } from '../../errors/check.ts'
+import type { Supports } from '../supports.ts'
 
 export interface PacketmqOptions {
   /**
@@ -13,11 +14,26 @@ export interface PacketmqOptions {
 export interface PacketmqSettings {
   readonly items: string | undefined
   readonly maxPacketBytes: number
+  readonly supports: Supports
 }
 
 /** Throws a `TypeError` or `RangeError` for options that are none. */
 export function settingsFrom({ items, maxPacketBytes = 99_999 }: PacketmqOptions): PacketmqSettings {
   if (items !== undefined) checkString('items', items)
   checkInteger('maxPacketBytes', maxPacketBytes, 1_024, 2 ** 26)
-  return { items, maxPacketBytes }
+  return { items, maxPacketBytes, supports: supportsOf(items !== undefined) }
+}
+
+function supportsOf(items: boolean): Supports {
+  return {
+    items,
+    credit: false,
+    settle: false,
+    result: false,
+    request: false,
+    stream: false,
+    message: true,
+    headers: false,
+    heartbeat: false,
+  }
 }

@@ -5,8 +5,7 @@ import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { listed } from '../payloads.ts'
 import type { ErrorNotice, Message, Peer, Wire, Writer } from '../protocol.ts'
-import type { Supports } from '../supports.ts'
-import { frameData, frameType, PACKETMQ, PacketType, TYPE_BYTES } from './frame.ts'
+import { packetData, packetType, PACKETMQ, PacketType, TYPE_BYTES } from './frame.ts'
 import { decodeReason, encodeSoftquit } from './packets.ts'
 import { endOf, reasonOf, RESTART_REASON } from './reasons.ts'
 import type { PacketmqSettings } from './settings.ts'
@@ -44,7 +43,7 @@ export class PacketmqWire implements Wire {
       status: undefined,
       isPaced: false,
       protocol: PACKETMQ,
-      supports: supportsOf(settings),
+      supports: settings.supports,
       maxItemBytes: Math.min(limits.maxItemBytes, settings.maxPacketBytes - TYPE_BYTES),
       maxUnsettled: limits.maxUnsettled,
       registry,
@@ -84,12 +83,12 @@ export class PacketmqWire implements Wire {
   }
 
   #read(frame: Uint8Array, take: (message: Message) => void): void {
-    const type = frameType(frame)
+    const type = packetType(frame)
     if (type === PacketType.SOFTQUIT) return this.#left(frame, take)
     const name = this.#init.registry.nameOf(type)
     if (name === undefined) throw unexpected(type)
     const { maxItemBytes } = this.#init.limits
-    const data = frameData(frame)
+    const data = packetData(frame)
     if (data.length > maxItemBytes) throw itemTooLarge(data.length, maxItemBytes)
     const payload = firstValue(data)
     if (name === this.#init.settings.items) return this.#item(payload, take)
@@ -110,20 +109,6 @@ export class PacketmqWire implements Wire {
     if (end.type === 'disconnect')
       take({ type: 'goaway', code: reason === RESTART_REASON ? 'RESTART' : 'CLOSED', reason })
     take(end)
-  }
-}
-
-export function supportsOf({ items }: PacketmqSettings): Supports {
-  return {
-    items: items !== undefined,
-    credit: false,
-    settle: false,
-    result: false,
-    request: false,
-    stream: false,
-    message: true,
-    headers: false,
-    heartbeat: false,
   }
 }
 

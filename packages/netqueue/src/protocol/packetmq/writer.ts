@@ -1,16 +1,20 @@
 import { MuteWriter } from '../mute-writer.ts'
 import type { Said, Writer } from '../protocol.ts'
-import { frameOf } from './frame.ts'
+import { packetOf } from './frame.ts'
 import { RESTART_REASON, UNKNOWN_REASON } from './reasons.ts'
 
 /** What stands for a payload that says nothing: a packet without a value breaks an original. */
 const NIL = Uint8Array.of(0xc0)
+/** Packets that leave together have so many bytes at most, or are one: longer writes fall into two segments on loopback. */
+const CUT_BYTES = 61_440
 
-/** One packet for each frame; what the wire has no words for is left unsaid. */
+/** Packet after packet; what the wire has no words for is left unsaid. */
 export class PacketmqWriter extends MuteWriter {
   /** The number of packets that are items. */
   readonly #itemType: number | undefined
-  #frame: Uint8Array | undefined
+  #packets: Uint8Array[] = []
+  #bytes = 0
+  #hasItem = false
   #items = 0
   #isLeaving = false
   #reason = UNKNOWN_REASON
@@ -35,23 +39,24 @@ export class PacketmqWriter extends MuteWriter {
     this.#isLeaving = true
   }
 
+  /** What is said now, in one piece; `undefined` where that is nothing. */
   next(fill: (writer: Writer) => void): Uint8Array | undefined {
-    this.#frame = undefined
+    this.#packets = []
+    this.#bytes = 0
+    this.#hasItem = false
     fill(this)
-    return this.#frame
+    return this.#packets.length > 1 ? this.#joined() : this.#packets[0]
   }
 
   override message({ name, payload }: Said<'message'>): boolean {
-    if (this.#frame !== undefined) return false
-    this.#frame = frameOf(name, payload.length === 0 ? NIL : payload)
-    return true
+    return this.#add(packetOf(name, payload.length === 0 ? NIL : payload))
   }
 
   override item(_seq: number, payload: Uint8Array): boolean {
-    if (this.#frame !== undefined || this.#itemType === undefined || this.#isLeaving) return false
-    this.#items += 1
-    this.#frame = frameOf(this.#itemType, payload)
-    return true
+    if (this.#hasItem || this.#itemType === undefined || this.#isLeaving) return false
+    this.#hasItem = this.#add(packetOf(this.#itemType, payload))
+    if (this.#hasItem) this.#items += 1
+    return this.#hasItem
   }
 
   /** A side that leaves says why in its last packet, and nothing before it. */
@@ -59,5 +64,22 @@ export class PacketmqWriter extends MuteWriter {
     if (code === 'RESTART') this.#reason = RESTART_REASON
     else if (reason !== '') this.#reason = reason
     return true
+  }
+
+  #add(packet: Uint8Array): boolean {
+    if (this.#bytes > 0 && this.#bytes + packet.length > CUT_BYTES) return false
+    this.#packets.push(packet)
+    this.#bytes += packet.length
+    return true
+  }
+
+  #joined(): Uint8Array {
+    const all = new Uint8Array(this.#bytes)
+    let at = 0
+    for (const packet of this.#packets) {
+      all.set(packet, at)
+      at += packet.length
+    }
+    return all
   }
 }
