@@ -29,17 +29,15 @@ const HEADER_BYTES = LENGTH_BYTES + TYPE_BYTES
  * leaves in one piece.
  */
 export function packetLayout(maxPacketBytes: number): Layout {
-  const { measure, foreign } = lengthPrefix(TYPE_BYTES)
-  const checked = (total: number): number => {
-    const length = total - LENGTH_BYTES
-    if (length < TYPE_BYTES) throw tooShort(length)
-    if (length > maxPacketBytes) throw tooLarge(length, maxPacketBytes, foreign?.(length))
-    return total
-  }
+  const prefix = lengthPrefix(TYPE_BYTES)
   return {
     measure: (bytes, at) => {
-      const total = measure(bytes, at)
-      return total === undefined ? undefined : checked(total)
+      const total = prefix.measure(bytes, at)
+      if (total === undefined) return undefined
+      const length = total - LENGTH_BYTES
+      if (length < TYPE_BYTES) throw tooShort(length)
+      if (length > maxPacketBytes) throw tooLarge(length, maxPacketBytes, prefix.foreign?.(length))
+      return total
     },
   }
 }
