@@ -1,7 +1,7 @@
 import { Client, connect } from './client.ts'
 import { randomName } from './endpoint/random-name.ts'
 import { host } from './env/host.ts'
-import { checkMs } from './errors/check.ts'
+import { checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { codecFrom } from './message/codec.ts'
 import type { Shape } from './message/codec.ts'
@@ -48,6 +48,10 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   readonly #interplay: Interplay
   readonly #now: () => number
   #closing: Promise<void> | undefined
+  /** When closing is to be over, on the clock of `env`. */
+  #end = 0
+  /** What children had put, and nobody has. */
+  #left: Result[] = []
 
   /** @internal Use {@link relay}. */
   constructor(
@@ -76,12 +80,12 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
       warn,
       onStatus: (listener) => void server.on('status', listener),
     })
-    this.closed = Promise.all([client.closed, server.closed]).then(([above, { undone }]) => ({
-      ...above,
-      below: undone,
-    }))
+    this.closed = Promise.all([client.closed, server.closed]).then(async ([above, { undone: below }]) => {
+      await (this.#closing ?? this.close())
+      return { ...above, undone: [...above.undone, ...this.#left], below }
+    })
     // Without either side it is none any more.
-    for (const end of [client.closed, server.closed]) void end.then(() => this.close())
+    for (const end of [client.closed, server.closed]) void end.then(() => this.#closing ?? this.close())
   }
 
   /** Its name, above and below. */
@@ -109,11 +113,15 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
 
   /**
    * Ends the relay: what no child has begun goes back to the parent, children finish and leave, and their results go up; then it leaves its
-   * parent. When time is up, what is left is cancelled below and goes back above.
+   * parent. When time is up, what is left is cancelled below and goes back above. A second call waits for the same end, and no longer than its
+   * own `timeout`.
    */
-  close(options: RelayCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options)
-    return this.#closing
+  async close({ timeout = 5_000, reason = 'closed' }: RelayCloseOptions = {}): Promise<void> {
+    checkMs('timeout', timeout)
+    checkOneOf('reason', reason, ['closed', 'restart'])
+    if (this.#closing !== undefined) this.#limit(timeout)
+    this.#closing ??= this.#close(timeout, reason)
+    await this.#closing
   }
 
   /** {@link close}, and throws `DRAIN_INCOMPLETE` when something of its own, or of its children's, was left undone. */
@@ -125,15 +133,24 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
     throw new NetQueueError('DRAIN_INCOMPLETE', `${all.length} items were left undone`, { undone: all })
   }
 
-  async #close({ timeout = 5_000, reason = 'closed' }: RelayCloseOptions): Promise<void> {
-    checkMs('timeout', timeout)
-    const end = this.#now() + timeout
+  async #close(timeout: number, reason: 'closed' | 'restart'): Promise<void> {
+    this.#end = this.#now() + timeout
     this.#joint.stopDown()
     // Nothing can go up: it goes back to where it came from.
     if (this.client.state !== 'connected') await this.client.close({ timeout: 0 })
-    await this.server.close({ timeout, reason })
-    await this.client.close({ timeout: Math.max(0, end - this.#now()) })
-    this.#joint.stop()
+    await this.server.close({ timeout: this.#timeLeft, reason })
+    await this.client.close({ timeout: this.#timeLeft })
+    this.#left = this.#joint.stop() as Result[]
+  }
+
+  #limit(timeout: number): void {
+    this.#end = Math.min(this.#end, this.#now() + timeout)
+    if (this.server.state === 'closing') void this.server.close({ timeout })
+    if (this.server.state === 'closed') void this.client.close({ timeout })
+  }
+
+  get #timeLeft(): number {
+    return Math.max(0, this.#end - this.#now())
   }
 }
 

@@ -108,6 +108,25 @@ describe('original net-queue nodes', () => {
     expect(attempts.at(-1)).toBe(4)
   })
 
+  test('above: an item that is given up is a dead letter of the relay, for nobody else could have it', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root', {
+      client: { protocol: netQueue() },
+      server: { maxAttempts: 2 },
+    })
+    const codes: string[] = []
+    relay.on('warning', ({ error }) => codes.push(error.code))
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process(() => {
+      throw new Error('no')
+    })
+    await tree.pass(root.put('item'))
+    await tree.wait(100)
+    expect(relay.server.deadLetters.list()).toMatchObject([{ item: 'item', attempts: 2 }])
+    expect(codes).toContain('DEAD_LETTER')
+  })
+
   test('below: what it cannot carry waits for a child that can', async () => {
     await using tree = new Tree()
     const root = await tree.root()

@@ -30,7 +30,8 @@ export interface JointInit {
 export interface Joint {
   /** Takes nothing more from above. */
   stopDown(): void
-  stop(): void
+  /** Passes nothing on any more. Gives what children had put, and nobody has: they are gone themselves. */
+  stop(): unknown[]
 }
 
 /** Joins a client and a server: what comes in on one goes out on the other. */
@@ -56,8 +57,17 @@ export function joined({ env, above, below, down, up, limits: { maxItemBytes }, 
   })
   return {
     stopDown: () => downwards.stop(),
-    stop: () => upwards.stop(),
+    stop: () => {
+      upwards.stop()
+      return left(below.inbox)
+    },
   }
+}
+
+function left(inbox: Inbox): unknown[] {
+  const items: unknown[] = []
+  for (let delivery = inbox.take(); delivery !== undefined; delivery = inbox.take()) items.push(delivery.item)
+  return items
 }
 
 /** Bytes pass as they are, unless the two sides write them in different ways. */

@@ -50,8 +50,10 @@ export class Passage extends Entry implements Revocable {
   }
 
   override ended(how: Settlement): boolean {
+    // Whoever is gone, or has no word for it, takes nothing back.
+    const isElsewhere = !this.delivery.source.isKept
     this.#way.ended(this, how)
-    return true
+    return isElsewhere
   }
 
   override extended(): void {

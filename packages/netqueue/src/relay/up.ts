@@ -32,6 +32,11 @@ export class Up extends Flow {
     this.moved()
   }
 
+  /** Where time is only up here, the parent may go on with what it has. */
+  override revoked(passage: Passage): void {
+    if (!passage.delivery.isOpen) super.revoked(passage)
+  }
+
   protected override moved(): void {
     this.#order.check()
   }
