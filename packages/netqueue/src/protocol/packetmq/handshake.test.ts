@@ -318,7 +318,7 @@ describe('a softquit', () => {
       said.push(writer.item(1, item, 1, false), writer.item(2, item, 1, false))
       said.push(writer.message({ name: 17, headers: undefined, payload: item }))
     }
-    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('00000003001301' + '00000003001101')
+    expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('0000000300130100000003001101')
     side.wire?.decode(whole(softquit('reason.done')), () => {})
     expect(hexOf(side.wire?.encode(fill) as Uint8Array)).toBe('00000003001101')
     expect(said).toEqual([true, false, true, false, false, true])
