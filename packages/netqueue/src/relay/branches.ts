@@ -77,7 +77,7 @@ export class Branches {
 function nodesOf(client: ConnectedClient): Shown[] {
   const { id, status, isRelay, rtt, link, nodes } = client
   const own = shownAs([id], { tags: link.peer?.tags ?? [], status, rtt, isRelay })
-  return [own, ...nodes.map((node) => shownAs([id, ...node.way], { ...node.about, rtt: node.rtt }))]
+  return [own, ...nodes.map((node) => shownAs([id, ...node.way], node))]
 }
 
 /** Of a time, no more than its first two digits: it changes with each measurement. */

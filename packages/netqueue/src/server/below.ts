@@ -62,7 +62,7 @@ export class Below {
     if (path.length > 1 && !this.#nodes.has(keyOf(path.slice(0, -1))))
       throw tooMany('a node below one that is not there', path.length)
     const node = this.#nodes.get(key) ?? this.#added(key, path, about)
-    node.about = about
+    node.change(about)
     this.#bytes += bytes - node.bytes
     node.bytes = bytes
     if (this.#nodes.size > MAX_NODES) throw tooMany(`more than ${MAX_NODES} nodes`, this.#nodes.size)

@@ -1,4 +1,5 @@
 import { MAX_WAITING_CONNECTIONS } from '../options/limits.ts'
+import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
 import type { Limits } from '../options/limits.ts'
 import type { RequestLimits } from '../request/limits.ts'
 
@@ -44,6 +45,8 @@ const PINNED = 2
 /** What an item, and a request whose handler is at work, cost beside their bytes. */
 const ITEM_BYTES = 512
 const REQUEST_BYTES = 4 * KiB
+/** What a relay tells of the nodes below it, and of names: four times its bytes, as texts in lists, and what a node costs beside. */
+const TREE_BYTES = 4 * MAX_NODE_BYTES + MAX_NODES * 512 + MAX_NAMES * 512
 /** Settles and results that wait for a client to read them. */
 const UNSENT_ANSWER_BYTES = 256 * KiB
 
@@ -107,6 +110,7 @@ function client(limits: Limits & RequestLimits, resumes: boolean): MemoryPart[] 
       'maxStreamBytes',
       'maxItemBytes',
     ),
+    part('what is below it', TREE_BYTES),
     part('messages to it, unsent', maxUnsentBytes + maxItemBytes, 'maxUnsentBytes', 'maxItemBytes'),
     ...(resumes
       ? [part('what it may need again', maxReplayBytes + maxFrameBytes, 'maxReplayBytes', 'maxFrameBytes')]

@@ -29,12 +29,14 @@ export class KnownNode implements TreeNode {
   /** What it was told by took so many bytes. */
   bytes = 0
   isConnected = true
-  about: About
+  #about: Omit<About, 'status'>
+  /** As text: what it is made into may take many times its bytes. */
+  #status: string | undefined
 
   constructor(client: ServerClient, way: Path, about: About) {
     this.client = client
     this.way = way
-    this.about = about
+    this.#about = this.#keep(about)
   }
 
   get path(): Path {
@@ -46,19 +48,29 @@ export class KnownNode implements TreeNode {
   }
 
   get tags(): readonly string[] {
-    return this.about.tags
+    return this.#about.tags
   }
 
   get status(): unknown {
-    return this.about.status
+    return this.#status === undefined ? undefined : JSON.parse(this.#status)
   }
 
   get rtt(): number | undefined {
     const { rtt } = this.client
-    return rtt === undefined || this.about.rtt === undefined ? undefined : rtt + this.about.rtt
+    return rtt === undefined || this.#about.rtt === undefined ? undefined : rtt + this.#about.rtt
   }
 
   get isRelay(): boolean {
-    return this.about.isRelay
+    return this.#about.isRelay
+  }
+
+  /** It is not what it was. */
+  change(about: About): void {
+    this.#about = this.#keep(about)
+  }
+
+  #keep({ tags, status, rtt, isRelay }: About): Omit<About, 'status'> {
+    this.#status = status === undefined ? undefined : JSON.stringify(status)
+    return { tags, rtt, isRelay }
   }
 }
