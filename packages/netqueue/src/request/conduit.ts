@@ -66,6 +66,8 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
   #isEnded = false
   #end: Failure | undefined
   #isEndWritten = false
+  /** This side has said how it ends, which is still to be told. */
+  #isFinished = false
   /** All count from the beginning: what came, what left, what the sink takes, and what the source was told. */
   #received = 0
   #receivedBytes = 0
@@ -134,7 +136,7 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
     if (this.#isEnded) return
     this.#isEnded = true
     unlink(this.#grant)
-    if (this.#state === 'open') this.#finish(error === undefined ? COMPLETE : describe(error))
+    if (this.#state === 'open' && this.#end === undefined) this.#finish(error === undefined ? COMPLETE : describe(error))
   }
 
   abort(error: unknown): void {
@@ -143,12 +145,14 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
   }
 
   cease(): Promise<void> {
+    if (this.#isFinished) return Promise.resolve()
     this.#drop()
     this.#state = 'over'
     return Promise.resolve()
   }
 
   finish(end: Failure): void {
+    this.#isFinished = true
     this.#drop()
     if (!this.#isEndWritten) this.#finish(end)
   }
