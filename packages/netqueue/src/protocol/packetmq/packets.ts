@@ -88,6 +88,6 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isId = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_MESSAGE_ID
 
-export function badMessage(what: string, cause?: unknown): NetQueueError {
+function badMessage(what: string, cause?: unknown): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { cause })
 }
