@@ -39,7 +39,7 @@ function transportCases(suite: TransportSuite): Cases {
 }
 
 const tests: Record<string, TransportTest> = {
-  'a listener gives each connection once, in order, and its iteration ends at close': async (transport, suite) => {
+  'a listener gives each connection once, and its iteration ends at close': async (transport, suite) => {
     const listener = await transport.listen(suite.address)
     const clients = [await begun(transport, listener), await begun(transport, listener)]
     const sent = clients.map(async ({ connecting }, index) => (await connecting).sink([pattern(1, index)]))
@@ -49,7 +49,8 @@ const tests: Record<string, TransportTest> = {
       await connection.sink([])
       if (got.length === 2) await listener.close()
     }
-    same(got, [pattern(1)[0], pattern(1, 1)[0]], 'what the connections said')
+    // Which of them is first is the system's to say: a name may take the first one longer to look up.
+    same(got.toSorted(), [pattern(1)[0], pattern(1, 1)[0]], 'what the connections said')
     await Promise.all([...sent, ...clients.map(async ({ connecting }) => collect((await connecting).source))])
   },
 

@@ -18,7 +18,7 @@ export class WorkerFiles implements Disposable {
 
   static async make(): Promise<WorkerFiles> {
     const folder = mkdtempSync(join(tmpdir(), 'netqueue-workers-'))
-    await buildSources(folder, { netqueue: 'index.ts', workers: 'workers.ts' })
+    await buildSources(folder, { netqueue: 'index.ts', workers: 'workers/workers.ts' })
     return new WorkerFiles(folder)
   }
 
