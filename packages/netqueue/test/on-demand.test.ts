@@ -113,6 +113,7 @@ describe.each([
     const client = await world.connect(options)
     for (const word of ['a', 'b', 'c']) {
       await client.send('note', word)
+      await world.passes(0)
       await world.passes(IDLE_MS - 1)
       expect(client.state).toBe('connected')
     }
@@ -195,6 +196,36 @@ describe('a client on demand', () => {
     await world.passes(0)
     await world.passes(IDLE_MS)
     expect(client.state).toBe('idle')
+  })
+
+  test('stays as long as an item waits for credit, and is not settled', async () => {
+    const world = new World()
+    const server = await world.listen()
+    const client = await world.connect()
+    const put = client.put('a')
+    await until(() => client.state === 'connected')
+    await world.passes(10 * IDLE_MS)
+    expect(client.state).toBe('connected')
+    expect(await server.get()).toBe('a')
+    await put
+    await world.passes(0)
+    await world.passes(IDLE_MS)
+    expect(client.state).toBe('idle')
+  })
+
+  test('looks for a server that has closed while somebody reads', async () => {
+    const world = new World()
+    const server = await world.listen()
+    const client = await world.connect()
+    const loop = (async () => {
+      for await (const item of client) if (item === 'end') break
+    })()
+    await until(() => server.clients.length === 1)
+    await server.close()
+    const next = await world.listen()
+    const put = next.put('end')
+    for (let seconds = 0; seconds < 30 && client.state !== 'connected'; seconds += 1) await world.passes(1_000)
+    await Promise.all([put, loop])
   })
 
   test('may have its duplexes made by a function, each time anew', async () => {

@@ -381,6 +381,20 @@ describe('packetstream: the end', () => {
     expect(await open).toMatchObject({ delivered: 'maybe' })
   })
 
+  test('does not wait for handlers that outlive it: the peer has said its last word, and that is that', async () => {
+    await using talk = new Talk()
+    const { peer, client } = await talk.visiting()
+    client.handle('raw', () => new Promise(() => {}))
+    peer.send('03020202')
+    await rest()
+    const closing = client.close({ timeout: 100 })
+    await talk.clock.pass(peer.heard(2))
+    const ended = talk.clock.now()
+    peer.send(ENDS)
+    await closing
+    expect(talk.clock.now()).toBe(ended)
+  })
+
   test('leaves the stream to whoever gave it, and what stands behind it unread', async () => {
     await using talk = new Talk()
     const peer = new HandPlayed()

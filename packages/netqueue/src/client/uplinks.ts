@@ -262,7 +262,7 @@ export class Uplinks<Out> implements UplinkOwner {
     return new OnDemand({
       env,
       idleMs,
-      isUsed: () => puts.hasItems || calls.waiting > 0 || inbox.isRead || this.#isWorking || this.#isBusy,
+      isUsed: () => puts.waiting > 0 || calls.waiting > 0 || inbox.isRead || this.#isWorking || this.#isBusy,
       begin: () => this.#beginAll(),
       leave: () => this.all.forEach((uplink) => void uplink.rest()),
     })

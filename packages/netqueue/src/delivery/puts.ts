@@ -84,11 +84,6 @@ export class Puts<T> {
     return this.#line.size
   }
 
-  /** Whether items are here, be it that they wait to be sent again. */
-  get hasItems(): boolean {
-    return this.#line.size + this.#redelivery.delayed > 0
-  }
-
   /** What a settle that is due now must not overtake; see {@link Entry.ordinal}. */
   get lastOrdinal(): number {
     return this.#line.lastOrdinal
