@@ -226,6 +226,7 @@ describe('a client on demand', () => {
     const put = next.put('end')
     for (let seconds = 0; seconds < 30 && client.state !== 'connected'; seconds += 1) await world.passes(1_000)
     await Promise.all([put, loop])
+    expect(world.states).toEqual(['connecting', 'connected', 'reconnecting', 'connected'])
   })
 
   test('may have its duplexes made by a function, each time anew', async () => {
