@@ -204,6 +204,22 @@ describe('packets', () => {
     expect(await peer.next()).toMatchObject({ type: 19 })
   })
 
+  test('to a peer that reads nothing make whoever sends them wait', async () => {
+    const { server } = await serve({ limits: { maxUnsentMessages: 4 } })
+    const { peer, duplex } = RawPeer.inMemory()
+    peers.push(peer)
+    const accepted = server.accept(duplex)
+    peer.send(INIT + pubids(true) + FINISH)
+    const client = await accepted
+    await peer.until(() => peer.frames.length === 3)
+    peer.pause()
+    const payload = new Uint8Array(90_000)
+    const sends = Array.from({ length: 20 }, () => server.send('app:show', payload, { to: client, timeout: 20 }))
+    const failures = await Promise.all(sends.map(failureOf))
+    expect(failures[0]).toBeUndefined()
+    expect(failures.at(-1)).toMatchObject({ code: 'QUEUE_FULL', limit: 'timeout', delivered: 'no' })
+  })
+
   test('of up to 99,999 bytes travel; more are ITEM_TOO_LARGE before anything is sent', async () => {
     const { server } = await serve()
     const echoes = server.messages('app:echo')
