@@ -2,6 +2,7 @@
 import { Queue } from '../../packages/netqueue/dist/queue/queue.js'
 import { WINDOW } from './shared/window.mjs'
 import { fanOut } from './netqueue/fan-out.mjs'
+import { between } from './netqueue/relay.mjs'
 import { requests } from './netqueue/requests.mjs'
 import { streams } from './netqueue/streams.mjs'
 import { join, producer, serve, side, stream, streamWith, takeAll } from './netqueue/sides.mjs'
@@ -16,7 +17,7 @@ export const peer = {
   kind: 'ours',
   packages: [],
   setup:
-    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `request` and `handle` for requests, `broadcast` and `messages` for messages to all; a streamed reply is an `async function*` that handles a request, read by `for await`; within a process a `Queue` with room for 256',
+    'the built library with default settings, items and results as bytes (objects by its default codec, msgpack); `await put(item)` for each item and `for await` at the other end, `request` and `handle` for requests, `broadcast` and `messages` for messages to all; a streamed reply is an `async function*` that handles a request, read by `for await`; within a process a `Queue` with room for 256; a `relay()` with default settings where something stands in between',
 
   stream,
   // What goes without saying: msgpack.
@@ -62,6 +63,7 @@ export const peer = {
 
   fanOut,
   streams,
+  relay: between,
 
   handOff: {
     async run(count, took) {

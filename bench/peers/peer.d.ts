@@ -32,6 +32,8 @@ export interface Peer {
   readonly fanOut?: FanOut
   readonly streams?: Streams
   readonly handOff?: HandOff
+  /** For those who can stand between a server and a client of netqueue. */
+  readonly relay?: Hop
 }
 
 /** A process that is not of this bench. */
@@ -201,4 +203,10 @@ export interface StreamReader {
 export interface HandOff {
   /** Hands over the numbers from 0 up to, not including, `count`, and has all taken when it resolves; the producer is held back at a window of 256. */
   run(count: number, took: (item: number) => void): Promise<void>
+}
+
+/** A node in between. */
+export interface Hop {
+  /** Connects to whoever is above; resolves with the address for whoever is below. Passes on what is said, until its process ends. */
+  hop(address: string): Promise<string>
 }

@@ -19,6 +19,7 @@ export interface Workload<Sample = unknown, Result extends object = object> {
     | 'fanOut'
     | 'streams'
     | 'handOff'
+    | 'relay'
   /** Peers that it is for, where others have the part too. @default all that have it */
   readonly only?: readonly string[]
   readonly rounds: number
