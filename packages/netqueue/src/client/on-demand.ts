@@ -1,5 +1,6 @@
 import type { Env, Timer } from '../env/env.ts'
 import { checkMs } from '../errors/check.ts'
+import type { Uplink } from './uplink.ts'
 
 export interface OnDemandOptions {
   /** Milliseconds after which servers are left that nobody uses. @default 5_000 */
@@ -19,9 +20,7 @@ export interface OnDemandInit {
   idleMs: number
   /** Somebody waits for a server, or for something of one. */
   isUsed: () => boolean
-  /** Looks for the servers that were left. */
-  begin: () => void
-  leave: () => void
+  uplinks: () => readonly Uplink[]
 }
 
 /** Looks for servers when somebody uses them, and leaves them when nobody has for a while. */
@@ -40,9 +39,11 @@ export class OnDemand {
     return this.#init.isUsed()
   }
 
-  /** Somebody uses them. */
+  /** Somebody uses them: those that were left, or never looked for, are looked for. */
   use(): void {
-    if (!this.#isOver) this.#init.begin()
+    if (this.#isOver) return
+    for (const uplink of this.#init.uplinks())
+      if (uplink.state === 'idle') uplink.begin({ isPatient: true }).catch(() => {}) // its end tells
   }
 
   /** Something came to an end: perhaps nobody uses them any more. */
@@ -59,11 +60,11 @@ export class OnDemand {
   }
 
   readonly #look = (): void => {
-    const { env, idleMs, leave } = this.#init
+    const { env, idleMs, uplinks } = this.#init
     const leftMs = this.#since + idleMs - env.now()
     this.#timer = undefined
     if (this.isUsed) return
-    if (leftMs <= 0) leave()
-    else this.#timer = env.setTimer(this.#look, leftMs)
+    if (leftMs > 0) this.#timer = env.setTimer(this.#look, leftMs)
+    else for (const uplink of uplinks()) void uplink.rest()
   }
 }

@@ -9,6 +9,8 @@ import { Drain } from '../endpoint/drain.ts'
 import { checkMs } from '../errors/check.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Emitter } from '../events/emitter.ts'
+import { firstOf } from './first-server.ts'
+import type { ConnectOptions } from './first-server.ts'
 import { OnDemand } from './on-demand.ts'
 import { clientClosed } from '../life/failures.ts'
 import type { Reach } from '../life/reach.ts'
@@ -16,7 +18,6 @@ import { stateOf } from '../life/states.ts'
 import type { ClientState, ClientStateChange } from '../life/states.ts'
 import type { Logger } from '../options/logger.ts'
 import { ITEMS, notAuthorized } from '../message/denials.ts'
-import { onAbort } from '../queue/on-abort.ts'
 import { lost } from '../request/failures.ts'
 import type { Ticks } from '../ticks/ticks.ts'
 import { Uplink } from './uplink.ts'
@@ -34,12 +35,6 @@ export interface UplinksInit<Out> {
   id: () => string
   /** Milliseconds after which servers are left that nobody uses; `undefined`: they are not looked for on demand. */
   onDemandMs: number | undefined
-}
-
-export interface ConnectOptions {
-  signal: AbortSignal | undefined
-  /** Whether to go on looking when the first attempts failed. */
-  isPatient: boolean
 }
 
 /** The servers of one client, from the first attempt to the end: who is there, who is told of what, and how it is closed. */
@@ -152,18 +147,12 @@ export class Uplinks<Out> implements UplinkOwner {
   /** Resolves when the first server is connected, or at once where they are looked for on demand; rejects when none can be, with why the last one cannot. */
   async connect({ signal, isPatient }: ConnectOptions): Promise<void> {
     if (this.demand !== undefined) return
-    let callOff: (() => void) | undefined
-    const aborted = new Promise<never>((_, reject) => {
-      callOff = signal && onAbort(signal, () => reject(signal.reason))
-    })
     try {
-      await Promise.race([this.#first(isPatient), aborted])
+      const reconnects = this.#init.shared.reconnect !== undefined
+      await firstOf(this.all, { signal, isPatient, reconnects, isOver: () => this.#reason !== undefined })
     } catch (reason) {
       this.#cut()
       throw reason
-    } finally {
-      // Others may still be looked for, and the signal is not about those.
-      callOff?.()
     }
   }
 
@@ -240,41 +229,17 @@ export class Uplinks<Out> implements UplinkOwner {
     events.emit('warning', { error, ...(server !== undefined && { server }) })
   }
 
-  #first(isPatient: boolean): Promise<void> {
-    const isTireless = isPatient || (this.all.length > 1 && this.#init.shared.reconnect !== undefined)
-    const missed = new Set<Uplink>()
-    return new Promise((resolve, reject) => {
-      const miss = (uplink: Uplink, reason: unknown): void => {
-        missed.add(uplink)
-        if (isPatient ? this.#reason !== undefined : missed.size === this.all.length) reject(reason)
-      }
-      for (const uplink of this.all)
-        uplink
-          .begin({ isPatient: isTireless, missed: (reason) => miss(uplink, reason) })
-          .then(resolve, (reason: unknown) => miss(uplink, reason))
-    })
-  }
-
   #onDemand(idleMs: number | undefined): OnDemand | undefined {
     if (idleMs === undefined) return undefined
-    const { shared, puts, calls } = this.#init
-    const { env, inbox } = shared.link
-    return new OnDemand({
-      env,
-      idleMs,
-      isUsed: () => puts.waiting > 0 || calls.waiting > 0 || inbox.isRead || this.#isWorking || this.#isBusy,
-      begin: () => this.#beginAll(),
-      leave: () => this.all.forEach((uplink) => void uplink.rest()),
-    })
+    const { env } = this.#init.shared.link
+    return new OnDemand({ env, idleMs, isUsed: () => this.#isUsed, uplinks: () => this.all })
   }
 
-  /** Looks for all that were left, or never looked for. */
-  #beginAll(): void {
-    for (const uplink of this.all) if (uplink.state === 'idle') uplink.begin({ isPatient: true }).catch(() => {}) // its end tells
-  }
-
-  get #isBusy(): boolean {
-    return this.all.some(({ isBusy }) => isBusy)
+  /** Whether somebody waits for a server, or for something of one. */
+  get #isUsed(): boolean {
+    const { puts, calls, shared } = this.#init
+    const isWaiting = puts.waiting > 0 || calls.waiting > 0 || shared.link.inbox.isRead
+    return isWaiting || this.#isWorking || this.all.some(({ isBusy }) => isBusy)
   }
 
   /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
