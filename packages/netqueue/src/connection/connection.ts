@@ -3,24 +3,20 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, FrameTaker, FramingOptions } from '../framing/framing.ts'
 import type { Progress } from '../framing/progress.ts'
 import type { Limits } from '../options/limits.ts'
-import type { HandshakeStep, PeerEnd, Protocol } from '../protocol/protocol.ts'
+import type { PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
 import { endedAtOnce, endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
-import { DelayedOutgoing } from './delayed-outgoing.ts'
 import type { DelayedSource } from './delayed-outgoing.ts'
 import { Farewell } from './farewell.ts'
-import { Incoming } from './incoming.ts'
 import { Introductions } from './introductions.ts'
-import type { ConnectionInit } from './introductions.ts'
+import type { ConnectionInit, IntroductionsOwner } from './introductions.ts'
 import { Liveness } from './liveness.ts'
 import type { Watched } from './liveness.ts'
-import { Outgoing } from './outgoing.ts'
-import { cutOff, pump } from './pump.ts'
-import { SpacedOutgoing } from './spaced-outgoing.ts'
-import type { Carrier, Session } from './session.ts'
+import { outgoingOf } from './paced-outgoing.ts'
+import { Pipes } from './pipes.ts'
+import type { Session } from './session.ts'
 
 const RESOLVED: Promise<void> = Promise.resolve()
-const NOTHING: Uint8Array = new Uint8Array(0)
 const NO_FRAMES: readonly Uint8Array[] = []
 
 /**
@@ -29,7 +25,7 @@ const NO_FRAMES: readonly Uint8Array[] = []
  *
  * No async function and no race waits while it is idle, and it is itself what its parts ask and tell: a server may have ten thousand.
  */
-export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, FramingOptions {
+export class Connection implements IntroductionsOwner, Watched, DelayedSource, FrameTaker, FramingOptions {
   /** Settles when duplex and timers are released; never rejects. */
   readonly done: Promise<void>
   /** @internal */
@@ -37,15 +33,11 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   /** @internal Frames that came. */
   readonly received: Progress = { begun: 0, done: 0 }
   readonly #limits: Limits
-  readonly #duplex: ByteDuplex
-  /** Whether the duplex goes on without us. */
-  readonly #isLent: boolean
+  readonly #pipes: Pipes
   /** Until both sides know each other. */
   #introductions: Introductions | undefined
-  readonly #outgoing: Outgoing
   /** Frames that go before whatever the session has: introductions and errors. */
   #urgent: readonly Uint8Array[]
-  #incoming: Incoming | undefined
   #session: Session | undefined
   readonly #farewell: Farewell = new Farewell()
   /** The session has been told of the end, and why. */
@@ -57,12 +49,10 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   /** Throws for an introduction that cannot be sent; the duplex is untouched then. */
   constructor(duplex: ByteDuplex, init: ConnectionInit) {
     this.env = init.env
-    this.#isLent = init.closeDuplex === false
     this.#limits = init.limits
-    this.#duplex = duplex
-    this.#introductions = new Introductions(init)
+    this.#introductions = new Introductions(init, this)
     this.#urgent = this.#introductions.start()
-    this.#outgoing = this.#outgoingOf(init)
+    this.#pipes = new Pipes(duplex, { outgoing: outgoingOf(this, init), isLent: init.closeDuplex === false })
     this.#liveness = new Liveness(this, init.pulse)
     this.done = new Promise((resolve) => (this.#resolve = resolve))
     // Later, so that whoever made this connection has it before its session hears of it.
@@ -70,15 +60,15 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
   }
 
   wake(): void {
-    this.#outgoing.wake()
+    this.#pipes.outgoing.wake()
   }
 
   wakeLater(): void {
-    this.#outgoing.wakeLater()
+    this.#pipes.outgoing.wakeLater()
   }
 
   flush(): void {
-    this.#outgoing.flush()
+    this.#pipes.outgoing.flush()
   }
 
   /** Sends what the session has, says goodbye, and ends when the peer has done so too. */
@@ -126,12 +116,23 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
 
   /** @internal Whether the stream is left open behind our last word: it is not ours to end. */
   get keepOpen(): boolean {
-    return this.#isLent || (this.#endsWithHearer && !this.#farewell.hasHeard)
+    return this.#pipes.isLent || (this.#endsWithHearer && !this.#farewell.hasHeard)
   }
 
   /** @internal Frames that the sink was given, and has taken. */
   get sent(): Progress {
-    return this.#outgoing
+    return this.#pipes.outgoing
+  }
+
+  /** @internal Whether anybody waits for what comes of the introductions. */
+  get isIntroducing(): boolean {
+    return this.#introductions !== undefined && this.#farewell.saying === 'open' && !this.#isFinished
+  }
+
+  /** @internal Says something of them, before whatever the session has. */
+  say(frames: readonly Uint8Array[]): void {
+    if (frames.length > 0) this.#urgent = [...this.#urgent, ...frames]
+    this.wake()
   }
 
   /** @internal It is for a session from now on. */
@@ -213,45 +214,36 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
 
   /** @internal What stands behind the goodbye is not ours, where the duplex goes on without us. */
   unread(rest: Uint8Array): void {
-    if (this.#farewell.hasHeard && this.#isLent) this.#duplex.source.unread?.(rest)
-  }
-
-  #outgoingOf({ protocol: { gapMs = 0 }, pulse: { flushDelayMs } }: ConnectionInit): Outgoing {
-    if (gapMs > 0) return new SpacedOutgoing(this, gapMs)
-    return flushDelayMs === 0 ? new Outgoing(this) : new DelayedOutgoing(this, flushDelayMs)
+    if (this.#farewell.hasHeard) this.#pipes.unread(rest)
   }
 
   #run(protocol: Protocol): void {
     if (this.#farewell.isOver) return
-    if (this.#begin()) return this.env.afterTurn(() => this.#pump(protocol))
-    this.#pump(protocol)
+    if (this.#begin()) return this.env.afterTurn(() => this.#pipe(protocol))
+    this.#pipe(protocol)
   }
 
-  /** Opens the session where that takes no word of the peer's. Whoever waited for it has a turn before anything comes. */
+  /** Whoever waited for a session that takes no word of the peer's has a turn before anything comes. */
   #begin(): boolean {
     try {
-      const step = this.#introductions?.begin()
-      if (step !== undefined) void this.#proceed(step, NOTHING)
-      return step !== undefined
+      return this.#introductions?.begin() === true
     } catch (cause) {
       this.broke(cause)
       return true
     }
   }
 
-  #pump(protocol: Protocol): void {
+  #pipe(protocol: Protocol): void {
     if (this.#farewell.isOver) return
     try {
-      this.#incoming = new Incoming(this.#duplex.source)
-      const ends = { incoming: this.#incoming, outgoing: this.#outgoing, taker: this }
-      pump(this.#duplex, { framing: protocol.framing(this), ...ends }).then(this.#onSent, this.#onUnsent)
+      this.#pipes.begin(protocol.framing(this), this).then(this.#onSent, this.#onUnsent)
     } catch (cause) {
       this.#onUnsent(cause)
     }
   }
 
   readonly #onSent = (): void => {
-    if (this.#outgoing.hasEnded) this.saidAll()
+    if (this.#pipes.outgoing.hasEnded) this.saidAll()
     else this.#onUnsent(new TypeError('Expected the sink of the duplex to take all frames, it stopped'))
   }
 
@@ -280,28 +272,16 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
     return false
   }
 
-  /** A promise: what comes of the frame is not known before. */
   #take(frame: Bytes): Promise<void> | void {
     if (this.#session !== undefined) return this.#session.take(frame)
-    if (this.#introductions === undefined || this.#farewell.saying !== 'open') return undefined // we have given up the introduction
-    return this.#proceed(this.#introductions.take(frame.subarray()), frame)
-  }
-
-  #proceed(step: HandshakeStep, frame: Bytes): Promise<void> | void {
-    if (this.#introductions === undefined || this.#farewell.saying !== 'open' || this.#isFinished) return undefined
-    if (step.end !== undefined) return this.endedByPeer(step.end)
-    if (step.send.length > 0) this.#urgent = [...this.#urgent, ...step.send]
-    this.wake()
-    if (step.later !== undefined) return step.later.then((known) => this.#proceed(known, frame))
-    if (step.refusal !== undefined) throw step.refusal
-    this.#introductions.open(step, this)
-    return step.replay === true ? this.#take(frame) : undefined
+    return this.isIntroducing ? this.#introductions?.take(frame) : undefined
   }
 
   /** Closing a socket with unread bytes resets it, and the peer would not get our last words. */
   #readToEnd(): void {
-    if (this.#isLent || this.#farewell.hasHeard || this.#incoming === undefined) this.#heardAll()
-    else void this.#incoming.drop().then(() => this.#heardAll())
+    const dropped = this.#farewell.hasHeard ? undefined : this.#pipes.drop()
+    if (dropped === undefined) this.#heardAll()
+    else void dropped.then(() => this.#heardAll())
   }
 
   #heardAll(): void {
@@ -342,12 +322,8 @@ export class Connection implements Carrier, Watched, DelayedSource, FrameTaker, 
 
   #release(): void {
     this.#liveness.end()
-    this.#outgoing.rest()
     this.#finish(this.#loss)
-    if (this.#isLent) return this.#resolve()
-    this.#outgoing.close()
-    const released = cutOff(this.#duplex, this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed'))
-    this.#incoming?.leave()
-    void released.then(this.#resolve)
+    const reason = this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed')
+    void this.#pipes.release(reason).then(this.#resolve)
   }
 }

@@ -17,9 +17,12 @@ import type {
   Ticket,
   Wire,
 } from '../protocol/protocol.ts'
+import type { Bytes } from '../transport/transport.ts'
 import type { Pulse } from './pulse.ts'
 import { Session } from './session.ts'
 import type { Carrier, SessionUser } from './session.ts'
+
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** As whom a server takes an applicant. */
 export interface Entrant {
@@ -65,9 +68,18 @@ export interface ConnectionInit {
   closeDuplex?: boolean | undefined
 }
 
+/** Whose introductions they are. */
+export interface IntroductionsOwner extends Carrier {
+  /** Whether anybody waits for what comes of them. */
+  readonly isIntroducing: boolean
+  /** Says something of them to the peer. */
+  say(frames: readonly Uint8Array[]): void
+}
+
 /** The beginning of a connection, from the first word of either side to the session that it is for. */
 export class Introductions {
   readonly #init: ConnectionInit
+  readonly #owner: IntroductionsOwner
   readonly #handshake: Handshake
   /** Client: what it says of the session that it had. */
   readonly #claim: Claim | undefined
@@ -75,8 +87,9 @@ export class Introductions {
   #entrant: Entrant | undefined
 
   /** Throws for an introduction that cannot be sent. */
-  constructor(init: ConnectionInit) {
+  constructor(init: ConnectionInit, owner: IntroductionsOwner) {
     this.#init = init
+    this.#owner = owner
     this.#claim = init.previous?.claim
     this.#handshake = init.protocol.handshake({
       ...init,
@@ -90,14 +103,16 @@ export class Introductions {
     return this.#handshake.start()
   }
 
-  /** The step that needs no frame; `undefined` where the protocol has introductions. */
-  begin(): HandshakeStep | undefined {
-    return this.#handshake.begin?.()
+  /** Opens the session where that takes no word of the peer's; tells whether it does. */
+  begin(): boolean {
+    const step = this.#handshake.begin?.()
+    if (step !== undefined) void this.#proceed(step, NOTHING)
+    return step !== undefined
   }
 
-  /** Throws a coded error for a frame that does not belong here. */
-  take(frame: Uint8Array): HandshakeStep {
-    return this.#handshake.take(frame)
+  /** A promise: what comes of the frame is not known before. Throws a coded error for one that does not belong here, and for whoever is refused. */
+  take(frame: Bytes): Promise<void> | void {
+    return this.#proceed(this.#handshake.take(frame.subarray()), frame)
   }
 
   /** None for the time of a client that wants its session: the server may go on with it already, and would end it. */
@@ -116,25 +131,38 @@ export class Introductions {
     this.#init.declined(error)
   }
 
-  /** Begins a session, or goes on with one, when both sides know each other. */
-  open({ wire, resumed, ticket }: HandshakeStep, carrier: Carrier): void {
-    if (wire !== undefined) this.#begin(carrier, wire, ticket)
-    else if (resumed !== undefined) this.#goOn(carrier, resumed.batches, ticket)
+  #proceed(step: HandshakeStep, frame: Bytes): Promise<void> | void {
+    if (!this.#owner.isIntroducing) return undefined
+    if (step.end !== undefined) return this.#owner.endedByPeer(step.end)
+    this.#owner.say(step.send)
+    if (step.later !== undefined) return step.later.then((known) => this.#proceed(known, frame))
+    if (step.refusal !== undefined) throw step.refusal
+    const session = this.#open(step)
+    if (step.replay === true) session?.take(frame)
+    return undefined
   }
 
-  #begin(carrier: Carrier, wire: Wire, ticket: Ticket | undefined): void {
+  /** Begins a session, or goes on with one, when both sides know each other. */
+  #open({ wire, resumed, ticket }: HandshakeStep): Session | undefined {
+    if (wire !== undefined) return this.#begin(wire, ticket)
+    return resumed && this.#goOn(resumed.batches, ticket)
+  }
+
+  #begin(wire: Wire, ticket: Ticket | undefined): Session {
     const { role, limits, pulse, user, previous } = this.#init
     const { deadlines } = pulse
     previous?.giveUp()
     const session = new Session({ role, wire, ticket, deadlines, maxReplayBytes: limits.maxReplayBytes })
-    session.begin(user(session), carrier, this.#entrant?.former)
+    session.begin(user(session), this.#owner, this.#entrant?.former)
+    return session
   }
 
-  #goOn(carrier: Carrier, batches: number, ticket: Ticket | undefined): void {
+  #goOn(batches: number, ticket: Ticket | undefined): Session {
     const { session = this.#init.previous, former } = this.#entrant ?? {}
     if (session?.isSuspended !== true) throw this.#tooLate()
     session.rewind(batches)
-    session.resume(carrier, ticket, former)
+    session.resume(this.#owner, ticket, former)
+    return session
   }
 
   /** A session that was waited for no longer while the server answered is nobody's fault. */
