@@ -250,6 +250,67 @@ describe('a client on demand', () => {
     expect(made).toBe(2)
   })
 
+  test('that is cut off is idle where nobody uses it, and looks for its server where somebody does', async () => {
+    const world = new World()
+    const server = await world.listen({ resumeTimeoutMs: 0 })
+    const duplexes: ByteDuplex[] = []
+    const dial = (): ByteDuplex => {
+      const [here, there] = memoryPair()
+      duplexes.push(here)
+      void server.accept(there)
+      return here
+    }
+    const client = keep(await connect(dial, { messages, env: world.clock, onDemand: { idleMs: 10 * IDLE_MS } }))
+    expect(await client.request('echo', 'a')).toBe('a')
+    duplexes.at(-1)?.abort?.(new Error('the cable was pulled'))
+    await until(() => client.state === 'idle')
+    let answer = (): void => {}
+    client.handle('echo', (payload) => new Promise((resolve) => (answer = () => resolve(payload))))
+    expect(await client.request('echo', 'b')).toBe('b')
+    void server.request('echo', 'x', { to: server.clients.at(-1) as (typeof server.clients)[number] }).catch(() => {})
+    await world.passes(0)
+    const reader = client.get()
+    duplexes.at(-1)?.abort?.(new Error('the cable was pulled'))
+    await until(() => client.state === 'reconnecting')
+    answer()
+    const put = server.put('item')
+    for (let seconds = 0; seconds < 30 && client.state !== 'connected'; seconds += 1) await world.passes(1_000)
+    await put
+    expect(await reader).toBe('item')
+    expect(duplexes).toHaveLength(3)
+  })
+
+  test('of several servers looks for all of them, and leaves all of them', async () => {
+    const world = new World()
+    const { clock: env, transports } = world
+    const options = { messages, env, transports }
+    const servers = [keep(await listen('memory:one', options)), keep(await listen('memory:two', options))]
+    for (const server of servers) server.handle('echo', (payload) => payload)
+    const client = keep(await connect(['memory:one', 'memory:two'], { ...options, onDemand: { idleMs: IDLE_MS } }))
+    for (const word of ['a', 'b']) {
+      expect(await client.request('echo', word)).toBe(word)
+      await until(() => servers.every(({ clients }) => clients.length === 1))
+      await world.passes(IDLE_MS)
+      expect([client.state, ...servers.map(({ clients }) => clients.length)]).toEqual(['idle', 0, 0])
+    }
+  })
+
+  test('of servers that stand in for each other has the one that is there', async () => {
+    const world = new World()
+    const { clock: env, transports } = world
+    const options = { messages, env, transports }
+    const addresses = ['memory:one', 'memory:two']
+    const client = keep(await connect(addresses, { ...options, failover: true, onDemand: { idleMs: IDLE_MS } }))
+    for (const address of addresses) {
+      const server = keep(await listen(address, options))
+      server.handle('echo', () => address)
+      expect(await client.request('echo', '')).toBe(address)
+      await world.passes(IDLE_MS)
+      expect(client.state).toBe('idle')
+      await server.close()
+    }
+  })
+
   test('never leaves with an idleMs of Infinity', async () => {
     const world = new World()
     await world.listen()
