@@ -112,6 +112,16 @@ describe('what a root sees of a tree', () => {
     expect(count).toBeGreaterThan(0)
   })
 
+  test('a status that is the same again is not told', async () => {
+    await using tree = new Tree()
+    const { root, leaves } = await forest(tree)
+    let count = 0
+    root.on('nodes', () => (count += 1))
+    leaves.a.setStatus({ load: 1 })
+    await tree.wait(60)
+    expect(count).toBe(0)
+  })
+
   test('a policy sees it: chooseDispatch can go by what is below', async () => {
     await using tree = new Tree()
     const chosen: (string | undefined)[] = []

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { defineMessages, type } from '../src/index.ts'
-import type { Client, NetQueueError as Failure, RemoteError } from '../src/index.ts'
+import type { Client, NetQueueError as Failure, RemoteError, TreeNode } from '../src/index.ts'
 import { watch } from './support/exchanges.ts'
 import { Tree } from './support/tree.ts'
 
@@ -84,6 +84,42 @@ describe('a relay that closes', () => {
     await tree.pass(lower.close({ timeout: 100 }))
     const error = (await tree.pass(asked)) as RemoteError
     expect(error.remoteCode).toMatch(/^(CLOSED|CONNECTION_LOST)$/)
+  })
+})
+
+describe('a leaf that closes', () => {
+  test('is left alone; its relay is asked as before', async () => {
+    await using tree = new Tree()
+    const { root, leaf } = await line(tree)
+    const finish = held(leaf)
+    const other = await tree.leaf('other', 'lower', { messages })
+    other.handle('other', () => 'other')
+    await tree.wait(60)
+    const to = root.clients[0]?.nodes.find(({ id }) => id === 'leaf') as TreeNode
+    const first = root.request('ask', '', { to })
+    await tree.wait(10)
+    const closing = leaf.close({ timeout: 1_000 })
+    const late = failure(root.request('ask', '', { to }))
+    expect(((await tree.pass(late)) as RemoteError).delivered).toBe('no')
+    expect(await tree.pass(root.request('other', ''))).toBe('other')
+    finish('first')
+    expect(await tree.pass(first)).toBe('first')
+    await tree.pass(closing)
+  })
+
+  test('a request with a body that one leaf does not handle goes to another one, with all of its body', async () => {
+    await using tree = new Tree()
+    const { root } = await line(tree)
+    const taken: unknown[] = []
+    const second = await tree.leaf('second', 'lower', { messages })
+    second.handle('ask', async (_payload, { body }) => {
+      for await (const chunk of body) taken.push(chunk)
+      return 'second'
+    })
+    await tree.wait(60)
+    const body = Array.from({ length: 20 }, (_, index) => index)
+    expect(await tree.pass(root.request('ask', '', { body }))).toBe('second')
+    expect(taken).toEqual(body)
   })
 })
 
