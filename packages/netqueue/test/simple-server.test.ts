@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { connect, defineMessages, listen, text, type } from '../src/index.ts'
+import { connect, defineMessages, json, listen, text, type } from '../src/index.ts'
 import type { Client, ClientOptions, Headers, Server, ServerClient, ServerOptions } from '../src/index.ts'
 import { simpleServer } from '../src/protocol/index.ts'
 import { Place, rest, until } from './support/nodes.ts'
@@ -261,6 +261,17 @@ describe('what SimpleServer does not carry is UNSUPPORTED at once, by protocol a
     value,
     delivered: 'no',
     message: `The protocol simple-server does not carry ${value}`,
+  })
+
+  test('messages of another kind: connect and listen say so, and nothing is opened', async () => {
+    const wrong = { ...options, messages: defineMessages({ message: { payload: type<string>(), codec: json() } }) }
+    const error = new TypeError(
+      'Expected "message", the one message of SimpleServer, to have the codec text(), got json',
+    )
+    await expect(listen('memory:wrong', wrong)).rejects.toThrow(error)
+    await expect(connect('memory:wrong', wrong)).rejects.toThrow(error)
+    const server = await listen('memory:wrong', options)
+    await server.close()
   })
 
   test('items, and their results', async () => {

@@ -101,7 +101,11 @@ describe('a connection of a protocol without introductions', () => {
 
   test('reads nothing before whoever waits for it had a turn', async () => {
     const told: string[] = []
-    const { peer, connection } = play({ begin: () => void Promise.resolve().then(() => told.push('a turn')) }, told)
+    const turn = async (): Promise<void> => {
+      for (let hops = 0; hops < 20; hops += 1) await Promise.resolve()
+      told.push('a turn')
+    }
+    const { peer, connection } = play({ begin: () => void turn() }, told)
     say(peer, 'early')
     await rest()
     expect(told).toEqual(['opened for peer', 'a turn', 'early'])

@@ -54,6 +54,7 @@ test('without streams, a request with one, and one for one, is UNSUPPORTED at on
   expect(() => pair.here.exchange.stream('ask', 1, { body: second.source })).toThrow(
     expect.objectContaining(lacking('stream')) as Error,
   )
+  expect(() => pair.here.exchange.stream('ask', 1)).toThrow(expect.objectContaining(lacking('stream')) as Error)
   await pair.settle()
   expect([first.isLeft(), second.isLeft()]).toEqual([true, true])
 })
