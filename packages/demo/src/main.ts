@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { closeOnSignals, listen } from 'netqueue'
 import type { Server } from 'netqueue'
 import { hashAlone } from './alone.ts'
-import { Crew } from './crew.ts'
+import { Crew, RELAYS } from './crew.ts'
 import type { Casualty } from './crew.ts'
 import { listFiles } from './files.ts'
 import { codecs, CONCURRENCY } from './job.ts'
@@ -55,8 +55,8 @@ class Interruption extends Error {}
 async function hashWithWorkers(files: readonly string[], options: Options): Promise<Work> {
   const server = await listen('tcp://127.0.0.1:0', codecs)
   closeOnSignals(server, { timeout: STOP_MS })
-  const crew = new Crew({ server, size: options.workers, directory: options.directory })
-  process.once('exit', () => crew.kill())
+  const { workers: size, directory, tree } = options
+  const crew = await Crew.start({ server, size, directory, tree })
   try {
     return await handOut(files, options, { server, crew })
   } catch (error) {
@@ -72,10 +72,12 @@ interface Staff {
   crew: Crew<string, Answer>
 }
 
-/** The job: a server hands out paths, whoever is free hashes, and one worker dies in the middle of it. */
-async function handOut(files: readonly string[], { workers, kill }: Options, { server, crew }: Staff): Promise<Work> {
+/** The job: a server hands out paths, whoever is free hashes, and one worker, or a relay, dies in the middle of it. */
+async function handOut(files: readonly string[], options: Options, { server, crew }: Staff): Promise<Work> {
+  const { workers, kill, tree } = options
   await crew.ready()
-  console.log(`${server.address} has ${workers} workers, each with ${CONCURRENCY} files at once\n`)
+  const between = tree ? `${RELAYS} relays, and behind them ` : ''
+  console.log(`${server.address} has ${between}${workers} workers, each with ${CONCURRENCY} files at once\n`)
 
   const manifest = new Manifest()
   const tally = new Tally()

@@ -8,6 +8,8 @@ export interface Options {
   directory: string
   workers: number
   kill: boolean
+  /** Whether relays stand between the server and its workers. */
+  tree: boolean
   /** Where to write the manifest. */
   manifest: string | undefined
 }
@@ -17,18 +19,21 @@ export class UsageError extends Error {}
 
 export const help = `Computes the SHA-256 of every file below a directory, with netqueue: a server
 hands the paths to worker processes over TCP, and kills one in the middle.
+With --tree it hands them to two relay processes, each with its part of the
+workers, and kills a relay: its workers go over to the other one.
 
   npm start [DIRECTORY] [-- OPTIONS]
 
   DIRECTORY        what to read; links are not followed (this checkout)
   --workers N      worker processes, up to 64 (4)
-  --no-kill        lets all workers live
+  --tree           puts two relays between the server and its workers
+  --no-kill        lets all of them live
   --manifest FILE  writes the hashes there, as sha256sum does
   --help           shows this
 
 Exit codes
   0    every file was hashed once and as one process alone does it, and what
-       the killed worker held was handed out again
+       who was killed held was handed out again
   1    something of that does not hold
   2    wrong arguments
   130  interrupted`
@@ -44,14 +49,15 @@ export function readOptions(args: string[]): Options | 'help' {
   const kill = !values['no-kill']
   return {
     directory: readDirectory(positionals[0]),
-    workers: readWorkers(values.workers, kill),
+    workers: readWorkers(values.workers, values),
     kill,
+    tree: values.tree,
     manifest: values.manifest === undefined ? undefined : fromCaller(values.manifest),
   }
 }
 
 interface Parsed {
-  values: { workers: string; 'no-kill': boolean; manifest?: string; help: boolean }
+  values: { workers: string; tree: boolean; 'no-kill': boolean; manifest?: string; help: boolean }
   positionals: string[]
 }
 
@@ -62,6 +68,7 @@ function parse(args: string[]): Parsed {
       allowPositionals: true,
       options: {
         workers: { type: 'string', default: '4' },
+        tree: { type: 'boolean', default: false },
         'no-kill': { type: 'boolean', default: false },
         manifest: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
@@ -83,11 +90,12 @@ function readDirectory(argument: string | undefined): string {
   return directory
 }
 
-function readWorkers(argument: string, kill: boolean): number {
+function readWorkers(argument: string, { tree, 'no-kill': spares }: Parsed['values']): number {
   const workers = Number(argument)
-  const least = kill ? 2 : 1
+  const least = tree || !spares ? 2 : 1
   if (/^\d+$/.test(argument) && workers >= least && workers <= MAX_WORKERS) return workers
-  const rule = `an integer from ${least} to ${MAX_WORKERS}${kill ? ' (one is killed, see --no-kill)' : ''}`
+  const why = tree ? ' (each relay has one)' : ' (one is killed, see --no-kill)'
+  const rule = `an integer from ${least} to ${MAX_WORKERS}${least === 1 ? '' : why}`
   throw new UsageError(`Expected \`--workers\` to be ${rule}, got \`${argument}\``)
 }
 

@@ -58,7 +58,7 @@ export function failures({ verdict, redelivered }: Outcome, casualty: Casualty |
     missing.length > 0 ? plural(missing.length, 'file is missing', 'files are missing') : '',
     repeated.length > 0 ? plural(repeated.length, 'file was answered twice', 'files were answered twice') : '',
     wrong.length > 0 ? plural(wrong.length, 'file has another hash', 'files have another hash') : '',
-    casualty !== undefined && redelivered === 0 ? 'nothing was redelivered although a worker was killed' : '',
+    casualty !== undefined && redelivered === 0 ? `nothing was redelivered although ${casualty.name} was killed` : '',
   ]
   return failed.filter((text) => text !== '')
 }

@@ -19,7 +19,8 @@ export function workersTable(members: readonly Member[], tally: Tally, casualty:
   return [line(HEAD, ''), ...rows.map(({ cells, note }) => line(cells, note))].join('\n')
 }
 
-function cellsOf({ name, pid }: Member, tally: Tally): string[] {
+function cellsOf({ name, pid, isRelay }: Member, tally: Tally): string[] {
+  if (isRelay) return [name, String(pid), '', '', '', '']
   const { files, bytes, seconds } = tally.of(name)
   const rate = (amount: number): number => (seconds === 0 ? 0 : amount / seconds)
   return [

@@ -3,14 +3,16 @@ import { closeOnSignals, connect, NetQueueError } from 'netqueue'
 import { digest } from './digest.ts'
 import { codecs, CONCURRENCY } from './job.ts'
 
-const [address, directory, name] = process.argv.slice(2) as [string, string, string]
+const [directory, name, ...addresses] = process.argv.slice(2) as [string, string, ...string[]]
 
 // Ctrl-C in a terminal reaches every process there. The server decides; a worker leaves when the server says so or is gone.
 process.on('SIGINT', () => {})
 
 try {
   // A connection that breaks is nothing to a worker; a server that is not back within a second or two is dead.
-  await using client = await connect(address, { ...codecs, id: name, reconnect: { attempts: 5 } })
+  // Of two relays, one stands in for the other, and is there or gone.
+  const reconnect = { attempts: 5, ...(addresses.length > 1 && { maxDelayMs: 200 }) }
+  await using client = await connect(addresses, { ...codecs, id: name, failover: true, reconnect })
   closeOnSignals(client, { signals: ['SIGTERM'] })
   await client.process(
     async (path, { attempt, signal }) => ({

@@ -71,6 +71,19 @@ test('P2: a single file is redelivered when the worker that holds it is killed',
   expect(code).toBe(0)
 })
 
+test('P2: with --tree a relay is killed in the middle, its workers go over to the other one, and nothing is lost', async () => {
+  const files = manyFiles(300)
+  const manifest = join(folder(), 'manifest')
+  const { code, output } = await run(folder(files), '--tree', '--manifest', manifest)
+  expect(output).toContain(' has 2 relays, and behind them 4 workers, ')
+  expect(output).toMatch(/^killed {4}relay-\d \(pid \d+\) by SIGKILL; it held \d+ files?, now with others$/m)
+  expect(output).toMatch(/^relay-\d .* killed, held \d+ files?$/m)
+  expect(output).toMatch(/^manifest +0 missing, 0 repeated, 0 wrong, \d+ redelivered$/m)
+  expect(output).toContain('\nok: every file once')
+  expect(code).toBe(0)
+  expect(readFileSync(manifest, 'utf8')).toBe(manifestOf(files))
+})
+
 test('--no-kill lets all workers live, and then nothing is redelivered', async () => {
   const { code, output } = await run(folder(manyFiles(20)), '--no-kill', '--workers', '1')
   expect(output).not.toContain('killed')
@@ -104,7 +117,8 @@ test('a directory is looked for where npm was called', async () => {
 
 test('--help explains', async () => {
   const { code, output } = await run('--help')
-  for (const word of ['DIRECTORY', '--workers', '--no-kill', '--manifest', 'Exit codes']) expect(output).toContain(word)
+  for (const word of ['DIRECTORY', '--workers', '--tree', '--no-kill', '--manifest', 'Exit codes'])
+    expect(output).toContain(word)
   expect(code).toBe(0)
 })
 

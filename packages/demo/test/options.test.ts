@@ -6,7 +6,7 @@ import { folder } from './support/folder.ts'
 const root = join(import.meta.dirname, '../../..')
 
 test('without arguments: this checkout, four workers, and one of them is killed', () => {
-  expect(readOptions([])).toEqual({ directory: root, workers: 4, kill: true, manifest: undefined })
+  expect(readOptions([])).toEqual({ directory: root, workers: 4, kill: true, tree: false, manifest: undefined })
 })
 
 test('takes every option', () => {
@@ -15,8 +15,10 @@ test('takes every option', () => {
     directory,
     workers: 1,
     kill: false,
+    tree: false,
     manifest: '/tmp/m',
   })
+  expect(readOptions(['--tree', '--workers', '3'])).toMatchObject({ workers: 3, kill: true, tree: true })
   expect(readOptions(['--help'])).toBe('help')
 })
 
@@ -24,6 +26,7 @@ const wrong: [args: string[], message: string][] = [
   [['--workers', '0'], 'Expected `--workers` to be an integer from 2 to 64 (one is killed, see --no-kill), got `0`'],
   [['--workers', '1'], 'Expected `--workers` to be an integer from 2 to 64 (one is killed, see --no-kill), got `1`'],
   [['--workers', '0', '--no-kill'], 'Expected `--workers` to be an integer from 1 to 64, got `0`'],
+  [['--workers', '1', '--tree', '--no-kill'], 'an integer from 2 to 64 (each relay has one), got `1`'],
   [['--workers', '65'], 'got `65`'],
   [['--workers', '2.5'], 'got `2.5`'],
   [['--workers', 'many'], 'got `many`'],
