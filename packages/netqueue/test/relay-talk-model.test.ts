@@ -182,7 +182,7 @@ test.each(
     const asked = Promise.all(world.fates.map((_, id) => world.ask(id)))
     if (isCut) {
       await tree.wait(10 + seed * 3)
-      tree.reset(world.leaves[seed % 4])
+      tree.reset(world.leaves[seed % 4] as Client<string, string>)
       await tree.wait(10)
       await tree.kill(world.leaves[(seed + 1) % 4] as Client<string, string>)
     }

@@ -42,5 +42,9 @@ function codecMismatch(introduction: Introduction, welcome: Welcome): NetQueueEr
 
 /** Of two sides that do not disagree. */
 export function agreement({ messages = NO_MESSAGES }: Introduction, welcome: Welcome, bans?: Bans): Agreement {
-  return { ...welcome, registry: new Registry(messages, { ...welcome.announcement, isRelay: welcome.isRelay }, bans), bans }
+  return {
+    ...welcome,
+    registry: new Registry(messages, { ...welcome.announcement, isRelay: welcome.isRelay }, bans),
+    bans,
+  }
 }
