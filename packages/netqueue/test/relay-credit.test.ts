@@ -51,6 +51,19 @@ describe('credit through relays', () => {
     expect(second()).toBe('resolves')
   })
 
+  test('a fixed prefetch of a relay is what waits in it, while its leaves are busy', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const last = await chain(tree, 1, 3)
+    const leaf = await tree.leaf('leaf', last, { prefetch: 1 })
+    void leaf.process(() => new Promise<never>(() => {})).catch(() => {})
+    await tree.rest()
+    expect(await putsBeforeWaiting(root, tree)).toBe(3)
+    leaf.setStatus('busy') // it says so, and keeps what it has
+    await tree.rest()
+    expect([root.clients[0]?.inFlight, root.backlog]).toEqual([3, 1])
+  })
+
   test('nobody below reads: nothing is asked for, and a root put waits', async () => {
     await using tree = new Tree()
     const root = await tree.root()
@@ -78,6 +91,19 @@ describe('credit through relays', () => {
     await loop.return?.()
     await tree.rest()
     expect(root.clients[0]?.credit).toBe(0)
+  })
+
+  test('puts of a leaf have their room in the relay while the root has any of them in hand', async () => {
+    await using tree = new Tree()
+    const root = await tree.root({ prefetch: 1 })
+    const leaf = await tree.leaf('leaf', await chain(tree, 1))
+    const taken = root.receive()
+    for (const thing of ['a', 'b']) await tree.pass(leaf.put(thing))
+    ;(await tree.pass(taken)).done()
+    await tree.rest()
+    const more = observe(() => Promise.all(['c', 'd', 'e'].map((thing) => leaf.put(thing))).then(() => {}))
+    await tree.rest()
+    expect([more(), root.clients[0]?.inFlight]).toEqual(['resolves', 0])
   })
 
   test('a leaf that leaves gives its credit back, at the root too', async () => {

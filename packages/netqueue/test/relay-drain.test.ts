@@ -39,6 +39,7 @@ describe('a relay that closes', () => {
     void other.process((item, { attempt }) => `${item} ${attempt}`)
     expect(await tree.pass(result)).toBe('item 1')
     await tree.pass(closed)
+    expect(await relay.closed).toEqual({ undone: [], below: [] })
   })
 
   test('sends up what leaves put while they finish', async () => {
@@ -205,6 +206,27 @@ describe('a parent that drains', () => {
     expect(work()).toBe('resolves')
   })
 
+  test('is not held up by leaves that go on and on putting', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    void (async () => {
+      for await (const thing of root) void thing
+    })()
+    void (async () => {
+      for (;;) {
+        await leaf.put('thing')
+        await new Promise<void>((resolve) => tree.clock.setTimer(resolve, 1))
+      }
+    })().catch(() => {})
+    await tree.wait(20)
+    const from = tree.clock.now()
+    await tree.pass(root.close({ timeout: 60_000 }))
+    expect(tree.clock.now() - from).toBeLessThan(10_000)
+    await tree.wait(2)
+  })
+
   test('and restarts is waited for: the leaves stay where they are', async () => {
     await using tree = new Tree()
     const root = await tree.root()
@@ -222,6 +244,25 @@ describe('a parent that drains', () => {
 })
 
 describe('one side of a relay that ends', () => {
+  test('while the server drains, it takes nothing new from above', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const finish: (() => void)[] = []
+    void leaf.process(() => new Promise<void>((resolve) => finish.push(resolve)), { concurrency: 3 })
+    await tree.rest()
+    await root.put('first')
+    await tree.rest()
+    const closed = relay.server.close()
+    await tree.rest()
+    const put = observe(() => root.put('second'))
+    await tree.rest()
+    expect([put(), root.clients[0]?.credit, finish.length]).toEqual(['waits', 0, 1])
+    finish[0]?.()
+    await tree.pass(closed)
+  })
+
   test('the server: the client leaves too', async () => {
     await using tree = new Tree()
     const root = await tree.root()

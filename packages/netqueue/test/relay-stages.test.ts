@@ -28,6 +28,9 @@ describe('the stage down', () => {
     const puts = ['a', 'b', 'c'].map((item) => observe(() => root.put(item)))
     await tree.rest()
     expect([begun.length, puts.map((put) => put())]).toEqual([2, ['resolves', 'resolves', 'waits']])
+    leaf.setStatus('as before') // whatever a leaf says, what is in the stage is on its way to it
+    await tree.rest()
+    expect(begun.length).toBe(2)
     for (const finish of begun.splice(0)) finish()
     await tree.rest()
     expect([begun.length, puts[2]?.()]).toEqual([1, 'resolves'])
@@ -102,6 +105,51 @@ describe('the stage down', () => {
       0,
     ])
     await tree.kill(leaf)
+  })
+
+  test('gives back what it still works on when the relay closes', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    let finish = (): void => {}
+    const relay = await tree.relay('relay', 'root', {
+      down: (item) => new Promise<string>((resolve) => (finish = () => resolve(item))),
+    })
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    await tree.rest()
+    const result = root.submit('item')
+    await tree.rest()
+    const closed = relay.close()
+    await tree.rest()
+    finish()
+    const other = await tree.leaf('other', 'root')
+    void other.process((item, { attempt }) => `${item} ${attempt}`)
+    expect(await tree.pass(result)).toBe('item 2')
+    await tree.pass(closed)
+  })
+
+  test('gives back unstarted what it has done when the server takes nothing more', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    let finish = (): void => {}
+    const relay = await tree.relay('relay', 'root', {
+      down: (item) => (item === 'first' ? item : new Promise<string>((resolve) => (finish = () => resolve(item)))),
+    })
+    const leaf = await tree.leaf('leaf', 'relay')
+    let done = (): void => {}
+    void leaf.process(() => new Promise<string>((resolve) => (done = () => resolve('done'))), { concurrency: 2 })
+    await tree.rest()
+    const results = ['first', 'second'].map((item) => root.submit(item))
+    await tree.rest()
+    const closed = relay.server.close()
+    await tree.rest()
+    finish()
+    const other = await tree.leaf('other', 'root')
+    void other.process((item, { attempt }) => `${item} ${attempt}`)
+    expect(await tree.pass(results[1] as Promise<string>)).toBe('second 1')
+    done()
+    expect(await tree.pass(results[0] as Promise<string>)).toBe('done')
+    await tree.pass(closed)
   })
 
   test('that makes more of an item than children take is a refusal', async () => {
