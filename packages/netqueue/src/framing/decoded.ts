@@ -24,6 +24,8 @@ interface Reader {
   reject(error: unknown): void
 }
 
+/** Bytes after which a layout has to know how long their frame is; each is looked at again and again until it does. */
+const MAX_HEAD_BYTES = 256
 /** The length of a frame of which too little has come. */
 const UNKNOWN = -1
 const DONE: Result = { done: true, value: undefined }
@@ -193,6 +195,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   }
 
   #keepHead(): false {
+    if (this.#chunk.length - this.#at >= MAX_HEAD_BYTES) throw endless()
     this.#head = this.#chunk.slice(this.#at)
     this.#at = this.#chunk.length
     return false
@@ -208,6 +211,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
       this.#head = head
       this.#at += 1
       const length = layout.measure(head, 0)
+      if (length === undefined && head.length >= MAX_HEAD_BYTES) throw endless()
       if (length === undefined) continue
       this.#begin(length)
       this.#frame = head.subarray(layout.prefixBytes ?? 0)
@@ -255,6 +259,11 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
     this.#frame.set(last, this.#filled)
     return this.#frame
   }
+}
+
+function endless(): NetQueueError {
+  const message = `The peer sent ${MAX_HEAD_BYTES} bytes that do not say how long their frame is`
+  return new NetQueueError('BAD_MESSAGE', message, { value: MAX_HEAD_BYTES })
 }
 
 /** Chunks may be Buffers, which are no plain arrays to codecs and users. */

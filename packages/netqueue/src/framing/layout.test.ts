@@ -93,6 +93,17 @@ test('a header that never ends is what its layout says, and no more of it is kep
     expect(await read(NUMBERED, chunks)).toMatchObject({ code: 'BAD_MESSAGE', done: 0 })
 })
 
+test('a layout that never answers has BAD_MESSAGE after 256 bytes, however they come', async () => {
+  const layout: Layout = { measure: () => undefined }
+  for (const chunks of [
+    [new Uint8Array(256)],
+    bytewise(new Uint8Array(256)),
+    [new Uint8Array(200), new Uint8Array(56)],
+  ])
+    expect(await read(layout, chunks)).toMatchObject({ code: 'BAD_MESSAGE', begun: 1 })
+  expect(await read(layout, [new Uint8Array(255)])).toMatchObject({ code: 'FRAME_TRUNCATED' })
+})
+
 test('a frame below the least is FRAME_TOO_SHORT', async () => {
   const layout = { ...HEADED, minBytes: 9 }
   expect(await read(layout, [Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 0)])).toMatchObject({ code: 'FRAME_TOO_SHORT' })

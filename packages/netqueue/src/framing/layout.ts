@@ -11,8 +11,8 @@ export interface Layout {
   readonly minBytes?: number
   /**
    * How long what begins at `at` is, its prefix included; `undefined`: more of it has to come first. There is at least one byte. Must answer
-   * as soon as it can, by bytes that come one by one, too. Throws a coded error for what no frame begins with, and must not wait for ever: the
-   * bytes that it wants to see are kept, so that there has to be a most of them.
+   * as soon as it can, by bytes that come one by one, too. Throws a coded error for what no frame begins with. Beginnings of 256
+   * bytes without an answer are `BAD_MESSAGE`.
    */
   measure(bytes: Uint8Array, at: number): number | undefined
   /** Puts the prefix in front of each frame. @default frames leave as they are */
