@@ -209,6 +209,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /** {@link send}, of a payload that the message's codec has encoded already; nothing checks it here. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   sendEncoded<N extends MessageName<M>>(name: N, payload: Uint8Array, options?: ClientSendOptions): Promise<void> {
     return this.#calls.sendEncoded(name, payload, options)
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { defineMessages, NetQueueError, RemoteError, type } from '../src/index.ts'
-import type { Client, RequestOptions, Server, TreeNode } from '../src/index.ts'
+import type { Client, RequestOptions, Server } from '../src/index.ts'
 import { Tree } from './support/tree.ts'
 
 const any = type<unknown>()
@@ -101,7 +101,7 @@ class World {
     if (from === 'leaf') return leaf.call('ask', id, options)
     const to = this.root.clients[0]?.nodes.find((node) => node.id === leaf.id)
     return from === 'path' && to !== undefined
-      ? this.root.call('ask', id, { ...options, to: to as TreeNode })
+      ? this.root.call('ask', id, { ...options, to })
       : this.root.call('ask', id, options)
   }
 
@@ -189,8 +189,8 @@ test.each(
     await tree.pass(asked)
     await tree.wait(100)
     for (const [id, fate] of world.fates.entries()) {
-      expect(outcomesOf(fate.plan, id, isCut), `${JSON.stringify(fate)}`).toContain(fate.outcome)
-      expect(isFitting(fate, isCut), `${id}: ${JSON.stringify(fate)}`).toBe(true)
+      expect(outcomesOf(fate.plan, id, isCut)).toContain(fate.outcome)
+      expect({ id, ...fate, isFitting: isFitting(fate, isCut) }).toMatchObject({ isFitting: true })
     }
     // Nothing is left open at any hop.
     const requests = world.root.clients.map((client) => (client as unknown as { requests: number }).requests)

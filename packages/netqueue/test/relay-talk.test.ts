@@ -436,7 +436,7 @@ describe('messages cross relays', () => {
     const other = await tree.leaf('other', 'lower', { messages })
     const heard: string[] = []
     root.on('news:up' as never, (({ payload }: { payload: string }) => void heard.push(`root ${payload}`)) as never)
-    other.on('news:up' as never, (() => void heard.push('other')) as never)
+    other.on('news:up' as never, () => void heard.push('other'))
     await tree.pass(leaf.send('news:up', 'up'))
     await tree.wait(5)
     expect(heard).toEqual(['root up'])
@@ -449,8 +449,8 @@ describe('messages cross relays', () => {
     const leaf = await tree.leaf('leaf', 'upper', { messages })
     await tree.wait(50)
     const heard: string[] = []
-    upper.client.on('news:flash' as never, (() => void heard.push('relay')) as never)
-    leaf.on('news:flash' as never, (() => void heard.push('leaf')) as never)
+    upper.client.on('news:flash' as never, () => void heard.push('relay'))
+    leaf.on('news:flash' as never, () => void heard.push('leaf'))
     await tree.pass(root.broadcast('news:flash', ''))
     await tree.wait(5)
     expect(heard).toEqual(['relay', 'leaf'])

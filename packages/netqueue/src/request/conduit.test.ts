@@ -36,14 +36,16 @@ class Bench {
       this.written.push(what)
       return true
     }
-    this[side].lanes.fill({
+    const writer: Partial<ExchangeWriter> = {
       chunk: ({ tag, channel, direction, payload }) => write(`${tag}/${channel} ${direction} ${payload.length}`),
       chunkEnd: ({ tag, code, reason }) => write(`${tag} end ${code}${reason === '' ? '' : `: ${reason}`}`),
       chunkCredit: ({ tag, chunks, bytes }) => {
         this.granted = { chunks, bytes }
         return write(`${tag} credit ${chunks}`)
       },
-    } as Partial<ExchangeWriter> as ExchangeWriter)
+    }
+    // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- no array
+    this[side].lanes.fill(writer as ExchangeWriter)
   }
 
   push(count: number, bytes = 1): void {

@@ -230,12 +230,7 @@ export class Exchange<From = unknown> {
   }
 
   /** {@link sendEncoded} where that takes no waiting; tells whether it did. */
-  trySendEncoded(
-    name: string,
-    payload: Uint8Array,
-    headers?: CheckedHeaders,
-    except?: readonly Path[] | undefined,
-  ): boolean {
+  trySendEncoded(name: string, payload: Uint8Array, headers?: CheckedHeaders, except?: readonly Path[]): boolean {
     return this.#posts.trySendEncoded(name, payload, headers, except)
   }
 
