@@ -177,6 +177,27 @@ describe('a parent that is away', () => {
   })
 })
 
+describe('several parents', () => {
+  test('each asks the leaves, and is asked by them: of two, the one with the fewest requests', async () => {
+    await using tree = new Tree()
+    const [left, right] = [await tree.root({ messages }), await tree.root({ messages, id: 'right' })]
+    const relay = await tree.relay('relay', ['root', 'right'])
+    const leaf = await tree.leaf('leaf', 'relay', { messages })
+    leaf.handle('other', (payload) => `leaf to ${payload as string}`)
+    await tree.wait(60)
+    expect(await tree.pass(left.request('other', 'left'))).toBe('leaf to left')
+    expect(await tree.pass(right.request('other', 'right'))).toBe('leaf to right')
+    const [atLeft, atRight] = [held(left), held(right)]
+    const asked = [leaf.request('ask', 1), leaf.request('ask', 2)]
+    await tree.wait(5)
+    atLeft('left')
+    atRight('right')
+    expect((await tree.pass(Promise.all(asked))).toSorted()).toEqual(['left', 'right'])
+    expect(relay.ancestors).toEqual(['right', 'root'])
+    expect([left, right].map(({ clients }) => clients[0]?.nodes.length)).toEqual([1, 1])
+  })
+})
+
 describe('half-close', () => {
   test('a leaf that asks no more is still asked', async () => {
     await using tree = new Tree()

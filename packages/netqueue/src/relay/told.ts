@@ -32,8 +32,15 @@ export class Told implements TreeMail {
   }
 
   fill(writer: Writer): void {
-    if (this.#nodes.length > 0) writer.nodes?.(this.#nodes)
-    if (this.#names.length > 0) writer.names?.(this.#names)
+    // A protocol without trees has no use for them.
+    if (writer.nodes === undefined || writer.names === undefined) return this.#forget()
+    if (this.#nodes.length > 0) writer.nodes(this.#nodes)
+    if (this.#names.length > 0) writer.names(this.#names)
+  }
+
+  #forget(): void {
+    this.#nodes.length = 0
+    this.#names.length = 0
   }
 
   /** Whatever it was told of is gone, and then there is what there is. */

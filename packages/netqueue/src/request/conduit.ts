@@ -136,7 +136,8 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
     if (this.#isEnded) return
     this.#isEnded = true
     unlink(this.#grant)
-    if (this.#state === 'open' && this.#end === undefined) this.#finish(error === undefined ? COMPLETE : describe(error))
+    if (this.#state === 'open' && this.#end === undefined)
+      this.#finish(error === undefined ? COMPLETE : describe(error))
   }
 
   abort(error: unknown): void {

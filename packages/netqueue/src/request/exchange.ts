@@ -306,6 +306,7 @@ export class Exchange<From = unknown> {
       gone: undefined,
       headerFault: this.#init.headerFault ?? headerFault,
       checkOpen: (feature) => this.#checkOpen(feature),
+      checkRoutes: () => this.#checkRoutes(),
       checkSupports: (feature) => this.#checkSupports(feature),
     }
   }
@@ -322,6 +323,13 @@ export class Exchange<From = unknown> {
   #checkOpen(feature: keyof Supports): void {
     if (this.#error !== undefined) throw lost(this.#error, 'no')
     this.#checkSupports(feature)
+  }
+
+  /** Whoever has relays says of each peer whether it is one. */
+  #checkRoutes(): void {
+    if (this.#peer?.isRelay !== undefined) return
+    const message = `The protocol ${this.#peer?.protocol} has no word for what passes a relay: define the message there as well`
+    throw new NetQueueError('UNSUPPORTED', message, { delivered: 'no' })
   }
 
   #checkSupports(feature: keyof Supports): void {

@@ -132,6 +132,7 @@ export class Posts implements PostOwner {
     if (headers !== undefined) this.#side.checkSupports('headers')
     const id = vocabulary.idFor?.(named) ?? 0
     const route = id === 0 ? { named, ...way } : isEmpty(way) ? undefined : way
+    if (route !== undefined) this.#side.checkRoutes()
     const post = new Post(this, { id, headers: checked(headers, this.#side.headerFault), payload, route })
     checkSize(post.bytes, maxItemBytes)
     return this.#try(post)

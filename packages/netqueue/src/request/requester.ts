@@ -256,6 +256,7 @@ export class Requester implements CallOwner {
     this.#checkOpen()
     const id = vocabulary.idFor?.(named) ?? 0
     const route = routeOf(id === 0 ? named : undefined, to)
+    if (route !== undefined) this.side.checkRoutes()
     checkSize(payload.length + headerBytes(headers) + routeBytes(route), maxItemBytes)
     if (headers !== undefined) this.side.checkSupports('headers')
     if (body !== undefined) this.side.checkSupports('stream')

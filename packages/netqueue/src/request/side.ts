@@ -31,6 +31,8 @@ export interface Side {
   readonly headerFault: HeaderFault
   /** Throws where nothing of the kind can be sent: the connection is over, or its protocol does not carry that. */
   checkOpen(feature: keyof Supports): void
+  /** Throws `UNSUPPORTED` where the protocol has no words for names and paths, which what passes relays may need. */
+  checkRoutes(): void
   /** Throws `UNSUPPORTED` where the protocol does not carry that. */
   checkSupports(feature: keyof Supports): void
   warn(error: NetQueueError): void

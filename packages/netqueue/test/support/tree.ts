@@ -92,7 +92,8 @@ export class Tree implements AsyncDisposable {
   }
 
   async root<Item = string, Result = string>(options: ServerOptions<Item, Result> = {}): Promise<Server<Item, Result>> {
-    return this.#keep((shared) => listen<Item, Result>('memory:root', { id: 'root', ...shared, ...options }))
+    const { id = 'root' } = options
+    return this.#keep((shared) => listen<Item, Result>(`memory:${id}`, { id, ...shared, ...options }))
   }
 
   /** A relay that listens by its name. */
