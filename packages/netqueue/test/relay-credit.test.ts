@@ -98,12 +98,13 @@ describe('credit through relays', () => {
     const root = await tree.root({ prefetch: 1 })
     const leaf = await tree.leaf('leaf', await chain(tree, 1))
     const taken = root.receive()
-    for (const thing of ['a', 'b']) await tree.pass(leaf.put(thing))
+    for (const thing of ['a', 'b', 'c']) await tree.pass(leaf.put(thing))
     ;(await tree.pass(taken)).done()
+    expect(await tree.pass(root.get())).toBe('b')
     await tree.rest()
-    const more = observe(() => Promise.all(['c', 'd', 'e'].map((thing) => leaf.put(thing))).then(() => {}))
+    const more = observe(() => Promise.all(['d', 'e'].map((thing) => leaf.put(thing))).then(() => {}))
     await tree.rest()
-    expect([more(), root.clients[0]?.inFlight]).toEqual(['resolves', 0])
+    expect(more()).toBe('resolves')
   })
 
   test('a leaf that leaves gives its credit back, at the root too', async () => {

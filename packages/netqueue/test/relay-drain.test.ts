@@ -29,15 +29,21 @@ describe('a relay that closes', () => {
     const root = await tree.root()
     const relay = await tree.relay('relay', 'root', { server: { chooseDispatch: () => undefined } })
     const leaf = await tree.leaf('leaf', 'relay')
-    void leaf.process((item) => item)
+    void leaf.process((item) => item, { concurrency: 2 })
     await tree.rest()
     const result = root.submit('item')
+    await root.put('put')
     await tree.rest()
-    expect(relay.server.backlog).toBe(1)
+    expect(relay.server.backlog).toBe(2)
     const closed = relay.close()
     const other = await tree.leaf('other', 'root')
-    void other.process((item, { attempt }) => `${item} ${attempt}`)
-    expect(await tree.pass(result)).toBe('item 1')
+    const got: string[] = []
+    void other.process((item, { attempt }) => {
+      got.push(`${item} ${attempt}`)
+      return item
+    })
+    await tree.pass(Promise.all([result, root.idle()]))
+    expect(got).toEqual(['item 1', 'put 1'])
     await tree.pass(closed)
     expect(await relay.closed).toEqual({ undone: [], below: [] })
   })
@@ -207,7 +213,7 @@ describe('a parent that drains', () => {
   })
 
   test('is not held up by leaves that go on and on putting', async () => {
-    await using tree = new Tree()
+    await using tree = new Tree({ latencyMs: 10 })
     const root = await tree.root()
     await tree.relay('relay', 'root')
     const leaf = await tree.leaf('leaf', 'relay')
@@ -220,11 +226,11 @@ describe('a parent that drains', () => {
         await new Promise<void>((resolve) => tree.clock.setTimer(resolve, 1))
       }
     })().catch(() => {})
-    await tree.wait(20)
+    await tree.wait(100)
     const from = tree.clock.now()
     await tree.pass(root.close({ timeout: 60_000 }))
     expect(tree.clock.now() - from).toBeLessThan(10_000)
-    await tree.wait(2)
+    await tree.wait(50)
   })
 
   test('and restarts is waited for: the leaves stay where they are', async () => {
@@ -245,19 +251,19 @@ describe('a parent that drains', () => {
 
 describe('one side of a relay that ends', () => {
   test('while the server drains, it takes nothing new from above', async () => {
-    await using tree = new Tree()
+    await using tree = new Tree({ latencyMs: 10 })
     const root = await tree.root()
     const relay = await tree.relay('relay', 'root')
     const leaf = await tree.leaf('leaf', 'relay')
     const finish: (() => void)[] = []
     void leaf.process(() => new Promise<void>((resolve) => finish.push(resolve)), { concurrency: 3 })
-    await tree.rest()
+    await tree.wait(50)
     await root.put('first')
-    await tree.rest()
+    await tree.wait(50)
     const closed = relay.server.close()
-    await tree.rest()
+    await tree.wait(12) // before the leaf has answered
     const put = observe(() => root.put('second'))
-    await tree.rest()
+    await tree.wait(50)
     expect([put(), root.clients[0]?.credit, finish.length]).toEqual(['waits', 0, 1])
     finish[0]?.()
     await tree.pass(closed)

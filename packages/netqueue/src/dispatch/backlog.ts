@@ -126,8 +126,7 @@ export class Backlog<T, C extends EntryTarget> {
 
   /** Takes in an item of somebody else's, which nobody here waits for. */
   pass(entry: Entry): void {
-    if (this.#isClosed) entry.ended(SETTLED.returned)
-    else this.#enter(entry)
+    this.#enter(entry)
   }
 
   settled(entry: Entry, client: string, settlement: Settlement): void {

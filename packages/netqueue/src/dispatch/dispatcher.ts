@@ -68,7 +68,7 @@ export class Dispatcher<T, C> {
 
   /** Items that clients take now, beyond those that wait; below 0 where more wait than they take. */
   get room(): number {
-    return this.#isClosed ? -this.#size : this.#free.credit - this.#size
+    return this.#free.credit - this.#size
   }
 
   /** Whether anybody takes something, be it later: some client has given credit that is not used, or has something in hand. */
@@ -176,6 +176,7 @@ export class Dispatcher<T, C> {
       ...[...this.#seats.values()].flatMap(({ addressed }) => [...addressed]),
     ]
     for (const entry of entries) this.withdraw(entry)
+    this.#watcher?.()
     return entries
   }
 
