@@ -13,6 +13,8 @@ import type {
   ServerOptions,
 } from '../src/index.ts'
 import { fulfil, packetstream } from '../src/protocol/index.ts'
+import { requestPacket } from '../src/protocol/packetstream/packet.ts'
+import type { Asked } from '../src/protocol/packetstream/packet.ts'
 import { Tags } from '../src/protocol/packetstream/tags.ts'
 import { heldBytes } from './support/memory.ts'
 import { Place, rest, until } from './support/nodes.ts'
@@ -28,6 +30,7 @@ type M = typeof messages
 const protocol = packetstream({ types: { echo: 0, raw: 1, note: 2 } })
 const ECHO = '03020201' // tag 2, no payload
 const ENDS = '0301020003000200'
+const hexOf = (asked: Asked): string => Buffer.from(requestPacket(asked).subarray()).toString('hex')
 
 class Talk extends Place {
   async serve(options: ServerOptions<never, never, M> = {}): Promise<Server<never, never, M>> {
@@ -172,7 +175,7 @@ describe('packetstream: requests', () => {
     await client.close({ timeout: 0, notify: false })
   })
 
-  test('beyond maxRequests wait for a place here, and are refused there', async () => {
+  test('beyond maxRequests wait for a place, on either side: none is refused', async () => {
     await using talk = new Talk()
     const { server, client } = await talk.both({ limits: { maxRequests: 2 } })
     const answers: ((value: Uint8Array) => void)[] = []
@@ -188,10 +191,37 @@ describe('packetstream: requests', () => {
     const flood = new HandPlayed()
     void server.accept(flood.duplex).catch(() => {})
     flood.send('03020202', '03030202', '03040202')
-    expect(await flood.heard(1)).toMatchObject([
+    await until(() => answers.length === 5)
+    await rest()
+    expect(answers).toHaveLength(5)
+    answers[3]?.(new Uint8Array(0))
+    await until(() => answers.length === 6)
+    expect(await flood.heard(1)).toMatchObject([{ tag: 2, isOk: true }])
+    flood.cut()
+  })
+
+  test('that an original sends as fast as it can are all answered', async () => {
+    await using talk = new Talk()
+    const { peer } = await talk.visited()
+    const tags = Array.from({ length: 3_000 }, (_, index) => index + 2)
+    peer.send(...tags.map((tag) => hexOf({ tag, channel: 0, flags: 0, type: 1, payload: new Uint8Array(0) })))
+    const packets = await peer.heard(tags.length)
+    expect(packets.filter((packet) => packet.kind === 'response' && packet.isOk)).toHaveLength(tags.length)
+  })
+
+  test('that are too many of a peer that owes us an answer are refused, as that may stand behind them', async () => {
+    await using talk = new Talk()
+    const { peer, server } = await talk.visited({ limits: { maxRequests: 2 } })
+    server.handle('raw', () => new Promise(() => {}))
+    const asked = failureOf(server.request('echo', 'a', { to: server.clients[0] as ServerClient }))
+    await peer.heard(1)
+    peer.send('03020202', '03030202', '03040202')
+    expect(await peer.heard(2)).toMatchObject([
+      { kind: 'request' },
       { tag: 4, isOk: false, payload: new TextEncoder().encode('TOO_MANY_REQUESTS') },
     ])
-    flood.cut()
+    peer.cut()
+    expect(await asked).toMatchObject({ code: 'CONNECTION_LOST' })
   })
 
   test('that the client may not make are refused', async () => {
@@ -415,10 +445,11 @@ describe('packetstream: the end', () => {
 describe('packetstream: none of the defects of the original', () => {
   test('tags are not remembered when they are over, whatever their number', async () => {
     const tags = new Tags()
+    const payload = new Uint8Array(0)
     const talk = (count: number): void => {
       for (let tag = 1; tag <= count; tag += 1) {
         tags.answered(tags.ask(tag))
-        tags.answer(tags.take({ tag: 7, channel: 0 }))
+        tags.answer(tags.take({ tag: 7, channel: 0, payload }))
         tags.message()
       }
     }

@@ -189,6 +189,11 @@ export interface Wire {
   readonly isDue?: boolean
   /** Set when the peer has said its last word and waits for answers: resolves when it has them. Nothing more is read. @default it never does */
   readonly parting?: Promise<void> | undefined
+  /**
+   * Set while the peer has as much with us as is taken, where it has no other way to hear of that: resolves when there is room. Nothing is read
+   * meanwhile. @default it is read on and on
+   */
+  readonly full?: Promise<void> | undefined
   /** Called when all frames so far were taken by the operating system; may tell of it as messages. */
   flushed?(take: (message: Message) => void): void
   /**

@@ -31,7 +31,7 @@ export class PacketstreamHandshake implements Handshake {
     const { id, messages = NO_MESSAGES } = this.#init.introduction()
     const peer = this.#peer(messages, this.#init.role === 'server' ? this.#admit(messages) : { id })
     if (this.#init.role === 'client') this.#init.identified?.(id)
-    return { send: [], wire: new PacketstreamWire(peer, messages.table) }
+    return { send: [], wire: new PacketstreamWire(peer, messages) }
   }
 
   /** Never: the session is there before the first frame. */

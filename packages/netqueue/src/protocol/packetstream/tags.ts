@@ -1,10 +1,14 @@
+import type { OpenRequests } from '../../message/registry.ts'
 import { badMessage } from './bsuint.ts'
 import { FIRST_TAG } from './packet.ts'
+import type { Asked } from './packet.ts'
 
 /** A request of the peer's, as the peer calls it. */
 export interface Theirs {
   readonly tag: number
   readonly channel: number
+  /** Of its payload. */
+  readonly bytes: number
 }
 
 /**
@@ -20,10 +24,22 @@ export class Tags {
   readonly #theirs: Map<number, Theirs> = new Map()
   readonly #taken: Set<number | string> = new Set()
   #count = 0
+  /** Of the payloads of those that wait for their answers. */
+  #bytes = 0
+
+  /** Requests of ours that the peer has not answered. */
+  get isAsking(): boolean {
+    return this.#ours.size > 0
+  }
 
   /** Requests of the peer's that wait for their answers. */
   get isAnswering(): boolean {
     return this.#theirs.size > 0
+  }
+
+  /** Whether so many of those wait that no more are taken. */
+  isFull({ count, bytes }: OpenRequests): boolean {
+    return this.#theirs.size >= count || this.#bytes >= bytes
   }
 
   /** A tag for a message, whose answer nobody waits for. */
@@ -47,15 +63,17 @@ export class Tags {
     return ours
   }
 
-  isTaken(theirs: Theirs): boolean {
+  isTaken(theirs: Pick<Theirs, 'tag' | 'channel'>): boolean {
     return this.#taken.has(keyOf(theirs))
   }
 
   /** What those above the wire call a request of the peer's. */
-  take({ tag, channel }: Theirs): number {
+  take({ tag, channel, payload: { length: bytes } }: Pick<Asked, 'tag' | 'channel' | 'payload'>): number {
+    const theirs = { tag, channel, bytes }
     this.#count += 1
-    this.#taken.add(keyOf({ tag, channel }))
-    this.#theirs.set(this.#count, { tag, channel })
+    this.#bytes += bytes
+    this.#taken.add(keyOf(theirs))
+    this.#theirs.set(this.#count, theirs)
     return this.#count
   }
 
@@ -64,8 +82,10 @@ export class Tags {
     const theirs = this.#theirs.get(tag) as Theirs
     this.#theirs.delete(tag)
     this.#taken.delete(keyOf(theirs))
+    this.#bytes -= theirs.bytes
     return theirs
   }
 }
 
-const keyOf = ({ tag, channel }: Theirs): number | string => (channel === 0 ? tag : `${channel}/${tag}`)
+const keyOf = ({ tag, channel }: Pick<Theirs, 'tag' | 'channel'>): number | string =>
+  channel === 0 ? tag : `${channel}/${tag}`

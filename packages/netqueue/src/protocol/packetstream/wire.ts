@@ -1,6 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Headers } from '../../message/headers.ts'
-import type { MessageTable } from '../../message/messages.ts'
+import { USUAL_REQUESTS } from '../../message/registry.ts'
+import type { OwnMessages } from '../../message/registry.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { apart } from '../payloads.ts'
 import type { Message, Peer, Wire, Writer } from '../protocol.ts'
@@ -26,7 +27,7 @@ export class PacketstreamWire implements Wire {
   readonly typed = true
   /** Set when the peer has said its last word and waits for answers: resolves when it has them. */
   parting: Promise<void> | undefined
-  readonly #messages: MessageTable
+  readonly #messages: OwnMessages
   readonly #tags = new Tags()
   readonly #batch = new Batch()
   readonly #answers = new Answers()
@@ -34,8 +35,11 @@ export class PacketstreamWire implements Wire {
   /** The peer sends no more requests. */
   #hasPeerEnded = false
   #part: (() => void) | undefined
+  /** Whoever reads waits for room. */
+  #pause: Promise<void> | undefined
+  #goOn: (() => void) | undefined
 
-  constructor(peer: Peer, messages: MessageTable) {
+  constructor(peer: Peer, messages: OwnMessages) {
     this.peer = peer
     this.#messages = messages
   }
@@ -43,6 +47,15 @@ export class PacketstreamWire implements Wire {
   /** Whether there are answers that nobody above gives. */
   get isDue(): boolean {
     return !this.#answers.isEmpty
+  }
+
+  /**
+   * A side of the original sends requests as fast as they are taken, and cannot be told how many may be open: beyond that it has to wait, as
+   * TCP has it wait. Not while it owes us answers, which may stand behind those requests: those that are too many are refused then.
+   */
+  get full(): Promise<void> | undefined {
+    if (!this.#isFull) return undefined
+    return (this.#pause ??= new Promise((resolve) => (this.#goOn = resolve)))
   }
 
   /** Nothing is counted: there are no sessions. */
@@ -56,11 +69,13 @@ export class PacketstreamWire implements Wire {
     fill(this.#writer)
     const frame = this.#batch.take()
     if (frame === undefined && !this.#isAnswering) this.#part?.()
+    if (!this.#isFull) this.#readOn()
     return frame
   }
 
   /** The end of requests stands before the end of everything, whoever said it. */
   disconnect(): Uint8Array {
+    this.#readOn()
     return this.#writer.hasEnded ? END : BOTH_ENDS
   }
 
@@ -74,6 +89,16 @@ export class PacketstreamWire implements Wire {
 
   get #isAnswering(): boolean {
     return this.#tags.isAnswering || this.isDue
+  }
+
+  get #isFull(): boolean {
+    return !this.#tags.isAsking && this.#tags.isFull(this.#messages.open ?? USUAL_REQUESTS)
+  }
+
+  #readOn(): void {
+    this.#goOn?.()
+    this.#pause = undefined
+    this.#goOn = undefined
   }
 
   #read(packet: Packet, take: Take): void {
@@ -113,7 +138,7 @@ export class PacketstreamWire implements Wire {
 
   #entry(type: number): { readonly isRequest: boolean } | undefined {
     const name = this.peer.registry?.nameOf(type)
-    return name === undefined ? undefined : this.#messages.byName.get(name)
+    return name === undefined ? undefined : this.#messages.table.byName.get(name)
   }
 
   #answered(answered: Answered, take: Take): void {
