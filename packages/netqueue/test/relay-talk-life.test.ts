@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { defineMessages, type } from '../src/index.ts'
+import { packetstream } from '../src/protocol/index.ts'
+import { defineMessages, text, type } from '../src/index.ts'
 import type { Client, NetQueueError as Failure, RemoteError, TreeNode } from '../src/index.ts'
 import { watch } from './support/exchanges.ts'
 import { Tree } from './support/tree.ts'
@@ -300,5 +301,26 @@ describe('limits', () => {
     const down = (await tree.pass(failure(root.request('other', '')))) as RemoteError
     expect([up.remoteCode, up.delivered, down.remoteCode]).toEqual(['NOT_AUTHORIZED', 'no', 'UNKNOWN_REQUEST'])
     expect(asked).toContain('request other')
+  })
+})
+
+describe('a child of another protocol', () => {
+  test('packetstream: what the relay defines as well crosses it, both ways; anything else is refused', async () => {
+    await using tree = new Tree()
+    const known = { echo: { payload: any, reply: any, codec: text() } } as never
+    const more = defineMessages(known).extend({ other: { payload: any, reply: any, codec: text() } } as never) as never
+    const root = await tree.root({ messages: more })
+    const protocol = packetstream({ types: { echo: 0, other: 1 } })
+    const here = { messages: defineMessages(known) as never, protocol: packetstream({ types: { echo: 0 } }) }
+    await tree.relay('relay', 'root', { messages: here.messages, server: { protocol: here.protocol } })
+    const leaf = await tree.leaf('leaf', 'relay', { messages: more, protocol })
+    root.handle('echo', (payload) => `root had ${payload as string}`)
+    leaf.handle('echo', (payload) => `leaf had ${payload as string}`)
+    await tree.wait(60)
+    expect(await tree.pass(leaf.request('echo', 'this'))).toBe('root had this')
+    expect(await tree.pass(root.request('echo', 'that', { timeout: 1_000 }))).toBe('leaf had that')
+    const to = root.clients[0]?.nodes[0] as TreeNode
+    const error = await tree.pass(failure(root.request('other', '', { to })))
+    expect([(error as RemoteError).remoteCode, error.delivered]).toEqual(['UNSUPPORTED', 'no'])
   })
 })

@@ -140,6 +140,11 @@ describe('requests cross relays', () => {
     leaf.handle('math:add', () => 'at last')
     await tree.wait(60)
     expect(await tree.pass(asked.promise)).toBe('at last')
+    await tree.pass(leaf.close())
+    await tree.wait(60)
+    const again = watch(root.request('math:add', [2], { timeout: 100 }))
+    await tree.wait(105)
+    expect(again.outcome()).toBe('TIMEOUT')
   })
 
   test('from above they go to the child with the fewest', async () => {

@@ -32,28 +32,36 @@ export class Branches {
     return [...this.#shown.values()].flatMap((shown) => [...shown.values()])
   }
 
-  /** Looks at one child again: what has changed below it, and of itself. */
-  changes(client: ConnectedClient): ToldNode[] {
+  /** Looks again at a child, and at some nodes below it, or at all. Gives what has changed. */
+  changes(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
     const shown = this.#shown.get(client) ?? new Map<string, Shown>()
-    const now = client.presence === 'gone' ? [] : nodesOf(client)
-    const changes = this.#forget(shown, new Set(now.map(({ path }) => keyOf(path))))
-    for (const node of now) if (this.#show(shown, node)) changes.push(node)
+    this.#shown.set(client, shown)
+    const nodes = ways === 'all' ? client.nodes.map(({ way }) => way) : ways
+    // Those above come first: nobody is shown below one that is not.
+    const due = [[], ...nodes.toSorted((a, b) => a.length - b.length)]
+    const changes = due.flatMap((way) => this.#look(client, shown, way))
     if (shown.size === 0) this.#shown.delete(client)
-    else this.#shown.set(client, shown)
     return changes
   }
 
-  /** What is gone, without what was below it. */
-  #forget(shown: Map<string, Shown>, left: ReadonlySet<string>): ToldNode[] {
-    const changes: ToldNode[] = []
-    for (const [key, { path, bytes }] of shown) {
-      if (left.has(key)) continue
-      shown.delete(key)
+  #look(client: ConnectedClient, shown: Map<string, Shown>, way: Path): ToldNode[] {
+    const path = [client.id, ...way]
+    const now = nodeAt(client, path, way)
+    if (now === undefined) return this.#forget(shown, path)
+    return this.#show(shown, now) ? [now] : []
+  }
+
+  /** It is gone, with what was below it. */
+  #forget(shown: Map<string, Shown>, path: Path): ToldNode[] {
+    const key = keyOf(path)
+    if (!shown.has(key)) return []
+    for (const [other, { bytes }] of shown) {
+      if (other !== key && !other.startsWith(`${key}\n`)) continue
+      shown.delete(other)
       this.#count -= 1
       this.#bytes -= bytes
-      if (path.length === 1 || left.has(keyOf(path.slice(0, -1)))) changes.push({ path, about: undefined })
     }
-    return changes
+    return [{ path, about: undefined }]
   }
 
   /** Tells whether there is something to be told. */
@@ -73,11 +81,13 @@ export class Branches {
   }
 }
 
-/** A child and what is below it. */
-function nodesOf(client: ConnectedClient): Shown[] {
-  const { id, status, isRelay, rtt, link, nodes } = client
-  const own = shownAs([id], { tags: link.peer?.tags ?? [], status, rtt, isRelay })
-  return [own, ...nodes.map((node) => shownAs([id, ...node.way], node))]
+/** A child, or a node below it, as it is now. */
+function nodeAt(client: ConnectedClient, path: Path, way: Path): Shown | undefined {
+  if (client.presence === 'gone') return undefined
+  const { status, isRelay, rtt, link } = client
+  if (way.length === 0) return shownAs(path, { tags: link.peer?.tags ?? [], status, rtt, isRelay })
+  const node = client.below.find(way)
+  return node && shownAs(path, node)
 }
 
 /** Of a time, no more than its first two digits: it changes with each measurement. */

@@ -3,11 +3,12 @@ import type { Relaying, TreeMessage } from '../endpoint/relaying.ts'
 import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../message/route.ts'
-import { MAX_NAMES, MAX_NODES } from '../message/tree.ts'
-import type { NameChange } from '../message/tree.ts'
+import type { Path } from '../message/route.ts'
+import { MAX_NODES } from '../message/tree.ts'
 import type { Finder } from '../request/transit.ts'
 import type { ConnectedClient } from '../server/server-client.ts'
 import { Branches } from './branches.ts'
+import { KnownNames } from './names.ts'
 import { Ancestry, Told } from './told.ts'
 
 export interface TreeInit {
@@ -39,10 +40,10 @@ export class Tree {
   /** Those of the children that are relays. */
   readonly #children: Map<Conversation, Ancestry> = new Map()
   readonly #everybody: Set<ConnectedClient> = new Set()
-  /** Names that somebody below defines. */
-  #names: ReadonlySet<string> = new Set()
+  readonly #names: KnownNames
   #ancestors: readonly string[] = []
-  readonly #dirty: Set<ConnectedClient> = new Set()
+  /** Children that are to be looked at again, and the nodes below each. */
+  readonly #dirty: Map<ConnectedClient, readonly Path[] | 'all'> = new Map()
   #isDue = false
   #timer: Timer | undefined
   #toldAt = Number.NEGATIVE_INFINITY
@@ -51,6 +52,7 @@ export class Tree {
 
   constructor(init: TreeInit) {
     this.#init = init
+    this.#names = new KnownNames(init.names)
   }
 
   /** What makes the client one of a relay. */
@@ -68,8 +70,9 @@ export class Tree {
     return {
       finder: this.#init.upwards,
       opened: (conversation) => this.#childCame(conversation),
-      heard: (conversation) => this.changed(clientOf(conversation)),
-      measured: (conversation) => this.changed(clientOf(conversation)),
+      heard: (conversation, message) => this.#heardFromBelow(clientOf(conversation), message),
+      // What is below it is as much further away.
+      measured: (conversation) => this.#changed(clientOf(conversation), 'all'),
       ended: (conversation) => this.#childLeft(conversation),
     }
   }
@@ -79,9 +82,19 @@ export class Tree {
     return this.#ancestors
   }
 
-  /** Something about a child is not what it was. */
+  /** A child is not what it was; what is below it is. */
   changed(client: ConnectedClient): void {
-    this.#dirty.add(client)
+    this.#changed(client, [])
+  }
+
+  #changed(client: ConnectedClient, ways: readonly Path[] | 'all'): void {
+    const known = this.#dirty.get(client) ?? []
+    const isAll = known === 'all' || ways === 'all' || known.length > MAX_NODES
+    this.#dirty.set(client, isAll ? 'all' : [...known, ...ways])
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#isDue || this.#parents.size === 0) return
     const { env } = this.#init
     this.#isDue = true
@@ -98,7 +111,7 @@ export class Tree {
     const told = new Told(
       () => conversation.wake(),
       () => this.#branches.all,
-      this.#names,
+      this.#names.told,
     )
     this.#parents.set(conversation, { told, ancestors: [] })
     this.#tellChildren()
@@ -121,10 +134,16 @@ export class Tree {
     this.#tellChildren()
   }
 
+  #heardFromBelow(client: ConnectedClient, message: TreeMessage): void {
+    if (message.type === 'names') this.#names.changed(client)
+    this.#changed(client, message.type === 'nodes' ? message.changes.map(({ path }) => path) : [])
+  }
+
   #childCame(conversation: Conversation): Ancestry | undefined {
     const client = clientOf(conversation)
     this.#everybody.add(client)
-    this.changed(client)
+    this.#names.came(client)
+    this.#changed(client, 'all')
     if (!client.isRelay) return undefined
     const ancestry = new Ancestry(() => conversation.wake())
     this.#children.set(conversation, ancestry)
@@ -136,7 +155,8 @@ export class Tree {
     const client = clientOf(conversation)
     this.#everybody.delete(client)
     this.#children.delete(conversation)
-    this.changed(client)
+    this.#names.left(client)
+    this.#changed(client, 'all')
   }
 
   #isBelow(id: string): boolean {
@@ -160,21 +180,11 @@ export class Tree {
     this.#toldAt = this.#init.env.now()
     const dirty = [...this.#dirty]
     this.#dirty.clear()
-    const nodes = dirty.flatMap((client) => this.#branches.changes(client))
-    const names = this.#nameChanges()
+    const nodes = dirty.flatMap(([client, ways]) => this.#branches.changes(client, ways))
+    const names = this.#names.changes()
     if (this.#branches.isFull) this.#warnOnce()
     if (nodes.length === 0 && names.length === 0) return
     for (const { told } of this.#parents.values()) told.tell(nodes, names)
-  }
-
-  #nameChanges(): NameChange[] {
-    const { names: own } = this.#init
-    const known = [...this.#everybody].flatMap(({ names }) => [...names])
-    const now = new Set([...new Set(known)].filter((name) => !own.has(name)).slice(0, MAX_NAMES))
-    const gone = [...this.#names].filter((name) => !now.has(name)).map((name) => ({ name, isKnown: false }))
-    const come = [...now].filter((name) => !this.#names.has(name)).map((name) => ({ name, isKnown: true }))
-    this.#names = now
-    return [...gone, ...come]
   }
 
   #warnOnce(): void {

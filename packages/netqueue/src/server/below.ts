@@ -14,31 +14,38 @@ export class Below {
   readonly #client: ServerClient
   readonly #nodes: Map<string, KnownNode> = new Map()
   #bytes = 0
+  readonly #own: readonly string[]
+  // Made when they are asked for, which a policy does for each item.
   #tags: readonly string[] | undefined
+  #list: readonly KnownNode[] | undefined
 
-  constructor(client: ServerClient) {
+  /** `own` are the client's tags. */
+  constructor(client: ServerClient, own: readonly string[]) {
     this.#client = client
+    this.#own = own
   }
 
   /** In an order in which each stands behind the one above it. */
   get nodes(): readonly KnownNode[] {
-    return [...this.#nodes.values()]
+    this.#list ??= [...this.#nodes.values()]
+    return this.#list
   }
 
-  /** The tags of all of them, each once. */
+  /** The tags of the client and of all of them, each once. */
   get tags(): readonly string[] {
-    this.#tags ??= [...new Set(this.nodes.flatMap(({ tags }) => tags))]
+    this.#tags ??= [...new Set([...this.#own, ...this.nodes.flatMap(({ tags }) => tags)])]
     return this.#tags
   }
 
-  /** Whether a node is one of these. */
-  has(node: KnownNode): boolean {
-    return this.#nodes.get(keyOf(node.way)) === node
+  /** The node at the end of a path. */
+  find(way: Path): KnownNode | undefined {
+    return this.#nodes.get(keyOf(way))
   }
 
   /** Throws `BAD_MESSAGE` for what is more than is taken, and for a node below one that is not there. */
   changeNodes(changes: readonly NodeChange[]): void {
     this.#tags = undefined
+    this.#list = undefined
     for (const change of changes) this.#change(change)
   }
 
@@ -54,6 +61,7 @@ export class Below {
   clear(): void {
     for (const node of this.#nodes.values()) node.isConnected = false
     this.#nodes.clear()
+    this.#list = undefined
   }
 
   #change({ path, about, bytes }: NodeChange): void {

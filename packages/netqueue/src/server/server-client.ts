@@ -150,8 +150,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   get tags(): readonly string[] {
-    const own = this.link.peer?.tags ?? []
-    return this.#below === undefined ? own : [...new Set([...own, ...this.#below.tags])]
+    return this.#below?.tags ?? this.#ownTags
   }
 
   get isRelay(): boolean {
@@ -164,8 +163,12 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
 
   /** What is known below it; made for those of which something is. */
   get below(): Below {
-    this.#below ??= new Below(this)
+    this.#below ??= new Below(this, this.#ownTags)
     return this.#below
+  }
+
+  get #ownTags(): readonly string[] {
+    return this.link.peer?.tags ?? []
   }
 
   /** The names that it, or somebody below it, defines. */
