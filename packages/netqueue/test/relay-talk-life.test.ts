@@ -173,7 +173,7 @@ describe('a parent that is away', () => {
     await using tree = new Tree()
     const { root, upper } = await line(tree)
     tree.reset(upper)
-    await tree.wait(12_000)
+    await tree.wait(1_000)
     expect(root.clients[0]?.nodes.map(({ path }) => path.join('/'))).toEqual(['upper/lower', 'upper/lower/leaf'])
   })
 })

@@ -166,7 +166,7 @@ function isFitting({ outcome, begun, isStopped, running, plan: { cancelMs } }: F
 }
 
 test.each(
-  upTo(8).flatMap(
+  upTo(5).flatMap(
     (seed) =>
       [
         [seed, false],

@@ -12,6 +12,8 @@ import { readId, readPath, writePath } from './route-block.ts'
 
 const GONE = 0
 const THERE = 1
+/** What stands around the texts of an entry, at most. */
+const ENTRY_BYTES = 8
 
 /** What a writer is told of a node. */
 export type ToldNode = Omit<NodeChange, 'bytes'>
@@ -32,21 +34,24 @@ export function writeAncestry(batch: Batch, ids: readonly string[]): boolean {
 
 /** Both write what fits, and leave the rest in the list. */
 export function writeNodes(batch: Batch, changes: ToldNode[]): boolean {
-  return writeList(batch, Kind.NODES, changes, ({ path, about }) => ({
-    bytes: pathBytes(path) + MAX_ABOUT_BYTES,
-    write(out) {
-      out.u8(about === undefined ? GONE : THERE)
-      writePath(out, path)
-      if (about !== undefined) out.bytes(encodeAbout(about))
-    },
-  }))
+  return writeList(batch, Kind.NODES, changes, ({ path, about }) => {
+    const text = about && encodeAbout(about)
+    return {
+      bytes: pathBytes(path) + (text?.length ?? 0) + ENTRY_BYTES,
+      write(out) {
+        out.u8(text === undefined ? GONE : THERE)
+        writePath(out, path)
+        if (text !== undefined) out.bytes(text)
+      },
+    }
+  })
 }
 
 export function writeNames(batch: Batch, changes: NameChange[]): boolean {
   return writeList(batch, Kind.NAMES, changes, ({ name, isKnown }) => {
     const text = encodeText(name)
     return {
-      bytes: text.length,
+      bytes: text.length + ENTRY_BYTES,
       write(out) {
         out.u8(isKnown ? THERE : GONE)
         out.bytes(text)
@@ -66,7 +71,7 @@ function writeList<T>(batch: Batch, kind: number, list: T[], entryOf: (change: T
   let bytes = RECORD_OVERHEAD_BYTES
   for (const change of list) {
     const entry = entryOf(change)
-    const longer = bytes + entry.bytes + RECORD_OVERHEAD_BYTES
+    const longer = bytes + entry.bytes
     // The first one waits until there is room for it; of the others, those go that fit.
     if (entries.length === 0 ? !batch.fits(ITEM_LANE, longer) : longer > batch.room(ITEM_LANE)) break
     bytes = longer
