@@ -68,6 +68,7 @@ export const TALK_COUNTED = [
 /** What is counted in trees alone. */
 const OF_TREES = [
   'settled',
+  'addressed',
   'relayCrashes',
   'relayPauses',
   'relaysLeft',
@@ -106,6 +107,15 @@ export const TREES_COUNTED = [
   'stages',
   'stageDrops',
   'floods',
+  'addressed',
+  'requests',
+  'answers',
+  'failures',
+  'streams',
+  'chunks',
+  'messages',
+  'heard',
+  'broadcasts',
 ] as const
 
 export type Counts = Record<

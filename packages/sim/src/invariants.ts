@@ -36,6 +36,7 @@ export const INVARIANTS = {
   I30: 'what is said at one end of a tree of an item was so at the other',
   I31: 'a relay gives on what it has, no more than its slack waits in it, and what it has not any more it takes back',
   I32: 'credit is what the leaves of a tree can take: all of it comes to the root, and goes when they do',
+  I33: 'what is for one node of a tree comes to that node, and the root knows of each',
   determinism: 'the same seed gives the same world',
 } as const
 

@@ -576,8 +576,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'relay-settles-when-sent',
     why: 'a relay settles an item when it has given it on',
     file: 'relay/down.js',
-    find: 'this.#backlog.pass(passage)',
-    replace: 'this.#backlog.pass(passage); passage.delivery.done()',
+    find: 'return this.#backlog.pass(passage)',
+    replace: 'return this.#backlog.pass(passage), void passage.delivery.done()',
     inTrees: true,
   },
   {

@@ -16,7 +16,7 @@ export type TalkRecord =
     }
   | { kind: 'response'; tag: number; hasStream: boolean; key: string }
   | { kind: 'refusal'; tag: number; code: string }
-  | { kind: 'message'; id: number; key: string }
+  | { kind: 'message'; id: number; flags: number; key: string }
   | { kind: 'chunk'; tag: number; direction: Direction; bytes: number }
   | { kind: 'chunkCredit'; tag: number; direction: Direction; chunks: number; bytes: number }
   | { kind: 'chunkEnd'; tag: number; direction: Direction; code: string }
@@ -71,7 +71,7 @@ export function readTalk(kind: number, reader: Reader): TalkRecord {
       if ((flags & 2) !== 0) reader.path()
       if ((flags & 4) !== 0) for (let left = reader.varint(); left > 0; left -= 1) reader.path()
       headers(reader, flags)
-      return { kind: 'message', id, key: keyAt(reader.block()) }
+      return { kind: 'message', id, flags, key: keyAt(reader.block()) }
     }
     case 23:
       return { kind: 'chunk', ...strand(reader), bytes: reader.block().byteLength }

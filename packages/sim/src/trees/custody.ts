@@ -70,6 +70,8 @@ export class Custody {
     if (openOf(holding) === 0) holding.hasFailed = false
     holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
     holding.held += 1
+    // What is for one waits for that one alone.
+    if (key.startsWith('to')) holding.order = undefined
   }
 
   /** Whoever had given it does not wait for it any more: it was cancelled there, or the connection was lost. */
@@ -150,7 +152,8 @@ export class Custody {
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
     holding.told[ending] -= 1
     if (holding.told[ending] >= 0) return
-    const isGivenUp = ending === 'reject' && holding.lastAttempt >= this.#init.maxAttempts
+    // Or whom it is for is not there.
+    const isGivenUp = ending === 'reject' && (holding.lastAttempt >= this.#init.maxAttempts || key.startsWith('to'))
     holding.told[ending] = 0
     this.#check(isGivenUp, 'I30', `said of ${key} that it is ${ending}, which nobody had told it`)
   }

@@ -12,6 +12,10 @@ import type { TreeWorld } from './tree-world.ts'
 /** Codes of errors with which two nodes may rightly part. */
 const RIGHTFUL_ERRORS = /"(ID_IN_USE|HANDSHAKE_TIMEOUT|CLOSED)"/
 
+/** Whatever it talks of. */
+type Watched<T extends { on: unknown }> = Pick<T, 'on'> &
+  (T extends { closed: infer C } ? { readonly closed: C } : unknown)
+
 /** What sums of fractions may be off. */
 const EARLY_MS = 1e-6
 
@@ -50,7 +54,7 @@ export class Hops {
   }
 
   /** Follows what a node knows of those below. */
-  watchServer(life: NodeLife, server: Server<string, string>): void {
+  watchServer(life: NodeLife, server: Watched<Server<string, string>>): void {
     server.on('connect', ({ client }) => void this.#first.set(client, this.#connectionAt(life.place, client.address)))
     server.on('suspend', ({ client }) => {
       const session = this.#sessionOf(life.place, client)
@@ -70,7 +74,7 @@ export class Hops {
   }
 
   /** Follows what a node knows of those above. */
-  watchClient(life: NodeLife, client: Client<string, string>): void {
+  watchClient(life: NodeLife, client: Watched<Client<string, string>>): void {
     client.on('disconnect', ({ server }) => {
       const session = life.sessions.get(server.address.replace('sim:', ''))
       if (session === undefined) return

@@ -11,9 +11,10 @@ import { addressOf } from './plan.ts'
 import type { Place } from './plan.ts'
 import { codecs, finding, limitsOf } from './settings.ts'
 import type { TreeItem } from './tree-item.ts'
+import type { TalkMessages } from './tree-talk.ts'
 import type { TreeWorld } from './tree-world.ts'
 
-type LeafClient = Client<string, string>
+type LeafClient = Client<string, string, TalkMessages>
 
 /** One process at a leaf's place: connects, works, and goes in its own way. */
 export class LeafLife {
@@ -60,6 +61,7 @@ export class LeafLife {
     if (client === undefined) return this.#over()
     this.client = client
     this.#world.hops.watchClient(life, client)
+    this.#world.talk?.leaf(life, client)
     client.on('state', () => (life.isLeaving ||= client.state === 'closing'))
     void client.closed.then(({ undone, error }) => {
       this.#world.note(`${life.name} closed with ${undone.length} undone: ${error?.code}`)
@@ -76,7 +78,9 @@ export class LeafLife {
   async #connect(): Promise<LeafClient | undefined> {
     const { life } = this
     const { plan } = this.#world
-    const call = connect<string, string>(life.place.parents.map(addressOf), {
+    const call = connect<string, string, TalkMessages>(life.place.parents.map(addressOf), {
+      ...this.#world.talk?.registry,
+      id: life.name,
       ...codecs,
       ...finding,
       prefetch: plan.leafPrefetch,
@@ -131,7 +135,10 @@ export class LeafLife {
 
   /** An item is with this leaf's user. */
   handed(text: string): TreeItem | undefined {
-    return this.#world.handed(this.life, text, () => marksDown(this.#world.plan, this.life.place))
+    const item = this.#world.handed(this.life, text, () => marksDown(this.#world.plan, this.life.place))
+    const isMeant = item?.to === undefined || item.to === this.life.name
+    this.#world.check(isMeant, 'I33', `${this.life.name} works on ${item?.key}, which is for ${item?.to}`)
+    return item
   }
 
   /** Works on an item, for which it may have to answer with puts of its own. */

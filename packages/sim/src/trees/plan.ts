@@ -15,6 +15,8 @@ const HABITS = [
   'twoParents',
   'goodbyes',
   'mapping',
+  'addressing',
+  'talking',
 ] as const
 
 export type TreeFault = (typeof FAULTS)[number]

@@ -64,6 +64,7 @@ export class RelayLife {
     const call = relay<string, string>({
       parent: place.parents.map(addressOf),
       listen: addressOf(place),
+      id: life.name,
       ...codecs,
       ...(plan.has.stages ? this.#stages() : {}),
       client: { ...finding, prefetch: plan.relayPrefetch },

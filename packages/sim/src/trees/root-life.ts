@@ -8,12 +8,13 @@ import { isDropped, marksUp } from './marks.ts'
 import { addressOf, ROOT } from './plan.ts'
 import { codecs, limitsOf, servingOf } from './settings.ts'
 import type { TreeItem } from './tree-item.ts'
+import type { TalkMessages } from './tree-talk.ts'
 import type { TreeWorld } from './tree-world.ts'
 
 /** What the root's user does: puts in many ways, and reads what comes up. */
 export class RootLife {
   readonly life: NodeLife
-  readonly server: Server<string, string>
+  readonly server: Server<string, string, TalkMessages>
   /** All of what is put has been, or has failed. */
   readonly produced: Promise<void>
   /** Reading is over: the server is closed and everything was read. */
@@ -22,13 +23,14 @@ export class RootLife {
   readonly #random: Random
   #count = 0
 
-  private constructor(world: TreeWorld, life: NodeLife, server: Server<string, string>) {
+  private constructor(world: TreeWorld, life: NodeLife, server: Server<string, string, TalkMessages>) {
     this.#world = world
     this.#random = life.random
     this.life = life
     this.server = server
     world.hops.watchServer(life, server)
     server.on('deadLetter', ({ item }) => this.#buried(item))
+    world.talk?.root(life, server)
     this.produced = world.track(life.process, 'produces', this.#produce())
     this.read = world.track(life.process, 'reads', this.#read())
   }
@@ -36,7 +38,8 @@ export class RootLife {
   static async start(world: TreeWorld): Promise<RootLife> {
     const { plan } = world
     const life = world.newLife(ROOT)
-    const server = await listen<string, string>(addressOf(ROOT), {
+    const server = await listen<string, string, TalkMessages>(addressOf(ROOT), {
+      ...world.talk?.registry,
       ...codecs,
       ...servingOf(plan),
       env: life.env,
@@ -69,11 +72,27 @@ export class RootLife {
   #putSomehow(): Promise<void> {
     const { has } = this.#world.plan
     if (has.submitting && this.#random.chance(0.5)) return this.#submit()
+    if (has.addressing && this.#random.chance(0.3)) return this.#putTo()
     if (has.cancelling && this.#random.chance(0.3)) {
       const item = this.#item('put')
       return this.#world.put(this.life.down, item, this.server.put(item.text, this.#limit()))
     }
     return this.put('put').call
+  }
+
+  /** To one leaf, along its path. */
+  #putTo(): Promise<void> {
+    const nodes = this.#world.leavesAt(this.server)
+    if (nodes.length === 0) return this.put('put').call
+    const to = this.#random.pick(nodes)
+    const item = this.#item('to')
+    item.to = to.id
+    this.#world.counts.addressed += 1
+    return this.#world.put(
+      this.life.down,
+      item,
+      this.server.put(item.text, { to, timeout: this.#random.integer(1, 400) }),
+    )
   }
 
   #submit(): Promise<void> {

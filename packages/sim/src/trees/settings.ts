@@ -14,7 +14,7 @@ export const limitsOf = ({ maxUnsettled, heartbeatMs }: Plan): { maxUnsettled: n
 })
 
 /** How a node treats those below. */
-export function servingOf(plan: Plan): ServerOptions<string, string> {
+export function servingOf(plan: Plan): Omit<ServerOptions<string, string>, 'messages'> {
   return {
     prefetch: plan.roomBelow,
     maxAttempts: plan.maxAttempts,
@@ -25,7 +25,7 @@ export function servingOf(plan: Plan): ServerOptions<string, string> {
 }
 
 /** How a node finds those above, and finds them again. */
-export const finding: ClientOptions<string, string> = {
+export const finding: Omit<ClientOptions<string, string>, 'messages'> = {
   connectTimeoutMs: 400,
   reconnect: { minDelayMs: 5, maxDelayMs: 100 },
   wait: true,

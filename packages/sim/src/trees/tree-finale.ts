@@ -12,8 +12,10 @@ export async function finishTree(world: TreeWorld, there: Inhabitants): Promise<
   await root.produced
   await everybody(world, there)
   await world.track(process, 'idle', root.server.idle())
-  await world.sleep(process, QUIET_MS)
+  // What goes back to somebody who is away goes on when that one is not waited for any more.
+  await world.sleep(process, QUIET_MS + world.plan.resumeTimeoutMs)
   checkEmpty(world)
+  await talk(world, there)
   await flood(world, there)
   await world.sleep(process, QUIET_MS)
   checkEmpty(world)
@@ -37,6 +39,14 @@ async function everybody(world: TreeWorld, { root, relays, leaves }: Inhabitants
     }
   }
   await world.track(root.life.process, 'waits for everybody', ready())
+}
+
+async function talk(world: TreeWorld, { root, leaves }: Inhabitants): Promise<void> {
+  const there = leaves.flatMap(({ leaf }) =>
+    leaf?.client === undefined ? [] : { life: leaf.life, client: leaf.client },
+  )
+  const talking = world.talk?.checkCalm(root.life, root.server, there)
+  if (talking !== undefined) await world.track(root.life.process, 'talks at the end', talking)
 }
 
 /** Every leaf stands still: so many items are taken as they work on, and wait for, and no more. */

@@ -15,6 +15,8 @@ export class TreeItem {
   ending: 'done' | 'failed' | 'reject' | undefined
   /** How often somebody has worked it off, refused it for good, or failed at it. */
   readonly outcomes: Record<'done' | 'failed' | 'reject', number> = { done: 0, failed: 0, reject: 0 }
+  /** The one leaf that it is for, where it is for one. */
+  to: string | undefined
   timesHanded = 0
   /** Whoever worked it off gave a result. */
   hasResult = false

@@ -1,4 +1,4 @@
-import type { NetQueueError, Transport } from 'netqueue'
+import type { NetQueueError, Server, ServerClient, Transport, TreeNode } from 'netqueue'
 import { codeOf } from '../code-of.ts'
 import { keyOf } from '../ledger.ts'
 import { Network } from '../network.ts'
@@ -14,12 +14,15 @@ import type { NodeLife } from './node-life.ts'
 import { addressOf, drawPlan, ROOT } from './plan.ts'
 import type { Place, Plan } from './plan.ts'
 import { TreeItem } from './tree-item.ts'
+import { TreeTalk } from './tree-talk.ts'
 
 /** Everything that one seed's tree has: its places, a network for each of those that listen, and its books. */
 export class TreeWorld extends Scene {
   readonly plan: Plan
   readonly hops: Hops
   readonly networks: Map<string, Network> = new Map()
+  /** What is said beside items; `undefined` in a tree that has nothing but items. */
+  readonly talk: TreeTalk | undefined
   readonly lives: NodeLife[] = []
   /** By key: keys of both ways differ. */
   readonly items: Map<string, TreeItem> = new Map()
@@ -34,6 +37,7 @@ export class TreeWorld extends Scene {
     this.plan = plan
     this.hops = new Hops(this)
     for (const place of [ROOT, ...plan.relays]) this.networks.set(place.name, this.#networkOf(place))
+    if (plan.has.talking) this.talk = new TreeTalk(this, random.fork())
   }
 
   /** Whether each place has one above it. */
@@ -76,6 +80,13 @@ export class TreeWorld extends Scene {
     this.lives.push(life)
     this.#byProcess.set(process, life)
     return life
+  }
+
+  /** The leaves, as the root knows them: its own clients, and nodes below those. */
+  leavesAt({ clients }: Pick<Server<string, string>, 'clients'>): (ServerClient | TreeNode)[] {
+    const here = clients.filter(({ isAway }) => !isAway)
+    const all = here.flatMap((client): (ServerClient | TreeNode)[] => [client, ...client.nodes])
+    return all.filter(({ id }) => id.startsWith('l'))
   }
 
   /** How a node reaches another. */
@@ -220,6 +231,8 @@ const WARRANTED: ReadonlySet<string> = new Set([
   'CLOSED',
   'CONNECTION_LOST',
   'HANDSHAKE_TIMEOUT',
+  // Messages to whoever is away.
+  'MESSAGE_DROPPED',
 ])
 
 const OUR_ERRORS: ReadonlySet<string> = new Set(['Error', 'NetQueueError', 'RemoteError', 'AbortError'])
