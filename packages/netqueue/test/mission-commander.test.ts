@@ -224,7 +224,7 @@ describe('a client', () => {
     await place.pass(client.close({ timeout: 0 }))
   })
 
-  test('without an id makes one of 16 letters and digits, and keeps it when it comes again', async () => {
+  test('without an id makes one of 16 letters and digits, and another one for each connection', async () => {
     await using place = new Place()
     const heard = await serve(place)
     const client = await place.connect<string, string, App>(options)
@@ -239,8 +239,22 @@ describe('a client', () => {
       await rest()
       place.clock.advance(100)
     }
-    expect(next.events.toSorted()).toEqual([`${id} came`, `${other.id} came`].toSorted())
-    expect(client.id).toBe(id)
+    expect(next.events.toSorted()).toEqual([`${client.id} came`, `${other.id} came`].toSorted())
+    expect(client.id).toMatch(/^[a-zA-Z0-9]{16}$/)
+    expect(client.id).not.toBe(id)
+  })
+
+  test('with an id of its own keeps it when it comes again', async () => {
+    await using place = new Place()
+    const heard = await serve(place)
+    const client = await place.connect<string, string, App>({ ...options, id: 'apollo' })
+    await place.pass(heard.server.close({ reason: 'restart' }))
+    const next = await serve(place)
+    while (next.events.length === 0) {
+      await rest()
+      place.clock.advance(100)
+    }
+    expect([next.events, client.id]).toEqual([['apollo came'], 'apollo'])
   })
 
   test('hears messages and sends them, in order, all at once', async () => {

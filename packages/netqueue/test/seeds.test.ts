@@ -90,6 +90,12 @@ test('every documented member of the originals has a test that runs it', () => {
   expect(faults(page, (name) => known.has(name) || (name.startsWith('from-') && isRunning(name)))).toEqual([])
 })
 
+test('every original has its defects listed, none of which is here', () => {
+  const page = readFileSync(join(docs, 'seeds.md'), 'utf8')
+  const parts = page.split(/^## /m).slice(1)
+  expect(parts.filter((part) => !/^What it does wrong.*nothing here does:$/m.test(part))).toEqual([])
+})
+
 describe('a line is at fault', () => {
   const page = (line: string): string => `# Title\n\n## seed\n\n| a | b | c |\n| --- | --- | --- |\n${line}\n`
   test.each([

@@ -92,6 +92,7 @@ export function partsOf<In, Out, M extends Messages>(
   const self = { id, status: settings.status }
   const introduction = (): Introduction => ({
     ...self,
+    ...(protocol.renamesClients === true && { id: settings.id }),
     tags,
     isPaced: prefetch === 'auto',
     isRelay: options[RELAYING] !== undefined,

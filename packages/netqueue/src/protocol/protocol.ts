@@ -385,6 +385,8 @@ export interface Protocol {
   readonly supports: Supports
   /** Clients can show who they are: by a token, or credentials. Where a server asks for that, others are refused (`AUTH_REQUIRED`). @default false */
   readonly authenticates?: boolean
+  /** A client that was given no id has another one at each connection: a server may not take one again. @default it keeps the first one */
+  readonly renamesClients?: boolean
   /** Its format has no boundaries: what one read gives is taken for one message. @default false */
   readonly isUnframed?: boolean
   /** Milliseconds between two frames to one peer, which would otherwise take both for one; a flush delay has no meaning then. @default 0 */

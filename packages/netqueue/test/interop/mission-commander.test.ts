@@ -153,16 +153,18 @@ describe.skipIf(!hasPython)('a MissionCommander peer in Python, written from the
     expect([told, client.state]).toEqual([['CLOSED'], 'closed'])
   })
 
-  test('as a server that cuts its client: it comes again, with the same id, and goes on', async () => {
+  test('as a server that cuts its client: it comes again, with another id, which no server has, and goes on', async () => {
     const { client, there } = await atPython()
     const states: string[] = []
     client.on('state', ({ state }) => states.push(state))
     const { id } = client
     await there.next()
     there.tell({ client: id, cut: true })
-    expect(await there.next()).toEqual({ client: id, heard: 'negotiation', payload: { id } })
+    const { payload } = await there.next()
     await client.send('echo', 'again')
-    expect(await there.next()).toEqual({ client: id, heard: 'echo', payload: 'again' })
+    expect(await there.next()).toEqual({ client: client.id, heard: 'echo', payload: 'again' })
+    expect(payload).toEqual({ id: client.id })
+    expect(client.id).not.toBe(id)
     expect(states).toEqual(['reconnecting', 'connected'])
   })
 

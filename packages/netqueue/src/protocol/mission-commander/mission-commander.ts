@@ -30,6 +30,8 @@ export function missionCommander(options: MissionCommanderOptions = {}): Protoco
   return {
     name: MISSION_COMMANDER,
     supports,
+    // An original server stops to accept anybody when an id comes that it has, or had.
+    renamesClients: true,
     check: (intent: Intent): void => checkIntent(intent, subjects),
     framing: (framing: FramingOptions): Framing => framingOf(layout, framing),
     handshake: (init: HandshakeInit): Handshake =>
