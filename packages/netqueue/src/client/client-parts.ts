@@ -33,6 +33,9 @@ export interface ClientParts<Out> extends EndpointInit<ClientEvents> {
   uplinks: Uplinks<Out>
 }
 
+/** What is handed on is settled as frames come, and each process on the way gets its share of a core as it does: 50 ms of nothing mean something. */
+const RELAY_PATIENCE = 5
+
 /** Puts a client together; nothing is connected yet. Throws for options of messages and of redelivery that no client can have. */
 export function partsOf<In, Out, M extends Messages>(
   reaches: readonly Reach[],
@@ -47,6 +50,7 @@ export function partsOf<In, Out, M extends Messages>(
     maxPrefetch: limits.maxUnsettled,
     rtt: () => uplinks.fastestRtt,
     measureRtt: () => uplinks.ping(),
+    patience: options[RELAYING] === undefined ? undefined : RELAY_PATIENCE,
     maxBytes: limits.maxInboxBytes,
     countReaders: true,
     warn,

@@ -22,6 +22,8 @@ export interface InboxInit {
   rtt?: () => number | undefined
   measureRtt?: () => void
   maxPrefetch?: number
+  /** For `auto`: how soon work that is not finished counts as slow; see {@link Pace}. */
+  patience?: number | undefined
   /** Bytes that may wait here before nobody gets credit any more. */
   maxBytes: number
   /** Whether waiting readers make room of their own. A server has one inbox for many clients, and gives each a fixed room instead. */
@@ -57,7 +59,7 @@ export class Inbox {
   #denial: Error | undefined
 
   constructor(init: InboxInit) {
-    const { env, warn, prefetch, rtt = () => undefined, measureRtt = () => {}, maxPrefetch = 1 } = init
+    const { env, warn, prefetch, rtt = () => undefined, measureRtt = () => {}, maxPrefetch = 1, patience } = init
     this.#init = init
     this.#shifts = new Shifts(env)
     if (prefetch === 'auto') {
@@ -68,6 +70,7 @@ export class Inbox {
         isBusy: () => this.#isBusy,
         waiting: () => this.#size,
         measureRtt,
+        patience,
         overdue: () => this.handBack(),
         fell: () => this.#askBack(),
       })

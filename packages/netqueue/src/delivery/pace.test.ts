@@ -11,11 +11,12 @@ class Worker {
   askedBack = 0
   pings = 0
 
-  constructor({ rtt, max = 1_000 }: { rtt?: number; max?: number } = {}) {
+  constructor({ rtt, max = 1_000, patience }: { rtt?: number; max?: number; patience?: number } = {}) {
     this.pace = new Pace({
       env: this.env,
       rtt: () => rtt,
       max,
+      patience,
       isBusy: () => this.inHand > 0,
       waiting: () => this.waiting,
       measureRtt: () => (this.pings += 1),
@@ -51,6 +52,36 @@ class Worker {
     }
   }
 }
+
+describe('with patience', () => {
+  test('work that stands still counts as slow after so many looks in a row, and what waits goes back after as many more', () => {
+    const worker = new Worker({ patience: 5 })
+    worker.work(1_000, 0.01)
+    worker.take()
+    worker.wait(10)
+    worker.env.advance(55) // the first look still sees something finished
+    expect(worker.pace.window).toBeGreaterThan(10)
+    worker.env.advance(10)
+    expect([worker.pace.window, worker.returned]).toEqual([1, 0])
+    worker.env.advance(40)
+    expect(worker.returned).toBe(10)
+  })
+
+  test('what waits for a moment only does not go back, however little is wanted now', () => {
+    const worker = new Worker({ patience: 5 })
+    worker.work(10, 5)
+    worker.take()
+    worker.wait(10)
+    worker.env.advance(30)
+    worker.waiting = 1
+    worker.env.advance(10)
+    worker.waiting = 10
+    worker.env.advance(30)
+    expect(worker.returned).toBe(0)
+    worker.env.advance(20)
+    expect(worker.returned).toBe(10)
+  })
+})
 
 describe('prefetch: auto holds', () => {
   test('one item as long as nothing is known, and where no time passes', () => {

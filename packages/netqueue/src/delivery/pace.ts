@@ -10,6 +10,8 @@ export interface PaceInit {
   isBusy: () => boolean
   /** Items that wait here. */
   waiting: () => number
+  /** Looks in a row, 10 ms apart, at which nothing was finished, or too much waits, before that says anything. @default 1 */
+  patience?: number | undefined
   /** Has the round trip measured again, as it was when nothing else was known. */
   measureRtt: () => void
   /** What waits here waits too long: it goes back, for others to work on. */
@@ -47,6 +49,9 @@ export class Pace {
   #since: number | undefined
   #finished = 0
   #timer: Timer | undefined
+  /** Such looks. */
+  #idleLooks = 0
+  #lateLooks = 0
   #isOver = false
   /** The deepest window since credit was last asked back. */
   #deepest = 1
@@ -116,12 +121,14 @@ export class Pace {
   }
 
   #checked(): void {
-    const { env, waiting, overdue } = this.#init
+    const { env, waiting, overdue, patience = 1 } = this.#init
     this.#timer = undefined
     if (waiting() === 0) return
+    this.#idleLooks = this.#finished > 0 ? 0 : this.#idleLooks + 1
     if (this.#finished > 0) this.#measure()
-    else this.#learn(env.now() - (this.#since ?? env.now() - CHECK_MS))
-    if (waiting() > this.#window) overdue()
+    else if (this.#idleLooks >= patience) this.#learn(env.now() - (this.#since ?? env.now() - CHECK_MS))
+    this.#lateLooks = waiting() > this.#window ? this.#lateLooks + 1 : 0
+    if (this.#lateLooks >= patience) overdue()
     if (waiting() > 0) this.watch()
   }
 }
