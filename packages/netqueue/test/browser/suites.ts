@@ -1,9 +1,9 @@
-import { testDuplex, testProtocol, testTransport } from '../../src/conformance/index.ts'
+import { testDuplex, testTransport } from '../../src/conformance/index.ts'
 import type { TestFunctions } from '../../src/conformance/index.ts'
 import * as netqueue from '../../src/index.ts'
-import { netQueue } from '../../src/protocol/index.ts'
 import { websocket } from '../../src/transport/websocket-browser.ts'
 import { portableSuite } from '../portable/index.ts'
+import { protocolSuites } from '../support/protocols.ts'
 
 export interface Addresses {
   /** Of a counterpart in Node. */
@@ -35,7 +35,7 @@ export function defineSuites({ describe, test }: TestFunctions, { there, here, p
     { describe, test },
   )
   testDuplex({ name: 'streams of the web', create: crossed }, { describe, test })
-  testProtocol({ name: 'net-queue', create: netQueue }, { describe, test })
+  protocolSuites({ describe, test })
 }
 
 function crossed(): [netqueue.ByteDuplex, netqueue.ByteDuplex] {

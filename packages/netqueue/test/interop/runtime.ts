@@ -10,14 +10,14 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { MessageChannel } from 'node:worker_threads'
 
-import { testDuplex, testProtocol, testTransport } from '../../src/conformance/index.ts'
+import { testDuplex, testTransport } from '../../src/conformance/index.ts'
 import * as netqueue from '../../src/index.ts'
 import type { ByteDuplex } from '../../src/index.ts'
-import { netQueue } from '../../src/protocol/index.ts'
 import { fromPort } from '../../src/transport/stdio-port.ts'
 import { websocket } from '../../src/transport/websocket.ts'
 import { counterpart, portableSuite } from '../portable/index.ts'
 import { Authority } from '../support/certificates.ts'
+import { protocolSuites } from '../support/protocols.ts'
 import { Runner } from './runner.ts'
 import { workerCases } from './worker-cases.ts'
 
@@ -78,7 +78,7 @@ testTransport(
 )
 testDuplex({ name: 'streams', create: crossed }, functions)
 testDuplex({ name: 'ports', create: ports }, functions)
-testProtocol({ name: 'net-queue', create: netQueue }, functions)
+protocolSuites(functions)
 
 for (const kind of ['process', 'thread'] as const)
   describe(`workers, ${kind}`, () => {
