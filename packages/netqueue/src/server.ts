@@ -35,6 +35,7 @@ import { SECRET_BYTES } from './protocol/protocol.ts'
 import type { Introduction, Protocol } from './protocol/protocol.ts'
 import { checkSupports, unsupported } from './protocol/supports.ts'
 import { traced } from './protocol/traced.ts'
+import { Passing } from './server/passing.ts'
 import { Permissions } from './server/permissions.ts'
 import { tokensFrom } from './protocol/token.ts'
 import { promised } from './endpoint/promised.ts'
@@ -88,7 +89,7 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
 /** @internal What a relay needs of a server. */
 export interface ServerParts<Item, Result> {
   inbox: Inbox
-  addressing: Addressing
+  passing: Passing
   permissions: Permissions
   backlog: Backlog<Item, ServerClient>
   codec: Codec<Item>
@@ -123,6 +124,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   readonly #clientele: Clientele<Item>
   readonly #talk: Talk
   readonly #addressing: Addressing
+  readonly #passing: Passing
   readonly #permissions: Permissions
   readonly #drain: Drain
   readonly #listeners: readonly Listener[]
@@ -244,16 +246,18 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
       changed: () => this.#drain.check(),
       warn,
     })
+    const mayHear = (client: ConnectedClient, name: string): boolean => permissions.allows(client, 'subscribe', name)
     this.#addressing = new Addressing({
       env,
       connected: () => this.#clientele.connected,
       isOurs: (client) => this.#clientele.has(client),
       answerers,
       headerFault: talk.headerFault,
-      mayHear: (client, name) => permissions.allows(client, 'subscribe', name),
+      mayHear,
       lengthOf: (name, payload) => talk.lengthOf(name, payload),
       ...talk.limits,
     })
+    this.#passing = new Passing(this.#addressing, { connected: () => this.#clientele.connected, mayHear })
     this.#drain = new Drain(env, () => this.#clientele.isDone)
     this.addresses = listeners.map(({ address }) => address)
     this.#listeners = listeners
@@ -266,7 +270,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     return {
       inbox: server.#inbox,
       backlog: server.#backlog,
-      addressing: server.#addressing,
+      passing: server.#passing,
       permissions: server.#permissions,
       codec: server.#codec,
       resultCodec: server.#resultCodec,

@@ -193,7 +193,7 @@ describe('several parents', () => {
     await tree.wait(5)
     atLeft('left')
     atRight('right')
-    expect((await tree.pass(Promise.all(asked))).toSorted()).toEqual(['left', 'right'])
+    expect(new Set(await tree.pass(Promise.all(asked)))).toEqual(new Set(['left', 'right']))
     expect(relay.ancestors).toEqual(['right', 'root'])
     expect([left, right].map(({ clients }) => clients[0]?.nodes.length)).toEqual([1, 1])
   })

@@ -3,7 +3,7 @@ import type { Relaying } from '../endpoint/relaying.ts'
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Messages } from '../message/messages.ts'
-import type { Addressing } from '../server/addressing.ts'
+import type { Passing } from '../server/passing.ts'
 import type { Permissions } from '../server/permissions.ts'
 import type { ConnectedClient, ServerClient } from '../server/server-client.ts'
 import { Downwards, Upwards } from './talk.ts'
@@ -19,7 +19,7 @@ export interface InterplayInit {
 /** The parts of a relay's two sides that talk with each other. */
 export interface Sides {
   above: { calls: Pick<Calls, 'pass' | 'carry'> }
-  below: { addressing: Pick<Addressing, 'pass' | 'carry'>; permissions: Permissions }
+  below: { passing: Passing; permissions: Permissions }
   warn: (error: NetQueueError) => void
   /** Calls back when a child has changed its status. */
   onStatus: (listener: (event: { client: ServerClient }) => void) => void
@@ -61,6 +61,6 @@ export class Interplay {
     this.#warn = warn
     onStatus(({ client }) => this.#tree.changed(client as ConnectedClient))
     this.#upwards.join(above.calls, below.permissions)
-    this.#downwards.join(below.addressing)
+    this.#downwards.join(below.passing)
   }
 }

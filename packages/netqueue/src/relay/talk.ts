@@ -1,7 +1,8 @@
 import type { Calls } from '../client/calls.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { Finder, PassedMessage, Transit } from '../request/transit.ts'
-import type { Addressing } from '../server/addressing.ts'
+import type { Finder, PassedMessage } from '../request/finder.ts'
+import type { Transit } from '../request/transit.ts'
+import type { Passing } from '../server/passing.ts'
 import type { Permissions } from '../server/permissions.ts'
 import type { ConnectedClient } from '../server/server-client.ts'
 
@@ -11,7 +12,7 @@ type Warn = (error: NetQueueError) => void
 export class Downwards implements Finder {
   readonly isFromAbove = true
   readonly #warn: Warn
-  #children: Pick<Addressing, 'pass' | 'carry'> | undefined
+  #children: Passing | undefined
   /** Came before there was anybody to be below. */
   readonly #early: Transit[] = []
 
@@ -19,7 +20,7 @@ export class Downwards implements Finder {
     this.#warn = warn
   }
 
-  join(children: Pick<Addressing, 'pass' | 'carry'>): void {
+  join(children: Passing): void {
     this.#children = children
     for (const transit of this.#early.splice(0)) children.pass(transit)
   }

@@ -9,7 +9,7 @@ import type { RequestLimits } from './limits.ts'
 import type { ExchangeMessage } from './mail.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import type { Finder } from './transit.ts'
+import type { Finder } from './finder.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 export interface IncomingMessagesInit<From> {

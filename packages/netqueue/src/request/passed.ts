@@ -1,9 +1,13 @@
 import type { Failure } from '../delivery/failure.ts'
+import { headerBytes } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
+import { routeBytes, routeOf } from '../message/route.ts'
 import type { Named, Path } from '../message/route.ts'
 import type { Linked } from '../queue/linked-list.ts'
-import type { Asker, Call } from './call.ts'
+import { Call } from './call.ts'
+import type { Asker, CallOwner } from './call.ts'
 import type { Conduit } from './conduit.ts'
+import { checkSize } from './failures.ts'
 import { laneOf } from './lanes.ts'
 import type { Lanes } from './lanes.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
@@ -83,4 +87,31 @@ export class PassedBody implements Outgoing {
     if (!this.#isElsewhere) return this.#conduit.finish(end)
     this.#lanes.post(laneOf(this.#channel), new BodyEnd({ ...end, tag: this.#tag, channel: this.#channel }))
   }
+}
+
+/** The call with which it goes on. Throws for what its peer does not take, or may not have. */
+export function passedCall(owner: CallOwner, passed: Passed): Call {
+  const { asker, named, to, channel, headers, payload, deadline, body, replies, streamed } = passed
+  const { vocabulary, maxItemBytes, lanes } = owner.side
+  const id = vocabulary.idFor?.(named) ?? 0
+  const route = routeOf(id === 0 ? named : undefined, to)
+  if (route !== undefined) owner.side.checkRoutes()
+  checkSize(payload.length + headerBytes(headers) + routeBytes(route), maxItemBytes)
+  if (headers !== undefined) owner.side.checkSupports('headers')
+  if (body !== undefined) owner.side.checkSupports('stream')
+  const streams = { body: body && new PassedBody(body, lanes, channel), replies, streamed }
+  return new Call(owner, asker, {
+    name: named.name,
+    id,
+    channel,
+    headers,
+    payload,
+    timeout: Number.POSITIVE_INFINITY,
+    deadline,
+    signal: undefined,
+    body: undefined,
+    label: undefined,
+    route,
+    passed: streams,
+  })
 }

@@ -14,7 +14,7 @@ import { dropBody } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
 import { ReplyAsker, StreamAsker, ValueAsker } from './reply-askers.ts'
-import { PassedBody } from './passed.ts'
+import { passedCall } from './passed.ts'
 import type { Passed } from './passed.ts'
 import { checkRequest } from './request-options.ts'
 import type { RequestOptions } from './request-options.ts'
@@ -97,7 +97,8 @@ export class Requester implements CallOwner {
   pass(passed: Passed): void {
     const { asker } = passed
     try {
-      const call = this.#passedCall(passed)
+      this.#checkOpen()
+      const call = passedCall(this, passed)
       passed.attach(call, this.side)
       this.#begin(call)
     } catch (error) {
@@ -249,32 +250,6 @@ export class Requester implements CallOwner {
       dropBody(options.body)
       throw error
     }
-  }
-
-  #passedCall({ asker, named, to, channel, headers, payload, deadline, body, replies, streamed }: Passed): Call {
-    const { vocabulary, maxItemBytes, lanes } = this.side
-    this.#checkOpen()
-    const id = vocabulary.idFor?.(named) ?? 0
-    const route = routeOf(id === 0 ? named : undefined, to)
-    if (route !== undefined) this.side.checkRoutes()
-    checkSize(payload.length + headerBytes(headers) + routeBytes(route), maxItemBytes)
-    if (headers !== undefined) this.side.checkSupports('headers')
-    if (body !== undefined) this.side.checkSupports('stream')
-    const streams = { body: body && new PassedBody(body, lanes, channel), replies, streamed }
-    return new Call(this, asker, {
-      name: named.name,
-      id,
-      channel,
-      headers,
-      payload,
-      timeout: Number.POSITIVE_INFINITY,
-      deadline,
-      signal: undefined,
-      body: undefined,
-      label: undefined,
-      route,
-      passed: streams,
-    })
   }
 
   #checkStreams({ body }: RequestOptions): void {

@@ -1,5 +1,4 @@
-import type { Failure } from '../delivery/failure.ts'
-import { NetQueueError, RemoteError } from '../errors/errors.ts'
+import type { NetQueueError } from '../errors/errors.ts'
 import { headerBytes } from '../message/headers.ts'
 import type { Headers } from '../message/headers.ts'
 import { routeBytes } from '../message/route.ts'
@@ -8,8 +7,8 @@ import { unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import type { Again } from './again.ts'
 import type { Asker, Call } from './call.ts'
-import { Conduit, describe } from './conduit.ts'
-import type { Passed } from './passed.ts'
+import { Conduit } from './conduit.ts'
+import type { Finder, Onward } from './finder.ts'
 import { Interest } from './interest.ts'
 import type { Wanted } from './interest.ts'
 import { laneOf } from './lanes.ts'
@@ -19,29 +18,8 @@ import type { ServedOwner } from './served.ts'
 import type { Side } from './side.ts'
 import { Slot } from './slot.ts'
 import { timeIsUp } from './failures.ts'
-
-/** Whoever finds somebody else to answer what one peer asks. */
-export interface Finder {
-  /** Has somebody asked by {@link Transit.ask}, now or later, or refuses the request. Called once. */
-  find(transit: Transit): void
-  /** The code with which somebody's request or message is not passed on, by name. @default it is */
-  objection(from: unknown, action: 'request' | 'send', name: string): string | undefined
-  /** Passes a message on. */
-  carry(said: PassedMessage): void
-  /** Whether what comes this way comes from above, and may go along a path. */
-  readonly isFromAbove: boolean
-}
-
-/** A message on its way through this side. */
-export interface PassedMessage {
-  readonly named: Named
-  readonly headers: Headers | undefined
-  readonly payload: Uint8Array
-  readonly to: Path | undefined
-  readonly except: readonly Path[] | undefined
-  /** Who says it. */
-  readonly from: unknown
-}
+import { refusalOf } from './refusal.ts'
+import type { Refusal } from './refusal.ts'
 
 export interface TransitInit {
   message: RequestMessage
@@ -50,18 +28,6 @@ export interface TransitInit {
   finder: Finder
   /** Why it is not passed on. @default it is */
   objection: string | undefined
-}
-
-interface Refusal extends Failure {
-  headers: Headers | undefined
-  isUnbegun: boolean
-}
-
-/** What takes a request on to a peer: the part of an exchange that a transit uses. */
-export interface Onward {
-  pass(passed: Passed): void
-  stopPassed(call: Call): boolean
-  leave(call: Call): void
 }
 
 type Answer = { headers: Headers | undefined; hasStream: boolean; payload: Uint8Array } | Refusal
@@ -294,20 +260,3 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
 }
 
 const NOTHING = new Uint8Array(0)
-
-/** What became of a call that was passed on, for whoever asked. What only two neighbours say to each other is not passed on. */
-function refusalOf(error: unknown): Refusal {
-  if (!(error instanceof NetQueueError)) return { code: 'CANCELLED', reason: '', headers: undefined, isUnbegun: true }
-  const isUnbegun = error.delivered === 'no'
-  if (error instanceof RemoteError) {
-    const isNeighbourly = isUnbegun && error.remoteCode === 'CLOSED'
-    const code = isNeighbourly ? 'UNKNOWN_REQUEST' : error.remoteCode
-    return { ...describe(error), code, headers: error.headers, isUnbegun }
-  }
-  return { code: codeOf(error), reason: '', headers: undefined, isUnbegun }
-}
-
-function codeOf({ code, delivered }: NetQueueError): string {
-  if (code === 'QUEUE_FULL') return 'TOO_MANY_REQUESTS'
-  return code === 'CONNECTION_LOST' && delivered === 'no' ? 'UNKNOWN_REQUEST' : code
-}
