@@ -16,7 +16,8 @@ import { requestsEnded, timedOut, tooManyWaiting, unsent } from '../request/fail
 import type { SendOptions } from '../request/posts.ts'
 import type { Reply } from '../request/reply.ts'
 import type { RequestOptions } from '../request/request-options.ts'
-import type { PassedMessage, Transit } from '../request/transit.ts'
+import type { PassedMessage } from '../request/finder.ts'
+import type { Transit } from '../request/transit.ts'
 import { Standby } from './standby.ts'
 import type { Talk } from '../endpoint/talk.ts'
 
