@@ -39,10 +39,8 @@ export class Reader {
     return block
   }
 
-  /** A path of docs/protocol.md §19.3, read over. */
-  path(): number {
-    const depth = this.varint()
-    for (let left = depth; left > 0; left -= 1) this.block()
-    return depth
+  /** A path of docs/protocol.md §19.3. */
+  path(): string[] {
+    return Array.from({ length: this.varint() }, () => new TextDecoder().decode(this.block()))
   }
 }

@@ -11,6 +11,8 @@ export type WireRecord =
   | { kind: 'result' | 'failed' | 'reject' | 'cancel' | 'extend'; seq: number }
   | { kind: 'released'; last: number; bytes: number }
   | { kind: 'reclaim' | 'goaway' | 'other' }
+  /** Who there is, or is no more. */
+  | { kind: 'tree'; nodes: string[] }
   | TalkRecord
 
 const OUTCOMES = ['done', 'released', 'returned', 'cancelled'] as const
@@ -131,8 +133,7 @@ export class RecordReader {
       case 15:
       case 16:
       case 17:
-        tree(kind, reader)
-        return [{ kind: 'other' }]
+        return [{ kind: 'tree', nodes: tree(kind, reader) }]
       default:
         return [readTalk(kind, reader)]
     }
@@ -167,13 +168,14 @@ function items(reader: Reader): WireRecord {
   }
 }
 
-/** Who there is in a tree (§19.1), read over. */
-function tree(kind: 15 | 16 | 17, reader: Reader): void {
-  for (let left = reader.varint(); left > 0; left -= 1) {
+/** Who there is in a tree, or which names (§19.1); those that are gone with a minus. */
+function tree(kind: 15 | 16 | 17, reader: Reader): string[] {
+  return Array.from({ length: reader.varint() }, () => {
     const isThere = kind === 15 || reader.u8() === 1
-    if (kind === 16) reader.path()
-    if (kind !== 16 || isThere) reader.block()
-  }
+    const name = kind === 16 ? reader.path().join('/') : text.decode(reader.block())
+    if (kind === 16 && isThere) reader.block()
+    return isThere ? name : `-${name}`
+  })
 }
 
 function settle(reader: Reader): WireRecord {

@@ -82,6 +82,9 @@ export class TreeTalk {
     server: TalkServer,
     leaves: readonly { life: NodeLife; client: TalkClient }[],
   ): Promise<void> {
+    const known = this.#world.leavesAt(server).map(({ id }) => id)
+    const isRight = known.length === leaves.length || !this.#world.isSingle
+    this.#world.check(isRight, 'I33', `the root knows of ${known.join(' ')}, where ${leaves.length} leaves are there`)
     const calls = leaves.flatMap(({ life: leaf, client }) => {
       const node = this.#nodeOf(server, leaf)
       this.#world.check(node !== undefined, 'I33', `the root does not know of ${leaf.name}`)
@@ -153,9 +156,10 @@ export class TreeTalk {
 
   /** One that hangs is given up; others may be. */
   #limit({ process }: NodeLife, { kind }: Call): { timeout: number; signal?: AbortSignal } {
-    const timeout = this.#random.integer(50, 2_000)
-    if (kind !== 'hang' && this.#random.chance(0.7)) return { timeout }
-    return { timeout, signal: this.#world.abortSoon(process, this.#random.between(0, 300)) }
+    if (kind !== 'hang' && this.#random.chance(0.7)) return { timeout: this.#random.integer(50, 2_000) }
+    // Its time is never up here: whoever hangs must be told.
+    const timeout = kind === 'hang' ? 600_000 : 2_000
+    return { timeout, signal: this.#world.abortSoon(process, this.#random.between(0, kind === 'hang' ? 1_500 : 300)) }
   }
 
   async #ended(call: Call, answer: Promise<string>): Promise<string> {
