@@ -303,6 +303,18 @@ describe('items, by the packet that is named for them,', () => {
     await server.close()
     await working
   })
+
+  test('that come faster than they are read wait in the socket: none is lost, nor the connection', async () => {
+    const { server, codes } = await serve({ protocol, limits: { maxUnsettled: 4 } })
+    const { peer } = await original(server)
+    const echoes = server.messages('app:echo')
+    const items = Array.from({ length: 50 }, (_, index) => index)
+    peer.send(...items.map((item) => raw(19, item)), raw(17, 'behind them'))
+    const got: unknown[] = []
+    for await (const item of server) if (got.push(item) === items.length) break
+    expect((await echoes.next()).value?.payload).toBe('behind them')
+    expect([got, codes]).toEqual([items, []])
+  })
 })
 
 describe('an end', () => {

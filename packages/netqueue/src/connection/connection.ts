@@ -3,7 +3,7 @@ import { NetQueueError } from '../errors/errors.ts'
 import type { FrameLimit, FrameTaker, FramingOptions } from '../framing/framing.ts'
 import type { Progress } from '../framing/progress.ts'
 import type { Limits } from '../options/limits.ts'
-import type { PeerEnd, Protocol, Wire } from '../protocol/protocol.ts'
+import type { PeerEnd, Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
 import { endedAtOnce, endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
 import type { DelayedSource } from './delayed-outgoing.ts'
@@ -18,7 +18,6 @@ import type { Session } from './session.ts'
 
 const RESOLVED: Promise<void> = Promise.resolve()
 const NO_FRAMES: readonly Uint8Array[] = []
-const NO_PAUSE: Pick<Wire, 'parting' | 'full'> = {}
 
 /**
  * One peer, on one duplex of bytes. In one sentence: the duplex is piped through the length-prefixed codec, which turns
@@ -260,8 +259,9 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
 
   #isNextWanted(wasOpen: boolean): boolean | Promise<boolean> {
     if (this.#farewell.hasHeard || this.#isFinished) return false
-    const { parting, full } = this.#session?.wire ?? NO_PAUSE
+    const parting = this.#session?.wire.parting
     if (parting !== undefined) return this.#farewell.hasSaid ? this.#part() : parting.then(() => this.#part())
+    const full = this.#session?.full
     if (full !== undefined && !this.#farewell.hasSaid) return full.then(() => this.#isNextWanted(wasOpen))
     if (wasOpen || this.#session === undefined) return true
     // Whoever waited for this says now what it handles and listens to: what came along with the introduction is for that already.

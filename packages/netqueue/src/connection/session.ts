@@ -12,6 +12,8 @@ import { Tickets } from './tickets.ts'
 export interface SessionUser {
   /** Both sides know each other; called once, before anything else. */
   opened(wire: Wire): void
+  /** Set while a peer that may be left unread ({@link Wire.isPatient}) has as much here as is kept: resolves when there is room. */
+  readonly full?: Promise<void> | undefined
   /** Throws a coded error for a message that the peer must not send; the session then ends with it. */
   take(message: Message): void
   /** Writes what is due into the frame that leaves next. Called again as long as something was written. */
@@ -189,6 +191,12 @@ export class Session {
     this.#tickets.heard()
     if (isCounted) this.#replay?.took(frame.byteLength)
     if (this.wire.isDue === true) this.wake()
+  }
+
+  /** @internal Set while nothing is to be read: resolves when more is. */
+  get full(): Promise<void> | undefined {
+    const { full, isPatient } = this.wire
+    return isPatient === true ? this.#user?.full : full
   }
 
   /** @internal The frame that leaves next; `undefined` when there is none now. What it throws ends the session. */

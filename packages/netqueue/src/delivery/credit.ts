@@ -65,6 +65,12 @@ export class Credit {
     if (bytes > maxUnsettledBytes) throw overflow(`${bytes} bytes`, 'maxUnsettledBytes', maxUnsettledBytes, bytes)
   }
 
+  /** Whether that would not throw for so many. */
+  hasRoomFor(items: number): boolean {
+    const { maxUnsettled, maxUnsettledBytes } = this.#limits
+    return items <= maxUnsettled && this.heldBytes <= maxUnsettledBytes
+  }
+
   /** Items came. */
   receive({ count, bytes }: Payloads): void {
     this.#received += count

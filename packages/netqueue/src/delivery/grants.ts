@@ -5,6 +5,8 @@ import type { Credit, Room } from './credit.ts'
 export interface GrantsOwner {
   /** What may come. */
   readonly room: Room
+  /** There may be more of it, for a sender that knows no credit. */
+  freed(): void
   /** There is something to write. */
   wake(): void
   /** There is a frame's worth to write. */
@@ -76,6 +78,7 @@ export class Grants {
 
   /** Raises the credit to what there is room for; small steps wait until they add up. */
   grant(): void {
+    if (!this.#isOpen) return this.#owner.freed()
     const { room } = this.#owner
     if (!this.#isDue(room)) {
       const { items, bytes } = this.#credit.dueAfter(room)

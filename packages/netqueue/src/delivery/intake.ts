@@ -24,6 +24,8 @@ import { Unsettled } from './unsettled.ts'
 /** What the introduction said about the sender. */
 export interface IntakeTerms {
   isCredited: boolean
+  /** One that knows no credit may be left unread for a while ({@link Intake.full}); from others, what is too much is an error. @default false */
+  isPatient?: boolean
   isTyped: boolean
   /** Longest result that it takes. @default as long as our own */
   maxItemBytes?: number
@@ -85,7 +87,11 @@ export class Intake implements DeliverySource, GrantsOwner {
   readonly #givenBack: GivenBack = new GivenBack()
   /** Whether the peer waits for credit and takes settles; an original does neither. */
   #isCredited = true
+  #isPatient = false
   #isTyped = true
+  /** Whoever reads waits for room. */
+  #pause: Promise<void> | undefined
+  #goOn: (() => void) | undefined
   #maxResultBytes: number
   #isOpen = false
   #denied: Denials | undefined
@@ -155,8 +161,15 @@ export class Intake implements DeliverySource, GrantsOwner {
     return this.#held === 0
   }
 
-  open({ isCredited, isTyped, maxItemBytes = this.#maxResultBytes, denied }: IntakeTerms): void {
+  /** Set while there is no room for another item of a peer that may be left unread: resolves when there is. */
+  get full(): Promise<void> | undefined {
+    if (!this.#isPatient || this.#hasRoom) return undefined
+    return (this.#pause ??= new Promise((resolve) => (this.#goOn = resolve)))
+  }
+
+  open({ isCredited, isPatient = false, isTyped, maxItemBytes = this.#maxResultBytes, denied }: IntakeTerms): void {
     this.#denied = denied
+    this.#isPatient = isPatient
     this.#maxResultBytes = maxItemBytes
     this.#isCredited = isCredited
     this.#isTyped = isTyped
@@ -227,6 +240,14 @@ export class Intake implements DeliverySource, GrantsOwner {
   /** Raises the peer's credit to what there is room for; small steps wait until they add up. */
   grant(): void {
     this.#grants.grant()
+  }
+
+  /** @internal */
+  freed(): void {
+    if (this.#goOn === undefined || !this.#hasRoom) return
+    this.#goOn()
+    this.#pause = undefined
+    this.#goOn = undefined
   }
 
   taken(): void {
@@ -521,7 +542,11 @@ export class Intake implements DeliverySource, GrantsOwner {
       throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
     if (this.#isCredited) return this.#credit.check(payloads)
     this.#credit.checkUnasked(this.#held + payloads.count)
-    if (this.#shared.inbox.isFull) throw inboxFull(this.#shared.limits.maxInboxBytes)
+    if (this.#shared.inbox.isFull && !this.#isPatient) throw inboxFull(this.#shared.limits.maxInboxBytes)
+  }
+
+  get #hasRoom(): boolean {
+    return this.#credit.hasRoomFor(this.#held + 1) && !this.#shared.inbox.isFull
   }
 }
 

@@ -238,6 +238,7 @@ export class Link implements OutboxOwner, IntakeOwner {
     this.outbox.open(wire)
     this.intake.open({
       isCredited: supports.credit,
+      isPatient: wire.isPatient === true,
       isTyped: wire.typed,
       maxItemBytes: wire.peer.maxItemBytes,
       denied: wire.peer.denied,

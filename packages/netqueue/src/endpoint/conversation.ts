@@ -113,6 +113,10 @@ export class Conversation implements SessionUser {
     this.#init.wake()
   }
 
+  get full(): Promise<void> | undefined {
+    return this.link.intake.full
+  }
+
   opened(wire: Wire): void {
     this.#peer = wire.peer
     this.link.opened(wire)

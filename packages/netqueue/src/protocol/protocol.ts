@@ -194,6 +194,8 @@ export interface Wire {
    * meanwhile. @default it is read on and on
    */
   readonly full?: Promise<void> | undefined
+  /** A peer that knows no credit may be left unread for a while, and waits. @default it breaks: what it sends too much of ends the connection */
+  readonly isPatient?: boolean
   /** Called when all frames so far were taken by the operating system; may tell of it as messages. */
   flushed?(take: (message: Message) => void): void
   /**

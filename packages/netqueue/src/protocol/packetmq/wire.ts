@@ -26,6 +26,7 @@ export class PacketmqWire implements Wire {
   readonly peer: Peer
   readonly typed = true
   readonly endsWithHearer = true
+  readonly isPatient = true
   readonly #init: PacketmqWireInit
   readonly #writer: PacketmqWriter
   #received = 0
