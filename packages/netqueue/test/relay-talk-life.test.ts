@@ -101,7 +101,8 @@ describe('a leaf that closes', () => {
     await tree.wait(10)
     const closing = leaf.close({ timeout: 1_000 })
     const late = failure(root.request('ask', '', { to }))
-    expect(((await tree.pass(late)) as RemoteError).delivered).toBe('no')
+    const error = (await tree.pass(late)) as RemoteError
+    expect([error.remoteCode, error.delivered]).toEqual(['CLIENT_GONE', 'no'])
     expect(await tree.pass(root.request('other', ''))).toBe('other')
     finish('first')
     expect(await tree.pass(first)).toBe('first')

@@ -106,7 +106,7 @@ export class Calls implements Seeker<Conversation> {
       this.#init.checkOpen()
       new Forwarding(this, transit, (this.#count += 1)).forward()
     } catch (error) {
-      transit.failed(error)
+      transit.unfound(error)
     }
   }
 

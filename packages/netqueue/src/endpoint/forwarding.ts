@@ -21,7 +21,7 @@ export class Forwarding<W> extends Errand<W, void> {
 
   /** Looks for somebody; what comes of it is the transit's. */
   forward(): void {
-    this.seek().catch((error: unknown) => this.#transit.failed(error))
+    this.seek().catch((error: unknown) => this.#transit.unfound(error))
   }
 
   protected override get signal(): AbortSignal {

@@ -9,19 +9,18 @@ export interface Refusal extends Failure {
   isUnbegun: boolean
 }
 
-/** What became of a call that was passed on, for whoever asked. What only two neighbours say to each other is not passed on. */
-export function refusalOf(error: unknown): Refusal {
+/**
+ * What became of a call that was passed on, for whoever asked. That a neighbour has left, and has not begun it, is between the two: it is told as
+ * `gone`, for `CLOSED` would say that this side leaves.
+ */
+export function refusalOf(error: unknown, { gone }: { gone: string }): Refusal {
   if (!(error instanceof NetQueueError)) return { code: 'CANCELLED', reason: '', headers: undefined, isUnbegun: true }
   const isUnbegun = error.delivered === 'no'
-  if (error instanceof RemoteError) {
-    const isNeighbourly = isUnbegun && error.remoteCode === 'CLOSED'
-    const code = isNeighbourly ? 'UNKNOWN_REQUEST' : error.remoteCode
-    return { ...describe(error), code, headers: error.headers, isUnbegun }
-  }
-  return { code: codeOf(error), reason: '', headers: undefined, isUnbegun }
+  const said = describe(error)
+  const hasLeft = isUnbegun && (said.code === 'CLOSED' || said.code === 'CONNECTION_LOST')
+  const code = hasLeft ? gone : codeOf(said.code)
+  return { ...said, code, headers: error instanceof RemoteError ? error.headers : undefined, isUnbegun }
 }
 
-function codeOf({ code, delivered }: NetQueueError): string {
-  if (code === 'QUEUE_FULL') return 'TOO_MANY_REQUESTS'
-  return code === 'CONNECTION_LOST' && delivered === 'no' ? 'UNKNOWN_REQUEST' : code
-}
+/** More wait than may: as if more had come than may be open. */
+const codeOf = (code: string): string => (code === 'QUEUE_FULL' ? 'TOO_MANY_REQUESTS' : code)

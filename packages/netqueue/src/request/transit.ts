@@ -189,7 +189,12 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
   streamed(): void {}
 
   failed(error: unknown): void {
-    this.#refused(refusalOf(error))
+    this.#refused(refusalOf(error, { gone: this.to === undefined ? 'UNKNOWN_REQUEST' : 'CLIENT_GONE' }))
+  }
+
+  /** Nobody was found who could be asked: time was up, too many wait, or this side closes. */
+  unfound(error: unknown): void {
+    this.#refused(refusalOf(error, { gone: 'CLOSED' }))
   }
 
   unserved(cause: NetQueueError, call: Call): boolean {
@@ -202,7 +207,7 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
       this.#state = 'asked'
       return false
     }
-    other.catch((error: unknown) => this.failed(error))
+    other.catch((error: unknown) => this.unfound(error))
     return true
   }
 
