@@ -318,7 +318,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    * Hands an item to a client: resolves when one with credit has been chosen. `timeout` → `QUEUE_FULL`, `signal` → its reason, and
    * then the item was certainly not delivered. Also rejects with `CLOSED`, `ITEM_TOO_LARGE`, `ENCODE_FAILED`, `CLIENT_GONE`.
    *
-   * With `to`, each client named gets the item, and the call waits for all of them; where `'all'` is nobody, for nobody. One that
+   * With `to`, each client named, or node below one (`client.nodes`), gets the item, and the call waits for all of them; where `'all'` is nobody, for nobody. One that
    * stalls holds it up until `timeout`; the error of a list then names in `undone` those that were not given the item and do not get
    * it any more. One that leaves first does not get it either (`CLIENT_GONE`). What was given to a client that is then lost becomes a dead letter: it was for no other.
    *
@@ -398,7 +398,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   }
 
   /**
-   * Asks a client, and resolves with what its handler returns: the client given by `to`, or whoever is free, which is the one with the
+   * Asks a client, and resolves with what its handler returns: the client, or node below one, given by `to`, or whoever is free, which is the one with the
    * fewest open requests of those that have defined the name. Where there is none, the call waits for one. One that has no handler for it
    * costs nothing: others are asked, if there are any. `timeout` (30 s unless set), `signal`, errors and `delivered` as with
    * {@link Client.request}; a client that is not connected: `CLIENT_GONE`. What a handler may have begun is not asked again: what must be
