@@ -1,5 +1,5 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import { isPlain } from '../../message/names.ts'
+import { badMessage } from '../failures.ts'
 
 /** Every frame begins with JSON of so many bytes, padded with NUL; it says how long the body behind it is. */
 export const HEADER_BYTES = 64
@@ -16,10 +16,6 @@ export interface Header {
 
 const encoder = new TextEncoder()
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function badMessage(what: string): NetQueueError {
-  return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`)
-}
 
 /** With the spaces that the original writes, so that our limit for subjects is its own. */
 const headerText = (subject: string, length: number): string =>

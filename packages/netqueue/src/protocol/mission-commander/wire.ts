@@ -3,9 +3,10 @@ import type { Denials } from '../../message/denials.ts'
 import type { OwnMessages } from '../../message/registry.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
-import { MuteWriter } from '../mute-writer.ts'
+import { itemTooLarge } from '../failures.ts'
 import { plainPeer } from '../plain-peer.ts'
 import type { Message, Peer, Role, Said, Wire, Writer } from '../protocol.ts'
+import { SingleWriter } from '../single-writer.ts'
 import type { Supports } from '../supports.ts'
 import { bodyOf, frameOf, HEADER_BYTES, headerOf, NEGOTIATION, NOTHING, SHUTDOWN, shutdown } from './frame.ts'
 import type { Subjects } from './subjects.ts'
@@ -92,18 +93,16 @@ export class MissionCommanderWire implements Wire {
   /** What we have not defined is for nobody here, as what nobody listens to. */
   #message(subject: string, payload: Uint8Array, take: (message: Message) => void): void {
     const { maxItemBytes } = this.peer
-    if (payload.length > maxItemBytes) throw tooLarge(payload.length, maxItemBytes)
+    if (payload.length > maxItemBytes) throw itemTooLarge(payload.length, maxItemBytes, 'a message')
     const name = this.#subjects.nameOf(subject)
     const id = name === undefined ? undefined : this.#messages.table.byName.get(name)?.id
     if (id !== undefined) take({ type: 'message', name: id, headers: undefined, payload })
   }
 }
 
-/** One frame for each message. */
-class MessageWriter extends MuteWriter {
+class MessageWriter extends SingleWriter {
   readonly #messages: OwnMessages
   readonly #subjects: Subjects
-  #frame: Uint8Array | undefined
   #isRestarting = false
 
   constructor(messages: OwnMessages, subjects: Subjects) {
@@ -117,30 +116,17 @@ class MessageWriter extends MuteWriter {
     return this.#isRestarting
   }
 
-  next(fill: (writer: Writer) => void): Uint8Array | undefined {
-    this.#frame = undefined
-    fill(this)
-    return this.#frame
-  }
-
-  override message({ name, payload }: Said<'message'>): boolean {
-    if (this.#frame !== undefined) return false
-    const own = this.#messages.table.byId.get(name)?.name ?? ''
-    this.#frame = frameOf(this.#subjects.subjectOf(own), payload.length === 0 ? NOTHING : payload)
-    return true
-  }
-
   override goaway(code: string): boolean {
     this.#isRestarting = code === 'RESTART'
     return true
+  }
+
+  protected override frameOf({ name, payload }: Said<'message'>): Uint8Array {
+    const own = this.#messages.table.byId.get(name)?.name ?? ''
+    return frameOf(this.#subjects.subjectOf(own), payload.length === 0 ? NOTHING : payload)
   }
 }
 
 export function unexpected(what: string): NetQueueError {
   return new NetQueueError('UNEXPECTED_FRAME', `The peer sent ${what}, which does not belong here`)
-}
-
-function tooLarge(value: number, maxItemBytes: number): NetQueueError {
-  const message = `The peer sent a message of ${value} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
-  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
 }

@@ -1,6 +1,7 @@
 import { Assembly } from './assembly.ts'
 import type { Piece } from './assembly.ts'
-import { badMessage, ByteReader, itemTooLarge } from './bytes.ts'
+import { ByteReader } from './bytes.ts'
+import { badMessage, itemTooLarge } from '../failures.ts'
 import { placeOf } from './place.ts'
 import type { Place } from './place.ts'
 import { unknownKind } from './record-fields.ts'

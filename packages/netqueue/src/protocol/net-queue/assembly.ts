@@ -1,6 +1,6 @@
 import { unfilled } from '../../env/unfilled.ts'
 import type { NetQueueError } from '../../errors/errors.ts'
-import { badMessage } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 import { MIN_FRAGMENT_BYTES } from './record-kinds.ts'
 
 /** One FRAGMENT, its header taken apart. */

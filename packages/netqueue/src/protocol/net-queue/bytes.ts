@@ -1,7 +1,8 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { unfilled } from '../../env/unfilled.ts'
-import { NetQueueError } from '../../errors/errors.ts'
+import type { NetQueueError } from '../../errors/errors.ts'
 import type { Bytes } from '../../transport/transport.ts'
+import { badMessage } from '../failures.ts'
 import type { Shelf } from '../payloads.ts'
 
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -10,15 +11,6 @@ const encoder = new TextEncoder()
 export const MAX_VARINT_BYTES = 8
 /** From this length on, copying costs more than one more piece in a write. */
 const REFERRED_BYTES = 4_096
-
-export function badMessage(what: string, value?: unknown): NetQueueError {
-  return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { value })
-}
-
-export function itemTooLarge(bytes: number, maxItemBytes: number): NetQueueError {
-  const message = `The peer sent an item of ${bytes} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
-  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value: bytes })
-}
 
 export function encodeText(value: string): Uint8Array {
   return encoder.encode(value)

@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
 import { ClientAuth } from './auth.ts'
-import { badMessage } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 import type { ByteWriter } from './bytes.ts'
 import { encodeError } from './error-frame.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'

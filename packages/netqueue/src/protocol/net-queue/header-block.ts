@@ -1,6 +1,7 @@
 import { headerFault, headersOf, MAX_HEADER_BYTES, MAX_HEADERS } from '../../message/headers.ts'
 import type { Headers } from '../../message/headers.ts'
-import { badMessage, decodeText, encodeText } from './bytes.ts'
+import { decodeText, encodeText } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 
 /** Writes headers as records hold them; they take `headerBytes`. */

@@ -1,7 +1,8 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { isPlain } from '../../message/names.ts'
 import type { Introduction } from '../protocol.ts'
-import { badMessage, decodeText, encodeText } from './bytes.ts'
+import { decodeText, encodeText } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 
 /** What CONN carries between two of us; an original sends and expects nothing there, and ignores it. */
 export interface Hello {

@@ -2,10 +2,13 @@ import { NetQueueError } from '../../errors/errors.ts'
 import type { Denials } from '../../message/denials.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { Limits } from '../../options/limits.ts'
+import { FlushedItems } from '../flushed-items.ts'
+import { MuteWriter } from '../mute-writer.ts'
 import { listed } from '../payloads.ts'
 import type { Message, Peer, Role, Wire, Writer } from '../protocol.ts'
 import type { Supports } from '../supports.ts'
-import { decodeText, encodeText, itemTooLarge } from './bytes.ts'
+import { decodeText, encodeText } from './bytes.ts'
+import { itemTooLarge } from '../failures.ts'
 import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
 import { unexpected } from './native-wire.ts'
 
@@ -36,10 +39,10 @@ export class OriginalWire implements Wire {
   readonly peer: Peer
   readonly typed = false
   readonly #writer = new OriginalWriter()
+  readonly #flushed = new FlushedItems()
   readonly #role: Role
   #answered = false
   #received = 0
-  #told = -1
 
   constructor(role: Role, id: string, limits: Limits, denied?: Denials) {
     this.#role = role
@@ -76,11 +79,7 @@ export class OriginalWire implements Wire {
   }
 
   flushed(take: (message: Message) => void): void {
-    const sent = this.#writer.sent
-    if (sent === this.#told) return
-    if (sent > 0) take({ type: 'settle', outcome: 'done', first: sent, length: 1 })
-    this.#told = sent
-    take({ type: 'credit', limit: sent + 1, byteLimit: Number.MAX_SAFE_INTEGER, received: sent, records: 0 })
+    this.#flushed.tell(this.#writer.sent, take)
   }
 
   carry(item: unknown): Uint8Array | undefined {
@@ -146,7 +145,7 @@ function isText(data: Uint8Array): boolean {
 }
 
 /** One frame for each thing said; what the protocol has no words for is left unsaid. */
-class OriginalWriter implements Writer {
+class OriginalWriter extends MuteWriter {
   readonly #frames: Uint8Array[] = []
   #sent = 0
   #hasItem = false
@@ -167,7 +166,7 @@ class OriginalWriter implements Writer {
     this.#frames.push(frameOf(FrameType.CONN))
   }
 
-  item(_seq: number, payload: Uint8Array): boolean {
+  override item(_seq: number, payload: Uint8Array): boolean {
     if (this.#hasItem) return false
     this.#hasItem = true
     this.#sent += 1
@@ -175,67 +174,12 @@ class OriginalWriter implements Writer {
     return true
   }
 
-  status(value: unknown): boolean {
+  override status(value: unknown): boolean {
     this.#frames.push(statusFrame(value))
     return true
   }
 
-  pong(): void {
+  override pong(): void {
     this.#frames.push(frameOf(FrameType.PONG))
   }
-
-  settle(_outcome: unknown, ranges: number[]): boolean {
-    ranges.length = 0
-    return true
-  }
-
-  readonly sentRecords = 0
-
-  credit(): void {}
-  reclaim(): void {}
-  cancel(): void {}
-  ping(): void {}
-  released(): boolean {
-    return true
-  }
-  result(): boolean {
-    return true
-  }
-  failed(): boolean {
-    return true
-  }
-  reject(): boolean {
-    return true
-  }
-  extend(): boolean {
-    return true
-  }
-  goaway(): boolean {
-    return true
-  }
-  request(): boolean {
-    return true
-  }
-  response(): boolean {
-    return true
-  }
-  refusal(): boolean {
-    return true
-  }
-  message(): boolean {
-    return true
-  }
-  chunk(): boolean {
-    return true
-  }
-  chunkCredit(): boolean {
-    return true
-  }
-  chunkEnd(): boolean {
-    return true
-  }
-  endRequests(): boolean {
-    return true
-  }
-  cancelRequest(): void {}
 }

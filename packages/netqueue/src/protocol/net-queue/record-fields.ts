@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import { badMessage, decodeText, encodeText } from './bytes.ts'
+import { decodeText, encodeText } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { MAX_CODE_BYTES, MAX_REASON_BYTES } from './record-kinds.ts'
 

@@ -7,7 +7,8 @@ import {
   MAX_PATH_BYTES,
 } from '../../message/route.ts'
 import type { Named, Path, Route } from '../../message/route.ts'
-import { badMessage, encodeText } from './bytes.ts'
+import { encodeText } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 
 /** The codec that needs no name. */

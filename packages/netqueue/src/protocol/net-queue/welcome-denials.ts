@@ -1,7 +1,7 @@
 import { ACTIONS, denialsOf, ITEMS } from '../../message/denials.ts'
 import type { Action, Denials } from '../../message/denials.ts'
 import type { Announced } from '../../message/registry.ts'
-import { badMessage } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 
 /** Stands for items where the ids of messages do. */
 const ITEMS_ID = 0

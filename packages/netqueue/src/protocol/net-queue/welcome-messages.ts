@@ -3,7 +3,7 @@ import { MAX_MESSAGE_ID, MAX_MESSAGES, MIN_MESSAGE_ID } from '../../message/defi
 import type { MessageEntry } from '../../message/definition.ts'
 import { isName } from '../../message/names.ts'
 import type { Announced } from '../../message/registry.ts'
-import { badMessage } from './bytes.ts'
+import { badMessage } from '../failures.ts'
 
 /** The codec that needs no name. */
 const USUAL_CODEC = 'msgpack'

@@ -1,7 +1,7 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import { msgpack } from '../../message/codec.ts'
 import { MAX_MESSAGE_ID, MAX_MESSAGES } from '../../message/definition.ts'
 import { isName, isPlain, utf8Bytes } from '../../message/names.ts'
+import { badMessage } from '../failures.ts'
 import { DEFAULT_PACKETS, packetData, packetOf, PacketType } from './frame.ts'
 import { UNKNOWN_REASON } from './reasons.ts'
 import { firstValue } from './value.ts'
@@ -74,7 +74,7 @@ function valueOf(frame: Uint8Array, what: string): unknown {
   try {
     return codec.decode(firstValue(packetData(frame)))
   } catch (cause) {
-    throw badMessage(`${what} that is no msgpack of its form`, cause)
+    throw badMessage(`${what} that is no msgpack of its form`, undefined, cause)
   }
 }
 
@@ -87,7 +87,3 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 const isId = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_MESSAGE_ID
-
-function badMessage(what: string, cause?: unknown): NetQueueError {
-  return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { cause })
-}

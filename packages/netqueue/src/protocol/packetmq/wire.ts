@@ -3,6 +3,8 @@ import type { Denials } from '../../message/denials.ts'
 import type { Registry } from '../../message/registry.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
+import { itemTooLarge } from '../failures.ts'
+import { FlushedItems } from '../flushed-items.ts'
 import { listed } from '../payloads.ts'
 import type { ErrorNotice, Message, Peer, Wire, Writer } from '../protocol.ts'
 import { packetData, packetType, PACKETMQ, PacketType, TYPE_BYTES } from './frame.ts'
@@ -29,9 +31,8 @@ export class PacketmqWire implements Wire {
   readonly isPatient = true
   readonly #init: PacketmqWireInit
   readonly #writer: PacketmqWriter
+  readonly #flushed = new FlushedItems()
   #received = 0
-  /** Items that the peer was told of as flushed. */
-  #told = -1
   #hasHeard = false
 
   constructor(init: PacketmqWireInit) {
@@ -72,11 +73,7 @@ export class PacketmqWire implements Wire {
   }
 
   flushed(take: (message: Message) => void): void {
-    const { items } = this.#writer
-    if (!this.peer.supports.items || items === this.#told) return
-    if (items > 0) take({ type: 'settle', outcome: 'done', first: items, length: 1 })
-    this.#told = items
-    take({ type: 'credit', limit: items + 1, byteLimit: Number.MAX_SAFE_INTEGER, received: items, records: 0 })
+    if (this.peer.supports.items) this.#flushed.tell(this.#writer.items, take)
   }
 
   carry(_item: unknown, payload: Uint8Array): Uint8Array {
@@ -90,7 +87,7 @@ export class PacketmqWire implements Wire {
     if (name === undefined) throw unexpected(type)
     const { maxItemBytes } = this.#init.limits
     const data = packetData(frame)
-    if (data.length > maxItemBytes) throw itemTooLarge(data.length, maxItemBytes)
+    if (data.length > maxItemBytes) throw itemTooLarge(data.length, maxItemBytes, 'a packet')
     const payload = firstValue(data)
     if (name === this.#init.settings.items) return this.#item(payload, take)
     take({ type: 'message', name: type, headers: undefined, payload })
@@ -119,9 +116,4 @@ export function unexpected(type: number): NetQueueError {
   const what = isOurs ? 'where it has no place' : 'which it has not announced'
   const message = `The peer sent a packet with id ${type} ${what}`
   return new NetQueueError(isOurs ? 'UNEXPECTED_FRAME' : 'UNKNOWN_TYPE', message, { value: type })
-}
-
-function itemTooLarge(value: number, maxItemBytes: number): NetQueueError {
-  const message = `Expected a packet with at most ${maxItemBytes} bytes of content (maxItemBytes), got ${value}`
-  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
 }

@@ -1,12 +1,8 @@
 import { checkInteger } from '../../errors/check.ts'
-import { NetQueueError } from '../../errors/errors.ts'
+import { badMessage } from '../failures.ts'
 
 /** Digits that a number may have: those of 2⁵³ − 1, and as many zeros in front, which the original takes too. */
 export const MAX_BSUINT_BYTES = 16
-
-export function badMessage(what: string, value?: unknown): NetQueueError {
-  return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`, { value })
-}
 
 /** How many bytes {@link writeBsuint} writes. */
 export function bsuintBytes(value: number): number {

@@ -1,7 +1,8 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import type { Layout } from '../../framing/layout.ts'
 import type { Bytes } from '../../transport/transport.ts'
-import { badMessage, BsuintReader, bsuintBytes, measureBsuint, writeBsuint } from './bsuint.ts'
+import { BsuintReader, bsuintBytes, measureBsuint, writeBsuint } from './bsuint.ts'
+import { badMessage } from '../failures.ts'
 
 /** What stands in front of a payload, at its longest: the length, tag, flags, channel and type. */
 export const MAX_HEAD_BYTES = 40

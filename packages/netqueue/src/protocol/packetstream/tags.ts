@@ -1,5 +1,5 @@
 import type { OpenRequests } from '../../message/registry.ts'
-import { badMessage } from './bsuint.ts'
+import { badMessage } from '../failures.ts'
 import { FIRST_TAG } from './packet.ts'
 import type { Asked } from './packet.ts'
 

@@ -1,8 +1,8 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import type { Headers } from '../../message/headers.ts'
 import { USUAL_REQUESTS } from '../../message/registry.ts'
 import type { OwnMessages } from '../../message/registry.ts'
 import type { Bytes } from '../../transport/transport.ts'
+import { itemTooLarge } from '../failures.ts'
 import { apart } from '../payloads.ts'
 import type { Message, Peer, Wire, Writer } from '../protocol.ts'
 import { Answers } from './answers.ts'
@@ -171,8 +171,7 @@ export class PacketstreamWire implements Wire {
   #payload({ payload }: { payload: Uint8Array }): Uint8Array {
     const { maxItemBytes } = this.peer
     if (payload.length <= maxItemBytes) return apart(payload)
-    const message = `The peer sent a payload of ${payload.length} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
-    throw new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value: payload.length })
+    throw itemTooLarge(payload.length, maxItemBytes, 'a payload')
   }
 }
 

@@ -1,6 +1,6 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import { headersOf, MAX_HEADERS } from '../../message/headers.ts'
 import type { Headers } from '../../message/headers.ts'
+import { badMessage } from '../failures.ts'
 
 /** What an original reads at a time; more is not one message to it. */
 export const MAX_MESSAGE_BYTES = 1_024
@@ -70,8 +70,4 @@ export function headerFault(name: string, value: string | null): string | undefi
   if (value === '') return 'an empty value, which is none there: null'
   if (value !== null && /[|%]/.test(value)) return 'a value with "|" or "%", which end it'
   return undefined
-}
-
-function badMessage(what: string): NetQueueError {
-  return new NetQueueError('BAD_MESSAGE', `The peer sent ${what}`)
 }

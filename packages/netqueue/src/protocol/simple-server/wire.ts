@@ -1,11 +1,11 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import type { Denials } from '../../message/denials.ts'
 import type { OwnMessages } from '../../message/registry.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
-import { MuteWriter } from '../mute-writer.ts'
+import { itemTooLarge } from '../failures.ts'
 import { plainPeer } from '../plain-peer.ts'
 import type { Message, Peer, Role, Said, Wire, Writer } from '../protocol.ts'
+import { SingleWriter } from '../single-writer.ts'
 import type { Supports } from '../supports.ts'
 import { AROUND_BYTES, frameOf, partsOf } from './frame.ts'
 
@@ -52,7 +52,8 @@ export class SimpleServerWire implements Wire {
   decode(pieces: Bytes, take: (message: Message) => void): false {
     const frame = pieces.subarray()
     const { maxItemBytes } = this.peer
-    if (frame.length - AROUND_BYTES > maxItemBytes) throw tooLarge(frame.length - AROUND_BYTES, maxItemBytes)
+    if (frame.length - AROUND_BYTES > maxItemBytes)
+      throw itemTooLarge(frame.length - AROUND_BYTES, maxItemBytes, 'a message')
     const { headers, body: payload } = partsOf(frame)
     if (this.#id !== undefined) take({ type: 'message', name: this.#id, headers, payload })
     return false
@@ -81,24 +82,8 @@ export class SimpleServerWire implements Wire {
   }
 }
 
-/** One frame for each message. */
-class MessageWriter extends MuteWriter {
-  #frame: Uint8Array | undefined
-
-  next(fill: (writer: Writer) => void): Uint8Array | undefined {
-    this.#frame = undefined
-    fill(this)
-    return this.#frame
+class MessageWriter extends SingleWriter {
+  protected override frameOf({ headers, payload }: Said<'message'>): Uint8Array {
+    return frameOf({ headers, body: payload })
   }
-
-  override message({ headers, payload }: Said<'message'>): boolean {
-    if (this.#frame !== undefined) return false
-    this.#frame = frameOf({ headers, body: payload })
-    return true
-  }
-}
-
-function tooLarge(value: number, maxItemBytes: number): NetQueueError {
-  const message = `The peer sent a message of ${value} bytes; at most ${maxItemBytes} are taken (maxItemBytes)`
-  return new NetQueueError('ITEM_TOO_LARGE', message, { limit: 'maxItemBytes', value })
 }
