@@ -719,7 +719,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'relay-keeps-paths',
     why: 'a relay does not take its own step off a path',
-    file: 'server/addressing.js',
+    file: 'server/passing.js',
     find: '{ to: way.length === 0 ? undefined : way, again: undefined }',
     replace: '{ to: [id, ...way], again: undefined }',
     inTrees: true,
@@ -727,7 +727,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'relay-tells-all',
     why: 'a message goes to those who are excepted below a relay, too',
-    file: 'server/addressing.js',
+    file: 'server/passing.js',
     find: 'path.length === 1 && path[0] === id',
     replace: 'path.length === 0 && path[0] === id',
     inTrees: true,
