@@ -144,6 +144,24 @@ describe('credit through relays', () => {
     ])
   })
 
+  test('what comes to a relay for a leaf that left meanwhile goes back, though another leaf is at work', async () => {
+    await using tree = new Tree({ latencyMs: 10 })
+    const root = await tree.root()
+    await tree.relay('relay', 'root', { client: { prefetch: 1 } })
+    const busy = await tree.leaf('busy', 'relay')
+    void busy.process(() => new Promise<never>(() => {})).catch(() => {})
+    await tree.wait(50)
+    await root.put('first')
+    await tree.wait(50)
+    const leaf = await tree.leaf('leaf', 'relay', { prefetch: 4 })
+    void leaf.process(() => {})
+    await tree.wait(100)
+    await Promise.all([root.put('a'), root.put('b')])
+    await tree.kill(leaf)
+    await tree.wait(100)
+    expect([root.clients[0]?.inFlight, root.backlog]).toEqual([1, 2])
+  })
+
   test('of two relays, the one whose leaf is free gets the item', async () => {
     await using tree = new Tree()
     const root = await tree.root()

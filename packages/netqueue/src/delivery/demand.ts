@@ -9,6 +9,8 @@ export type Reader = Waiter<Delivery<unknown>>
 export interface Standing {
   readonly demand: number
   offer(): void
+  /** Items came that are not taken yet. */
+  wait?(): void
 }
 
 /** Who wants items: loops, calls that wait, standing readers, and whoever is expected to ask again. */

@@ -152,6 +152,27 @@ export class Inbox {
     return delivery
   }
 
+  /** Items beyond what there is room for; none with `auto`, which looks after them itself. */
+  get surplus(): number {
+    return this.#pace === undefined ? this.#size - this.slots : 0
+  }
+
+  /** Peers that may send items. */
+  get senders(): number {
+    return this.#intakes.size
+  }
+
+  /** Gives back so many or a few more: those that came last, as they came together. */
+  shed(surplus: number): void {
+    let left = surplus
+    for (const arrival of [...this.#waiting].toReversed()) {
+      if (left <= 0) return
+      if (arrival.source.isKept) continue
+      left -= arrival.size
+      this.#giveBack(arrival)
+    }
+  }
+
   /** Takes the oldest item as it came, for whoever hands it on; `undefined` when none waits. */
   takeUnread(): Delivery<unknown> | undefined {
     const delivery = this.#out()
@@ -415,6 +436,7 @@ export class Inbox {
     if (this.#size === 0 || this.#end !== undefined) return
     this.#watch.begin()
     this.#pace?.watch()
+    for (const standing of this.#demand.standing) standing.wait?.()
   }
 
   #serve(): void {

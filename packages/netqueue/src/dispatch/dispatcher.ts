@@ -77,6 +77,11 @@ export class Dispatcher<T, C> {
     return this.#everyone.candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
   }
 
+  /** Items that clients have, and take now. */
+  get capacity(): number {
+    return this.#everyone.candidates.reduce((sum, { credit, inFlight }) => sum + credit + inFlight, 0)
+  }
+
   /** Those that wait for whoever is free, the newest first. */
   get unclaimed(): Entry[] {
     return [...this.#parked, ...this.#fresh].toReversed()

@@ -16,7 +16,10 @@ import type { Stage } from './stage.ts'
 
 /** What a relay needs of the backlog of its server. */
 export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw'> {
-  readonly dispatcher: Pick<Dispatcher<unknown, ServerClient>, 'room' | 'isTaken' | 'unclaimed' | 'watch' | 'clients'>
+  readonly dispatcher: Pick<
+    Dispatcher<unknown, ServerClient>,
+    'room' | 'isTaken' | 'capacity' | 'unclaimed' | 'watch' | 'clients'
+  >
 }
 
 export interface DownInit extends FlowInit {
@@ -111,8 +114,26 @@ export class Down extends Flow {
     else inbox.demandFell()
   }
 
+  /** They may be for a child that takes nothing any more. */
+  wait(): void {
+    this.changed()
+  }
+
   /** What no child takes any more goes back, the newest first. */
   protected override trim(): void {
+    this.#trimBacklog()
+    this.#trimInbox()
+  }
+
+  /** Each parent has credit for all that children take, and what comes from several at once waits here. */
+  #trimInbox(): void {
+    const { inbox } = this.#init
+    if (inbox.surplus <= 0) return
+    const more = (inbox.senders - 1) * this.#backlog.dispatcher.capacity
+    inbox.shed(inbox.surplus - more)
+  }
+
+  #trimBacklog(): void {
     let excess = -this.room
     if (excess <= 0) return
     for (const entry of this.#backlog.dispatcher.unclaimed) {
