@@ -36,7 +36,7 @@ export class Branches {
   changes(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
     const shown = this.#shown.get(client) ?? new Map<string, Shown>()
     this.#shown.set(client, shown)
-    const nodes = ways === 'all' ? client.nodes.map(({ way }) => way) : ways
+    const nodes = ways === 'all' ? waysBelow(client, shown) : ways
     // Those above come first: nobody is shown below one that is not.
     const due = [[], ...nodes.toSorted((a, b) => a.length - b.length)]
     const changes = due.flatMap((way) => this.#look(client, shown, way))
@@ -79,6 +79,11 @@ export class Branches {
     this.#bytes = bytes
     return true
   }
+}
+
+/** To all that are there, and to all that were: those may be gone. */
+function waysBelow({ nodes }: ConnectedClient, shown: ReadonlyMap<string, Shown>): Path[] {
+  return [...nodes.map(({ way }) => way), ...Array.from(shown.values(), ({ path }) => path.slice(1))]
 }
 
 /** A child, or a node below it, as it is now. */
