@@ -6,6 +6,7 @@ import type { LoggerOptions } from '../src/options/logger.ts'
 import { missionCommander, netQueue, packetmq, packetstream, simpleServer } from '../src/protocol/index.ts'
 import type { Protocol } from '../src/protocol/index.ts'
 import { Place } from './support/nodes.ts'
+import { Tree } from './support/tree.ts'
 
 interface Case {
   create: () => Protocol
@@ -76,6 +77,24 @@ describe.each(cases)('what all protocols share, with %s:', (name, { create, code
     expect(kinds(there.lines)).toEqual(expect.arrayContaining(['received frame', 'received message']))
     expect(JSON.stringify([here.lines, there.lines])).not.toContain('secret')
   })
+
+  test.each(['above', 'below'])(
+    'a relay that speaks it %s, and netqueue/1 on its other side, passes messages on',
+    async (side) => {
+      await using tree = new Tree()
+      const protocol = create()
+      const [above, below] = side === 'above' ? [{ protocol }, {}] : [{}, { protocol }]
+      const root = await tree.root({ messages, ...above })
+      await tree.relay('relay', 'root', { messages, client: above, server: below })
+      const leaf = await tree.leaf('leaf', 'relay', { messages, ...below })
+      const heard = [root.messages('message'), leaf.messages('message')].map((some) => some.next())
+      await tree.clock.pass(leaf.send('message', 'up'))
+      await tree.wait(50)
+      await tree.clock.pass(root.broadcast('message', 'down'))
+      const arrived = await tree.clock.pass(Promise.all(heard))
+      expect(arrived.map(({ value }) => value?.payload)).toEqual(['up', 'down'])
+    },
+  )
 })
 
 test('a label of a packetstream request stands in the trace of whoever asks, and does not travel', async () => {
