@@ -50,6 +50,24 @@ describe('connect([a, b]): one client of several servers', () => {
     ])
   })
 
+  test('P4: a settle for one server that waits behind a put goes when another server takes that', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    const receiving = client.receive()
+    await north.put('a')
+    const delivery = await receiving
+    const waits = observe(() => client.put('made of it'))
+    await rest()
+    delivery.done()
+    await rest()
+    const idle = observe(() => north.idle())
+    await rest()
+    expect([waits(), idle()]).toEqual(['waits', 'waits'])
+    south.tryGet()
+    await rest()
+    expect([waits(), idle(), south.getAll()]).toEqual(['resolves', 'resolves', ['made of it']])
+  })
+
   test('P2: puts nothing to a server that is away and keeps its session, before it is back', async () => {
     await using place = new Country()
     const serving = { resumeTimeoutMs: 5_000 }

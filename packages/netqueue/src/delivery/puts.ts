@@ -151,7 +151,7 @@ export class Puts<T> {
 
   /** Credit changed. */
   advance(): void {
-    this.#line.advance()
+    this.#assign()
     this.#watcher?.()
   }
 
@@ -189,7 +189,7 @@ export class Puts<T> {
   lost(server: string, { sent, queued }: Entries): void {
     for (const entry of queued.toReversed()) this.#redelivery.lost(entry, server, { wasSent: false })
     for (const entry of sent.toReversed()) this.#redelivery.lost(entry, server, { wasSent: true })
-    this.#line.advance()
+    this.#assign()
   }
 
   /** Nothing is put any more. Returns the items whose puts had resolved and that nobody has; calls that wait reject. */
@@ -247,6 +247,13 @@ export class Puts<T> {
     const { maxItemBytes } = this.#init.limits
     const taken = this.#links.map(({ peer }) => peer?.maxItemBytes ?? maxItemBytes)
     this.#maxItemBytes = taken.length === 0 ? maxItemBytes : Math.min(maxItemBytes, Math.max(...taken))
+  }
+
+  /** Sends what there is credit for. Of several servers, the others may be owed settles that waited behind that. */
+  #assign(): void {
+    const { oldestOrdinal } = this.#line
+    this.#line.advance()
+    if (this.#links.length > 1 && this.#line.oldestOrdinal !== oldestOrdinal) this.#wakeAll()
   }
 
   #wakeAll(): void {
