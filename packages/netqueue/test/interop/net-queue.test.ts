@@ -1,5 +1,3 @@
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 
 import { afterEach, describe, expect, test } from 'vitest'
@@ -8,56 +6,10 @@ import { connect, listen } from '../../src/index.ts'
 import type { Client, Server, ServerClient, ServerOptions } from '../../src/index.ts'
 import { netQueue } from '../../src/protocol/net-queue/net-queue.ts'
 import { until } from '../support/nodes.ts'
-import { Process } from '../support/processes.ts'
+import { hasPython, Python } from '../support/python.ts'
 
-const SCRIPT = join(import.meta.dirname, 'net_queue.py')
+const SCRIPT = 'net_queue.py'
 const VECTORS = join(import.meta.dirname, '../../../../docs/protocol-vectors.json')
-
-/** Machines without Python have nothing to test here. */
-const hasPython = spawnSync('python3', ['--version']).status === 0
-
-/** What a peer heard; a server's, from which client. */
-interface Heard {
-  client?: number
-  heard: string
-  data?: unknown
-}
-
-/** An original peer in Python, which tells what it hears and does what it is told. */
-class Python {
-  readonly #child: ChildProcess
-  readonly #process: Process
-
-  constructor(...args: string[]) {
-    this.#child = spawn('python3', ['-B', SCRIPT, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#process = new Process(this.#child)
-  }
-
-  async next(): Promise<unknown> {
-    return this.#process.next()
-  }
-
-  /** What it hears next, of one kind. */
-  async hears(kind: string): Promise<unknown> {
-    for (;;) {
-      const { heard, data } = (await this.next()) as Heard
-      if (heard === kind) return data
-      if (heard === 'END') throw new Error(`Expected ${kind}, the stream has ended`)
-    }
-  }
-
-  tell(...commands: object[]): void {
-    this.#child.stdin?.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(''))
-  }
-
-  signal(signal: 'SIGKILL'): void {
-    this.#process.signal(signal)
-  }
-
-  async end(): Promise<void> {
-    await this.#process.end()
-  }
-}
 
 const started: Python[] = []
 const open: { close(options: { timeout: number }): Promise<unknown> }[] = []
@@ -68,7 +20,7 @@ afterEach(async () => {
 })
 
 function python(...args: string[]): Python {
-  const made = new Python(...args)
+  const made = new Python(SCRIPT, ...args)
   started.push(made)
   return made
 }

@@ -1,5 +1,3 @@
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 
 import { afterEach, describe, expect, test } from 'vitest'
@@ -9,13 +7,10 @@ import type { Client, ClientOptions, Messages, Server, ServerClient, ServerOptio
 import { packetmq } from '../../src/protocol/packetmq/packetmq.ts'
 import { until } from '../support/nodes.ts'
 import { failureOf } from '../support/outcome.ts'
-import { Process } from '../support/processes.ts'
+import { hasPython, Python } from '../support/python.ts'
 
-const SCRIPT = join(import.meta.dirname, 'packetmq.py')
+const SCRIPT = 'packetmq.py'
 const VECTORS = join(import.meta.dirname, '../../../../docs/packetmq-vectors.json')
-
-/** Machines without Python have nothing to test here. */
-const hasPython = spawnSync('python3', ['--version']).status === 0
 
 const packet = { payload: type<unknown>() }
 const messages = defineMessages({
@@ -33,38 +28,6 @@ interface PythonOptions {
   last?: [name: string, value: unknown]
 }
 
-/** A packetmq peer in Python, which tells what it hears and does what it is told. */
-class Python {
-  readonly #child: ChildProcess
-  readonly #process: Process
-
-  constructor(args: string[]) {
-    this.#child = spawn('python3', ['-B', SCRIPT, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#process = new Process(this.#child)
-  }
-
-  async next(): Promise<Record<string, unknown>> {
-    return (await this.#process.next()) as Record<string, unknown>
-  }
-
-  /** What it hears next, of one kind. */
-  async hears(kind: string): Promise<unknown> {
-    for (;;) {
-      const { heard, data } = await this.next()
-      if (heard === kind) return data
-      if (heard === 'END') throw new Error(`Expected ${kind}, the stream has ended`)
-    }
-  }
-
-  tell(...commands: object[]): void {
-    this.#child.stdin?.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(''))
-  }
-
-  async end(): Promise<void> {
-    await this.#process.end()
-  }
-}
-
 const started: Python[] = []
 const open: { close(options: { timeout: number }): Promise<unknown> }[] = []
 
@@ -74,7 +37,8 @@ afterEach(async () => {
 })
 
 function python(mode: 'client' | 'server', port: string[], options: PythonOptions = {}): Python {
-  const made = new Python([mode, ...port, JSON.stringify({ packets: PACKETS, adapt: mode === 'client', ...options })])
+  const told = { packets: PACKETS, adapt: mode === 'client', ...options }
+  const made = new Python(SCRIPT, mode, ...port, JSON.stringify(told))
   started.push(made)
   return made
 }
@@ -114,7 +78,7 @@ const VALUES = [1, -1, 70_000, 1.5, null, true, 'zwölf', '漢字😀', [], [[1]
 
 describe.skipIf(!hasPython)('a packetmq peer in Python, written from the layout of its packets,', () => {
   test('reads and writes the vectors as they stand there', async () => {
-    const vectors = new Python(['vectors', VECTORS])
+    const vectors = new Python(SCRIPT, 'vectors', VECTORS)
     started.push(vectors)
     expect(await vectors.next()).toEqual({ count: 10, differing: [] })
   })

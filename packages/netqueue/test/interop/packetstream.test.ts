@@ -1,5 +1,3 @@
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 
@@ -11,13 +9,10 @@ import { fulfil } from '../../src/protocol/packetstream/fulfil.ts'
 import { packetstream } from '../../src/protocol/packetstream/packetstream.ts'
 import { until } from '../support/nodes.ts'
 import { failureOf } from '../support/outcome.ts'
-import { Process } from '../support/processes.ts'
+import { hasPython, Python } from '../support/python.ts'
 
-const SCRIPT = join(import.meta.dirname, 'packetstream.py')
+const SCRIPT = 'packetstream.py'
 const VECTORS = join(import.meta.dirname, '../../../../docs/packetstream-vectors.json')
-
-/** Machines without Python have nothing to test here. */
-const hasPython = spawnSync('python3', ['--version']).status === 0
 
 const messages = defineMessages({
   reverse: { payload: type<string>(), reply: type<string>(), codec: text() },
@@ -40,18 +35,10 @@ interface Heard {
   payload?: string
 }
 
-/** An original peer in Python, which tells what it hears and does what it is told. */
-class Python {
-  readonly child: ChildProcess
-  readonly process: Process
-
-  constructor(...args: string[]) {
-    this.child = spawn('python3', ['-B', SCRIPT, ...args], { stdio: ['pipe', 'pipe', 'inherit', 'pipe', 'pipe'] })
-    this.process = new Process(this.child)
-  }
-
+/** An original peer in Python, which answers requests by itself. */
+class PythonPeer extends Python {
   /** What it hears next, but for requests that it answers by itself. */
-  async hears(): Promise<Heard> {
+  override async hears(): Promise<Heard> {
     for (;;) {
       const next = (await this.process.next()) as Heard
       if (next.heard !== 'request') return next
@@ -64,13 +51,9 @@ class Python {
     while (kinds.at(-1) !== 'EOF' && kinds.at(-1) !== 'END') kinds.push((await this.hears()).heard)
     return kinds
   }
-
-  tell(...commands: object[]): void {
-    this.child.stdin?.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(''))
-  }
 }
 
-const started: Python[] = []
+const started: PythonPeer[] = []
 const open: { close(options: { timeout: number }): Promise<unknown> }[] = []
 
 afterEach(async () => {
@@ -78,8 +61,8 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((python) => python.process.end()))
 })
 
-function python(...args: string[]): Python {
-  const made = new Python(...args)
+function python(...args: string[]): PythonPeer {
+  const made = new PythonPeer(SCRIPT, ...args)
   started.push(made)
   return made
 }
@@ -109,7 +92,7 @@ async function serve(options: ServerOptions<unknown, unknown, M> = {}): Promise<
 /** A server, and an original client of its. */
 async function visited(
   options?: ServerOptions<unknown, unknown, M>,
-): Promise<{ server: Server<unknown, unknown, M>; peer: Python; client: ServerClient }> {
+): Promise<{ server: Server<unknown, unknown, M>; peer: PythonPeer; client: ServerClient }> {
   const server = await serve(options)
   const peer = python('client', (server.address ?? '').slice('tcp://127.0.0.1:'.length))
   await until(() => server.clients.length === 1)
@@ -119,7 +102,7 @@ async function visited(
 /** A client of an original server. */
 async function visiting(
   options: ClientOptions<unknown, unknown, M> = {},
-): Promise<{ client: Client<unknown, unknown, M>; peer: Python }> {
+): Promise<{ client: Client<unknown, unknown, M>; peer: PythonPeer }> {
   const peer = python('server')
   const { port } = (await peer.process.next()) as { port: number }
   const client = await connect(`tcp://127.0.0.1:${port}`, { messages, protocol, ...options })

@@ -9,25 +9,40 @@ export const hasPython: boolean = spawnSync('python3', ['--version']).status ===
 
 /** A script of test/interop, which tells in lines of JSON what it hears, and is told in such lines what to do. */
 export class Python {
-  readonly #child: ChildProcess
-  readonly #process: Process
+  readonly child: ChildProcess
+  readonly process: Process
 
   constructor(script: string, ...args: string[]) {
     const path = join(import.meta.dirname, '../interop', script)
-    this.#child = spawn('python3', ['-B', path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#process = new Process(this.#child)
+    // Beside those that every process has, two pipes, for a script that speaks on them.
+    const stdio = ['pipe', 'pipe', 'inherit', 'pipe', 'pipe'] as const
+    this.child = spawn('python3', ['-B', path, ...args], { stdio: [...stdio] })
+    this.process = new Process(this.child)
   }
 
   /** The next thing that it says. */
   async next(): Promise<Record<string, unknown>> {
-    return (await this.#process.next()) as Record<string, unknown>
+    return (await this.process.next()) as Record<string, unknown>
+  }
+
+  /** What it hears next, of one kind. */
+  async hears(kind: string): Promise<unknown> {
+    for (;;) {
+      const { heard, data } = await this.next()
+      if (heard === kind) return data
+      if (heard === 'END') throw new Error(`Expected ${kind}, the stream has ended`)
+    }
   }
 
   tell(...commands: object[]): void {
-    this.#child.stdin?.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(''))
+    this.child.stdin?.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(''))
+  }
+
+  signal(signal: 'SIGKILL'): void {
+    this.process.signal(signal)
   }
 
   async end(): Promise<void> {
-    await this.#process.end()
+    await this.process.end()
   }
 }
