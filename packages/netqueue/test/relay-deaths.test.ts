@@ -219,6 +219,27 @@ describe('what a leaf has put', () => {
     expect(put()).toBe('waits')
   })
 
+  test('waits in the relay when leaf and parent are gone, without a warning that nobody reads it', async () => {
+    await using tree = new Tree()
+    const root = await tree.root({ prefetch: 1 })
+    const relay = await tree.relay('relay', 'root')
+    const codes: string[] = []
+    relay.on('warning', ({ error }) => codes.push(error.code))
+    const taken = root.receive()
+    const leaf = await tree.leaf('leaf', 'relay')
+    for (const thing of ['a', 'b', 'c']) await tree.pass(leaf.put(thing))
+    await tree.pass(taken)
+    await tree.kill(leaf)
+    await tree.kill(root)
+    await tree.wait(100)
+    tree.clock.advance(6_000)
+    await tree.rest()
+    const next = await tree.root()
+    const got: string[] = []
+    for (let count = 0; count < 3; count += 1) got.push(await tree.pass(next.get()))
+    expect([got.toSorted(), codes]).toEqual([['a', 'b', 'c'], []])
+  })
+
   test('waits while the parent is away, and goes up when it is back', async () => {
     await using tree = new Tree()
     const root = await tree.root()

@@ -210,6 +210,23 @@ describe('the stage up', () => {
     expect([await tree.pass(got), calls]).toEqual(['thing', 3])
   })
 
+  test('that ends when there is no parent any more gives back to the leaf, or names, what it has made', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const made: (() => void)[] = []
+    const relay = await tree.relay('relay', 'root', {
+      up: (item) => new Promise((resolve) => made.push(() => resolve(item))),
+    })
+    const [gone, there] = [await tree.leaf('gone', 'relay'), await tree.leaf('there', 'relay', { reconnect: false })]
+    root.get().catch(() => {})
+    await tree.pass(Promise.all([gone.put('of one that goes'), there.put('of one that stays')]))
+    await tree.kill(gone)
+    await tree.pass(relay.client.close())
+    for (const finish of made) finish()
+    expect((await tree.pass(relay.closed)).undone).toEqual(['of one that goes'])
+    expect((await tree.pass(there.closed)).undone).toEqual(['of one that stays'])
+  })
+
   test('that takes its time: what was put before an item is settled still goes first', async () => {
     await using tree = new Tree()
     const root = await tree.root()

@@ -55,6 +55,7 @@ export class Inbox {
   #bytes = 0
   #arrivals = 0
   #working = 0
+  #isAttended = false
   #end: { error: Error } | undefined
   #denial: Error | undefined
 
@@ -79,7 +80,7 @@ export class Inbox {
       env,
       warn,
       size: () => this.#size,
-      isAttended: () => this.#demand.isPresent,
+      isAttended: () => this.#isAttended || this.#demand.isPresent,
     })
   }
 
@@ -259,6 +260,11 @@ export class Inbox {
     this.#demand.loops -= 1
     if (this.#demand.loops === 0) this.#demand.expectNobody()
     this.#shrink()
+  }
+
+  /** Somebody reads what comes here, be it later: no reader was forgotten. */
+  attend(): void {
+    this.#isAttended = true
   }
 
   stand(standing: Standing): void {

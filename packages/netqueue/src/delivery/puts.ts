@@ -16,6 +16,7 @@ import type { RedeliveryOptions } from './redelivery.ts'
 import type { Retry } from './retry.ts'
 import { SettleDeadlines } from './settle-deadlines.ts'
 import type { SettleOptions } from './settle-deadlines.ts'
+import { SETTLED } from './settlement.ts'
 import type { Settlement } from './settlement.ts'
 
 export interface PutsInit<T> {
@@ -41,6 +42,7 @@ export class Puts<T> {
   readonly #redelivery: Redelivery<T>
   /** Told when servers may take more, or fewer, than before. */
   #watcher: (() => void) | undefined
+  #isClosed = false
   /** The longest item that somebody takes, as far as is known. */
   #maxItemBytes: number
 
@@ -111,6 +113,7 @@ export class Puts<T> {
 
   /** Sends an item of somebody else's when there is credit for it; throws for one that nobody takes. */
   pass(entry: Entry): void {
+    if (this.#isClosed) return void entry.ended(SETTLED.returned)
     const objection = this.#objection(entry)
     if (objection !== undefined) throw objection
     this.#line.pass(entry)
@@ -194,6 +197,7 @@ export class Puts<T> {
 
   /** Nothing is put any more. Returns the items whose puts had resolved and that nobody has; calls that wait reject. */
   close(reason: NetQueueError): Entry[] {
+    this.#isClosed = true
     this.deadlines.close()
     return [...this.#redelivery.close(), ...this.#line.close(reason)]
   }

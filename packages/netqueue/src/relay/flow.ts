@@ -44,6 +44,7 @@ export abstract class Flow implements Standing, Way {
 
   constructor(init: FlowInit) {
     this.#init = init
+    init.inbox.attend()
   }
 
   get demand(): number {
