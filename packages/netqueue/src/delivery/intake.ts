@@ -5,6 +5,7 @@ import type { Denials } from '../message/denials.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
 import type { Message, Outcome, Writer } from '../protocol/protocol.ts'
+import { Holdup } from '../queue/holdup.ts'
 import { Credit } from './credit.ts'
 import type { Room } from './credit.ts'
 import { Fresh } from './arrival.ts'
@@ -90,8 +91,7 @@ export class Intake implements DeliverySource, GrantsOwner {
   #isPatient = false
   #isTyped = true
   /** Whoever reads waits for room. */
-  #pause: Promise<void> | undefined
-  #goOn: (() => void) | undefined
+  #holdup: Holdup | undefined
   #maxResultBytes: number
   #isOpen = false
   #denied: Denials | undefined
@@ -164,7 +164,7 @@ export class Intake implements DeliverySource, GrantsOwner {
   /** Set while there is no room for another item of a peer that may be left unread: resolves when there is. */
   get full(): Promise<void> | undefined {
     if (!this.#isPatient || this.#hasRoom) return undefined
-    return (this.#pause ??= new Promise((resolve) => (this.#goOn = resolve)))
+    return (this.#holdup ??= new Holdup()).over
   }
 
   open({ isCredited, isPatient = false, isTyped, maxItemBytes = this.#maxResultBytes, denied }: IntakeTerms): void {
@@ -244,10 +244,9 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   /** @internal */
   freed(): void {
-    if (this.#goOn === undefined || !this.#hasRoom) return
-    this.#goOn()
-    this.#pause = undefined
-    this.#goOn = undefined
+    if (this.#holdup === undefined || !this.#hasRoom) return
+    this.#holdup.end()
+    this.#holdup = undefined
   }
 
   taken(): void {

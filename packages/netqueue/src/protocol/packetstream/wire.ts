@@ -1,6 +1,7 @@
 import type { Headers } from '../../message/headers.ts'
 import { USUAL_REQUESTS } from '../../message/registry.ts'
 import type { OwnMessages } from '../../message/registry.ts'
+import { Holdup } from '../../queue/holdup.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { itemTooLarge } from '../failures.ts'
 import { apart } from '../payloads.ts'
@@ -25,8 +26,6 @@ const encoder = new TextEncoder()
 export class PacketstreamWire implements Wire {
   readonly peer: Peer
   readonly typed = true
-  /** Set when the peer has said its last word and waits for answers: resolves when it has them. */
-  parting: Promise<void> | undefined
   readonly #messages: OwnMessages
   readonly #tags = new Tags()
   readonly #batch = new Batch()
@@ -34,10 +33,10 @@ export class PacketstreamWire implements Wire {
   readonly #writer: PacketWriter = new PacketWriter(this.#batch, this.#tags)
   /** The peer sends no more requests. */
   #hasPeerEnded = false
-  #part: (() => void) | undefined
+  /** It has said its last word, and waits for answers. */
+  #parting: Holdup | undefined
   /** Whoever reads waits for room. */
-  #pause: Promise<void> | undefined
-  #goOn: (() => void) | undefined
+  #holdup: Holdup | undefined
 
   constructor(peer: Peer, messages: OwnMessages) {
     this.peer = peer
@@ -49,13 +48,17 @@ export class PacketstreamWire implements Wire {
     return !this.#answers.isEmpty
   }
 
+  get parting(): Promise<void> | undefined {
+    return this.#parting?.over
+  }
+
   /**
    * A side of the original sends requests as fast as they are taken, and cannot be told how many may be open: beyond that it has to wait, as
    * TCP has it wait. Not while it owes us answers, which may stand behind those requests: those that are too many are refused then.
    */
   get full(): Promise<void> | undefined {
     if (!this.#isFull) return undefined
-    return (this.#pause ??= new Promise((resolve) => (this.#goOn = resolve)))
+    return (this.#holdup ??= new Holdup()).over
   }
 
   /** Nothing is counted: there are no sessions. */
@@ -68,7 +71,7 @@ export class PacketstreamWire implements Wire {
     this.#answers.write(this.#batch)
     fill(this.#writer)
     const frame = this.#batch.take()
-    if (frame === undefined && !this.#isAnswering) this.#part?.()
+    if (frame === undefined && !this.#isAnswering) this.#parting?.end()
     if (!this.#isFull) this.#readOn()
     return frame
   }
@@ -96,9 +99,8 @@ export class PacketstreamWire implements Wire {
   }
 
   #readOn(): void {
-    this.#goOn?.()
-    this.#pause = undefined
-    this.#goOn = undefined
+    this.#holdup?.end()
+    this.#holdup = undefined
   }
 
   #read(packet: Packet, take: Take): void {
@@ -160,7 +162,7 @@ export class PacketstreamWire implements Wire {
   #end(take: Take): void {
     this.#endRequests(take)
     if (!this.#isAnswering) return take({ type: 'disconnect' })
-    this.parting = new Promise((resolve) => (this.#part = resolve))
+    this.#parting = new Holdup()
     take({ type: 'endReplies' })
   }
 
