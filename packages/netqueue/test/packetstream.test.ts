@@ -13,8 +13,8 @@ import type {
   ServerOptions,
 } from '../src/index.ts'
 import { fulfil, packetstream } from '../src/protocol/index.ts'
-import { requestPacket } from '../src/protocol/packetstream/packet.ts'
-import type { Asked } from '../src/protocol/packetstream/packet.ts'
+import { requestPacket } from '../src/protocol/packetstream/frame.ts'
+import type { Asked } from '../src/protocol/packetstream/frame.ts'
 import { Tags } from '../src/protocol/packetstream/tags.ts'
 import { heldBytes } from './support/memory.ts'
 import { Place, rest, until } from './support/nodes.ts'

@@ -1,7 +1,7 @@
 import { memoryPair } from '../../src/index.ts'
 import type { ByteDuplex } from '../../src/index.ts'
-import { readPackets } from '../../src/protocol/packetstream/packet.ts'
-import type { Packet } from '../../src/protocol/packetstream/packet.ts'
+import { readPackets } from '../../src/protocol/packetstream/frame.ts'
+import type { Packet } from '../../src/protocol/packetstream/frame.ts'
 import { until } from './nodes.ts'
 
 /** A peer of packetstream that is played by hand, and the duplex that leads to it. */

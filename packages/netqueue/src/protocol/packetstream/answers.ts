@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import type { Batch } from './batch.ts'
-import { responsePacket } from './packet.ts'
-import type { Answered } from './packet.ts'
+import { responsePacket } from './frame.ts'
+import type { Answered } from './frame.ts'
 
 /** Answers that may wait for a peer that sends on without reading, in bytes. */
 const MAX_WAITING_BYTES = 262_144

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { flagsFault, flagsOf, headersOfFlags } from './flags.ts'
-import { MAX_FLAGS } from './packet.ts'
+import { MAX_FLAGS } from './frame.ts'
 
 test('flags are the header of that name, and 0 is none', () => {
   expect(flagsOf(headersOfFlags(85))).toBe(85)

@@ -1,6 +1,6 @@
 import { headersOf } from '../../message/headers.ts'
 import type { Headers } from '../../message/headers.ts'
-import { MAX_FLAGS } from './packet.ts'
+import { MAX_FLAGS } from './frame.ts'
 
 /** The one header that travels: a number, as decimal digits. */
 const NAME = 'flags'

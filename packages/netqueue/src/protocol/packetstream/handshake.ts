@@ -2,7 +2,7 @@ import { ownMessages, Registry } from '../../message/registry.ts'
 import type { OwnMessages } from '../../message/registry.ts'
 import { plainPeer, refuseStrangers } from '../plain-peer.ts'
 import type { Admission, Handshake, HandshakeInit, HandshakeStep, Peer, Protocol } from '../protocol.ts'
-import { END, MAX_HEAD_BYTES } from './packet.ts'
+import { END, MAX_HEAD_BYTES } from './frame.ts'
 import type { RequestTypes } from './request-types.ts'
 import { PacketstreamWire } from './wire.ts'
 

@@ -1,12 +1,12 @@
 import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { framingOf } from '../../framing/framing.ts'
-import type { MessageTable } from '../../message/messages.ts'
 import type { Handshake, HandshakeInit, Intent, Protocol } from '../protocol.ts'
 import type { Supports } from '../supports.ts'
 import { flagsFault } from './flags.ts'
 import { PacketstreamHandshake } from './handshake.ts'
-import { layout } from './packet.ts'
+import { layout } from './frame.ts'
 import { RequestTypes } from './request-types.ts'
+import { checkIntent } from './rules.ts'
 
 export interface PacketstreamOptions {
   /**
@@ -40,20 +40,7 @@ export function packetstream({ types }: PacketstreamOptions = {}): Protocol {
     ...own.protocol,
     framing: (options: FramingOptions): Framing => framingOf(layout, options),
     handshake: (init: HandshakeInit): Handshake => new PacketstreamHandshake(init, own),
-    check: ({ introduction }: Intent): void => {
-      const { messages } = introduction()
-      if (messages === undefined) return
-      checkCodecs(messages.table)
-      requestTypes.check(messages.table)
-    },
+    check: (intent: Intent): void => checkIntent(intent, requestTypes),
     headerFault: flagsFault,
   }
-}
-
-function checkCodecs(table: MessageTable): void {
-  for (const { name, codec } of table)
-    if (codec === 'msgpack')
-      throw new TypeError(
-        `Expected ${JSON.stringify(name)} to have a codec for ${NAME}, as bytes() or text(), got \`msgpack\``,
-      )
 }

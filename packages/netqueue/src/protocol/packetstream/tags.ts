@@ -1,7 +1,7 @@
 import type { OpenRequests } from '../../message/registry.ts'
 import { badMessage } from '../failures.ts'
-import { FIRST_TAG } from './packet.ts'
-import type { Asked } from './packet.ts'
+import { FIRST_TAG } from './frame.ts'
+import type { Asked } from './frame.ts'
 
 /** A request of the peer's, as the peer calls it. */
 export interface Theirs {

@@ -3,7 +3,7 @@ import { MuteWriter } from '../mute-writer.ts'
 import type { Said, SaidInChannel } from '../protocol.ts'
 import type { Batch } from './batch.ts'
 import { flagsOf } from './flags.ts'
-import { END_OF_REQUESTS, MAX_HEAD_BYTES, requestPacket, responsePacket } from './packet.ts'
+import { END_OF_REQUESTS, MAX_HEAD_BYTES, requestPacket, responsePacket } from './frame.ts'
 import { refusalPayload } from './refusals.ts'
 import type { Tags } from './tags.ts'
 

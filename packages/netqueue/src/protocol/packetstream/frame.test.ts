@@ -3,8 +3,8 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import { describe, expect, test } from 'vitest'
 import { vectors } from '../../../test/support/packetstream-vectors.ts'
 import type { Vector } from '../../../test/support/packetstream-vectors.ts'
-import { END, END_OF_REQUESTS, layout, MAX_FLAGS, readPackets, requestPacket, responsePacket } from './packet.ts'
-import type { Packet } from './packet.ts'
+import { END, END_OF_REQUESTS, layout, MAX_FLAGS, readPackets, requestPacket, responsePacket } from './frame.ts'
+import type { Packet } from './frame.ts'
 
 const { packets } = vectors
 
