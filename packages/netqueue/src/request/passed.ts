@@ -49,7 +49,7 @@ class BodyEnd implements Mail {
 }
 
 /** The body of a request that passes, on its way to one peer: where that does not begin it, it is another one's. */
-export class PassedBody implements Outgoing {
+class PassedBody implements Outgoing {
   readonly #conduit: Conduit
   readonly #lanes: Lanes
   readonly #channel: number
