@@ -133,6 +133,24 @@ describe('a server of SimpleServer', () => {
     expect(peer.received.toString()).toBe('$%bye')
   })
 
+  test('says what waits when it closes, for as long as its timeout and 2 s', async () => {
+    await using place = new Place()
+    const spaced = { protocol: simpleServer({ gapMs: 10 }) }
+    const told = async (count: number, timeout: number): Promise<number> => {
+      const { server } = await serve(place, spaced)
+      const client = await place.connect<string, string, App>({ ...options, ...spaced, reconnect: false })
+      const heard: string[] = []
+      client.on('message', ({ payload }) => heard.push(payload))
+      await rest()
+      for (let index = 0; index < count; index += 1) void server.broadcast('message', 'word')
+      await place.pass(server.close({ timeout }))
+      await place.pass(client.closed)
+      return heard.length
+    }
+    expect(await told(400, 5_000)).toBe(400)
+    expect(await told(400, 1_000)).toBeLessThan(305)
+  })
+
   test('lets a client of its own go', async () => {
     await using place = new Place()
     const { server, events } = await serve(place)

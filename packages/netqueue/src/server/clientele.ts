@@ -175,9 +175,13 @@ export class Clientele<Item> {
     this.#endIfAnswered(client)
   }
 
-  /** One that does not settle does not say when it is done: it is left as soon as no request is open. */
+  /**
+   * One that does not settle does not say when it is done: it is left as soon as no request is open; by a server that closes, which has a
+   * time for that, when it has also taken what waits for it.
+   */
   #endIfAnswered({ settles, conversation, session }: ConnectedClient): void {
-    if (!settles && conversation.asking + conversation.serving === 0) session.end()
+    if (settles || conversation.asking + conversation.serving > 0) return
+    if (this.#goaway === undefined || conversation.isQuiet) session.end()
   }
 
   /** A request began, or something is over. */
