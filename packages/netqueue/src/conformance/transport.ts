@@ -50,7 +50,11 @@ const tests: Record<string, TransportTest> = {
       if (got.length === 2) await listener.close()
     }
     // Which of them is first is the system's to say: a name may take the first one longer to look up.
-    same(got.toSorted((a = 0, b = 0) => a - b), [pattern(1)[0], pattern(1, 1)[0]], 'what the connections said')
+    same(
+      got.toSorted((a = 0, b = 0) => a - b),
+      [pattern(1)[0], pattern(1, 1)[0]],
+      'what the connections said',
+    )
     await Promise.all([...sent, ...clients.map(async ({ connecting }) => collect((await connecting).source))])
   },
 
