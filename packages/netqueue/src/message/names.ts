@@ -10,7 +10,15 @@ const encoder = new TextEncoder()
 /** Whether a text arrives as it is, and does not move a cursor or end a line where people read it. */
 export const isPlain = (text: string): boolean => !UNFIT.test(text)
 
-export const utf8Bytes = (text: string): number => encoder.encode(text).length
+/** Most are ASCII, which need not be encoded to be counted. */
+export function utf8Bytes(text: string): number {
+  return isAscii(text) ? text.length : encoder.encode(text).length
+}
+
+export function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x7f) return false
+  return true
+}
 
 /** Whether a value can be the name of a message: 1 to 128 bytes of UTF-8 without control characters. */
 export function isName(value: unknown): value is string {

@@ -213,11 +213,12 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
 
   write(writer: ExchangeWriter): boolean {
     if (!this.side.lanes.admitsCall(this.#owner.size)) return false
-    const to = { tag: this.tag, channel: this.message.channel }
+    const { tag, channel } = this.message
     const answer = this.#answer as Answer
-    if ('code' in answer) return writer.refusal({ ...to, ...answer }) && this.#end()
-    if (!writer.response({ ...to, ...answer })) return false
-    return answer.hasStream ? this.#begun() : this.#end()
+    if ('code' in answer) return writer.refusal({ tag, channel, ...answer }) && this.#end()
+    const { headers, hasStream, payload } = answer
+    if (!writer.response({ tag, channel, headers, hasStream, payload })) return false
+    return hasStream ? this.#begun() : this.#end()
   }
 
   #attach(call: Call, side: Side): void {

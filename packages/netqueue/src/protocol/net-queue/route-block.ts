@@ -6,6 +6,7 @@ import {
   MAX_EXCEPTIONS,
   MAX_PATH_BYTES,
 } from '../../message/route.ts'
+import { isAscii } from '../../message/names.ts'
 import type { Named, Path, Route } from '../../message/route.ts'
 import { encodeText } from './bytes.ts'
 import { badMessage } from '../failures.ts'
@@ -24,8 +25,8 @@ export interface RouteParts {
 /** Writes a route as records hold it; it takes at most `routeBytes`. */
 export function writeRoute(out: ByteWriter, { named, to, except }: Route): void {
   if (named !== undefined) {
-    out.bytes(encodeText(named.name))
-    out.bytes(encodeText(named.codec === USUAL_CODEC ? '' : named.codec))
+    writeName(out, named.name)
+    writeName(out, named.codec === USUAL_CODEC ? '' : named.codec)
   }
   if (to !== undefined) writePath(out, to)
   if (except === undefined) return
@@ -35,7 +36,14 @@ export function writeRoute(out: ByteWriter, { named, to, except }: Route): void 
 
 export function writePath(out: ByteWriter, path: Path): void {
   out.varint(path.length)
-  for (const id of path) out.bytes(encodeText(id))
+  for (const id of path) writeName(out, id)
+}
+
+/** A short text, which in most cases costs less to write than to encode. */
+function writeName(out: ByteWriter, name: string): void {
+  if (!isAscii(name)) return out.bytes(encodeText(name))
+  out.varint(name.length)
+  for (let index = 0; index < name.length; index += 1) out.u8(name.charCodeAt(index))
 }
 
 /** Throws `BAD_MESSAGE` for what breaks a limit. */
