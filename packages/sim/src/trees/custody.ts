@@ -9,7 +9,7 @@ interface Holding {
   /** Copies that it has given on, and has neither cancelled nor heard of again. */
   given: number
   /** What it was told of copies that it had given on, and has not told yet. */
-  readonly told: Record<'done' | 'failed' | 'reject', number>
+  told: Record<'done' | 'failed' | 'reject', number>
   /** The lowest attempt with which one of them came. */
   attempt: number
   /** The highest attempt with which it was given on. */
@@ -78,6 +78,7 @@ export class Custody {
   dropped(key: string): void {
     const holding = this.#holding(key)
     holding.held -= 1
+    holding.order = undefined
     for (const ending of ['done', 'failed', 'reject'] as const)
       holding.told[ending] = Math.min(holding.told[ending], holding.held)
     this.#changed.set(key, this.#init.now())
@@ -135,8 +136,9 @@ export class Custody {
   /** It has settled the item itself. */
   earned(key: string, ending: 'done' | 'failed' | 'reject'): void {
     const holding = this.#holding(key)
-    // What is said of a copy that was lost meanwhile says nothing of another.
-    if (openOf(holding) > 0) holding.told[ending] += 1
+    // What is said of a copy that was lost meanwhile says nothing of another, and less than what is said of that later.
+    if (openOf(holding) <= 0) holding.told = { done: 0, failed: 0, reject: 0 }
+    if (holding.held > 0) holding.told[ending] += 1
     this.#changed.set(key, this.#init.now())
   }
 

@@ -26,6 +26,8 @@ export class Hops {
   /** The connections with which clients came first. */
   readonly #first: WeakMap<ServerClient, Connection> = new WeakMap()
   readonly #parted: Set<HopSession> = new Set()
+  /** In which the server has said its last word. */
+  readonly #ended: Set<HopSession> = new Set()
 
   constructor(world: TreeWorld) {
     this.#world = world
@@ -61,6 +63,8 @@ export class Hops {
       this.#world.note(`${life.name} lost a connection of ${session?.name}`)
       if (session !== undefined) session.carriers.server = undefined
       life.down.disturb()
+      // What is to go back to it waits, and goes on when it is not waited for any more.
+      life.up.disturb()
     })
     server.on('resume', ({ client }) => {
       this.#world.note(`${life.name} goes on with ${this.#sessionOf(life.place, client)?.name}`)
@@ -93,7 +97,7 @@ export class Hops {
   away(life: NodeLife, way: 'down' | 'up', key: string): number {
     const side = way === 'down' ? 'server' : 'client'
     const sessions = way === 'down' ? this.below(life) : [...life.sessions.values()]
-    const away = sessions.filter(({ carriers }) => carriers[side] === undefined)
+    const away = sessions.filter((session) => session.carriers[side] === undefined || this.#ended.has(session))
     return sum(away.map((session) => session[way].count(key)))
   }
 
@@ -164,6 +168,7 @@ export class Hops {
     this.#world.note(`${place.name}/${connection.name} ${side} ${what} ${last}`)
     const session = this.tapOf(place).of(connection)
     if (session?.carriers.client === connection && side === 'client') this.#parted.add(session)
+    if (session?.carriers.server === connection && side === 'server' && what === 'wrote') this.#ended.add(session)
     if (error !== undefined)
       this.#world.check(
         RIGHTFUL_ERRORS.test(error),

@@ -102,6 +102,8 @@ export class RelayLife {
       }
       if (!world.plan.has.failures || world.isCalm || !life.random.chance(0.05)) return text + mark
       if (way === 'down' && wantsResult(item.key)) world.worked(life.down, item, 'failed')
+      // It is tried again, here or below, and what follows goes on.
+      item.wasReturned = true
       throw new Error('the stage failed')
     }
     return (text) => {

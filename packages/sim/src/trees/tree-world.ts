@@ -231,8 +231,9 @@ const WARRANTED: ReadonlySet<string> = new Set([
   'CLOSED',
   'CONNECTION_LOST',
   'HANDSHAKE_TIMEOUT',
-  // Messages to whoever is away.
+  // Messages to whoever is away, and items that go back to somebody who is.
   'MESSAGE_DROPPED',
+  'INBOX_UNREAD',
 ])
 
 const OUR_ERRORS: ReadonlySet<string> = new Set(['Error', 'NetQueueError', 'RemoteError', 'AbortError'])
