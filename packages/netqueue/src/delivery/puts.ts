@@ -133,9 +133,19 @@ export class Puts<T> {
     return room
   }
 
+  /** Whether something can be put. */
+  get isOpen(): boolean {
+    try {
+      this.#init.checkOpen()
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** Whether any server takes something, be it later: it has given credit that is not used, or has something in hand. */
   get isTaken(): boolean {
-    return this.#isOpen && this.#links.some(({ outbox }) => outbox.credit > 0 || outbox.inFlight > 0)
+    return this.isOpen && this.#links.some(({ outbox }) => outbox.credit > 0 || outbox.inFlight > 0)
   }
 
   /** Has somebody told when {@link room} may have changed other than by what it puts. */
@@ -200,15 +210,6 @@ export class Puts<T> {
     this.#isClosed = true
     this.deadlines.close()
     return [...this.#redelivery.close(), ...this.#line.close(reason)]
-  }
-
-  get #isOpen(): boolean {
-    try {
-      this.#init.checkOpen()
-      return true
-    } catch {
-      return false
-    }
   }
 
   #entry(item: T): Entry {

@@ -77,6 +77,11 @@ export class Dispatcher<T, C> {
     return this.#everyone.candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
   }
 
+  /** Whether nothing is handed out any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Items that clients have, and take now. */
   get capacity(): number {
     return this.#everyone.candidates.reduce((sum, { credit, inFlight }) => sum + credit + inFlight, 0)

@@ -18,7 +18,7 @@ import type { Stage } from './stage.ts'
 export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw'> {
   readonly dispatcher: Pick<
     Dispatcher<unknown, ServerClient>,
-    'room' | 'isTaken' | 'capacity' | 'unclaimed' | 'watch' | 'clients'
+    'room' | 'isTaken' | 'isClosed' | 'capacity' | 'unclaimed' | 'watch' | 'clients'
   >
 }
 
@@ -55,6 +55,10 @@ export class Down extends Flow {
 
   protected get isTaken(): boolean {
     return this.#backlog.dispatcher.isTaken
+  }
+
+  protected get isEnding(): boolean {
+    return this.#backlog.dispatcher.isClosed
   }
 
   protected send(passage: Passage): void {

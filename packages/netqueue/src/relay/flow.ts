@@ -3,7 +3,7 @@ import type { Standing } from '../delivery/demand.ts'
 import type { Inbox } from '../delivery/inbox.ts'
 import type { Settlement } from '../delivery/settlement.ts'
 import { SETTLED } from '../delivery/settlement.ts'
-import type { Env } from '../env/env.ts'
+import type { Env, Timer } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { decodeWith, encodeWithin } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
@@ -11,6 +11,9 @@ import { Passage } from './passage.ts'
 import type { Way } from './passage.ts'
 import { DROP, runStage } from './stage.ts'
 import type { Stage } from './stage.ts'
+
+/** So long nobody takes anything before what waits goes back. */
+const LEAVE_MS = 50
 
 export interface FlowInit {
   env: Env
@@ -31,6 +34,8 @@ export abstract class Flow implements Standing, Way {
   readonly #init: FlowInit
   #isStanding = false
   #isOver = false
+  /** Runs while nobody takes anything. */
+  #leaving: Timer | undefined
   /** {@link room} without what is in the stage, while it is known. */
   #room = 0
   #isKnown = false
@@ -78,7 +83,6 @@ export abstract class Flow implements Standing, Way {
   stop(): void {
     this.#isOver = true
     this.#stand(false)
-    this.moved()
   }
 
   decode(payload: Uint8Array): unknown {
@@ -100,6 +104,8 @@ export abstract class Flow implements Standing, Way {
   protected abstract readonly room: number
   /** Whether anybody takes something, be it later. */
   protected abstract readonly isTaken: boolean
+  /** Whether nobody will, any more. */
+  protected abstract readonly isEnding: boolean
   protected abstract send(passage: Passage): void
   protected abstract abandon(passage: Passage): void
 
@@ -163,7 +169,9 @@ export abstract class Flow implements Standing, Way {
     this.#isDue = false
     if (this.#isOver) return
     this.trim()
-    this.#stand(this.isTaken)
+    if (this.isTaken) this.#stand(true)
+    else if (this.isEnding) this.#stand(false)
+    else this.#leaveLater()
     if (this.#isStanding) this.#tell(this.demand)
     if (this.#isStanding) this.offer()
     this.moved()
@@ -175,11 +183,20 @@ export abstract class Flow implements Standing, Way {
     this.#told = demand
   }
 
+  /** Whoever takes items may give no credit for a moment, as when it has asked for some back. */
+  #leaveLater(): void {
+    if (!this.#isStanding || this.#leaving !== undefined) return
+    this.#leaving = this.#init.env.setTimer(() => this.#stand(false), LEAVE_MS, { background: true })
+  }
+
   #stand(isTaken: boolean): void {
+    this.#leaving?.cancel()
+    this.#leaving = undefined
     if (this.#isStanding === isTaken) return
     this.#isStanding = isTaken
     if (isTaken) this.#init.inbox.stand(this)
     else this.#init.inbox.unstand(this)
+    if (!isTaken) this.moved()
   }
 }
 

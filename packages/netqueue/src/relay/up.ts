@@ -6,7 +6,7 @@ import type { Order } from './order.ts'
 import type { Passage } from './passage.ts'
 
 /** What a relay needs of the puts of its client. */
-export type Parents = Pick<Puts<unknown>, 'pass' | 'abandon' | 'room' | 'isTaken' | 'watch'>
+export type Parents = Pick<Puts<unknown>, 'pass' | 'abandon' | 'room' | 'isTaken' | 'isOpen' | 'watch'>
 
 export interface UpInit extends FlowInit {
   puts: Parents
@@ -47,6 +47,10 @@ export class Up extends Flow {
 
   protected get isTaken(): boolean {
     return this.#puts.isTaken
+  }
+
+  protected get isEnding(): boolean {
+    return !this.#puts.isOpen
   }
 
   protected send(passage: Passage): void {
