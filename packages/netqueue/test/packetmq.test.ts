@@ -234,6 +234,18 @@ describe('packets', () => {
     await wider.send('app:echo', new Uint8Array(150_000))
     expect((await wide.server.messages('app:echo').next()).value).toMatchObject({ payload: { length: 150_000 } })
   })
+
+  test('are no longer than maxFrameBytes either', async () => {
+    const limits = { maxFrameBytes: 65_536 }
+    const { server } = await serve({ limits })
+    const client = await join(server.address, { limits })
+    const echoes = server.messages('app:echo')
+    const most = new Uint8Array(65_536 - 6 - 3)
+    await client.send('app:echo', most)
+    expect((await echoes.next()).value).toMatchObject({ payload: { length: most.length } })
+    const more = await failureOf(client.send('app:echo', new Uint8Array(most.length + 1)))
+    expect(more).toMatchObject({ code: 'ITEM_TOO_LARGE', delivered: 'no' })
+  })
 })
 
 describe('what the wire cannot carry is UNSUPPORTED at once', () => {

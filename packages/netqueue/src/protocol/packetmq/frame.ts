@@ -1,6 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { lengthPrefix } from '../../framing/length-prefix.ts'
 import type { Layout } from '../../framing/layout.ts'
+import type { Limits } from '../../options/limits.ts'
 
 /** The name of the protocol. */
 export const PACKETMQ = 'packetmq'
@@ -21,7 +22,7 @@ export const DEFAULT_PACKETS: ReadonlyMap<string, number> = new Map([
 ])
 
 const LENGTH_BYTES = 4
-export const TYPE_BYTES = 2
+const TYPE_BYTES = 2
 const HEADER_BYTES = LENGTH_BYTES + TYPE_BYTES
 
 /**
@@ -41,6 +42,10 @@ export function packetLayout(maxPacketBytes: number): Layout {
     },
   }
 }
+
+/** The most that one packet carries. */
+export const maxDataBytes = ({ maxItemBytes, maxFrameBytes }: Limits, maxPacketBytes: number): number =>
+  Math.min(maxItemBytes, maxFrameBytes - HEADER_BYTES, maxPacketBytes - TYPE_BYTES)
 
 export function packetType(packet: Uint8Array): number {
   return ((packet[LENGTH_BYTES] as number) << 8) | (packet[LENGTH_BYTES + 1] as number)

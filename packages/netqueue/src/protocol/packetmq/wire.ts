@@ -7,7 +7,7 @@ import { itemTooLarge } from '../failures.ts'
 import { FlushedItems } from '../flushed-items.ts'
 import { listed } from '../payloads.ts'
 import type { ErrorNotice, Message, Peer, Wire, Writer } from '../protocol.ts'
-import { packetData, packetType, PACKETMQ, PacketType, TYPE_BYTES } from './frame.ts'
+import { maxDataBytes, packetData, packetType, PACKETMQ, PacketType } from './frame.ts'
 import { decodeReason, encodeSoftquit } from './packets.ts'
 import { endOf, reasonOf, RESTART_REASON } from './reasons.ts'
 import type { PacketmqSettings } from './settings.ts'
@@ -46,7 +46,7 @@ export class PacketmqWire implements Wire {
       isPaced: false,
       protocol: PACKETMQ,
       supports: settings.supports,
-      maxItemBytes: Math.min(limits.maxItemBytes, settings.maxPacketBytes - TYPE_BYTES),
+      maxItemBytes: maxDataBytes(limits, settings.maxPacketBytes),
       maxUnsettled: limits.maxUnsettled,
       registry,
       denied: denials,
