@@ -162,6 +162,22 @@ describe('P7: a peer that breaks the rules', () => {
     expect(() => heavy.send([1])).toThrow(expect.objectContaining({ limit: 'maxUnsettledBytes', value: 3 }))
   })
 
+  test.each([
+    ['so many items', { limits: { maxUnsettled: 2 } }, [1, 2]],
+    ['so many bytes', { limits: { maxUnsettledBytes: 2 } }, [123]],
+    ['as much as all peers may have together', { maxBytes: 3 }, [123]],
+  ])('and knows no credit, but may be left unread, is that while it has %s here', async (_, options, items) => {
+    const receiving = new Receiving({ isCredited: false, isPatient: true, ...options })
+    expect(receiving.intake.full).toBeUndefined()
+    receiving.send(items)
+    const { full } = receiving.intake
+    expect(full).toBeInstanceOf(Promise)
+    receiving.take().done()
+    await full
+    expect(receiving.intake.full).toBeUndefined()
+    expect(new Receiving({ isCredited: false, ...options }).intake.full).toBeUndefined()
+  })
+
   test('a small item does not keep the large frame that it came in', () => {
     const receiving = new Receiving({ prefetch: 16 })
     receiving.inbox.beginLoop()

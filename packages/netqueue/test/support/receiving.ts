@@ -26,6 +26,7 @@ export interface ReceivingOptions {
   limits?: Partial<Limits>
   exposeErrors?: boolean
   isCredited?: boolean
+  isPatient?: boolean
   maxAttempts?: number
   maxBytes?: number
 }
@@ -47,6 +48,7 @@ export class Receiving {
     limits = {},
     exposeErrors = false,
     isCredited = true,
+    isPatient = false,
     maxAttempts = 3,
     maxBytes = 1_000_000_000,
   }: ReceivingOptions = {}) {
@@ -65,7 +67,7 @@ export class Receiving {
     const nothing = (): void => {}
     this.intake = new Intake(shared, { from: { id: 'peer' }, wake: nothing, wakeLater: nothing, flush: nothing, warn })
     this.inbox.add(this.intake)
-    this.intake.open({ isCredited, isTyped: true })
+    this.intake.open({ isCredited, isPatient, isTyped: true })
     this.said()
   }
 
