@@ -250,7 +250,7 @@ test('P8: requests to whoever is free do not go to a client that takes next to n
   const deaf = await siege.attacker('deaf')
   const codes = new Map<string, number>()
   const ask = async (): Promise<void> => {
-    const { code } = await siege.server.request('any:echo', 'asked', { timeout: 20 }).then(
+    const { code } = await siege.server.request('any:echo', 'asked', { timeout: 300 }).then(
       () => ({ code: 'answered' }),
       (error: { code: string }) => error,
     )
