@@ -641,7 +641,7 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'a relay asks for items although nobody below takes any',
     file: 'relay/flow.js',
     find: 'if (this.isTaken)',
-    replace: 'if (this.isTaken || true)',
+    replace: 'if (this.isTaken || !this.isEnding)',
     inTrees: true,
   },
   {

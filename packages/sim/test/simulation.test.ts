@@ -36,8 +36,8 @@ describe('the simulator', () => {
     expect(hashes.size).toBe(5)
   })
 
-  test.each(regressions)('seed $seed stays clean: $found', async ({ seed, itemsOnly, noReturns }) => {
-    const { violation } = await simulate(seed, { itemsOnly, noReturns })
+  test.each(regressions)('seed $seed stays clean: $found', async ({ seed, itemsOnly, noReturns, trees }) => {
+    const { violation } = await (trees === true ? simulateTree(seed) : simulate(seed, { itemsOnly, noReturns }))
     expect(violation).toBeUndefined()
   })
 

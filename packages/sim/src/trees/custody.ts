@@ -178,6 +178,11 @@ export class Custody {
     }
   }
 
+  /** Somebody is back: what it is to be told takes its time. */
+  postpone(): void {
+    for (const key of this.#changed.keys()) this.#changed.set(key, this.#init.now())
+  }
+
   #holding(key: string): Holding {
     let holding = this.#holdings.get(key)
     if (holding !== undefined) return holding

@@ -69,12 +69,17 @@ export class Hops {
     server.on('resume', ({ client }) => {
       this.#world.note(`${life.name} goes on with ${this.#sessionOf(life.place, client)?.name}`)
       this.#world.counts.resumes += 1
+      life.down.postpone()
     })
     server.on('disconnect', ({ client }) => {
       const session = this.#sessionOf(life.place, client)
       if (session !== undefined) this.#lostByServer(session)
     })
-    server.on('warning', ({ error }) => this.#world.warned(life.name, error))
+    server.on('warning', ({ error }) => {
+      this.#world.warned(life.name, error)
+      // What was kept and failed too often has no sender to be a dead letter of.
+      if (error.code === 'DEAD_LETTER') this.#world.gaveUp(life, String(error.value))
+    })
   }
 
   /** Follows what a node knows of those above. */
@@ -122,6 +127,7 @@ export class Hops {
     const before = life.sessions.get(place.name)
     if (before !== undefined) this.#world.counts.reconnects += 1
     if (before !== undefined && before !== session) this.#lostByClient(before)
+    life.up.postpone()
     life.sessions.set(place.name, session)
   }
 

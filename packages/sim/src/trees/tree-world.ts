@@ -157,6 +157,14 @@ export class TreeWorld extends Scene {
     way.earned(item.key, outcome)
   }
 
+  /** A node has given up an item that it had kept. */
+  gaveUp(life: NodeLife, text: string): void {
+    const item = this.items.get(keyOf(text))
+    if (item === undefined) return
+    item.outcomes.reject += 1
+    life.up.dropped(item.key)
+  }
+
   warned(name: string, { code, message, cause }: NetQueueError): void {
     this.note(`${name} is warned of ${code}`)
     if (code === 'STALE_SETTLE') this.counts.staleSettles += 1
