@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 import { listen, text } from '../src/index.ts'
 import type { Client, NetQueueError, Server, ServerOptions } from '../src/index.ts'
-import type { Message } from '../src/protocol/protocol.ts'
+import type { Message } from '../src/protocol/message.ts'
 import { told } from './support/attackers.ts'
 import { Clock, observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'

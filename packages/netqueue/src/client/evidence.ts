@@ -2,7 +2,7 @@ import type { ClientOptions } from './client-options.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { limitsFrom } from '../options/limits.ts'
 import { isPrivate } from '../transport/origin.ts'
-import type { Evidence } from '../protocol/protocol.ts'
+import type { Evidence } from '../protocol/handshake.ts'
 import { tokenFrom } from '../protocol/token.ts'
 import type { ByteDuplex } from '../transport/index.ts'
 

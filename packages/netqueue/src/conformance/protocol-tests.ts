@@ -1,5 +1,6 @@
 import { NetQueueError } from '../errors/errors.ts'
-import type { Guard, Protocol } from '../protocol/protocol.ts'
+import type { Guard } from '../protocol/handshake.ts'
+import type { Protocol } from '../protocol/protocol.ts'
 import { Chance } from '../testing/chance.ts'
 import { pattern } from './bytes.ts'
 import { check, coded, rejection, same } from './checks.ts'

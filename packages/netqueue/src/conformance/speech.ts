@@ -1,5 +1,6 @@
 import type { MessageEntry } from '../message/definition.ts'
-import type { Protocol, Role } from '../protocol/protocol.ts'
+import type { Role } from '../protocol/handshake.ts'
+import type { Protocol } from '../protocol/protocol.ts'
 import { check, same } from './checks.ts'
 import { Phrases } from './phrases.ts'
 import type { Kind, Saying } from './phrases.ts'

@@ -3,18 +3,10 @@ import type { Messages } from '../message/messages.ts'
 import { ownMessages } from '../message/registry.ts'
 import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
-import type {
-  Guard,
-  Handshake,
-  HandshakeStep,
-  Introduction,
-  Message,
-  PeerEnd,
-  Protocol,
-  Role,
-  Wire,
-  Writer,
-} from '../protocol/protocol.ts'
+import type { Guard, Handshake, HandshakeStep, Introduction, Role } from '../protocol/handshake.ts'
+import type { Message, PeerEnd, Writer } from '../protocol/message.ts'
+import type { Protocol } from '../protocol/protocol.ts'
+import type { Wire } from '../protocol/wire.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { joined } from '../testing/joined.ts'
 

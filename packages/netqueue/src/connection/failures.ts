@@ -1,7 +1,8 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 import type { Limits } from '../options/limits.ts'
-import type { ErrorNotice, PeerEnd } from '../protocol/protocol.ts'
+import type { PeerEnd } from '../protocol/message.ts'
+import type { ErrorNotice } from '../protocol/wire.ts'
 
 /** The codes with which a peer refuses an introduction for a reason that its user must know; all others are a lost connection. */
 const REFUSALS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([

@@ -6,17 +6,16 @@ import type {
   Admission,
   Applicant,
   Claim,
-  ErrorNotice,
   Evidence,
   Guard,
   Handshake,
   HandshakeStep,
   Introduction,
-  Protocol,
   Role,
   Ticket,
-  Wire,
-} from '../protocol/protocol.ts'
+} from '../protocol/handshake.ts'
+import type { Protocol } from '../protocol/protocol.ts'
+import type { ErrorNotice, Wire } from '../protocol/wire.ts'
 import type { Bytes } from '../transport/transport.ts'
 import type { Pulse } from './pulse.ts'
 import { Session } from './session.ts'

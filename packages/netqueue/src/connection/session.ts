@@ -1,5 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
-import type { Applicant, Claim, Message, PeerEnd, Role, Ticket, Wire, Writer } from '../protocol/protocol.ts'
+import type { Applicant, Claim, Role, Ticket } from '../protocol/handshake.ts'
+import type { Message, PeerEnd, Writer } from '../protocol/message.ts'
+import type { Wire } from '../protocol/wire.ts'
 import type { Deadlines } from '../queue/deadlines.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { Replay } from './replay.ts'

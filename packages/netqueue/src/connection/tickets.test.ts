@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Applicant, Ticket } from '../protocol/protocol.ts'
+import type { Applicant, Ticket } from '../protocol/handshake.ts'
 import { Tickets } from './tickets.ts'
 
 const ticket = (secret: string, session = 'its own'): Ticket => ({ session, secret, resumeMs: 1_000 })

@@ -1,4 +1,4 @@
-import type { Applicant, Ticket } from '../protocol/protocol.ts'
+import type { Applicant, Ticket } from '../protocol/handshake.ts'
 
 /** Tickets that are kept at most: as often a client may be let in without hearing of it. */
 const MAX_TICKETS = 8

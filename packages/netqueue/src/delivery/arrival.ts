@@ -1,4 +1,4 @@
-import type { Message } from '../protocol/protocol.ts'
+import type { Message } from '../protocol/message.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import { Delivery, DeliveryBelow } from './delivery.ts'
 import type { DeliverySource } from './delivery.ts'

@@ -1,5 +1,5 @@
 import type { Path } from '../message/route.ts'
-import type { Outcome } from '../protocol/protocol.ts'
+import type { Outcome } from '../protocol/message.ts'
 import type { Settlement } from './settlement.ts'
 
 /** Who sent an item. */

@@ -1,4 +1,4 @@
-import type { Outcome } from '../protocol/protocol.ts'
+import type { Outcome } from '../protocol/message.ts'
 import type { Delivery } from './delivery.ts'
 import type { Settles } from './settles.ts'
 

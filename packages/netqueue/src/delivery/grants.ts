@@ -1,4 +1,4 @@
-import type { Writer } from '../protocol/protocol.ts'
+import type { Writer } from '../protocol/message.ts'
 import type { Credit, Room } from './credit.ts'
 
 /** Whoever grants. */

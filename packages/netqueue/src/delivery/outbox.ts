@@ -1,6 +1,7 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Path } from '../message/route.ts'
-import type { Outcome, Wire, Writer } from '../protocol/protocol.ts'
+import type { Outcome, Writer } from '../protocol/message.ts'
+import type { Wire } from '../protocol/wire.ts'
 import { Ring } from '../queue/ring.ts'
 import { Entry } from './entry.ts'
 import type { Entries } from './entry.ts'

@@ -1,4 +1,4 @@
-import type { Outcome } from '../protocol/protocol.ts'
+import type { Outcome } from '../protocol/message.ts'
 
 /** How a peer ended the delivery of an entry. */
 export type Settlement =

@@ -1,4 +1,4 @@
-import type { Outcome, Writer } from '../protocol/protocol.ts'
+import type { Outcome, Writer } from '../protocol/message.ts'
 import { Ring } from '../queue/ring.ts'
 
 export type Answer =

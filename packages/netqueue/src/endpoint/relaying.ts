@@ -1,6 +1,6 @@
 import type { Conversation } from './conversation.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import type { Message, Writer } from '../protocol/protocol.ts'
+import type { Message, Writer } from '../protocol/message.ts'
 import type { Finder } from '../request/finder.ts'
 
 /** Where a relay's options of a client, and of a server, have what makes them one. */

@@ -1,4 +1,4 @@
-import type { Message } from './protocol.ts'
+import type { Message } from './message.ts'
 
 /** Items to a peer that knows neither credit nor settle: what was flushed is settled, and while all is flushed there is credit for one more. */
 export class FlushedItems {

@@ -31,27 +31,18 @@ export type {
   Admission,
   Applicant,
   Claim,
-  Direction,
-  ErrorNotice,
   Evidence,
   Guard,
   Handshake,
   HandshakeInit,
   HandshakeStep,
   Identified,
-  Intent,
   Introduction,
-  Message,
-  Outcome,
-  Peer,
-  PeerEnd,
-  Protocol,
   Role,
-  Said,
-  SaidInChannel,
   Ticket,
-  Wire,
-  Writer,
-} from './protocol.ts'
+} from './handshake.ts'
+export type { Direction, Message, Outcome, PeerEnd, Said, SaidInChannel, Writer } from './message.ts'
+export type { Intent, Protocol } from './protocol.ts'
+export type { ErrorNotice, Peer, Wire } from './wire.ts'
 export { unsupported } from './supports.ts'
 export type { Supports } from './supports.ts'

@@ -1,4 +1,4 @@
-import type { Writer } from './protocol.ts'
+import type { Writer } from './message.ts'
 
 /** Takes everything and says nothing: what a protocol has words for, its own writer overrides. */
 export class MuteWriter implements Writer {

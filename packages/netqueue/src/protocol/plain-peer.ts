@@ -3,7 +3,9 @@ import type { Denials } from '../message/denials.ts'
 import { Registry, USUAL_REQUESTS } from '../message/registry.ts'
 import type { OwnMessages } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Guard, Peer, Protocol } from './protocol.ts'
+import type { Guard } from './handshake.ts'
+import type { Protocol } from './protocol.ts'
+import type { Peer } from './wire.ts'
 
 export interface PlainPeerInit {
   /** What this side calls it. */

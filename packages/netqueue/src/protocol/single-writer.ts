@@ -1,5 +1,5 @@
 import { MuteWriter } from './mute-writer.ts'
-import type { Said, Writer } from './protocol.ts'
+import type { Said, Writer } from './message.ts'
 
 /** One frame for each message, where a protocol has words for nothing else. */
 export abstract class SingleWriter extends MuteWriter {

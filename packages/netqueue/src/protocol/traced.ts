@@ -1,6 +1,8 @@
 import type { Trace } from '../options/logger.ts'
 import type { Payloads } from './payloads.ts'
-import type { Handshake, HandshakeStep, Protocol, Wire } from './protocol.ts'
+import type { Handshake, HandshakeStep } from './handshake.ts'
+import type { Protocol } from './protocol.ts'
+import type { Wire } from './wire.ts'
 
 /** What the calls of a {@link Writer} are given that take more than one object, in their order. */
 const GIVEN: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,7 @@
 import type { TreeMail } from '../endpoint/relaying.ts'
 import { MAX_NODES } from '../message/tree.ts'
 import type { NameChange, NodeChange } from '../message/tree.ts'
-import type { Writer } from '../protocol/protocol.ts'
+import type { Writer } from '../protocol/message.ts'
 
 /** A change as a writer takes it. */
 export type ToldNode = Omit<NodeChange, 'bytes'>

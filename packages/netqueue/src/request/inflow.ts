@@ -1,5 +1,5 @@
 import type { NetQueueError } from '../errors/errors.ts'
-import type { Direction } from '../protocol/protocol.ts'
+import type { Direction } from '../protocol/message.ts'
 import { isLinked, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import { Ring } from '../queue/ring.ts'

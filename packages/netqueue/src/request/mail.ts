@@ -1,4 +1,4 @@
-import type { Message, Writer } from '../protocol/protocol.ts'
+import type { Message, Writer } from '../protocol/message.ts'
 import type { Linked } from '../queue/linked-list.ts'
 
 /** What an exchange says to a peer: the part of a protocol's writer that it uses. */

@@ -1,7 +1,7 @@
 import { connect, defineMessages, json, listen, text, type } from '../../src/index.ts'
 import type { Client, Server, ServerOptions } from '../../src/index.ts'
 import { RecordReader } from '../../src/protocol/net-queue/record-reader.ts'
-import type { Message } from '../../src/protocol/protocol.ts'
+import type { Message } from '../../src/protocol/message.ts'
 import { attacked } from './attacked.ts'
 import { until } from './nodes.ts'
 import { frame, FRAME, hello, RawPeer, welcome } from './raw-peer.ts'

@@ -1,4 +1,4 @@
-import type { Message } from '../../src/protocol/protocol.ts'
+import type { Message } from '../../src/protocol/message.ts'
 
 type Items = Extract<Message, { type: 'items' }>
 

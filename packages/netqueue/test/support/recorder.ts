@@ -1,4 +1,4 @@
-import type { Outcome, Said, SaidInChannel, Writer } from '../../src/protocol/protocol.ts'
+import type { Outcome, Said, SaidInChannel, Writer } from '../../src/protocol/message.ts'
 
 /** What one call of a writer would have put on the wire: its name, then its arguments. */
 export type Written = [kind: string, ...values: unknown[]]

@@ -3,7 +3,7 @@ import { CUT_BYTES } from '../../src/protocol/net-queue/batch.ts'
 import { ByteWriter, encodeText } from '../../src/protocol/net-queue/bytes.ts'
 import { RecordReader } from '../../src/protocol/net-queue/record-reader.ts'
 import { RecordWriter } from '../../src/protocol/net-queue/record-writer.ts'
-import type { Writer } from '../../src/protocol/protocol.ts'
+import type { Writer } from '../../src/protocol/message.ts'
 
 const MAX_ITEM_BYTES = 1_048_576
 

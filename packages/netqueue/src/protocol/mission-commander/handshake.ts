@@ -1,6 +1,6 @@
 import { ownMessages } from '../../message/registry.ts'
 import { refuseStrangers } from '../plain-peer.ts'
-import type { Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
+import type { Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
 import { bodyOf, headerOf, idOf, NEGOTIATION, negotiation } from './frame.ts'
 import type { Subjects } from './subjects.ts'
 import { MISSION_COMMANDER, MissionCommanderWire, unexpected } from './wire.ts'

@@ -1,5 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import type { Evidence, Guard, HandshakeStep, Identified } from '../protocol.ts'
+import type { Evidence, Guard, HandshakeStep, Identified } from '../handshake.ts'
 import type { Token } from '../token.ts'
 import { decodeJson } from './bytes.ts'
 import { badMessage } from '../failures.ts'

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import type { ErrorNotice, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../protocol.ts'
+import type { Handshake, HandshakeInit, HandshakeStep, Introduction } from '../handshake.ts'
+import type { ErrorNotice } from '../wire.ts'
 import { ClientAuth } from './auth.ts'
 import { badMessage } from '../failures.ts'
 import type { ByteWriter } from './bytes.ts'

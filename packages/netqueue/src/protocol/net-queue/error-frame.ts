@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors/errors.ts'
-import type { ErrorNotice, Message } from '../protocol.ts'
+import type { Message } from '../message.ts'
+import type { ErrorNotice } from '../wire.ts'
 import { decodeJson, encodeText } from './bytes.ts'
 import { frameData, frameOf, FrameType } from './frame-types.ts'
 

@@ -6,7 +6,7 @@ import { ownMessages } from '../../message/registry.ts'
 import type { MessagesOptions, Registry } from '../../message/registry.ts'
 import { limitsFrom } from '../../options/limits.ts'
 import { NetQueueError } from '../../errors/errors.ts'
-import type { Admission, Applicant, Claim, HandshakeInit, HandshakeStep, Introduction, Ticket } from '../protocol.ts'
+import type { Admission, Applicant, Claim, HandshakeInit, HandshakeStep, Introduction, Ticket } from '../handshake.ts'
 import { frameOf, frameType, FrameType } from './frame-types.ts'
 import { native } from './net-queue.ts'
 

@@ -1,7 +1,7 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { mismatch, ownMessages, Registry } from '../../message/registry.ts'
 import type { Bans } from '../../message/registry.ts'
-import type { HandshakeStep, Introduction } from '../protocol.ts'
+import type { HandshakeStep, Introduction } from '../handshake.ts'
 import { decodeError } from './error-frame.ts'
 import { frameData, frameType, FrameType } from './frame-types.ts'
 import { unexpected } from './native-wire.ts'

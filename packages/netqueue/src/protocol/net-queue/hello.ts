@@ -1,6 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { isPlain } from '../../message/names.ts'
-import type { Introduction } from '../protocol.ts'
+import type { Introduction } from '../handshake.ts'
 import { decodeText, encodeText } from './bytes.ts'
 import { badMessage } from '../failures.ts'
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Message, Writer } from '../protocol.ts'
+import type { Message, Writer } from '../message.ts'
 import { CUT_BYTES } from './batch.ts'
 import { ByteWriter } from './bytes.ts'
 import { MAX_WHOLE_BYTES } from './record-kinds.ts'

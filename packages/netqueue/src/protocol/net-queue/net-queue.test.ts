@@ -3,7 +3,7 @@ import { describe, test } from 'vitest'
 
 import { testProtocol } from '../../conformance/index.ts'
 import type { ProtocolVector } from '../../conformance/index.ts'
-import type { Message } from '../protocol.ts'
+import type { Message } from '../message.ts'
 import { native, netQueue } from './net-queue.ts'
 
 interface Step {

@@ -1,4 +1,4 @@
-import type { Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
+import type { Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
 import { frameOf, frameType, FrameType } from './frame-types.ts'
 import { isOriginalType } from './handshake.ts'
 import { unexpected } from './native-wire.ts'

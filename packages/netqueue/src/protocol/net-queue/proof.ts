@@ -1,4 +1,4 @@
-import type { Role } from '../protocol.ts'
+import type { Role } from '../handshake.ts'
 import { Token } from '../token.ts'
 import { encodeText } from './bytes.ts'
 

@@ -1,4 +1,4 @@
-import type { Direction, Outcome } from '../protocol.ts'
+import type { Direction, Outcome } from '../message.ts'
 
 /** The first byte of each record of a BATCH. */
 export const Kind = {

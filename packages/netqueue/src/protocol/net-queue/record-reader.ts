@@ -1,5 +1,5 @@
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
-import type { Message } from '../protocol.ts'
+import type { Message } from '../message.ts'
 import { Shelf } from '../payloads.ts'
 import { RecordPayloads } from './record-payloads.ts'
 import { Assemblies } from './assemblies.ts'

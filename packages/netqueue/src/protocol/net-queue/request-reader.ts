@@ -1,7 +1,7 @@
 import type { Headers } from '../../message/headers.ts'
 import type { Route } from '../../message/route.ts'
 import type { Shelf } from '../payloads.ts'
-import type { Direction, Message } from '../protocol.ts'
+import type { Direction, Message } from '../message.ts'
 import { badMessage, itemTooLarge } from '../failures.ts'
 import type { ByteReader } from './bytes.ts'
 import { readHeaders } from './header-block.ts'

@@ -1,5 +1,5 @@
 import { headerBytes } from '../../message/headers.ts'
-import type { Direction, Said, SaidInChannel } from '../protocol.ts'
+import type { Direction, Said, SaidInChannel } from '../message.ts'
 import type { Batch, Form } from './batch.ts'
 import type { ByteWriter } from './bytes.ts'
 import { writeHeaders } from './header-block.ts'

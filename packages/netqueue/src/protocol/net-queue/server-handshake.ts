@@ -1,12 +1,5 @@
-import type {
-  Admission,
-  Applicant,
-  ErrorNotice,
-  Handshake,
-  HandshakeInit,
-  HandshakeStep,
-  Introduction,
-} from '../protocol.ts'
+import type { Admission, Applicant, Handshake, HandshakeInit, HandshakeStep, Introduction } from '../handshake.ts'
+import type { ErrorNotice } from '../wire.ts'
 import { authRequired, ServerAuth } from './auth.ts'
 import type { ByteWriter } from './bytes.ts'
 import { encodeError } from './error-frame.ts'

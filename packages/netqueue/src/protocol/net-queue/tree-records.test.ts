@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { MAX_ABOUT_BYTES } from '../../message/tree.ts'
 import type { NameChange } from '../../message/tree.ts'
-import type { Message, Writer } from '../protocol.ts'
+import type { Message, Writer } from '../message.ts'
 import { newReader, newWriter } from '../../../test/support/records.ts'
 import type { ToldNode } from './tree-records.ts'
 

@@ -6,7 +6,7 @@ import type { Messages } from '../../message/messages.ts'
 import { ownMessages } from '../../message/registry.ts'
 import type { MessagesOptions } from '../../message/registry.ts'
 import { limitsFrom } from '../../options/limits.ts'
-import type { Introduction } from '../protocol.ts'
+import type { Introduction } from '../handshake.ts'
 import { checkWelcome, decodeWelcome, encodeWelcome, grantOf } from './welcome.ts'
 
 const any = { payload: type<unknown>() }

@@ -1,6 +1,7 @@
 import { framingOf } from '../../framing/framing.ts'
 import type { Framing } from '../../framing/framing.ts'
-import type { Handshake, HandshakeInit, Protocol } from '../protocol.ts'
+import type { Handshake, HandshakeInit } from '../handshake.ts'
+import type { Protocol } from '../protocol.ts'
 import { checkIntent } from './rules.ts'
 import { packetLayout, PACKETMQ } from './frame.ts'
 import { PacketmqHandshake } from './handshake.ts'

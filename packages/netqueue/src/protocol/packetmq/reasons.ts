@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors/errors.ts'
-import type { ErrorNotice, PeerEnd } from '../protocol.ts'
+import type { PeerEnd } from '../message.ts'
+import type { ErrorNotice } from '../wire.ts'
 
 /** What the original says where nobody gave a reason. */
 export const UNKNOWN_REASON = 'reason.unknown'

@@ -1,5 +1,5 @@
 import { MuteWriter } from '../mute-writer.ts'
-import type { Said, Writer } from '../protocol.ts'
+import type { Said, Writer } from '../message.ts'
 import { packetOf } from './frame.ts'
 import { RESTART_REASON, UNKNOWN_REASON } from './reasons.ts'
 

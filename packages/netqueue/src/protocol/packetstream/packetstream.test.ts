@@ -9,7 +9,8 @@ import { defineMessages } from '../../message/messages.ts'
 import type { Messages } from '../../message/messages.ts'
 import { ownMessages } from '../../message/registry.ts'
 import { limitsFrom } from '../../options/limits.ts'
-import type { Introduction, Protocol } from '../protocol.ts'
+import type { Introduction } from '../handshake.ts'
+import type { Protocol } from '../protocol.ts'
 import { packetstream } from './packetstream.ts'
 
 const messages = defineMessages({

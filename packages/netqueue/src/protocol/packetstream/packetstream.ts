@@ -1,6 +1,7 @@
 import type { Framing, FramingOptions } from '../../framing/framing.ts'
 import { framingOf } from '../../framing/framing.ts'
-import type { Handshake, HandshakeInit, Intent, Protocol } from '../protocol.ts'
+import type { Handshake, HandshakeInit } from '../handshake.ts'
+import type { Intent, Protocol } from '../protocol.ts'
 import type { Supports } from '../supports.ts'
 import { flagsFault } from './flags.ts'
 import { PacketstreamHandshake } from './handshake.ts'

@@ -5,7 +5,9 @@ import { defineMessages } from '../../message/messages.ts'
 import { ownMessages } from '../../message/registry.ts'
 import { limitsFrom } from '../../options/limits.ts'
 import type { Limits } from '../../options/limits.ts'
-import type { Message, Role, Wire, Writer } from '../protocol.ts'
+import type { Role } from '../handshake.ts'
+import type { Message, Writer } from '../message.ts'
+import type { Wire } from '../wire.ts'
 import { packetstream } from './packetstream.ts'
 
 const messages = defineMessages({

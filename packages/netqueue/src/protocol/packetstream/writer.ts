@@ -1,6 +1,6 @@
 import type { Bytes } from '../../transport/transport.ts'
 import { MuteWriter } from '../mute-writer.ts'
-import type { Said, SaidInChannel } from '../protocol.ts'
+import type { Said, SaidInChannel } from '../message.ts'
 import type { Batch } from './batch.ts'
 import { flagsOf } from './flags.ts'
 import { END_OF_REQUESTS, MAX_HEAD_BYTES, requestPacket, responsePacket } from './frame.ts'

@@ -1,6 +1,6 @@
 import { ownMessages } from '../../message/registry.ts'
 import { refuseStrangers } from '../plain-peer.ts'
-import type { Handshake, HandshakeInit, HandshakeStep } from '../protocol.ts'
+import type { Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
 import { SIMPLE_SERVER, SimpleServerWire } from './wire.ts'
 
 /** What a side has that says nothing of messages. */
