@@ -149,7 +149,8 @@ export class Custody {
     holding.order = undefined
     this.#changed.set(key, this.#init.now())
     if (ending === 'returned' || ending === 'released') this.#init.returned(key)
-    const isUntried = ending === 'released' && this.#init.failsBelow && !holding.hasFailed
+    // A relay that closes takes from those below what they have begun.
+    const isUntried = ending === 'released' && this.#init.failsBelow && !holding.hasFailed && holding.given === 0
     this.#check(!isUntried, 'I9', `said of ${key} that it failed, which nobody had tried in vain`)
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
     holding.told[ending] -= 1
