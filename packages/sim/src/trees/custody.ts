@@ -24,7 +24,7 @@ export interface CustodyInit {
   name: string
   maxAttempts: number
   /** Whether it can fail at an item only by having given it on. */
-  failsBelow: boolean
+  failsBelow: () => boolean
   now: () => number
   check: Check
   /** How many copies are with those who are away. */
@@ -149,8 +149,7 @@ export class Custody {
     holding.order = undefined
     this.#changed.set(key, this.#init.now())
     if (ending === 'returned' || ending === 'released') this.#init.returned(key)
-    // A relay that closes takes from those below what they have begun.
-    const isUntried = ending === 'released' && this.#init.failsBelow && !holding.hasFailed && holding.given === 0
+    const isUntried = ending === 'released' && !holding.hasFailed && this.#init.failsBelow()
     this.#check(!isUntried, 'I9', `said of ${key} that it failed, which nobody had tried in vain`)
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
     holding.told[ending] -= 1

@@ -153,6 +153,8 @@ export class Hops {
     this.#world.note(`${session.name} ${side} ${what} ${describe(record)}`)
     if (record.kind === 'items' && what === 'wrote') this.#expire(this.#world.lifeOf(session.first[side]))
     if (record.kind === 'goaway' && side === 'client') this.#parted.add(session)
+    if (record.kind === 'goaway' && side === 'server' && what === 'wrote')
+      this.#world.lifeOf(session.first.server).isLeaving = true
     if (record.kind === 'items' && side === 'server' && what === 'got') this.#keeps(session, record.texts)
   }
 

@@ -56,7 +56,8 @@ export class TreeWorld extends Scene {
       new Custody({
         name: `${process.name} (${way})`,
         maxAttempts: this.plan.maxAttempts,
-        failsBelow: place.kind === 'relay' && !this.plan.has.stages,
+        // A relay that closes takes from those below what they have begun.
+        failsBelow: () => place.kind === 'relay' && !this.plan.has.stages && !life.isLeaving,
         now: () => this.schedule.now,
         check: (isTrue, invariant, message) => this.check(isTrue, invariant, message),
         away: (key) => this.hops.away(life, way, key),
