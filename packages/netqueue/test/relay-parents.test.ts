@@ -48,6 +48,21 @@ describe('several parents', () => {
     await tree.kill(two)
     expect(await tree.pass(one.submit('a'))).toBe('a')
   })
+
+  test('what one of them had received when it said goodbye is its own: a leaf has its place back', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const two = await tree.root({ id: 'two' })
+    await tree.relay('relay', ['root', 'two'])
+    const leaf = await tree.leaf('leaf', 'relay', { limits: { maxUnsettled: 1 } })
+    const received = two.receive()
+    await tree.pass(leaf.put('first'))
+    const { item } = await tree.pass(received)
+    await tree.pass(two.close({ timeout: 0 }))
+    const second = root.get()
+    await tree.pass(leaf.put('second', { timeout: 1_000 }))
+    expect([item, await tree.pass(second)]).toEqual(['first', 'second'])
+  })
 })
 
 describe('original net-queue nodes', () => {

@@ -2,8 +2,9 @@ import type { ClientServer } from './client-server.ts'
 import type { Session } from '../connection/session.ts'
 import type { Conversation } from '../endpoint/conversation.ts'
 import { converse } from './converse.ts'
-import type { Entries } from '../delivery/entry.ts'
+import type { Entries, Entry } from '../delivery/entry.ts'
 import type { Link } from '../delivery/link.ts'
+import { SETTLED } from '../delivery/settlement.ts'
 import { Departure } from './departure.ts'
 import { Dialling } from './dialling.ts'
 import type { Timer } from '../env/env.ts'
@@ -280,9 +281,15 @@ export class Uplink implements ClientServer {
       puts.lost(id, { sent, queued })
       return this.#life.lost(reason)
     }
-    // A server that said goodbye keeps what it received; one that was lost may be gone with it.
-    const unknown = error === undefined ? sent.filter((entry) => !link.outbox.hasReceived(entry)) : sent
+    const unknown = error === undefined ? this.#notReceived(link, sent) : sent
     this.#end(error?.code === 'CLOSED' ? undefined : error, { sent: unknown, queued })
+  }
+
+  /** A server that said goodbye keeps what it received, and is done with it as far as anybody here can know; one that was lost may be gone with it. */
+  #notReceived(link: Link, sent: readonly Entry[]): Entry[] {
+    const received = new Set(sent.filter((entry) => link.outbox.hasReceived(entry)))
+    for (const entry of received) entry.ended(SETTLED.done)
+    return sent.filter((entry) => !received.has(entry))
   }
 
   /** Whether nobody looks for the server that is gone, until somebody uses it. */
