@@ -89,6 +89,7 @@ const KINDS: Record<string, Kind> = {
     },
   },
   'streams with bodies, read to their ends or left': {
+    cycles: FEWER,
     prepare: ({ server, client }) => {
       for (const node of [server, client])
         node.handle('any:ask', async function* (count, { body }) {
@@ -112,6 +113,7 @@ const KINDS: Record<string, Kind> = {
     },
   },
   'messages, and loops and listeners that come and go': {
+    cycles: FEWER,
     cycle: async ({ server, client, there }, n) => {
       const controller = new AbortController()
       const loops = [
