@@ -32,6 +32,8 @@ export class HopFlow {
   readonly #here: Map<number, Copy> = new Map()
   #seq = 0
   #bytes = 0
+  /** The highest number that the receiver said it has. */
+  #acknowledged = 0
   /** As the sender knows it. */
   #limit = 0
   #byteLimit = 0
@@ -121,6 +123,7 @@ export class HopFlow {
     if (record.kind === 'credit') {
       this.#limit = Math.max(this.#limit, record.limit)
       this.#byteLimit = Math.max(this.#byteLimit, record.byteLimit)
+      this.#acknowledged = Math.max(this.#acknowledged, record.received)
     }
     const { sender, counts } = this.#init
     for (const seq of numbersOf(record)) {
@@ -134,12 +137,18 @@ export class HopFlow {
     }
   }
 
+  /** Items that the receiver has, as it said, and did not settle. */
+  get received(): string[] {
+    const open = [...this.#unsettled].filter(([seq, { isCancelled }]) => seq <= this.#acknowledged && !isCancelled)
+    return open.map(([, { key }]) => key)
+  }
+
   /** The sender knows that the session is over. */
   lostBySender(): void {
     for (const { key, isCancelled } of this.#unsettled.values()) if (!isCancelled) this.#init.sender.lost(key)
     this.#unsettled.clear()
     this.#init.sender.disturb()
-    this.#limit = this.#seq = 0
+    this.#limit = this.#seq = this.#acknowledged = 0
   }
 
   /** The receiver knows that the session is over; a server keeps what it was given. */

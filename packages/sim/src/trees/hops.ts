@@ -26,6 +26,8 @@ export class Hops {
   /** The connections with which clients came first. */
   readonly #first: WeakMap<ServerClient, Connection> = new WeakMap()
   readonly #parted: Set<HopSession> = new Set()
+  /** Those in which the node below heard the goodbye of the one above. */
+  readonly #dismissed: Set<HopSession> = new Set()
   /** In which the server has said its last word. */
   readonly #ended: Set<HopSession> = new Set()
 
@@ -145,8 +147,15 @@ export class Hops {
     this.#world.note(`${session.name} is over at ${session.first.client.name}`)
     session.isOver.client = true
     session.carriers.client = undefined
+    if (this.#dismissed.has(session)) this.#leftAbove(session)
     session.up.lostBySender()
     session.down.lostByReceiver({ keeps: false })
+  }
+
+  /** Whoever says goodbye keeps what it has received. */
+  #leftAbove({ first, up }: HopSession): void {
+    const { keptAbove } = this.#world.lifeOf(first.client)
+    for (const key of up.received) keptAbove.add(key)
   }
 
   #seen(session: HopSession, side: Side, what: 'wrote' | 'got', record: WireRecord): void {
@@ -176,6 +185,8 @@ export class Hops {
     this.#world.note(`${place.name}/${connection.name} ${side} ${what} ${last}`)
     const session = this.tapOf(place).of(connection)
     if (session?.carriers.client === connection && side === 'client') this.#parted.add(session)
+    if (session !== undefined && side === 'client' && what === 'got' && error === undefined)
+      this.#dismissed.add(session)
     if (session?.carriers.server === connection && side === 'server' && what === 'wrote') this.#ended.add(session)
     if (error !== undefined)
       this.#world.check(

@@ -26,4 +26,6 @@ export interface NodeLife {
   isLeaving: boolean
   /** What it said, when it closed, that it had not done. */
   readonly undone: Set<string>
+  /** What those above had received when they said goodbye. */
+  readonly keptAbove: Set<string>
 }

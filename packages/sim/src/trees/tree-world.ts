@@ -77,6 +77,7 @@ export class TreeWorld extends Scene {
       isClosed: false,
       isLeaving: false,
       undone: new Set(),
+      keptAbove: new Set(),
     }
     this.lives.push(life)
     this.#byProcess.set(process, life)
