@@ -84,6 +84,13 @@ export class Custody {
     this.#changed.set(key, this.#init.now())
   }
 
+  /** It gives an item up that it was told to reject, and has nobody to tell. */
+  gaveUp(key: string): void {
+    const holding = this.#holding(key)
+    holding.told.reject = Math.max(0, holding.told.reject - 1)
+    this.dropped(key)
+  }
+
   /** Whoever was to have something is not there: what was meant for them goes to others, when it may be late. */
   disturb(): void {
     for (const holding of this.#holdings.values()) holding.order = undefined

@@ -164,7 +164,7 @@ export class TreeWorld extends Scene {
     const item = this.items.get(keyOf(text))
     if (item === undefined) return
     item.outcomes.reject += 1
-    life.up.dropped(item.key)
+    life.up.gaveUp(item.key)
   }
 
   warned(name: string, { code, message, cause }: NetQueueError): void {
