@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { listen } from '../src/index.ts'
+import { connect, listen } from '../src/index.ts'
 import type { ServerClient } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
@@ -386,6 +386,29 @@ test('P12: endRequests(), then close(), is the polite way out: nothing is refuse
   await client.close()
   expect((await client.closed).error).toBeUndefined()
 })
+
+const lonely = {
+  client: () => connect<string, string, App>('memory:nobody', { messages, onDemand: true }),
+  server: () => listen<string, string, App>(undefined, { messages }),
+}
+
+test.each(Object.entries(lonely))(
+  'P11: a stream of a %s that is first read when that is closed rejects with CLOSED, and leaves its body',
+  async (_, make) => {
+    const node = await make()
+    let isLeft = false
+    const body = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<never>(() => {}),
+        return: async () => ({ done: true as const, value: (isLeft = true) }),
+      }),
+    }
+    const stream = node.stream('any:ask', 'late', { body })
+    await node.close()
+    expect(await failureOf(stream.next())).toMatchObject({ code: 'CLOSED' })
+    await until(() => isLeft)
+  },
+)
 
 test('P11: a server without clients has nothing to wait for: close() with handlers and subscribers resolves at once', async () => {
   const server = await listen<string, string, App>(undefined, { messages })

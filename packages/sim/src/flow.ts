@@ -88,7 +88,8 @@ export class Flow {
     if (record.kind === 'cancel') {
       const item = this.held.get(record.seq)
       // One that came with its cancel may be with a reader already, its signal fired.
-      if (item?.timesHanded === 0 && item.arrivedIn < this.#init.turn()) this.dropped.add(item)
+      const isEarly = item?.timesHanded === 0 && item.arrivedIn < this.#init.turn()
+      if (isEarly && !this.#isHereTwice(item)) this.dropped.add(item)
     }
     if (record.kind === 'released') {
       this.#arrivedUpTo = record.last
@@ -163,6 +164,11 @@ export class Flow {
       this.#failed(item)
     }
     this.unsettled.clear()
+  }
+
+  /** It was taken back and sent again, and the cancel is of the first time. */
+  #isHereTwice(item: Item): boolean {
+    return [...this.held.values()].filter((held) => held === item).length > 1
   }
 
   #sentItems({ first, attempt, texts, bytes, wantsResult }: Extract<WireRecord, { kind: 'items' }>): void {

@@ -160,7 +160,11 @@ export class Calls implements Seeker<Conversation> {
     if (conversation !== undefined) return errand.ask(conversation)
     const { name, timeout } = errand.request
     this.#init.wanted?.()
-    return errand.wait(this.#init.env, (wait) => this.#standby.wait(errand, wait, () => timedOut(name, timeout, 'no')))
+    return errand.wait(this.#init.env, (wait) => {
+      // A stream looks for somebody when it is first read, which may be behind the end.
+      this.#init.checkOpen()
+      return this.#standby.wait(errand, wait, () => timedOut(name, timeout, 'no'))
+    })
   }
 
   /** @internal A server that leaves or is lost is not the last word. What it says of a request is. */

@@ -111,10 +111,9 @@ export class Answerers<C extends Answerer> {
     if (isFree && this.#waiting > 0 && this.#isWanted(client)) this.#serve(client)
   }
 
-  /** The one to be asked now. None of those who wait is overtaken: they could not be asked of anybody who is free. Throws after the end. */
+  /** The one to be asked now. None of those who wait is overtaken: they could not be asked of anybody who is free. Nobody after the end. */
   free(wanted: Wanted<C>): C | undefined {
-    if (this.#end !== undefined) throw this.#end
-    return this.#leastBusy(wanted)
+    return this.#end === undefined ? this.#leastBusy(wanted) : undefined
   }
 
   /**
