@@ -64,15 +64,18 @@ export interface OpenRequests {
 /** What a peer takes that does not say. */
 export const USUAL_REQUESTS: OpenRequests = { count: 256, bytes: 16_777_216 }
 
-const NO_MESSAGES = new MessageTable([])
+const EMPTY = new MessageTable([])
 
 /** Fills in the defaults; throws a `TypeError` for what are no messages. */
-export function ownMessages({ messages = NO_MESSAGES, messageIds: wanted }: MessagesOptions): OwnMessages {
+export function ownMessages({ messages = EMPTY, messageIds: wanted }: MessagesOptions): OwnMessages {
   const ids = wanted ?? 'adapt'
   checkOneOf('messageIds', ids, ['adapt', 'enforce'])
   if (messages instanceof MessageTable) return { table: messages, ids, wanted }
   throw new TypeError(`Expected \`messages\` to be made by defineMessages(), got \`${typeof messages}\``)
 }
+
+/** What a side has that says nothing of messages. */
+export const NO_MESSAGES: OwnMessages = ownMessages({})
 
 /** What a client may not do with the messages that both sides have, as its side or its server's knows. */
 export interface Bans {

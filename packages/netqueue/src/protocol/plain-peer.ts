@@ -3,7 +3,7 @@ import type { Denials } from '../message/denials.ts'
 import { Registry, USUAL_REQUESTS } from '../message/registry.ts'
 import type { OwnMessages } from '../message/registry.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Guard } from './handshake.ts'
+import type { Admission, Guard, HandshakeInit } from './handshake.ts'
 import type { Protocol } from './protocol.ts'
 import type { Peer } from './wire.ts'
 
@@ -46,4 +46,13 @@ function sharedBy(messages: OwnMessages, denied?: Denials): Registry {
 export function refuseStrangers(protocol: string, guard: Guard | undefined): void {
   if (guard?.isOptional !== false) return
   throw new NetQueueError('AUTH_REQUIRED', `Nobody can show who it is by the protocol ${protocol}`)
+}
+
+/** Server: takes a client that says no more of itself than an id, if that; it is taken to have the same messages. Throws as {@link refuseStrangers} does. */
+export function admitPlain(
+  { guard, admit }: Pick<HandshakeInit, 'guard' | 'admit'>,
+  { protocol, id, messages }: { protocol: string; id: string; messages: OwnMessages },
+): Admission {
+  refuseStrangers(protocol, guard)
+  return admit?.({ id, messages: messages.table.byName }) ?? { id }
 }

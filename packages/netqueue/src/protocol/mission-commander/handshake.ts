@@ -1,25 +1,20 @@
-import { ownMessages } from '../../message/registry.ts'
-import { refuseStrangers } from '../plain-peer.ts'
-import type { Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
+import { NO_MESSAGES } from '../../message/registry.ts'
+import { admitPlain } from '../plain-peer.ts'
+import { SilentHandshake } from '../silent-handshake.ts'
+import type { HandshakeInit, HandshakeStep } from '../handshake.ts'
 import { bodyOf, headerOf, idOf, NEGOTIATION, negotiation } from './frame.ts'
 import type { Subjects } from './subjects.ts'
 import { MISSION_COMMANDER, MissionCommanderWire, unexpected } from './wire.ts'
 
-/** What a side has that says nothing of messages. */
-const NO_MESSAGES = ownMessages({})
-
 /** Names itself, and need not be answered: the conversation begins with that. */
-export class ClientHandshake implements Handshake {
+export class ClientHandshake extends SilentHandshake {
   readonly #init: HandshakeInit
   readonly #subjects: Subjects
 
   constructor(init: HandshakeInit, subjects: Subjects) {
+    super()
     this.#init = init
     this.#subjects = subjects
-  }
-
-  start(): Uint8Array[] {
-    return []
   }
 
   begin(): HandshakeStep {
@@ -36,49 +31,29 @@ export class ClientHandshake implements Handshake {
   take(): HandshakeStep {
     return this.begin()
   }
-
-  error(): undefined {
-    return undefined
-  }
-
-  disconnect(): undefined {
-    return undefined
-  }
 }
 
 /** Waits for the client's name. Who is refused is cut without a word: it would take a shutdown for the end of the server. */
-export class ServerHandshake implements Handshake {
+export class ServerHandshake extends SilentHandshake {
   readonly #init: HandshakeInit
   readonly #subjects: Subjects
 
   constructor(init: HandshakeInit, subjects: Subjects) {
+    super()
     this.#init = init
     this.#subjects = subjects
   }
 
-  start(): Uint8Array[] {
-    return []
-  }
-
   take(frame: Uint8Array): HandshakeStep {
-    const { guard, admit, introduction, limits } = this.#init
+    const { introduction, limits } = this.#init
     const { subject } = headerOf(frame)
     if (subject !== NEGOTIATION) throw unexpected('something before its negotiation')
     const wanted = idOf(bodyOf(frame))
-    refuseStrangers(MISSION_COMMANDER, guard)
     const { messages = NO_MESSAGES } = introduction()
-    const applicant = { id: wanted, messages: messages.table.byName }
-    const { id, denials: denied } = admit?.(applicant) ?? { id: wanted }
+    const applicant = { protocol: MISSION_COMMANDER, id: wanted, messages }
+    const { id, denials: denied } = admitPlain(this.#init, applicant)
     const subjects = this.#subjects
     return { send: [], wire: new MissionCommanderWire({ role: 'server', id, messages, subjects, limits, denied }) }
-  }
-
-  error(): undefined {
-    return undefined
-  }
-
-  disconnect(): undefined {
-    return undefined
   }
 }
 

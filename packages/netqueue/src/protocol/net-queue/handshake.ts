@@ -1,5 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import { mismatch, ownMessages, Registry } from '../../message/registry.ts'
+import { mismatch, NO_MESSAGES, Registry } from '../../message/registry.ts'
 import type { Bans } from '../../message/registry.ts'
 import type { HandshakeStep, Introduction } from '../handshake.ts'
 import { decodeError } from './error-frame.ts'
@@ -9,9 +9,6 @@ import { decodeWelcome } from './welcome.ts'
 import type { Agreement, Welcome } from './welcome.ts'
 
 export const isOriginalType = (type: number): boolean => type >= FrameType.CONN && type <= FrameType.ENQUEUE
-
-/** What a side has that says nothing of messages. */
-const NO_MESSAGES = ownMessages({})
 
 /** How a peer may end the introduction at any time, once it has begun. */
 export function endOf(frame: Uint8Array): HandshakeStep | undefined {

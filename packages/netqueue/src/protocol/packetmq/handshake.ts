@@ -1,5 +1,5 @@
 import { NetQueueError } from '../../errors/errors.ts'
-import { ownMessages, Registry } from '../../message/registry.ts'
+import { NO_MESSAGES, Registry } from '../../message/registry.ts'
 import type { OwnMessages } from '../../message/registry.ts'
 import { refuseStrangers } from '../plain-peer.ts'
 import type { Admission, Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
@@ -30,7 +30,6 @@ interface Own {
   readonly ids: PublicIds
 }
 
-const NO_MESSAGES = ownMessages({})
 const NOTHING: HandshakeStep = { send: [] }
 
 /**

@@ -1,14 +1,12 @@
-import { ownMessages, Registry } from '../../message/registry.ts'
+import { NO_MESSAGES, Registry } from '../../message/registry.ts'
 import type { OwnMessages } from '../../message/registry.ts'
-import { plainPeer, refuseStrangers } from '../plain-peer.ts'
+import { admitPlain, plainPeer } from '../plain-peer.ts'
 import type { Admission, Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
 import type { Protocol } from '../protocol.ts'
 import type { Peer } from '../wire.ts'
 import { END, MAX_HEAD_BYTES } from './frame.ts'
 import type { RequestTypes } from './request-types.ts'
 import { PacketstreamWire } from './wire.ts'
-
-const NO_MESSAGES = ownMessages({})
 
 export interface PacketstreamInit {
   protocol: Pick<Protocol, 'name' | 'supports'>
@@ -49,10 +47,8 @@ export class PacketstreamHandshake implements Handshake {
     return END
   }
 
-  #admit({ table }: OwnMessages): Admission {
-    const { guard, admit } = this.#init
-    refuseStrangers(this.#own.protocol.name, guard)
-    return admit?.({ id: '', messages: table.byName }) ?? { id: '' }
+  #admit(messages: OwnMessages): Admission {
+    return admitPlain(this.#init, { protocol: this.#own.protocol.name, id: '', messages })
   }
 
   /** It is taken to have the same messages, by the numbers that they have on the wire. */
