@@ -2,7 +2,8 @@ import { addCounts, ITEMS_COUNTED, noCounts, RETURNS_COUNTED, TALK_COUNTED, TREE
 import type { Counts } from './counts.ts'
 import { INVARIANTS } from './invariants.ts'
 import { simulate } from './simulate.ts'
-import type { Report, SimulateOptions } from './simulate.ts'
+import type { Report } from './judged.ts'
+import type { SimulateOptions } from './simulate.ts'
 import type { Violation } from './scene.ts'
 import { simulateTree } from './trees/simulate-tree.ts'
 

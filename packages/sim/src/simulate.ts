@@ -1,25 +1,15 @@
 import { Slot } from './client-life.ts'
-import type { Counts } from './counts.ts'
 import { startFaults } from './faults.ts'
 import { finish } from './finale.ts'
 import { withoutHost } from './host-guard.ts'
+import { judged } from './judged.ts'
+import type { Report } from './judged.ts'
 import { newProcess } from './schedule.ts'
 import type { Process } from './schedule.ts'
 import { startServer } from './server-life.ts'
 import { Trace } from './trace.ts'
 import { World } from './world.ts'
-import type { Violation } from './scene.ts'
 import type { Life } from './world.ts'
-
-export interface Report {
-  seed: number
-  violation: Violation | undefined
-  /** The hash of everything that happened: the same for the same seed. */
-  hash: string
-  counts: Counts
-  /** Simulated milliseconds. */
-  took: number
-}
 
 /** Simulated milliseconds after the last fault in which everything must have come to its end. */
 const CALM_MS = 60_000
@@ -40,24 +30,14 @@ export interface SimulateOptions {
 }
 
 /** Runs one seed's world to its end, or to its first violation. */
-export function simulate(seed: number, options: SimulateOptions = {}): Promise<Report> {
-  return withoutHost(() => run(seed, options))
-}
-
-async function run(seed: number, { print, itemsOnly = false, noReturns = false }: SimulateOptions): Promise<Report> {
-  const world = new World(seed, new Trace(print), { talks: !itemsOnly, returns: !noReturns })
-  const onUnhandled = (reason: unknown): void =>
-    world.violate('P7', `unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`)
-  process.on('unhandledRejection', onUnhandled)
-  try {
-    await play(world)
-  } catch (error) {
-    world.violate('I12', error instanceof Error ? (error.stack ?? error.message) : String(error))
-  } finally {
-    process.off('unhandledRejection', onUnhandled)
-  }
-  const { violation, trace, counts, schedule } = world
-  return { seed, violation, hash: trace.digest(), counts, took: schedule.now }
+export function simulate(
+  seed: number,
+  { print, itemsOnly = false, noReturns = false }: SimulateOptions = {},
+): Promise<Report> {
+  return withoutHost(() => {
+    const world = new World(seed, new Trace(print), { talks: !itemsOnly, returns: !noReturns })
+    return judged(seed, world, () => play(world))
+  })
 }
 
 async function play(world: World): Promise<void> {

@@ -2,7 +2,6 @@ import { connect } from 'netqueue'
 import type { Client } from 'netqueue'
 import { codeOf } from '../code-of.ts'
 import { keyOf } from '../ledger.ts'
-import { newProcess } from '../schedule.ts'
 import { byHandler, drawHabit, putOnly } from './leaf-habits.ts'
 import type { Habit } from './leaf-habits.ts'
 import { marksDown } from './marks.ts'
@@ -216,27 +215,4 @@ function fired(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
-}
-
-/** A place for one leaf after the other. */
-export class LeafSlot {
-  leaf: LeafLife | undefined
-  /** Nobody comes any more. */
-  isClosed = false
-  readonly place: Place
-  readonly #world: TreeWorld
-
-  constructor(world: TreeWorld, place: Place) {
-    this.#world = world
-    this.place = place
-  }
-
-  start(ms: number): void {
-    this.#world.schedule.after(ms, newProcess('slot'), () => {
-      if (this.isClosed) return
-      const leaf = new LeafLife(this.#world, this.place)
-      this.leaf = leaf
-      void leaf.over.then(() => this.start(this.#world.random.between(1, 300)))
-    })
-  }
 }

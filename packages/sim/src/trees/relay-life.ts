@@ -2,7 +2,6 @@ import { DROP, relay } from 'netqueue'
 import type { Relay, RelayCloseOptions, Stage } from 'netqueue'
 import { codeOf } from '../code-of.ts'
 import { keyOf } from '../ledger.ts'
-import { newProcess } from '../schedule.ts'
 import { isDropped, wantsResult } from './marks.ts'
 import type { NodeLife } from './node-life.ts'
 import { addressOf } from './plan.ts'
@@ -118,28 +117,6 @@ export class RelayLife {
       if (this.#world.isCalm) return
       this.#world.counts.relaysLeft += 1
       void this.close({ timeout: random.integer(0, 500) })
-    })
-  }
-}
-
-/** A place for one relay after the other. */
-export class RelaySlot {
-  relay: RelayLife | undefined
-  isClosed = false
-  readonly place: Place
-  readonly #world: TreeWorld
-
-  constructor(world: TreeWorld, place: Place) {
-    this.#world = world
-    this.place = place
-  }
-
-  start(ms: number): void {
-    this.#world.schedule.after(ms, newProcess('slot'), () => {
-      if (this.isClosed) return
-      const node = new RelayLife(this.#world, this.place)
-      this.relay = node
-      void node.over.then(() => this.start(this.#world.random.between(1, 300)))
     })
   }
 }

@@ -1,9 +1,12 @@
 import { withoutHost } from '../host-guard.ts'
 import { newProcess } from '../schedule.ts'
-import type { Report, SimulateOptions } from '../simulate.ts'
+import { judged } from '../judged.ts'
+import type { Report } from '../judged.ts'
+import type { SimulateOptions } from '../simulate.ts'
 import { Trace } from '../trace.ts'
-import { LeafSlot } from './leaf-life.ts'
-import { RelaySlot } from './relay-life.ts'
+import { LeafLife } from './leaf-life.ts'
+import { NodeSlot } from './node-slot.ts'
+import { RelayLife } from './relay-life.ts'
 import { RootLife } from './root-life.ts'
 import { TreeFaults } from './tree-faults.ts'
 import type { Inhabitants } from './tree-faults.ts'
@@ -21,23 +24,10 @@ const MAX_EVENTS = 400_000
 
 /** Runs one seed's tree to its end, or to its first violation. */
 export function simulateTree(seed: number, options: Pick<SimulateOptions, 'print'> = {}): Promise<Report> {
-  return withoutHost(() => run(seed, options))
-}
-
-async function run(seed: number, { print }: Pick<SimulateOptions, 'print'>): Promise<Report> {
-  const world = new TreeWorld(seed, new Trace(print))
-  const onUnhandled = (reason: unknown): void =>
-    world.violate('P7', `unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`)
-  process.on('unhandledRejection', onUnhandled)
-  try {
-    await play(world)
-  } catch (error) {
-    world.violate('I12', error instanceof Error ? (error.stack ?? error.message) : String(error))
-  } finally {
-    process.off('unhandledRejection', onUnhandled)
-  }
-  const { violation, trace, counts, schedule } = world
-  return { seed, violation, hash: trace.digest(), counts, took: schedule.now }
+  return withoutHost(() => {
+    const world = new TreeWorld(seed, new Trace(options.print))
+    return judged(seed, world, () => play(world))
+  })
 }
 
 async function play(world: TreeWorld): Promise<void> {
@@ -72,8 +62,8 @@ async function play(world: TreeWorld): Promise<void> {
 async function people(world: TreeWorld): Promise<Inhabitants> {
   const { plan, random } = world
   const root = await RootLife.start(world)
-  const relays = plan.relays.map((place) => new RelaySlot(world, place))
-  const leaves = plan.leaves.map((place) => new LeafSlot(world, place))
+  const relays = plan.relays.map((place) => new NodeSlot(world, place, (...at) => new RelayLife(...at)))
+  const leaves = plan.leaves.map((place) => new NodeSlot(world, place, (...at) => new LeafLife(...at)))
   for (const slot of [...relays, ...leaves]) slot.start(random.between(0, 100))
   return { root, relays, leaves }
 }

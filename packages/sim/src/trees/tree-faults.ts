@@ -2,8 +2,9 @@ import type { Connection } from '../network.ts'
 import type { Random } from '../random.ts'
 import { newProcess } from '../schedule.ts'
 import type { Process } from '../schedule.ts'
-import type { LeafSlot } from './leaf-life.ts'
-import type { RelaySlot } from './relay-life.ts'
+import type { LeafLife } from './leaf-life.ts'
+import type { NodeSlot } from './node-slot.ts'
+import type { RelayLife } from './relay-life.ts'
 import type { RootLife } from './root-life.ts'
 import type { TreeWorld } from './tree-world.ts'
 
@@ -12,8 +13,8 @@ type Kind = 'cut' | 'relayCrash' | 'leafCrash' | 'halfOpen' | 'pause' | 'rootPau
 /** Who there is. */
 export interface Inhabitants {
   root: RootLife
-  relays: readonly RelaySlot[]
-  leaves: readonly LeafSlot[]
+  relays: readonly NodeSlot<RelayLife>[]
+  leaves: readonly NodeSlot<LeafLife>[]
 }
 
 /** Breaks things at random, at every hop, until its time is up. */
@@ -59,13 +60,13 @@ export class TreeFaults {
     const { counts } = this.#world
     switch (kind) {
       case 'relayCrash': {
-        const { relay } = this.#somebody(this.#there.relays) ?? {}
+        const { node: relay } = this.#somebody(this.#there.relays) ?? {}
         if (relay === undefined || relay.life.isClosed) return
         counts.relayCrashes += 1
         return relay.crash()
       }
       case 'leafCrash': {
-        const { leaf } = this.#random.pick(this.#there.leaves)
+        const { node: leaf } = this.#random.pick(this.#there.leaves)
         if (leaf === undefined || leaf.life.isClosed) return
         counts.crashes += 1
         return leaf.crash()
@@ -101,7 +102,7 @@ export class TreeFaults {
 
   #pauseSomebody(most: number): void {
     const isRelay = this.#there.relays.length > 0 && this.#random.chance(0.5)
-    const somebody = isRelay ? this.#random.pick(this.#there.relays).relay : this.#random.pick(this.#there.leaves).leaf
+    const somebody = isRelay ? this.#random.pick(this.#there.relays).node : this.#random.pick(this.#there.leaves).node
     if (isRelay) this.#world.counts.relayPauses += 1
     if (somebody !== undefined) this.#pause(somebody.life.process, most)
   }

@@ -29,8 +29,8 @@ export async function finishTree(world: TreeWorld, there: Inhabitants): Promise<
 /** Waits until somebody lives at every place, and can work. */
 async function everybody(world: TreeWorld, { root, relays, leaves }: Inhabitants): Promise<void> {
   const missing = (): string[] => [
-    ...relays.filter(({ relay }) => relay?.isThere !== true).map(({ place }) => place.name),
-    ...leaves.filter(({ leaf }) => leaf?.isReading !== true).map(({ place }) => place.name),
+    ...relays.filter(({ node: relay }) => relay?.isThere !== true).map(({ place }) => place.name),
+    ...leaves.filter(({ node: leaf }) => leaf?.isReading !== true).map(({ place }) => place.name),
   ]
   const ready = async (): Promise<void> => {
     while (missing().length > 0) {
@@ -42,7 +42,7 @@ async function everybody(world: TreeWorld, { root, relays, leaves }: Inhabitants
 }
 
 async function talk(world: TreeWorld, { root, leaves }: Inhabitants): Promise<void> {
-  const there = leaves.flatMap(({ leaf }) =>
+  const there = leaves.flatMap(({ node: leaf }) =>
     leaf?.client === undefined ? [] : { life: leaf.life, client: leaf.client },
   )
   const talking = world.talk?.checkCalm(root.life, root.server, there)
@@ -56,7 +56,7 @@ async function flood(world: TreeWorld, { root, relays, leaves }: Inhabitants): P
   world.note('flood')
   let open!: () => void
   world.gate = new Promise((resolve) => (open = resolve))
-  const working = leaves.flatMap(({ leaf }) => leaf ?? [])
+  const working = leaves.flatMap(({ node: leaf }) => leaf ?? [])
   const readers = sum(working.map(({ concurrency }) => concurrency))
   const slack = slackOf(plan.leafPrefetch) * leaves.length + slackOf(plan.relayPrefetch) * relays.length
   const calls: Promise<void>[] = []
@@ -88,12 +88,12 @@ const slackOf = (prefetch: number | 'auto'): number => (prefetch === 'auto' ? 1 
 async function leave(world: TreeWorld, { root, relays, leaves }: Inhabitants): Promise<void> {
   const { process } = root.life
   for (const slot of [...leaves, ...relays]) slot.isClosed = true
-  await Promise.all(leaves.map(({ leaf }) => leaf?.close() ?? Promise.resolve()))
+  await Promise.all(leaves.map(({ node: leaf }) => leaf?.close() ?? Promise.resolve()))
   await world.sleep(process, QUIET_MS)
   for (const { id, credit } of root.server.clients)
     world.check(credit === 0, 'I32', `${id} would take ${credit} items, and has nobody to give them to`)
   const deepestFirst = relays.toSorted((a, b) => b.place.depth - a.place.depth)
-  for (const { relay } of deepestFirst) await relay?.close()
+  for (const { node: relay } of deepestFirst) await relay?.close()
 }
 
 /** Nothing is left of what is settled. */
