@@ -14,11 +14,12 @@ its headers, all of which the original reads: "compact", "swapped", "blanks"; or
 """
 
 import json
-import os
 import select
 import socket
 import sys
 import time
+
+from commands import Commands
 
 HEADER = 64
 
@@ -80,20 +81,6 @@ class Peer:
                 return
             body, self.pending = self.pending[HEADER:end], self.pending[end:]
             yield head["subject"], json.loads(body.decode("utf-8"))
-
-
-class Commands:
-    """Lines of JSON from whoever started this."""
-
-    def __init__(self):
-        self.pending = b""
-
-    def read(self):
-        chunk = os.read(0, 2**20)
-        if chunk == b"":
-            sys.exit(0)
-        *lines, self.pending = (self.pending + chunk).split(b"\n")
-        return [json.loads(line) for line in lines]
 
 
 def obey(peer, command):

@@ -13,11 +13,12 @@ What it hears, it prints as lines of JSON; what it is told, it reads as such: {"
 """
 
 import json
-import os
 import select
 import socket
 import struct
 import sys
+
+from commands import Commands
 
 TYPES = {"CONN": 1, "DISCONN": 2, "STATUS": 3, "PING": 4, "PONG": 5, "ENQUEUE": 6}
 NAMES = {number: name for name, number in TYPES.items()}
@@ -71,20 +72,6 @@ class Peer:
                 return
             body, self.pending = self.pending[6 : 4 + length], self.pending[4 + length :]
             yield meaning(kind, body)
-
-
-class Commands:
-    """Lines of JSON from whoever started this."""
-
-    def __init__(self):
-        self.pending = b""
-
-    def read(self):
-        chunk = os.read(0, 2**20)
-        if chunk == b"":
-            sys.exit(0)
-        *lines, self.pending = (self.pending + chunk).split(b"\n")
-        return [json.loads(line) for line in lines]
 
 
 def obey(peer, command):

@@ -21,6 +21,8 @@ import select
 import socket
 import sys
 
+from commands import Commands
+
 
 def number(value):
     digits = [value % 128]
@@ -177,20 +179,6 @@ def printed(heard):
     fields = {key: value for key, value in heard.items() if key != "kind"}
     fields["payload"] = heard["payload"].decode("utf-8", "replace")
     return fields
-
-
-class Commands:
-    """Lines of JSON from whoever started this."""
-
-    def __init__(self):
-        self.pending = b""
-
-    def read(self):
-        chunk = os.read(0, 2**20)
-        if chunk == b"":
-            sys.exit(0)
-        *lines, self.pending = (self.pending + chunk).split(b"\n")
-        return [json.loads(line) for line in lines]
 
 
 def converse(peer, source, commands):

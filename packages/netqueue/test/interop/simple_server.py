@@ -14,11 +14,12 @@ the first character goes, and so does what stands behind a second "%" or, in a h
 """
 
 import json
-import os
 import select
 import socket
 import sys
 import time
+
+from commands import Commands
 
 READ = 1024
 TICK = 1 / 120
@@ -77,20 +78,6 @@ class Peer:
         if command.get("cut"):
             self.sock.close()
         return not command.get("cut")
-
-
-class Commands:
-    """Lines of JSON from whoever started this."""
-
-    def __init__(self):
-        self.pending = b""
-
-    def read(self):
-        chunk = os.read(0, 2**20)
-        if chunk == b"":
-            sys.exit(0)
-        *lines, self.pending = (self.pending + chunk).split(b"\n")
-        return [json.loads(line) for line in lines]
 
 
 def client(port):
