@@ -139,6 +139,8 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
     // Nothing can go up: it goes back to where it came from.
     if (this.client.state !== 'connected') await this.client.close({ timeout: 0 })
     await this.server.close({ timeout: this.#timeLeft, reason })
+    // A client that closes takes nothing from here any more.
+    await Promise.race([this.#joint.finishUp(this.#timeLeft), this.client.closed])
     await this.client.close({ timeout: this.#timeLeft })
     this.#left = this.#joint.stop() as Result[]
   }
@@ -146,7 +148,8 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   #limit(timeout: number): void {
     this.#end = Math.min(this.#end, this.#now() + timeout)
     if (this.server.state === 'closing') void this.server.close({ timeout })
-    if (this.server.state === 'closed') void this.client.close({ timeout })
+    this.#joint.limitUp(timeout)
+    if (this.client.state === 'closing') void this.client.close({ timeout })
   }
 
   get #timeLeft(): number {

@@ -71,6 +71,39 @@ describe('a relay that closes', () => {
     await tree.pass(root.idle())
   })
 
+  test('sends up what leaves that are gone have put, as its parent takes it', async () => {
+    await using tree = new Tree()
+    const root = await tree.root({ prefetch: 1 })
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const first = root.receive()
+    await tree.rest()
+    await tree.pass(Promise.all(['a', 'b', 'c', 'd'].map((thing) => leaf.put(thing))))
+    const delivery = await tree.pass(first)
+    await tree.pass(leaf.close({ timeout: 100 }))
+    const closed = relay.close()
+    await tree.rest()
+    delivery.done()
+    const got = [delivery.item]
+    void root.process((thing) => void got.push(thing))
+    await tree.pass(closed)
+    expect([got, await relay.closed]).toEqual([['a', 'b', 'c', 'd'], { undone: [], below: [] }])
+  })
+
+  test('names what is in a stage when time is up, and whose leaf is gone', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const stage = (): Promise<string> => new Promise(() => {})
+    const relay = await tree.relay('relay', 'root', { up: stage })
+    const leaf = await tree.leaf('leaf', 'relay')
+    const taken = observe(() => root.receive())
+    await tree.rest()
+    await tree.pass(leaf.put('thing'))
+    await tree.pass(leaf.close({ timeout: 100 }))
+    await tree.pass(relay.close({ timeout: 1_000 }))
+    expect([taken(), await relay.closed]).toEqual(['waits', { undone: ['thing'], below: [] }])
+  })
+
   test('cancels below and gives back above what is not done in time', async () => {
     await using tree = new Tree()
     const root = await tree.root()

@@ -30,6 +30,10 @@ export interface JointInit {
 export interface Joint {
   /** Takes nothing more from above. */
   stopDown(): void
+  /** Resolves when all that children have put is the parent's, or time is up. */
+  finishUp(timeout: number): Promise<void>
+  /** From now on that takes no longer than this. */
+  limitUp(timeout: number): void
   /** Passes nothing on any more. Gives what children had put, and nobody has: they are gone themselves. */
   stop(): unknown[]
 }
@@ -57,17 +61,13 @@ export function joined({ env, above, below, down, up, limits: { maxItemBytes }, 
   })
   return {
     stopDown: () => downwards.stop(),
+    finishUp: (timeout) => upwards.finish(timeout),
+    limitUp: (timeout) => upwards.limit(timeout),
     stop: () => {
       upwards.stop()
-      return left(below.inbox)
+      return upwards.takeAll().map(({ item }) => item)
     },
   }
-}
-
-function left(inbox: Inbox): unknown[] {
-  const items: unknown[] = []
-  for (let delivery = inbox.take(); delivery !== undefined; delivery = inbox.take()) items.push(delivery.item)
-  return items
 }
 
 /** Bytes pass as they are, unless the two sides write them in different ways. */

@@ -1,4 +1,7 @@
+import { Drain } from '../endpoint/drain.ts'
 import type { NetQueueError } from '../errors/errors.ts'
+import type { Delivery } from '../delivery/delivery.ts'
+import type { Inbox } from '../delivery/inbox.ts'
 import type { Puts } from '../delivery/puts.ts'
 import { Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
@@ -17,14 +20,40 @@ export interface UpInit extends FlowInit {
 export class Up extends Flow {
   readonly #puts: Parents
   readonly #order: Order
+  readonly #inbox: Inbox
+  readonly #drain: Drain
 
   constructor(init: UpInit) {
     super(init)
     this.#puts = init.puts
     this.#order = init.order
+    this.#inbox = init.inbox
+    this.#drain = new Drain(init.env, () => this.#isDone)
     init.puts.watch(() => this.changed())
     init.order.watch(this.staged)
     this.changed()
+  }
+
+  /** Resolves when all that is here has gone up, or time is up, or nothing can go up any more. */
+  finish(timeout: number): Promise<void> {
+    return this.#drain.run(timeout, () => this.#drain.end())
+  }
+
+  override stop(): void {
+    super.stop()
+    this.#drain.end()
+  }
+
+  /** From now on that takes no longer than this. */
+  limit(timeout: number): void {
+    this.#drain.limit(timeout)
+  }
+
+  /** Takes out what is here: it waits, or is in the stage. */
+  takeAll(): Delivery<unknown>[] {
+    const all = [...this.staged].filter(({ isOpen }) => isOpen)
+    for (let delivery = this.#inbox.take(); delivery !== undefined; delivery = this.#inbox.take()) all.push(delivery)
+    return all
   }
 
   override offer(): void {
@@ -39,6 +68,11 @@ export class Up extends Flow {
 
   protected override moved(): void {
     this.#order.check()
+    this.#drain.check()
+  }
+
+  get #isDone(): boolean {
+    return !this.#puts.isOpen || (this.staged.size === 0 && this.#inbox.size === 0)
   }
 
   protected get room(): number {

@@ -10,6 +10,8 @@ interface Holding {
   given: number
   /** What it was told of copies that it had given on, and has not told yet. */
   told: Record<'done' | 'failed' | 'reject', number>
+  /** Copies that somebody who said goodbye had received: they are that one's, and done as far as anybody here can know. */
+  kept: number
   /** The lowest attempt with which one of them came. */
   attempt: number
   /** The highest attempt with which it was given on. */
@@ -67,7 +69,7 @@ export class Custody {
   /** An item came, or was put. */
   took(key: string, attempt = 1): void {
     const holding = this.#holding(key)
-    if (openOf(holding) === 0) holding.hasFailed = false
+    if (openOf(holding) === 0) Object.assign(holding, { hasFailed: false, kept: 0 })
     holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
     holding.held += 1
     // What is for one waits for that one alone.
@@ -132,6 +134,11 @@ export class Custody {
     this.tookBack(key)
   }
 
+  /** Whoever has it said goodbye, and had said that it received it. */
+  keptAbove(key: string): void {
+    this.#holding(key).kept += 1
+  }
+
   /** It was told what became of what it had given on. */
   heard(key: string, ending: Ending): void {
     this.#holding(key).given -= 1
@@ -161,9 +168,10 @@ export class Custody {
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
     holding.told[ending] -= 1
     if (holding.told[ending] >= 0) return
+    holding.told[ending] = 0
+    if (ending === 'done' && holding.kept > 0) return void (holding.kept -= 1)
     // Or whom it is for is not there.
     const isGivenUp = ending === 'reject' && (holding.lastAttempt >= this.#init.maxAttempts || key.startsWith('to'))
-    holding.told[ending] = 0
     this.#check(isGivenUp, 'I30', `said of ${key} that it is ${ending}, which nobody had told it`)
   }
 
@@ -197,6 +205,7 @@ export class Custody {
       held: 0,
       given: 0,
       told: { done: 0, failed: 0, reject: 0 },
+      kept: 0,
       attempt: 1,
       hasFailed: false,
       lastAttempt: 0,

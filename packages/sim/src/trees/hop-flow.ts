@@ -143,6 +143,11 @@ export class HopFlow {
     return open.map(([, { key }]) => key)
   }
 
+  /** Items that the receiver has, as it knows itself. */
+  get here(): string[] {
+    return [...this.#here.values()].map(({ key }) => key)
+  }
+
   /** The sender knows that the session is over. */
   lostBySender(): void {
     for (const { key, isCancelled } of this.#unsettled.values()) if (!isCancelled) this.#init.sender.lost(key)

@@ -63,7 +63,7 @@ export class Hops {
     server.on('suspend', ({ client }) => {
       const session = this.#sessionOf(life.place, client)
       this.#world.note(`${life.name} lost a connection of ${session?.name}`)
-      if (session !== undefined) session.carriers.server = undefined
+      if (session !== undefined) this.#suspended(session)
       life.down.disturb()
       // What is to go back to it waits, and goes on when it is not waited for any more.
       life.up.disturb()
@@ -98,6 +98,12 @@ export class Hops {
     void client.closed.then(() => {
       for (const session of life.sessions.values()) this.#lostByClient(session)
     })
+  }
+
+  /** A node cannot tell one that is away what it gives back to it: nobody sees that on the wire, and settles go up all the same. */
+  #suspended(session: HopSession): void {
+    session.carriers.server = undefined
+    for (const key of session.up.here) this.#world.mayBeReturned(key)
   }
 
   /** Copies of an item of which those below, or above, cannot be told anything. */
@@ -154,8 +160,12 @@ export class Hops {
 
   /** Whoever says goodbye keeps what it has received. */
   #leftAbove({ first, up }: HopSession): void {
-    const { keptAbove } = this.#world.lifeOf(first.client)
-    for (const key of up.received) keptAbove.add(key)
+    const life = this.#world.lifeOf(first.client)
+    for (const key of up.received) {
+      life.keptAbove.add(key)
+      life.up.keptAbove(key)
+      this.#world.keptAbove(key)
+    }
   }
 
   #seen(session: HopSession, side: Side, what: 'wrote' | 'got', record: WireRecord): void {

@@ -22,6 +22,8 @@ export class TreeItem {
   hasResult = false
   /** Somebody took it, and gave it back. */
   wasReturned = false
+  /** Somebody who had received it said goodbye: those below take it as done, and it may not have come to the root. */
+  isKeptAbove = false
   /** Puts that the one who worked it off made before. */
   answers: TreeItem[] = []
   /** Whoever was given it on its way to the root, and did not give it back. */

@@ -159,6 +159,18 @@ export class TreeWorld extends Scene {
     way.earned(item.key, outcome)
   }
 
+  /** Somebody who said goodbye has an item, and keeps it. */
+  keptAbove(key: string): void {
+    const item = this.items.get(key)
+    if (item !== undefined) item.isKeptAbove = true
+  }
+
+  /** Somebody may give an item back to one that is away. */
+  mayBeReturned(key: string): void {
+    const item = this.items.get(key)
+    if (item !== undefined) item.wasReturned = true
+  }
+
   /** A node has given up an item that it had kept. */
   gaveUp(life: NodeLife, text: string): void {
     const item = this.items.get(keyOf(text))
@@ -192,7 +204,7 @@ export class TreeWorld extends Scene {
     const { outcomes, answers } = item
     // A relay rejects what failed or was lost too often.
     this.check(
-      outcomes[ending] > 0 || ending === 'reject',
+      outcomes[ending] > 0 || ending === 'reject' || (ending === 'done' && item.isKeptAbove),
       'I30',
       `${life.name} was told that ${key} is ${ending}, and nobody at the other end was`,
     )
