@@ -90,7 +90,7 @@ describe('a relay that closes', () => {
     expect([got, await relay.closed]).toEqual([['a', 'b', 'c', 'd'], { undone: [], below: [] }])
   })
 
-  test('names what is in a stage when time is up, and whose leaf is gone', async () => {
+  test('names what is in a stage when time is up and whose leaf is gone', async () => {
     await using tree = new Tree()
     const root = await tree.root()
     const stage = (): Promise<string> => new Promise(() => {})
@@ -102,6 +102,26 @@ describe('a relay that closes', () => {
     await tree.pass(leaf.close({ timeout: 100 }))
     await tree.pass(relay.close({ timeout: 1_000 }))
     expect([taken(), await relay.closed]).toEqual(['waits', { undone: ['thing'], below: [] }])
+  })
+
+  test('waits for its parent to take what is here, and no longer than a second call says', async () => {
+    await using tree = new Tree()
+    const root = await tree.root({ prefetch: 1 })
+    const relay = await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay')
+    const first = root.receive()
+    await tree.pass(Promise.all(['a', 'b', 'c'].map((thing) => leaf.put(thing))))
+    const delivery = await tree.pass(first)
+    await tree.kill(leaf)
+    delivery.done()
+    await tree.wait(100)
+    void relay.close({ timeout: 3_000 })
+    await tree.wait(1)
+    expect([relay.server.state, relay.client.state]).toEqual(['closed', 'connected'])
+    const from = tree.clock.now()
+    await tree.pass(relay.close({ timeout: 500 }))
+    expect(tree.clock.now() - from).toBeLessThan(1_500)
+    expect((await relay.closed).undone).toEqual(['c'])
   })
 
   test('cancels below and gives back above what is not done in time', async () => {
