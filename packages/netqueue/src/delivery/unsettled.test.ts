@@ -19,6 +19,15 @@ describe('what is unsettled', () => {
     expect(unsettled.size).toBe(2)
   })
 
+  test('is found where a later one was there, and gone, before it', () => {
+    const unsettled = filled(1, 3, 5)
+    unsettled.take(5)
+    unsettled.push(4, 'item 4')
+    unsettled.push(2, 'item 2')
+    expect([2, 3, 4, 5].map((seq) => unsettled.get(seq))).toEqual(['item 2', 'item 3', 'item 4', undefined])
+    expect([unsettled.take(4), unsettled.take(2), unsettled.size]).toEqual(['item 4', 'item 2', 2])
+  })
+
   test('is found behind numbers that were skipped', () => {
     const unsettled = filled(1, 2, 25, 26)
     expect([unsettled.get(25), unsettled.get(3), unsettled.get(27)]).toEqual(['item 25', undefined, undefined])

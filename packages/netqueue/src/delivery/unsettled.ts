@@ -27,9 +27,11 @@ export class Unsettled<T> {
 
   push(seq: number, value: T): void {
     if (this.#numbers === NO_NUMBERS) this.#begin()
+    const last = this.#numbers.at(this.#numbers.size - 1) ?? 0
     this.#numbers.push(seq)
     this.#values.push(value)
     this.#size += 1
+    if (seq < last) this.#sink(seq, value)
   }
 
   get(seq: number): T | undefined {
@@ -87,6 +89,17 @@ export class Unsettled<T> {
   #begin(): void {
     this.#numbers = new Ring()
     this.#values = new Ring()
+  }
+
+  /** Moves the last one to its place: what came after it was given back before it was handed out. */
+  #sink(seq: number, value: T): void {
+    let index = this.#numbers.size - 1
+    for (; index > 0 && (this.#numbers.at(index - 1) as number) > seq; index -= 1) {
+      this.#numbers.replace(index, this.#numbers.at(index - 1) as number)
+      this.#values.replace(index, this.#values.at(index - 1))
+    }
+    this.#numbers.replace(index, seq)
+    this.#values.replace(index, value)
   }
 
   #isUpTo(last: number, index: number): boolean {
