@@ -10,6 +10,8 @@ interface Holding {
   given: number
   /** What it was told of copies that it had given on, and has not told yet. */
   told: Record<'done' | 'failed' | 'reject', number>
+  /** Copies that whoever gave them does not wait for any more, and of which it may be that something was told, while others are here. */
+  unsure: number
   /** Copies that somebody who said goodbye had received: they are that one's, and done as far as anybody here can know. */
   kept: number
   /** The lowest attempt with which one of them came. */
@@ -70,6 +72,7 @@ export class Custody {
   took(key: string, attempt = 1): void {
     const holding = this.#holding(key)
     if (openOf(holding) === 0) Object.assign(holding, { hasFailed: false, kept: 0 })
+    if (holding.held === 0) holding.unsure = 0
     holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
     holding.held += 1
     // What is for one waits for that one alone.
@@ -83,6 +86,7 @@ export class Custody {
     holding.order = undefined
     for (const ending of ['done', 'failed', 'reject'] as const)
       holding.told[ending] = Math.min(holding.told[ending], holding.held)
+    if (holding.held > 0 && toldOf(holding) > holding.unsure) holding.unsure += 1
     this.#changed.set(key, this.#init.now())
   }
 
@@ -111,7 +115,7 @@ export class Custody {
     // Whoever is away cannot be told that it is cancelled.
     const given = holding.given - (holding.given > openOf(holding) ? this.#init.away(key) : 0)
     this.#check(
-      given <= openOf(holding),
+      given <= mostOpenOf(holding),
       'I4',
       `gave ${key} on, of which it has ${openOf(holding)} open, and had given ${given - 1}`,
     )
@@ -151,7 +155,7 @@ export class Custody {
   earned(key: string, ending: 'done' | 'failed' | 'reject'): void {
     const holding = this.#holding(key)
     // What is said of a copy that was lost meanwhile says nothing of another, and less than what is said of that later.
-    if (openOf(holding) <= 0) holding.told = { done: 0, failed: 0, reject: 0 }
+    if (openOf(holding) <= 0) Object.assign(holding, { told: { done: 0, failed: 0, reject: 0 }, unsure: 0 })
     if (holding.held > 0) holding.told[ending] += 1
     this.#changed.set(key, this.#init.now())
   }
@@ -182,7 +186,7 @@ export class Custody {
     for (const [key, since] of this.#changed) {
       if (since === now) continue
       const holding = this.#holding(key)
-      const open = Math.max(0, openOf(holding))
+      const open = Math.max(0, mostOpenOf(holding))
       const isAway = holding.given > open && this.#init.away(key) > 0
       if (isAway || (holding.given > open && since === AWAY)) {
         this.#changed.set(key, isAway ? AWAY : now)
@@ -205,6 +209,7 @@ export class Custody {
       held: 0,
       given: 0,
       told: { done: 0, failed: 0, reject: 0 },
+      unsure: 0,
       kept: 0,
       attempt: 1,
       hasFailed: false,
@@ -223,4 +228,6 @@ export class Custody {
 /** Whoever has it is to be told when it is back. */
 const AWAY = Number.NEGATIVE_INFINITY
 
-const openOf = ({ held, told: { done, failed, reject } }: Holding): number => held - done - failed - reject
+const toldOf = ({ told: { done, failed, reject } }: Holding): number => done + failed + reject
+const openOf = (holding: Holding): number => holding.held - toldOf(holding)
+const mostOpenOf = (holding: Holding): number => openOf(holding) + Math.min(holding.unsure, toldOf(holding))
