@@ -437,6 +437,7 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
     this.#settles.add(delivery.seq, outcome)
+    this.#owner.wakeLater()
     this.#givenBack.add(delivery, outcome)
   }
 
@@ -458,7 +459,6 @@ export class Intake implements DeliverySource, GrantsOwner {
     this.#credit.finish(delivery.bytes)
     delivery.settled()
     if (!isOurs) this.#drop(delivery, isDone)
-    this.#owner.wakeLater()
     if (wasWorkedOn) this.#shared.inbox.finished()
     this.#grants.freed(delivery.bytes)
     return isOurs
@@ -467,6 +467,7 @@ export class Intake implements DeliverySource, GrantsOwner {
   /** Its sender had cancelled it, and hears that it was dropped. Whoever did the work all the same is told that it was for nothing. */
   #drop(delivery: Delivery<unknown>, isDone: boolean): void {
     this.#settles.add(delivery.seq, 'cancelled')
+    this.#owner.wakeLater()
     if (isDone) this.#warnStale(delivery, 'its sender had cancelled it, or taken it back')
   }
 

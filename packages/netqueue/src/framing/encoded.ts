@@ -2,23 +2,18 @@ import * as lengthPrefixed from 'it-length-prefixed'
 import { Pulled, pullFrom } from '../transport/pulled.ts'
 import type { Puller } from '../transport/pulled.ts'
 import type { Bytes } from '../transport/transport.ts'
-
-export const PREFIX_BYTES = 4
+import { hasRoom, PREFIX_BYTES } from './roomy.ts'
 
 const options = {
   lengthEncoder: Object.assign(
-    (length: number): Uint8Array<ArrayBuffer> => {
-      // Not by a DataView: so short an array needs no memory beside the heap, unless its buffer is asked for.
-      const prefix = new Uint8Array(PREFIX_BYTES)
-      for (let at = PREFIX_BYTES - 1, rest = length; at >= 0; at -= 1, rest >>>= 8) prefix[at] = rest
-      return prefix
-    },
+    // Not by a DataView: so short an array needs no memory beside the heap, unless its buffer is asked for.
+    (length: number) => writeLength(new Uint8Array(PREFIX_BYTES), length),
     { bytes: PREFIX_BYTES },
   ),
   maxDataLength: 0xffffffff,
 }
 
-/** Frames with their lengths in front, of 4 bytes. Not an async generator, which costs an idle connection a kilobyte, and each frame a turn more. */
+/** Frames with their lengths in front, of 4 bytes: in their own memory, where they have room for it. Not an async generator, which costs an idle connection a kilobyte, and each frame a turn more. */
 export class Encoded extends Pulled implements Puller {
   readonly #frames: AsyncIterator<Bytes>
   #puller: Puller | undefined
@@ -40,7 +35,7 @@ export class Encoded extends Pulled implements Puller {
 
   /** @internal */
   onPiece(frame: Bytes): void {
-    this.#puller?.onPiece(lengthPrefixed.encode.single(frame, options))
+    this.#puller?.onPiece(prefixed(frame))
   }
 
   /** @internal */
@@ -52,4 +47,16 @@ export class Encoded extends Pulled implements Puller {
   onError(cause: unknown): void {
     this.#puller?.onError(cause)
   }
+}
+
+/** In one piece where that can be: a list of a short prefix and a frame would be joined, or written as such, on its way into the system's hands. */
+function prefixed(frame: Bytes): Bytes {
+  if (!(frame instanceof Uint8Array && hasRoom(frame))) return lengthPrefixed.encode.single(frame, options)
+  const { buffer, byteOffset, length } = frame
+  return writeLength(new Uint8Array(buffer, byteOffset - PREFIX_BYTES, PREFIX_BYTES + length), length)
+}
+
+function writeLength<A extends Uint8Array>(target: A, length: number): A {
+  for (let at = PREFIX_BYTES - 1, rest = length; at >= 0; at -= 1, rest >>>= 8) target[at] = rest
+  return target
 }

@@ -6,6 +6,7 @@ import type { Bytes } from '../transport/transport.ts'
 import { heldBytes } from '../../test/support/memory.ts'
 import { framingOf } from './framing.ts'
 import { lengthPrefix } from './length-prefix.ts'
+import { roomyFrame } from './roomy.ts'
 
 const LIMIT = 1_048_576
 const framing = (bytes: number = LIMIT) =>
@@ -97,6 +98,24 @@ describe('frames in pieces', () => {
     expect(chunks).toHaveLength(frames.length)
     expect(Buffer.concat(chunks.map((chunk) => chunk.slice())).equals(whole)).toBe(true)
     expect(plain((await decode(chunks)).frames)).toEqual(plain(frames))
+  })
+
+  test('the length of a frame that has room for it is written there, and into no other frame', async () => {
+    const sizes = [2, 100, 1_020, 1_021, 5_000, ...Array.from({ length: 30 }, () => 700)]
+    const roomy = sizes.map((size, index) => roomyFrame(size).fill(index))
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (const [index, size] of sizes.entries())
+        yield index % 2 === 0 ? roomyFrame(size).fill(index) : (roomy[index] as Uint8Array)
+    }
+    const chunks: Bytes[] = []
+    for await (const chunk of framing().encode(source())) chunks.push(chunk)
+    expect(plain((await decode(chunks)).frames)).toEqual(plain(roomy))
+    expect(chunks[0]).toBeInstanceOf(Uint8Array)
+  })
+
+  test('short frames keep no more than 8 KiB', () => {
+    for (const size of [2, 500, 1_020]) expect(roomyFrame(size).buffer.byteLength).toBe(8_192)
+    expect(roomyFrame(1_021).buffer.byteLength).toBe(1_025)
   })
 
   test('a frame is handed on when its last byte is there, although no other follows', async () => {

@@ -15,7 +15,7 @@ export interface Layout {
    * bytes without an answer are `BAD_MESSAGE`.
    */
   measure(bytes: Uint8Array, at: number): number | undefined
-  /** Puts the prefix in front of each frame. @default frames leave as they are */
+  /** Puts the prefix in front of each frame; those with room for it ({@link roomyFrame}) stay where they are. @default frames leave as they are */
   encode?(frames: AsyncIterable<Bytes>): AsyncIterable<Bytes>
   /** Another protocol whose first bytes make that length, by name. @default none is known */
   foreign?(length: number): string | undefined

@@ -1,5 +1,6 @@
-import { Encoded, PREFIX_BYTES } from './encoded.ts'
+import { Encoded } from './encoded.ts'
 import type { Layout } from './layout.ts'
+import { PREFIX_BYTES } from './roomy.ts'
 
 /** The first bytes of a handshake, which a client begins, and of an alert, with which a server answers what is none. */
 const TLS: ReadonlySet<number> = new Set([0x1603, 0x1503])

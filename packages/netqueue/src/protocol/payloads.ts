@@ -24,6 +24,11 @@ export function apart(piece: Uint8Array): Uint8Array {
   return isRest && piece.length * 2 > byteLength ? piece : piece.slice()
 }
 
+/** A piece that waits, and keeps no more than twice itself of what it came in. */
+export function lasting(piece: Uint8Array): Uint8Array {
+  return piece.length * 2 > piece.buffer.byteLength ? piece : piece.slice()
+}
+
 /** Cuts pieces out of frames that they do not keep: long ones stand apart, short ones share what was copied of the frame together. */
 export class Shelf {
   #shared: Uint8Array = NOTHING

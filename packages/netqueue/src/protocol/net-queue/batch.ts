@@ -81,7 +81,7 @@ export class Batch {
       this.#continueAll()
       this.#lanes.endFrame()
     }
-    return this.out.at === TYPE_BYTES ? undefined : this.out.take()
+    return this.out.at === TYPE_BYTES ? undefined : this.out.takeFrame()
   }
 
   /** Whether somebody was refused who may come in the next frame. */

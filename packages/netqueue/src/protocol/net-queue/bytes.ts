@@ -1,5 +1,6 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { unfilled } from '../../env/unfilled.ts'
+import { roomyFrame } from '../../framing/roomy.ts'
 import type { NetQueueError } from '../../errors/errors.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { badMessage } from '../failures.ts'
@@ -105,6 +106,21 @@ export class ByteReader {
     this.#goOn()
     this.#at = length - first.length
     return [first, this.#data.subarray(0, this.#at)]
+  }
+
+  /** Whether the next field of bytes lies in this piece, as each does where there is no second one; this runs for each item. */
+  get hasWhole(): boolean {
+    return this.#next === undefined || this.#isWhole()
+  }
+
+  #isWhole(): boolean {
+    const start = this.#at
+    // A length that ends so near to the end is taken for one that goes on.
+    if (this.#data.length - start < MAX_VARINT_BYTES) return false
+    const length = this.varint()
+    const isWhole = length <= this.#data.length - this.#at
+    this.#at = start
+    return isWhole
   }
 
   /** Puts what is left into one piece. */
@@ -230,9 +246,14 @@ export class ByteWriter {
   }
 
   /** What was written: a copy, with the long data between its parts. */
-  take(): Bytes {
-    const copy = this.#buffer.slice(0, this.#at)
-    return this.#referredBytes === 0 ? copy : this.#around(copy)
+  take(memory: Uint8Array = new Uint8Array(this.#at)): Bytes {
+    memory.set(this.#buffer.subarray(0, this.#at))
+    return this.#referredBytes === 0 ? memory : this.#around(memory)
+  }
+
+  /** The same, as a frame. */
+  takeFrame(): Bytes {
+    return this.take(roomyFrame(this.#at))
   }
 
   #refer(data: Uint8Array): void {

@@ -10,7 +10,7 @@ function payloadsOf(lengths: readonly number[], chunkBytes: number): RecordPaylo
     out.varint(length)
     for (let count = 0; count < length; count += 1) out.u8(index)
   }
-  return new RecordPayloads(chunk.subarray(100, 100 + out.at), {
+  return new RecordPayloads([chunk.subarray(100, 100 + out.at)], {
     count: lengths.length,
     bytes: lengths.reduce((sum, length) => sum + length, 0),
     lastBytes: lengths.at(-1) ?? 0,
@@ -34,7 +34,7 @@ test.each([
 test('what waits keeps no chunk that is far larger', () => {
   const chunk = new Uint8Array(65_536)
   chunk[0] = 4
-  const payloads = new RecordPayloads(chunk.subarray(0, 5), { count: 1, bytes: 4, lastBytes: 4 })
+  const payloads = new RecordPayloads([chunk.subarray(0, 5)], { count: 1, bytes: 4, lastBytes: 4 })
   chunk[1] = 9 // copied before
   expect(payloads.next()).toEqual(new Uint8Array(4))
 })

@@ -1,7 +1,9 @@
+import type { Path } from '../../message/route.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import type { Message } from '../message.ts'
+import type { Payloads } from '../payloads.ts'
 import { Shelf } from '../payloads.ts'
-import { RecordPayloads } from './record-payloads.ts'
+import { LonePayload, readPayloads } from './record-payloads.ts'
 import { Assemblies } from './assemblies.ts'
 import { ByteReader, decodeJson } from './bytes.ts'
 import { badMessage, itemTooLarge } from '../failures.ts'
@@ -51,7 +53,7 @@ export class RecordReader {
   #next(reader: ByteReader, take: Take): void {
     const kind = reader.u8()
     if (kind === Kind.FRAGMENT) return this.#fragment(reader, take)
-    reader.join()
+    if (kind !== Kind.ITEMS) reader.join()
     if (!isControl(kind)) this.#assemblies.check(kind, reader)
     this.#record(kind, reader, take)
   }
@@ -108,7 +110,7 @@ export class RecordReader {
     if ((flags & ~ITEMS_FLAGS) !== 0) throw badMessage('ITEMS with flags that have no meaning', flags)
     const attempt = readNumber(reader)
     const first = readNumber(reader)
-    const to = (flags & ItemsFlag.PATH) === 0 ? undefined : readPath(reader)
+    const to = (flags & ItemsFlag.PATH) === 0 ? undefined : this.#path(reader)
     const count = reader.u16()
     if (count === 0 || count > reader.left) throw badMessage(`ITEMS that hold no ${count} items`, count)
     checkLast(first, count)
@@ -122,17 +124,15 @@ export class RecordReader {
     }
   }
 
-  #payloads(reader: ByteReader, count: number): RecordPayloads {
-    const { maxItemBytes } = this.#init
-    const from = reader.at
-    let bytes = 0
-    let lastBytes = 0
-    for (let index = 0; index < count; index += 1) {
-      lastBytes = reader.skip()
-      if (lastBytes > maxItemBytes) throw itemTooLarge(lastBytes, maxItemBytes)
-      bytes += lastBytes
-    }
-    return new RecordPayloads(reader.since(from), { count, bytes, lastBytes })
+  #payloads(reader: ByteReader, count: number): Payloads {
+    if (count > 1) return readPayloads(reader, count, this.#init.maxItemBytes)
+    reader.join()
+    return new LonePayload(this.#payload(reader))
+  }
+
+  #path(reader: ByteReader): Path {
+    reader.join()
+    return readPath(reader)
   }
 
   #credit(reader: ByteReader): Message {
