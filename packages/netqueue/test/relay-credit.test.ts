@@ -35,6 +35,20 @@ describe('credit through relays', () => {
     },
   )
 
+  test('a leaf begins while its relay still passes items on', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const between = await tree.relay('relay 1', 'root', { client: { prefetch: 3_000 } })
+    const leaf = await tree.leaf('a', 'relay 1', { prefetch: 3_000 })
+    const passed: number[] = []
+    void leaf.process(() => void passed.push(between.server.clients[0]?.inFlight ?? 0)).catch(() => {})
+    await tree.rest()
+    for (let item = 0; item < 3_000; item += 1) void root.put('item')
+    await tree.rest()
+    expect(passed).toHaveLength(3_000)
+    expect(passed[0]).toBeLessThanOrEqual(1_024)
+  })
+
   test.each([1, 2, 3])('at depth %i, a put that waits goes on when a leaf is free', async (depth) => {
     await using tree = new Tree()
     const root = await tree.root()

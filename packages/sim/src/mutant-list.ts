@@ -648,8 +648,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'relay-settle-overtakes-put',
     why: 'what a child put waits in a relay while the settle of the item that it was made of goes up',
     file: 'relay/order.js',
-    find: 'if (held === undefined && !this.#isHere(intake, upTo))',
-    replace: 'if (held === undefined)',
+    find: '!this.#held.has(intake) && !this.#isHere(intake, intake.received)',
+    replace: '!this.#held.has(intake)',
     inTrees: true,
   },
   {

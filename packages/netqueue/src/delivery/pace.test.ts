@@ -103,6 +103,13 @@ describe('prefetch: auto holds', () => {
     expect(worker.pace.window).toBeCloseTo(window, -1)
   })
 
+  test('of the quickest items 1,024, and more where a round trip takes more', () => {
+    const near = new Worker({ max: 100_000 })
+    const far = new Worker({ max: 100_000, rtt: 10 })
+    for (const worker of [near, far]) worker.work(100_000, 0.0005)
+    expect([near.pace.window, Math.round(far.pace.window / 1_000)]).toEqual([1_024, 40])
+  })
+
   test('two round trips’ work where that is more', () => {
     const worker = new Worker({ rtt: 10 })
     worker.work(100, 1)

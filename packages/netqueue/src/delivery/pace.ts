@@ -25,6 +25,11 @@ export interface PaceInit {
  * other. Two workers beside a server on two cores did 1.44 M items/s with 2, 0.82 to 1.19 M with 1, 1.40 M with 4, 1.52 M with a fixed 4,096.
  */
 const MIN_AHEAD_MS = 2
+/**
+ * Of the quickest items, that is more than is worked on before either side is heard again: the next thousands only push each other out of the caches. Behind
+ * a relay, on two cores, 1,024 did 1.1 M items/s with 0.59 µs of the relay's time for each, and 5,700 did 0.9 M with 0.8 µs.
+ */
+const MAX_AHEAD_ITEMS = 1_024
 /** How much a new measurement counts. */
 const SMOOTHING = 0.25
 /** How often it is looked after items that wait. */
@@ -112,8 +117,9 @@ export class Pace {
 
   #learn(ms: number): void {
     this.#serviceMs = this.#serviceMs === undefined ? ms : this.#serviceMs + SMOOTHING * (ms - this.#serviceMs)
-    const aheadMs = Math.max(2 * (this.#init.rtt() ?? 0), MIN_AHEAD_MS)
-    this.#window = Math.min(this.#init.max, Math.max(1, Math.ceil(aheadMs / this.#serviceMs)))
+    const underWay = Math.ceil((2 * (this.#init.rtt() ?? 0)) / this.#serviceMs)
+    const ahead = Math.min(MAX_AHEAD_ITEMS, Math.ceil(MIN_AHEAD_MS / this.#serviceMs))
+    this.#window = Math.min(this.#init.max, Math.max(1, underWay, ahead))
     this.#deepest = Math.max(this.#deepest, this.#window)
     if (this.#window * FALL >= this.#deepest) return
     this.#deepest = this.#window

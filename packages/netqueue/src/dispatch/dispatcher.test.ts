@@ -387,6 +387,62 @@ describe('a chooseDispatch that takes its time', () => {
   })
 })
 
+describe('clients that pace themselves', () => {
+  /** Two with windows of 80, of which a row is ten. */
+  function pair(): { place: Place; one: Worker; other: Worker } {
+    const place = new Place()
+    const [one, other] = ['x', 'y'].map((id) => {
+      const worker = new Worker(id, { capacity: 80 })
+      worker.isPaced = true
+      place.dispatcher.join(worker)
+      return worker
+    }) as [Worker, Worker]
+    return { place, one, other }
+  }
+  const held = ({ one, other }: { one: Worker; other: Worker }): number[] => [one.items.length, other.items.length]
+
+  test('get rows of an eighth of their window', () => {
+    const { place, ...workers } = pair()
+    place.put('i'.repeat(10))
+    expect(held(workers)).toEqual([10, 0])
+    place.put('i'.repeat(15))
+    expect(held(workers)).toEqual([15, 10])
+    place.put('i'.repeat(135))
+    expect([held(workers), place.dispatcher.size]).toEqual([[80, 80], 0])
+    place.put('i')
+    expect(place.dispatcher.size).toBe(1)
+  })
+
+  test('leave the rest of a row to whoever has less to do by then', () => {
+    const { place, one, other } = pair()
+    place.put('i'.repeat(34))
+    expect(held({ one, other })).toEqual([20, 14])
+    for (let settled = 0; settled < 20; settled += 1) place.settle(one)
+    place.put('i'.repeat(4))
+    expect(held({ one, other })).toEqual([4, 14])
+  })
+
+  test('get no item of a row that they cannot carry, none that is for another, and none beyond their credit', () => {
+    const { place, one, other } = pair()
+    one.canCarry = ({ item }) => item !== 'b'
+    place.put('ab')
+    place.put('o', { to: other })
+    expect([one.held, other.held]).toEqual(['a', 'bo'])
+    place.put('cd')
+    one.capacity = 4
+    place.put('efg')
+    expect([one.held, other.held]).toEqual(['acde', 'bofg'])
+  })
+
+  test('that leave in the middle of a row get no more of it', () => {
+    const { place, one, other } = pair()
+    place.put('a')
+    place.dispatcher.leave(one)
+    place.put('b')
+    expect([one.held, other.held]).toEqual(['a', 'b'])
+  })
+})
+
 describe('P8: the cost of the default', () => {
   test.each([10, 1_000])('does not grow with the number of clients: %i of them', (count) => {
     const place = new Place()

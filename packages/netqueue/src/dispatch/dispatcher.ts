@@ -51,6 +51,9 @@ export class Dispatcher<T, C> {
   #offered: Entry | undefined
   readonly #accepts = (candidate: Candidate<C>): boolean =>
     this.#offered !== undefined && candidate.carries(this.#offered)
+  /** Who gets the next entries too, as long as nothing changes, and how many: to ask about each would give the same answer. */
+  #row: Seat<C> | undefined
+  #rowLeft = 0
   /** Counts who comes and goes. */
   #membership = 0
   #members: Members<C> | undefined
@@ -113,6 +116,7 @@ export class Dispatcher<T, C> {
     if (seat === undefined) return
     this.#seats.delete(candidate.client)
     this.#membershipChanged()
+    this.#row = undefined
     this.#free.set(candidate, false)
     this.#unpark()
     this.#fresh.prepend(this.#orphans(seat))
@@ -124,6 +128,7 @@ export class Dispatcher<T, C> {
   changed(candidate: Candidate<C>): void {
     const seat = this.#seats.get(candidate.client)
     if (seat === undefined) return
+    this.#row = undefined
     if (candidate.inFlight === 0) seat.isAlone = false
     this.#refresh(seat)
     this.#unpark()
@@ -138,6 +143,7 @@ export class Dispatcher<T, C> {
 
   /** Adds an entry to the end of the backlog. */
   put(entry: Entry): void {
+    if (this.#continueRow(entry)) return
     this.#enter(entry)
     if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
     this.#fresh.push(entry)
@@ -222,6 +228,7 @@ export class Dispatcher<T, C> {
   /** Serves those who wait for this client, then says whether it is free for others. */
   #refresh(seat: Seat<C>): void {
     const { candidate, addressed } = seat
+    this.#row = undefined
     for (let entry = addressed.first; entry !== undefined; entry = addressed.first) {
       if (!this.#takes(seat) || (isAlone(entry, candidate) && candidate.inFlight > 0)) break
       addressed.shift()
@@ -286,6 +293,27 @@ export class Dispatcher<T, C> {
     this.advance()
   }
 
+  /** Gives an entry to whoever had the one before it, if that is whom the policy would choose; tells whether it did. */
+  #continueRow(entry: Entry): boolean {
+    const seat = this.#row
+    if (seat === undefined || this.#fresh.first !== undefined || entry.target !== undefined) return false
+    const { candidate } = seat
+    if (isAlone(entry, candidate) || !candidate.carries(entry)) return false
+    candidate.assign(entry)
+    this.#init.assigned(entry)
+    this.#rowLeft -= 1
+    if (this.#rowLeft === 0 || candidate.credit <= 0) this.#refresh(seat)
+    return true
+  }
+
+  /** One that paces itself gets several in a row, where it comes first whatever the entry is. */
+  #beginRow(seat: Seat<C>): void {
+    const { policy } = this.#init
+    if (typeof policy !== 'object' || policy.inRows !== true || !seat.candidate.isPaced) return
+    this.#rowLeft = this.#free.rowOf(seat.candidate)
+    if (this.#rowLeft > 0) this.#row = seat
+  }
+
   #choose(entry: Entry): C | undefined | PromiseLike<C | undefined> {
     const { policy } = this.#init
     const everyone = this.#everyone
@@ -315,6 +343,7 @@ export class Dispatcher<T, C> {
       seat.loner = entry
     } else this.#assign(seat, entry)
     this.#refresh(seat)
+    this.#beginRow(seat)
   }
 
   #assign(seat: Seat<C>, entry: Entry): void {

@@ -72,6 +72,14 @@ export class FreeClients<C> {
     return undefined
   }
 
+  /** How many items the least busy one can have before another may be less busy; 0 for one that is not that. */
+  rowOf(candidate: Candidate<C>): number {
+    this.#skipEmptyLevels()
+    if (this.#levels[this.#lowest]?.first?.candidate !== candidate) return 0
+    const grain = grainOf(candidate)
+    return grain <= 1 ? 0 : grain - (candidate.inFlight % grain)
+  }
+
   /** Puts a candidate where its load says, or takes it out. */
   set(candidate: Candidate<C>, isFree: boolean): void {
     const node = this.#nodes.get(candidate)
@@ -114,9 +122,14 @@ const PACED_PARTS = 8
  * nothing of who is free, and a frame for each client and item would cost far more than the items. A deep window says nothing of quick items
  * where a user has set it: such a client comes behind all that have nothing to do.
  */
-function levelOf({ inFlight, credit, isPaced }: Candidate<unknown>): number {
-  const grain = Math.floor((inFlight + credit) / (isPaced ? PACED_PARTS : PARTS))
+function levelOf(candidate: Candidate<unknown>): number {
+  const { inFlight, isPaced } = candidate
+  const grain = grainOf(candidate)
   if (grain <= 1) return inFlight
   const level = inFlight - (inFlight % grain)
   return isPaced ? level : Math.max(Math.min(1, inFlight), level)
+}
+
+function grainOf({ inFlight, credit, isPaced }: Candidate<unknown>): number {
+  return Math.floor((inFlight + credit) / (isPaced ? PACED_PARTS : PARTS))
 }

@@ -25,6 +25,8 @@ export interface PolicyContext<T, C> extends DispatchContext<T, C> {
 /** A policy of ours, which sees more than a list. */
 export interface DispatchPolicy<T, C> {
   readonly name: string
+  /** Whether it chooses the same one again until that has another level of load, or somebody else changes. @default it may choose another */
+  readonly inRows?: boolean
   choose(
     free: FreeClients<C>,
     context: PolicyContext<T, C>,
@@ -34,7 +36,7 @@ export interface DispatchPolicy<T, C> {
 
 /** The client with the fewest items in flight, rounded to 1/64 of its window where that is deep; among equals, the one that waits longest. Costs the same for two clients and for ten thousand. The default. */
 export function leastBusy<T, C>(): DispatchPolicy<T, C> {
-  return { name: 'leastBusy', choose: (free, _context, accepts) => free.leastBusy(accepts)?.client }
+  return { name: 'leastBusy', inRows: true, choose: (free, _context, accepts) => free.leastBusy(accepts)?.client }
 }
 
 /** One client after the other, in the order in which they connected; those without credit are passed over. */

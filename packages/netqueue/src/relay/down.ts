@@ -81,12 +81,18 @@ export class Down extends Flow {
   }
 
   #settle(passage: Passage, how: Settlement): void {
-    if (!this.#hold(passage, () => passage.settle(how))) passage.settle(how)
+    if (this.#isClear(passage)) passage.settle(how)
+    else this.#hold(passage, () => passage.settle(how))
+  }
+
+  /** Whether nothing is here that a child has put before what it says now. */
+  #isClear({ holder }: Passage): boolean {
+    return holder === undefined || this.#init.order.isClear((holder as Link).intake)
   }
 
   /** What a child has put before goes up before. */
-  #hold({ holder }: Passage, settle: () => void): boolean {
-    return holder !== undefined && this.#init.order.hold((holder as Link).intake, settle)
+  #hold({ holder }: Passage, settle: () => void): void {
+    this.#init.order.hold((holder as Link).intake, settle)
   }
 
   #work(stage: Stage<unknown>, passage: Passage, result: Uint8Array | undefined): void {
@@ -109,7 +115,8 @@ export class Down extends Flow {
       if (!delivery.isOpen || result === DROP) passage.settle(delivery.isOpen ? SETTLED.done : SETTLED.cancelled)
       else delivery.done(result)
     }
-    if (!this.#hold(passage, settle)) settle()
+    if (this.#isClear(passage)) settle()
+    else this.#hold(passage, settle)
   }
 
   protected override regrant({ isMore }: { isMore: boolean }): void {

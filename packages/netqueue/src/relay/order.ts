@@ -19,14 +19,17 @@ export class Order {
     this.#staged = staged
   }
 
-  /** Keeps a settle if something is here that came before it; tells whether it did. */
-  hold(intake: Intake, settle: () => void): boolean {
+  /** Whether nothing that came so far is here, as is most of the time. */
+  isClear(intake: Intake): boolean {
+    return !this.#held.has(intake) && !this.#isHere(intake, intake.received)
+  }
+
+  /** Keeps a settle until all has gone on that is here now. */
+  hold(intake: Intake, settle: () => void): void {
     const held = this.#held.get(intake)
     const upTo = intake.received
-    if (held === undefined && !this.#isHere(intake, upTo)) return false
     if (held === undefined) this.#held.set(intake, [{ upTo, settle }])
     else held.push({ upTo, settle })
-    return true
   }
 
   /** Something has gone on. */
