@@ -20,7 +20,8 @@ import * as working from './common/worker.mjs'
 
 /** Nodes between both ends: none, one, and so on. */
 const MOST_HOPS = 2
-const WARM_UP_MS = 300
+/** Four processes compile what they run on two cores: after less, that is what would be measured. */
+const WARM_UP_MS = 3_000
 
 /** How much of the throughput is left behind a hop, where most is lost. @param {Sample} sample */
 const kept = ({ ways }) =>
