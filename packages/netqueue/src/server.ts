@@ -1,55 +1,30 @@
 import type { Sink, Source } from 'it-stream-types'
-import { Clientele } from './server/clientele.ts'
 import type { DeadLetters } from './delivery/dead-letters.ts'
 import { Entry, EntryBelow } from './delivery/entry.ts'
-import { Inbox } from './delivery/inbox.ts'
-import { limitSettling, SettleDeadlines } from './delivery/settle-deadlines.ts'
+import { limitSettling } from './delivery/settle-deadlines.ts'
 import type { SettleOptions } from './delivery/settle-deadlines.ts'
-import { Answerers } from './dispatch/answerers.ts'
-import { Backlog, clientGone, serverClosed } from './dispatch/backlog.ts'
+import { clientGone, serverClosed } from './dispatch/backlog.ts'
 import type { SubmitInit } from './dispatch/backlog.ts'
-import { leastBusy } from './dispatch/policies.ts'
-import { Addressing } from './server/addressing.ts'
-import { closeAll, openDoors } from './server/doors.ts'
-import type { Doors } from './server/doors.ts'
-import { Drain } from './endpoint/drain.ts'
 import { Endpoint } from './endpoint/endpoint.ts'
-import { MemoryBound } from './server/memory-bound.ts'
-import { host } from './env/host.ts'
-import { checkFunction, checkInteger, checkMs, checkOneOf } from './errors/check.ts'
-import { NetQueueError } from './errors/errors.ts'
-import { Emitter } from './events/emitter.ts'
-import { Gatekeeper } from './server/gatekeeper.ts'
 import { mapThrough } from './endpoint/map.ts'
 import type { MapOptions, MapOutcome } from './endpoint/map.ts'
-import { codecFrom, decodeWith, encodeWithin } from './message/codec.ts'
-import type { Codec } from './message/codec.ts'
+import { promised } from './endpoint/promised.ts'
+import { checkMs, checkOneOf } from './errors/check.ts'
+import { NetQueueError } from './errors/errors.ts'
+import { decodeWith, encodeWithin } from './message/codec.ts'
 import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
 import { statusFrom } from './message/status.ts'
-import { flushDelayFrom } from './options/flush.ts'
-import { limitsFrom } from './options/limits.ts'
-import type { Limits } from './options/limits.ts'
-import { harmless, silent, traceOf } from './options/logger.ts'
-import { native } from './protocol/net-queue/net-queue.ts'
-import { SECRET_BYTES } from './protocol/handshake.ts'
-import type { Introduction } from './protocol/handshake.ts'
-import type { Protocol } from './protocol/protocol.ts'
 import { checkSupports, unsupported } from './protocol/supports.ts'
-import { traced } from './protocol/traced.ts'
-import { Passing } from './server/passing.ts'
-import { Permissions } from './server/permissions.ts'
-import { tokensFrom } from './protocol/token.ts'
-import { promised } from './endpoint/promised.ts'
 import { checkWait } from './queue/pending.ts'
 import type { WaitOptions } from './queue/pending.ts'
-import { randomName } from './endpoint/random-name.ts'
-import { RELAYING } from './endpoint/relaying.ts'
-import type { AcceptOptions } from './server/reception.ts'
 import type { SendOptions } from './request/posts.ts'
-import { destinationOf, giveToEach, isSeveral } from './server/recipients.ts'
 import type { Reply as Answer } from './request/reply.ts'
-import type { ConnectedClient, ServerClient } from './server/server-client.ts'
-import { SERVER_EVENTS } from './server/server-options.ts'
+import { closeAll, openDoors } from './server/doors.ts'
+import type { Doors } from './server/doors.ts'
+import { MemoryBound } from './server/memory-bound.ts'
+import type { AcceptOptions } from './server/reception.ts'
+import { destinationOf, giveToEach, isSeveral } from './server/recipients.ts'
+import type { ServerClient } from './server/server-client.ts'
 import type {
   BroadcastOptions,
   BroadcastOutcome,
@@ -63,8 +38,9 @@ import type {
   SubmitOptions,
   Undone,
 } from './server/server-options.ts'
-import { Talk } from './endpoint/talk.ts'
-import { Ticks } from './ticks/ticks.ts'
+import { partsOf } from './server/server-parts.ts'
+import type { ServerParts } from './server/server-parts.ts'
+import { settingsFrom } from './server/server-settings.ts'
 import type { ByteDuplex, Listener } from './transport/index.ts'
 
 /**
@@ -87,19 +63,7 @@ export async function listen<Item = unknown, Result = unknown, M extends Message
   }
 }
 
-/** @internal What a relay needs of a server. */
-export interface ServerParts<Item, Result> {
-  inbox: Inbox
-  passing: Passing
-  permissions: Permissions
-  backlog: Backlog<Item, ServerClient>
-  codec: Codec<Item>
-  resultCodec: Codec<Result>
-}
-
 const NO_DOORS: Doors = { listeners: [], hasCertificates: false }
-/** A day: longer than that, whoever is away has its items for no good. */
-const MAX_RESUME_MS = 86_400_000
 
 /** Hands items to whichever client is free, takes what clients put, by {@link Consumer}, and talks with them. */
 export class Server<Item = unknown, Result = unknown, M extends Messages = Messages>
@@ -112,28 +76,12 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   readonly addresses: readonly string[]
   /** Resolves when the server is closed; never rejects. */
   readonly closed: Promise<Undone<Item>>
-  readonly #limits: Limits
-  readonly #protocol: Protocol
-  readonly #resumes: boolean
-  readonly #codec: Codec<Item>
-  readonly #resultCodec: Codec<Result>
-  readonly #events: Emitter<ServerEvents<Item>>
-  readonly #ticks: Ticks
-  readonly #inbox: Inbox
-  readonly #backlog: Backlog<Item, ServerClient>
-  readonly #deadlines: SettleDeadlines
-  readonly #clientele: Clientele<Item>
-  readonly #talk: Talk
-  readonly #addressing: Addressing
-  readonly #passing: Passing
-  readonly #permissions: Permissions
-  readonly #drain: Drain
+  readonly #parts: ServerParts<Item, Result>
   readonly #listeners: readonly Listener[]
   readonly #decode = (payload: Uint8Array | undefined): Result =>
-    (payload === undefined ? undefined : decodeWith(this.#resultCodec, payload)) as Result
+    (payload === undefined ? undefined : decodeWith(this.#parts.settings.result, payload)) as Result
   /** Why no items are put: the server is closed, or its protocol has none. */
   #closedToItems: (() => NetQueueError) | undefined
-  #status: unknown
   #state: 'listening' | 'closing' | 'closed' = 'listening'
   #closing: Promise<Undone<Item>> | undefined
   /** A handler of ours had an item when its signal and the moment after it had passed. */
@@ -141,141 +89,23 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   #resolveClosed!: (undone: Undone<Item>) => void
 
   /** @internal Use {@link listen}. */
-  constructor(options: ServerOptions<Item, Result, M>, { listeners, hasCertificates }: Doors = NO_DOORS) {
-    const { env = host, chooseDispatch = leastBusy<Item, ServerClient>(), exposeErrors = false } = options
-    const limits = limitsFrom(options.limits, options.protocol?.maxItemBytes)
-    const logger = harmless(options.logger ?? silent)
-    const { prefetch = Math.min(4_096, limits.maxUnsettled), resumeTimeoutMs = 0, authenticate, authorize } = options
-    const protocol = traced(options.protocol ?? native(), traceOf(options))
-    checkInteger('prefetch', prefetch, 1, limits.maxUnsettled)
-    checkInteger('resumeTimeoutMs', resumeTimeoutMs, 0, MAX_RESUME_MS)
-    if (authenticate !== undefined) checkFunction('authenticate', authenticate)
-    if (authorize !== undefined) checkFunction('authorize', authorize)
-    const tokens = tokensFrom('token', options.token)
-    const warn = (error: NetQueueError, client?: ServerClient): void => {
-      logger.warn({ server: this.id, client: client?.id, code: error.code }, error.message)
-      this.#events.emit('warning', { error, ...(client !== undefined && { client }) })
-    }
-    const inbox = new Inbox({ env, prefetch, maxBytes: limits.maxInboxBytes, countReaders: false, warn })
-    const events = new Emitter<ServerEvents<Item>>(warn)
-    const ticks = new Ticks(env)
-    const talk = new Talk({
-      env,
-      options,
-      limits,
-      events: SERVER_EVENTS,
-      protocol,
-      warn: (error, from) => warn(error, from as ServerClient | undefined),
-      worked: () => this.#drain.check(),
-      finder: options[RELAYING]?.finder,
-    })
-    super({ inbox, talk, events, ticks })
-    this.#events = events
-    this.#ticks = ticks
-    this.#talk = talk
-    this.id = options.id ?? randomName('server', env)
+  constructor(options: ServerOptions<Item, Result, M>, doors: Doors = NO_DOORS) {
+    const parts = partsOf(settingsFrom(options), options, doors)
+    super(parts)
+    const { name, supports } = parts.settings.protocol
+    this.#parts = parts
+    this.id = parts.self.id
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
-    this.#limits = limits
-    this.#resumes = resumeTimeoutMs > 0
-    this.#inbox = inbox
-    this.#codec = codecFrom('item', options.item)
-    this.#resultCodec = codecFrom('result', options.result)
-    if (typeof chooseDispatch !== 'object') checkFunction('chooseDispatch', chooseDispatch)
-    this.#status = statusFrom(options.status)
-    this.#deadlines = new SettleDeadlines(env, options)
-    this.#backlog = new Backlog<Item, ServerClient>({
-      env,
-      policy: chooseDispatch,
-      redelivery: options,
-      maxWaiting: limits.maxWaiting,
-      buried: (item) => this.#events.emit('deadLetter', { item }),
-      warn,
-    })
-    const introduction = (): Introduction => ({
-      id: this.id,
-      tags: [],
-      isRelay: options[RELAYING] !== undefined,
-      status: this.#status,
-      item: this.#codec.name,
-      result: this.#resultCodec.name,
-      messages: talk.own,
-      nonce: env.randomBytes(16),
-      secret: env.randomBytes(SECRET_BYTES),
-      resumeMs: resumeTimeoutMs,
-    })
-    const permissions = new Permissions({ authorize, messages: talk.own.table, warn })
-    this.#permissions = permissions
-    this.#protocol = protocol
-    if (!protocol.supports.items) this.#refuseItems(protocol)
-    protocol.check?.({ role: 'server', introduction, limits, denials: permissions.most })
-    const answerers = new Answerers<ConnectedClient>({ env, ...talk.limits })
-    this.#clientele = new Clientele<Item>({
-      protocol,
-      introduction,
-      status: () => this.#status,
-      gatekeeper: new Gatekeeper({
-        env,
-        tokens,
-        authenticate,
-        hasCertificates,
-        insecure: options.insecure ?? false,
-        maxAuthFailures: limits.maxAuthFailures,
-        warn,
-      }),
-      permissions,
-      link: {
-        env,
-        limits,
-        inbox,
-        codec: this.#resultCodec,
-        resultCodec: this.#codec,
-        exposeErrors,
-        retry: this.#backlog.redelivery.retry,
-        deadlines: this.#deadlines,
-        keepsReceived: true,
-        lastOrdinal: () => 0,
-        oldestWaiting: () => Number.POSITIVE_INFINITY,
-      },
-      flushDelayMs: flushDelayFrom(options),
-      talk,
-      backlog: this.#backlog,
-      answerers,
-      relaying: options[RELAYING],
-      events,
-      ready: options.ready,
-      logger,
-      changed: () => this.#drain.check(),
-      warn,
-    })
-    const mayHear = (client: ConnectedClient, name: string): boolean => permissions.allows(client, 'subscribe', name)
-    this.#addressing = new Addressing({
-      env,
-      connected: () => this.#clientele.connected,
-      isOurs: (client) => this.#clientele.has(client),
-      answerers,
-      headerFault: talk.headerFault,
-      mayHear,
-      lengthOf: (name, payload) => talk.lengthOf(name, payload),
-      ...talk.limits,
-    })
-    this.#passing = new Passing(this.#addressing, { connected: () => this.#clientele.connected, mayHear })
-    this.#drain = new Drain(env, () => this.#clientele.isDone)
-    this.addresses = listeners.map(({ address }) => address)
-    this.#listeners = listeners
-    for (const listener of listeners)
-      this.#acceptAll(listener).catch((cause: unknown) => warn(listenerFailed(listener, cause)))
+    if (!supports.items) this.#closedToItems = () => unsupported(name, 'items')
+    this.#listeners = doors.listeners
+    this.addresses = doors.listeners.map(({ address }) => address)
+    for (const listener of doors.listeners)
+      this.#acceptAll(listener).catch((cause: unknown) => parts.warn(listenerFailed(listener, cause)))
   }
 
   /** @internal What a relay joins to the parts of a client. */
   static partsOf<Item, Result, M extends Messages>(server: Server<Item, Result, M>): ServerParts<Item, Result> {
-    return {
-      inbox: server.#inbox,
-      backlog: server.#backlog,
-      passing: server.#passing,
-      permissions: server.#permissions,
-      codec: server.#codec,
-      resultCodec: server.#resultCodec,
-    }
+    return server.#parts
   }
 
   /** Where clients connect, with the port that the system chose: the first of `addresses`; `undefined` for a server without a listener. */
@@ -285,12 +115,12 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /** The connected clients, and those that are away, in the order in which they came. */
   get clients(): readonly ServerClient[] {
-    return this.#backlog.dispatcher.clients
+    return this.#parts.backlog.dispatcher.clients
   }
 
   /** Items that no client has. */
   get backlog(): number {
-    return this.#backlog.size
+    return this.#parts.backlog.size
   }
 
   get state(): 'listening' | 'closing' | 'closed' {
@@ -299,12 +129,13 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /** Items that were refused, or tried `maxAttempts` times. */
   get deadLetters(): DeadLetters<Item> {
-    return this.#backlog.redelivery.deadLetters
+    return this.#parts.backlog.redelivery.deadLetters
   }
 
   /** What clients can make this server hold at most, by its limits: a sum with its terms, which `toString()` prints. */
   limits(): MemoryBound {
-    return new MemoryBound({ limits: this.#talk.limits, resumes: this.#resumes })
+    const { talk, settings } = this.#parts
+    return new MemoryBound({ limits: talk.limits, resumes: settings.resumeTimeoutMs > 0 })
   }
 
   /**
@@ -312,7 +143,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    * was refused. `closeDuplex: false` leaves the duplex usable afterwards.
    */
   accept(duplex: ByteDuplex, options: AcceptOptions = {}): Promise<ServerClient> {
-    return this.#clientele.accept(duplex, options)
+    return this.#parts.clientele.accept(duplex, options)
   }
 
   /**
@@ -329,7 +160,9 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     // Not `async`, which would cost every item a promise and two turns of the microtask queue.
     try {
       const payload = this.#encode(item)
-      return options === undefined ? this.#backlog.put(new Entry(item, payload)) : this.#putWith(item, payload, options)
+      return options === undefined
+        ? this.#parts.backlog.put(new Entry(item, payload))
+        : this.#putWith(item, payload, options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -339,7 +172,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     checkWait(options)
     const give = (one?: Recipient): Promise<void> => this.#put(item, payload, one, options)
     if (isSeveral(to)) {
-      const clients = to === 'all' ? this.#clientele.takers : to
+      const clients = to === 'all' ? this.#parts.clientele.takers : to
       return giveToEach(except === undefined ? clients : clients.filter((client) => !except.includes(client)), give)
     }
     if (except !== undefined)
@@ -352,7 +185,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    * `CLOSED`, `ITEM_TOO_LARGE` and `ENCODE_FAILED`.
    */
   tryPut(item: Item): boolean {
-    return this.#backlog.tryPut(new Entry(item, this.#encode(item)))
+    return this.#parts.backlog.tryPut(new Entry(item, this.#encode(item)))
   }
 
   /** Puts all items of a source, one after the other. */
@@ -395,7 +228,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /** Resolves when every item that was put is settled, withdrawn, a dead letter, or given up by {@link close}. */
   idle(): Promise<void> {
-    return this.#backlog.idle()
+    return this.#parts.backlog.idle()
   }
 
   /**
@@ -412,7 +245,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   ): Promise<Reply<M, N>> {
     return promised(() => {
       this.#checkRequest(name, options)
-      return this.#addressing.request(name, payload, options)
+      return this.#parts.addressing.request(name, payload, options)
     })
   }
 
@@ -427,7 +260,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   ): Promise<Answer<Reply<M, N>>> {
     return promised(() => {
       this.#checkRequest(name, options)
-      return this.#addressing.call(name, payload, options)
+      return this.#parts.addressing.call(name, payload, options)
     })
   }
 
@@ -441,8 +274,8 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: ServerRequestOptions<BodyInput<M, N>> = {},
   ): AsyncIterableIterator<Reply<M, N>, undefined> {
     this.#checkOpen()
-    this.#talk.checkStream(name, options)
-    return this.#addressing.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
+    this.#parts.talk.checkStream(name, options)
+    return this.#parts.addressing.stream(name, payload, options) as AsyncIterableIterator<Reply<M, N>, undefined>
   }
 
   /**
@@ -455,7 +288,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     { to, ...options }: ServerSendOptions,
   ): Promise<void> {
     this.#checkMessage(name, options)
-    await this.#addressing.send(name, this.#talk.encode(name, payload), to, options)
+    await this.#parts.addressing.send(name, this.#parts.talk.encode(name, payload), to, options)
   }
 
   /** {@link send}, of a payload that the message's codec has encoded already; nothing checks it here. */
@@ -467,7 +300,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     { to, ...options }: ServerSendOptions,
   ): Promise<void> {
     this.#checkMessage(name, options)
-    await this.#addressing.send(name, payload, to, options)
+    await this.#parts.addressing.send(name, payload, to, options)
   }
 
   /**
@@ -481,7 +314,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: BroadcastOptions = {},
   ): Promise<BroadcastOutcome> {
     this.#checkMessage(name, options)
-    return this.#addressing.broadcast(name, this.#talk.encode(name, payload), options)
+    return this.#parts.addressing.broadcast(name, this.#parts.talk.encode(name, payload), options)
   }
 
   /** {@link broadcast}, of a payload that the message's codec has encoded already; nothing checks it here. */
@@ -492,7 +325,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     options: BroadcastOptions = {},
   ): Promise<BroadcastOutcome> {
     this.#checkMessage(name, options)
-    return this.#addressing.broadcast(name, payload, options)
+    return this.#parts.addressing.broadcast(name, payload, options)
   }
 
   /**
@@ -501,7 +334,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    */
   async endRequests(to: ServerClient): Promise<void> {
     this.#checkOpen()
-    await this.#addressing.endRequests(to)
+    await this.#parts.addressing.endRequests(to)
   }
 
   /**
@@ -510,8 +343,9 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
    */
   setStatus(status: unknown): void {
     this.#checkOpen()
-    this.#status = statusFrom(status)
-    this.#clientele.setStatus(this.#status)
+    const { self, clientele } = this.#parts
+    self.status = statusFrom(status)
+    clientele.setStatus(self.status)
   }
 
   /**
@@ -522,7 +356,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   async close({ timeout = 5_000, reason = 'closed' }: ServerCloseOptions = {}): Promise<Undone<Item>> {
     checkMs('timeout', timeout)
     checkOneOf('reason', reason, ['closed', 'restart'])
-    if (this.#closing !== undefined) this.#drain.limit(timeout)
+    if (this.#closing !== undefined) this.#parts.drain.limit(timeout)
     this.#closing ??= this.#close(timeout, reason === 'restart' ? 'RESTART' : 'CLOSED')
     return this.#closing
   }
@@ -543,27 +377,28 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   async #close(timeout: number, code: string): Promise<Undone<Item>> {
     this.#state = 'closing'
     this.#closedToItems = serverClosed
-    this.#ticks.end()
+    this.#parts.ticks.end()
     await closeAll(this.#listeners)
-    this.#backlog.close()
-    this.#addressing.close()
-    this.#clientele.drain(code)
-    await this.#drain.run(timeout, () => this.#clientele.close())
-    this.#isOutlived = this.#clientele.isWorking
-    await this.#clientele.done()
-    this.#inbox.close(serverClosed())
-    this.#deadlines.close()
+    this.#parts.backlog.close()
+    this.#parts.addressing.close()
+    this.#parts.clientele.drain(code)
+    await this.#parts.drain.run(timeout, () => this.#parts.clientele.close())
+    this.#isOutlived = this.#parts.clientele.isWorking
+    await this.#parts.clientele.done()
+    this.#parts.inbox.close(serverClosed())
+    this.#parts.deadlines.close()
     this.#state = 'closed'
-    this.#events.close()
-    this.#talk.close()
-    const undone = { undone: [...this.#backlog.undone] }
+    this.#parts.events.close()
+    this.#parts.talk.close()
+    const undone = { undone: [...this.#parts.backlog.undone] }
     this.#resolveClosed(undone)
     return undone
   }
 
   #encode(item: Item): Uint8Array {
     if (this.#closedToItems !== undefined) throw this.#closedToItems()
-    return encodeWithin(this.#codec, item, this.#limits.maxItemBytes)
+    const { item: codec, limits } = this.#parts.settings
+    return encodeWithin(codec, item, limits.maxItemBytes)
   }
 
   async #put(
@@ -574,20 +409,21 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   ): Promise<void> {
     const entry = to === undefined ? new Entry(item, payload) : this.#addressed(item, payload, to)
     limitSettling(entry, options)
-    await this.#backlog.put(entry, options)
+    await this.#parts.backlog.put(entry, options)
   }
 
   #submit<R>(item: Item, init: SubmitInit<R>, options: SettleOptions & Pick<SubmitOptions, 'to'>): Promise<R> {
     // Not `async`: see put().
     try {
       checkWait(init.wait)
-      checkSupports(this.#protocol.name, this.#protocol.supports, 'result')
+      const { name, supports } = this.#parts.settings.protocol
+      checkSupports(name, supports, 'result')
       const { to } = options
       const payload = this.#encode(item)
       const entry =
         to === undefined ? new Entry(item, payload) : this.#addressed(item, payload, to, { wantsResult: true })
       limitSettling(entry, options)
-      return this.#backlog.submit(entry, init)
+      return this.#parts.backlog.submit(entry, init)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -599,24 +435,19 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     if (!client.isConnected && !client.isAway) throw clientGone(client.id, 'no')
     const entry = way === undefined ? new Entry(item, payload) : new EntryBelow(item, payload, way)
     entry.target = client
-    const objection = this.#clientele.objection(client, entry, { wantsResult })
+    const objection = this.#parts.clientele.objection(client, entry, { wantsResult })
     if (objection !== undefined) throw objection
     return entry
   }
 
-  #refuseItems({ name }: Protocol): void {
-    this.#closedToItems = () => unsupported(name, 'items')
-    this.#inbox.deny(unsupported(name, 'items'))
-  }
-
   #checkRequest(name: string, options: ServerRequestOptions): void {
     this.#checkOpen()
-    this.#talk.checkRequest(name, options)
+    this.#parts.talk.checkRequest(name, options)
   }
 
   #checkMessage(name: string, options: Pick<SendOptions, 'headers'>): void {
     this.#checkOpen()
-    this.#talk.checkMessage(name, options)
+    this.#parts.talk.checkMessage(name, options)
   }
 
   #checkOpen(): void {

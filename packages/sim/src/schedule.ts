@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers'
+import { nextTick } from 'node:process'
 import type { Random } from './random.ts'
 
 /** One simulated process. Events of a dead one never run; those of a paused one run when it goes on. */
@@ -26,8 +26,11 @@ export interface Event {
 /** Callbacks after a turn may ask for another turn, but not for ever. */
 const MAX_ROUNDS = 10_000
 
-/** Lets every promise and tick that is due run, and nothing else: the host has no timers and no I/O in a simulation. */
-const drain = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+/**
+ * Lets every promise that is due run, with all that follows from it: the host runs its ticks when no promise is left. It has no timers and no
+ * I/O in a simulation; a turn of its event loop for each event would take most of the time.
+ */
+const drain = (): Promise<void> => new Promise((resolve) => nextTick(resolve))
 
 /** Virtual time: a heap of events, one of which runs at a time, with all that follows from it. */
 export class Schedule {

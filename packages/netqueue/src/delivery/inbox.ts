@@ -1,18 +1,19 @@
-import type { Env, Timer } from '../env/env.ts'
+import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import { Waiter } from '../queue/waiter.ts'
-import { Again } from './arrival.ts'
 import type { Arrival, Fresh } from './arrival.ts'
 import type { Delivery, DeliverySource } from './delivery.ts'
 import { Demand } from './demand.ts'
 import type { Reader, Standing } from './demand.ts'
 import type { Intake } from './intake.ts'
 import { Pace } from './pace.ts'
+import { Retries } from './retries.ts'
 import { Shifts } from './turns.ts'
 import { UnreadWatch } from './unread-watch.ts'
+import { WaitingItems } from './waiting-items.ts'
+import type { WaitingItemsOwner } from './waiting-items.ts'
 
 export interface InboxInit {
   env: Env
@@ -35,25 +36,16 @@ export interface InboxInit {
   wanted?: () => void
 }
 
-/** Messages whose items wait: items without a byte cost some 500 of ours where each comes alone. */
-const MAX_ARRIVALS = 500_000
-
 /** What was received and is not handed out yet, from one peer or from many, and those who wait for it. */
-export class Inbox {
+export class Inbox implements WaitingItemsOwner {
   readonly #init: InboxInit
-  readonly #waiting: LinkedList<Arrival> = new LinkedList()
+  readonly #waiting: WaitingItems = new WaitingItems(this)
   readonly #demand: Demand = new Demand()
   readonly #shifts: Shifts
   readonly #watch: UnreadWatch
   readonly #pace: Pace | undefined
   readonly #intakes: Set<Intake> = new Set()
-  /** Items that are here again. */
-  readonly #again: Map<Delivery<unknown>, Again> = new Map()
-  /** Items that are ours to try again, until they are. */
-  readonly #retries: Map<Delivery<unknown>, Timer> = new Map()
-  #size = 0
-  #bytes = 0
-  #arrivals = 0
+  readonly #retries: Retries
   #working = 0
   #isAttended = false
   #end: { error: Error } | undefined
@@ -62,6 +54,7 @@ export class Inbox {
   constructor(init: InboxInit) {
     const { env, warn, prefetch, rtt = () => undefined, measureRtt = () => {}, maxPrefetch = 1, patience } = init
     this.#init = init
+    this.#retries = new Retries(env, (delivery) => this.offer(this.#waiting.again(delivery)))
     this.#shifts = new Shifts(env)
     if (prefetch === 'auto') {
       this.#pace = new Pace({
@@ -69,7 +62,7 @@ export class Inbox {
         rtt,
         max: maxPrefetch,
         isBusy: () => this.#isBusy,
-        waiting: () => this.#size,
+        waiting: () => this.size,
         measureRtt,
         patience,
         overdue: () => this.handBack(),
@@ -79,14 +72,19 @@ export class Inbox {
     this.#watch = new UnreadWatch({
       env,
       warn,
-      size: () => this.#size,
+      size: () => this.size,
       isAttended: () => this.#isAttended || this.#demand.isPresent,
     })
   }
 
   /** Items that wait. */
   get size(): number {
-    return this.#size
+    return this.#waiting.size
+  }
+
+  /** @internal */
+  get maxBytes(): number {
+    return this.#init.maxBytes
   }
 
   /** Items that each peer may have waiting here now. */
@@ -103,7 +101,7 @@ export class Inbox {
 
   /** Whether so much waits that no peer gets room. */
   get isFull(): boolean {
-    return this.#bytes >= this.#init.maxBytes || this.#arrivals >= MAX_ARRIVALS
+    return this.#waiting.isFull
   }
 
   /** Why no more items will come, once that is so, or as long as it is. */
@@ -122,27 +120,21 @@ export class Inbox {
   /** Takes in what a peer sent: a reader that waits gets it at once. What nobody wants any more goes back unstarted. */
   offer(arrival: Arrival): void {
     this.#waiting.push(arrival)
-    this.#came(arrival)
-    if ((!this.#demand.isAny || this.#end !== undefined) && !arrival.source.isKept) return this.#giveBack(arrival)
+    if ((!this.#demand.isAny || this.#end !== undefined) && !arrival.source.isKept)
+      return this.#waiting.giveBack(arrival)
     this.#arrived()
   }
 
   /** Takes back one that was not seen by whoever took it. */
   restore(delivery: Delivery<unknown>): void {
-    const again = this.#isAgain(delivery)
-    this.#waiting.unshift(again)
-    this.#came(again)
+    this.#waiting.unshift(this.#waiting.again(delivery))
     this.#arrived()
   }
 
   /** Offers an item again after a while; when no more items come, at once. */
   retry(delivery: Delivery<unknown>, delayMs: number): void {
-    if (this.#end !== undefined) return this.offer(this.#isAgain(delivery))
-    const timer = this.#init.env.setTimer(() => {
-      this.#retries.delete(delivery)
-      this.offer(this.#isAgain(delivery))
-    }, delayMs)
-    this.#retries.set(delivery, timer)
+    if (this.#end === undefined) this.#retries.add(delivery, delayMs)
+    else this.offer(this.#waiting.again(delivery))
   }
 
   /** Takes the oldest item; `undefined` when none waits. */
@@ -155,7 +147,7 @@ export class Inbox {
 
   /** Items beyond what there is room for; none with `auto`, which looks after them itself. */
   get surplus(): number {
-    return this.#pace === undefined ? this.#size - this.slots : 0
+    return this.#pace === undefined ? this.size - this.slots : 0
   }
 
   /** Peers that may send items. */
@@ -170,7 +162,7 @@ export class Inbox {
       if (left <= 0) return
       if (arrival.source.isKept) continue
       left -= arrival.size
-      this.#giveBack(arrival)
+      this.#waiting.giveBack(arrival)
     }
   }
 
@@ -213,13 +205,13 @@ export class Inbox {
 
   /** Waits until an item is here. `false` when time is up; rejects as {@link wait} does otherwise. */
   async poll(options: WaitOptions): Promise<boolean> {
-    if (this.#size > 0) return true
+    if (this.size > 0) return true
     if (this.ended !== undefined) throw this.ended
     const isLate = Symbol('late')
     const arrived = new Pending<void>({ env: this.#init.env, wait: options, timedOut: () => isLate })
     const standing: Standing = {
       demand: 1,
-      offer: () => (this.#size > 0 ? arrived.resolve() : arrived.reject(this.ended)),
+      offer: () => (this.size > 0 ? arrived.resolve() : arrived.reject(this.ended)),
     }
     this.stand(standing)
     try {
@@ -294,43 +286,26 @@ export class Inbox {
 
   /** Takes out one item that is here again; `false` when it was handed out. */
   withdraw(delivery: Delivery<unknown>): boolean {
-    const again = this.#again.get(delivery)
-    if (again !== undefined) {
-      this.drop(again)
-      this.#shift(again)
-      return true
-    }
-    const timer = this.#retries.get(delivery)
-    if (timer === undefined) return false
-    timer.cancel()
-    this.#retries.delete(delivery)
+    if (this.#waiting.withdraw(delivery)) return true
+    if (!this.#retries.withdraw(delivery)) return false
     delivery.source.left()
     return true
   }
 
   /** Takes one item out of those that came with it. */
   cancel(arrival: Fresh, seq: number): void {
-    const { bytes } = arrival
-    arrival.cancel(seq)
-    this.#left(arrival, bytes)
+    this.#waiting.cancel(arrival, seq)
   }
 
   /** Takes out all that came together. */
   drop(arrival: Arrival): void {
-    if (!isLinked(arrival)) return
-    unlink(arrival)
-    this.#gone({ items: arrival.size, bytes: arrival.bytes, arrivals: 1 })
+    this.#waiting.drop(arrival)
   }
 
   /** Gives back what waits, to all who can take it back, or to one. */
   handBack(source?: DeliverySource): void {
     for (const arrival of this.#waiting)
-      if (!arrival.source.isKept && (source === undefined || arrival.source === source)) this.#giveBack(arrival)
-  }
-
-  #giveBack(arrival: Arrival): void {
-    this.drop(arrival)
-    while (arrival.size > 0) this.#shift(arrival).giveBack()
+      if (!arrival.source.isKept && (source === undefined || arrival.source === source)) this.#waiting.giveBack(arrival)
   }
 
   /** No more items will come. What waits can still be taken; whoever waits for more is told why there is none. */
@@ -339,11 +314,7 @@ export class Inbox {
     this.#end = { error }
     this.#watch.end()
     this.#pace?.end()
-    for (const [delivery, timer] of this.#retries) {
-      timer.cancel()
-      this.offer(this.#isAgain(delivery))
-    }
-    this.#retries.clear()
+    this.#retries.hurry()
     this.#disappoint(error)
     for (const intake of this.#intakes) intake.shrink()
   }
@@ -371,11 +342,8 @@ export class Inbox {
   }
 
   #out(): Delivery<unknown> | undefined {
-    const arrival = this.#waiting.first
-    if (arrival === undefined) return undefined
-    const { bytes } = arrival
-    const delivery = this.#shift(arrival)
-    this.#left(arrival, bytes)
+    const delivery = this.#waiting.shift()
+    if (delivery === undefined) return undefined
     this.#watch.read()
     this.#pace?.took()
     return delivery
@@ -402,44 +370,20 @@ export class Inbox {
     for (const intake of this.#intakes) intake.shrink()
   }
 
-  #shift(arrival: Arrival): Delivery<unknown> {
-    const delivery = arrival.shift()
-    if (this.#again.size > 0) this.#again.delete(delivery)
-    return delivery
+  /** @internal */
+  freed(): void {
+    this.#grantAll()
   }
 
-  #isAgain(delivery: Delivery<unknown>): Again {
-    const again = new Again(delivery)
-    this.#again.set(delivery, again)
-    return again
-  }
-
-  #came({ size, bytes }: Arrival): void {
-    this.#size += size
-    this.#bytes += bytes
-    this.#arrivals += 1
-  }
-
-  /** One item left those that came with it, and had kept so many bytes. */
-  #left(arrival: Arrival, bytes: number): void {
-    const isLast = arrival.size === 0
-    if (isLast) unlink(arrival)
-    this.#gone({ items: 1, bytes: bytes - arrival.bytes, arrivals: isLast ? 1 : 0 })
-  }
-
-  #gone({ items, bytes, arrivals }: { items: number; bytes: number; arrivals: number }): void {
-    const wasFull = this.isFull
-    this.#size -= items
-    this.#bytes -= bytes
-    this.#arrivals -= arrivals
-    if (wasFull && !this.isFull) this.#grantAll()
-    if (this.#size === 0) this.#watch.end()
+  /** @internal */
+  emptied(): void {
+    this.#watch.end()
   }
 
   /** Something came: whoever waits gets it; what is left waits, and is watched. */
   #arrived(): void {
     this.#serve()
-    if (this.#size === 0 || this.#end !== undefined) return
+    if (this.size === 0 || this.#end !== undefined) return
     this.#watch.begin()
     this.#pace?.watch()
     for (const standing of this.#demand.standing) standing.wait?.()
@@ -453,7 +397,7 @@ export class Inbox {
       demand.leave(reader)
       reader.resolve(delivery)
     }
-    for (const standing of demand.standing) if (this.#size > 0 && standing.demand > 0) standing.offer()
+    for (const standing of demand.standing) if (this.size > 0 && standing.demand > 0) standing.offer()
   }
 
   #leave(reader: Reader): void {

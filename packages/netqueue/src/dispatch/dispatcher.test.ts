@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest'
 
 import { Worker } from '../../test/support/workers.ts'
 import { Entry } from '../delivery/entry.ts'
-import { ALONE_AT_RELAYS_FROM_ATTEMPT, ALONE_FROM_ATTEMPT, Dispatcher } from './dispatcher.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { hashBy, leastBusy } from './policies.ts'
 import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
+import { ALONE_AT_RELAYS_FROM_ATTEMPT, ALONE_FROM_ATTEMPT } from './seat.ts'
 
 class Place {
   readonly dispatcher: Dispatcher<string, Worker>

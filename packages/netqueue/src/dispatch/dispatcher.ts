@@ -1,35 +1,20 @@
 import type { Entry } from '../delivery/entry.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
-import { NetQueueError } from '../errors/errors.ts'
 import { isThenable } from '../queue/thenable.ts'
+import { Chooser } from './chooser.ts'
+import type { ChooserInit } from './chooser.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
-import { clientsOf, membersOf, Offer } from './offer.ts'
+import { membersOf } from './offer.ts'
 import type { Members } from './offer.ts'
-import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
+import { Row } from './row.ts'
+import { isAlone, Seat } from './seat.ts'
 
-export interface DispatcherInit<T, C> {
-  policy: ChooseDispatch<T, C> | DispatchPolicy<T, C>
+export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
   /** An entry got a client. */
   assigned: (entry: Entry) => void
   /** The one client that an entry was addressed to is gone. */
   unreachable: (entry: Entry, id: string) => void
-  warn: (error: NetQueueError) => void
-}
-
-/** From this attempt on an item is delivered alone, so that one that kills its workers takes no neighbours along. */
-export const ALONE_FROM_ATTEMPT = 3
-/** A relay has many who work for it, and lets one of them have the item alone: that all of them wait is for items that fell several relays. */
-export const ALONE_AT_RELAYS_FROM_ATTEMPT = 10
-
-/** One client, and the entries that wait for it and no other. */
-interface Seat<C> {
-  candidate: Candidate<C>
-  addressed: LinkedList<Entry>
-  /** It has an item that is delivered alone. */
-  isAlone: boolean
-  /** The one of `addressed` that came as to any client with credit, and waits until this one has nothing else. */
-  loner: Entry | undefined
 }
 
 /**
@@ -47,13 +32,8 @@ export class Dispatcher<T, C> {
   #isClosed = false
   /** What the policy is thinking about. */
   #asked: Entry | undefined
-  /** What the policy is asked about now; one function for all, as each item passes here. */
-  #offered: Entry | undefined
-  readonly #accepts = (candidate: Candidate<C>): boolean =>
-    this.#offered !== undefined && candidate.carries(this.#offered)
-  /** Who gets the next entries too, as long as nothing changes, and how many: to ask about each would give the same answer. */
-  #row: Seat<C> | undefined
-  #rowLeft = 0
+  readonly #chooser: Chooser<T, C>
+  readonly #row: Row<Seat<C>> = new Row()
   /** Counts who comes and goes. */
   #membership = 0
   #members: Members<C> | undefined
@@ -62,6 +42,7 @@ export class Dispatcher<T, C> {
 
   constructor(init: DispatcherInit<T, C>) {
     this.#init = init
+    this.#chooser = new Chooser(init, this.#free)
   }
 
   /** Entries that wait for a client. */
@@ -106,7 +87,7 @@ export class Dispatcher<T, C> {
   }
 
   join(candidate: Candidate<C>): void {
-    this.#seats.set(candidate.client, { candidate, addressed: new LinkedList(), isAlone: false, loner: undefined })
+    this.#seats.set(candidate.client, new Seat(candidate))
     this.#membershipChanged()
     this.changed(candidate)
   }
@@ -116,7 +97,7 @@ export class Dispatcher<T, C> {
     if (seat === undefined) return
     this.#seats.delete(candidate.client)
     this.#membershipChanged()
-    this.#row = undefined
+    this.#row.end()
     this.#free.set(candidate, false)
     this.#unpark()
     this.#fresh.prepend(this.#orphans(seat))
@@ -128,7 +109,7 @@ export class Dispatcher<T, C> {
   changed(candidate: Candidate<C>): void {
     const seat = this.#seats.get(candidate.client)
     if (seat === undefined) return
-    this.#row = undefined
+    this.#row.end()
     if (candidate.inFlight === 0) seat.isAlone = false
     this.#refresh(seat)
     this.#unpark()
@@ -166,7 +147,7 @@ export class Dispatcher<T, C> {
     while (this.#free.size > 0) {
       const entry = this.#fresh.shift()
       if (entry === undefined) break
-      const choice = this.#choose(entry)
+      const choice = this.#chooser.choose(entry, this.#everyone)
       if (isThenable(choice)) return void this.#await(entry, choice)
       this.#give(entry, choice)
     }
@@ -228,7 +209,7 @@ export class Dispatcher<T, C> {
   /** Serves those who wait for this client, then says whether it is free for others. */
   #refresh(seat: Seat<C>): void {
     const { candidate, addressed } = seat
-    this.#row = undefined
+    this.#row.end()
     for (let entry = addressed.first; entry !== undefined; entry = addressed.first) {
       if (!this.#takes(seat) || (isAlone(entry, candidate) && candidate.inFlight > 0)) break
       addressed.shift()
@@ -249,17 +230,7 @@ export class Dispatcher<T, C> {
   }
 
   #takes({ candidate, isAlone: hasLoner }: Seat<C>): boolean {
-    return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#isReady(candidate)
-  }
-
-  /** What the user says of an original; a judge that throws says no. */
-  #isReady(candidate: Candidate<C>): boolean {
-    try {
-      return candidate.isReady
-    } catch (cause) {
-      this.#init.warn(new NetQueueError('DISPATCH_FAILED', 'ready failed; the client counts as not ready', { cause }))
-      return false
-    }
+    return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#chooser.isReady(candidate)
   }
 
   get #everyone(): Members<C> {
@@ -281,7 +252,7 @@ export class Dispatcher<T, C> {
   async #await(entry: Entry, choice: PromiseLike<C | undefined>): Promise<void> {
     const membership = this.#membership
     this.#asked = entry
-    const client = await Promise.resolve(choice).catch((cause: unknown) => this.#failed(cause))
+    const client = await Promise.resolve(choice).catch((cause: unknown) => this.#chooser.failed(cause))
     this.#asked = undefined
     this.#isBusy = false
     if (entry.state === 'waiting') {
@@ -295,46 +266,23 @@ export class Dispatcher<T, C> {
 
   /** Gives an entry to whoever had the one before it, if that is whom the policy would choose; tells whether it did. */
   #continueRow(entry: Entry): boolean {
-    const seat = this.#row
-    if (seat === undefined || this.#fresh.first !== undefined || entry.target !== undefined) return false
-    const { candidate } = seat
-    if (isAlone(entry, candidate) || !candidate.carries(entry)) return false
-    candidate.assign(entry)
+    const seat = this.#fresh.first === undefined ? this.#row.take(entry) : undefined
+    if (seat === undefined) return false
+    seat.candidate.assign(entry)
     this.#init.assigned(entry)
-    this.#rowLeft -= 1
-    if (this.#rowLeft === 0 || candidate.credit <= 0) this.#refresh(seat)
+    if (this.#row.isOver || seat.candidate.credit <= 0) this.#refresh(seat)
     return true
   }
 
   /** One that paces itself gets several in a row, where it comes first whatever the entry is. */
   #beginRow(seat: Seat<C>): void {
-    const { policy } = this.#init
-    if (typeof policy !== 'object' || policy.inRows !== true || !seat.candidate.isPaced) return
-    this.#rowLeft = this.#free.rowOf(seat.candidate)
-    if (this.#rowLeft > 0) this.#row = seat
-  }
-
-  #choose(entry: Entry): C | undefined | PromiseLike<C | undefined> {
-    const { policy } = this.#init
-    const everyone = this.#everyone
-    const { clients, candidates } = everyone
-    this.#offered = entry
-    try {
-      if (typeof policy === 'object') return policy.choose(this.#free, new Offer<T, C>(entry, everyone), this.#accepts)
-      const able = candidates.filter((candidate) => this.#free.has(candidate) && this.#accepts(candidate))
-      const choice = able.length === 0 ? undefined : policy(clientsOf(able), { item: entry.item as T, clients })
-      return isThenable(choice) ? Promise.resolve(choice) : choice // asked here: a getter may throw
-    } catch (cause) {
-      return this.#failed(cause)
-    } finally {
-      this.#offered = undefined
-    }
+    if (this.#chooser.inRows && seat.candidate.isPaced) this.#row.begin(seat, this.#free.rowOf(seat.candidate))
   }
 
   #give(entry: Entry, client: C | undefined): void {
     const seat = client === undefined ? undefined : this.#seats.get(client)
     if (client !== undefined && seat === undefined)
-      this.#failed(new TypeError('It chose something that is no connected client'))
+      this.#chooser.failed(new TypeError('It chose something that is no connected client'))
     if (seat === undefined || !seat.candidate.carries(entry)) return this.#parked.push(entry)
     const { candidate, addressed } = seat
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
@@ -353,17 +301,4 @@ export class Dispatcher<T, C> {
     seat.candidate.assign(entry)
     this.#init.assigned(entry)
   }
-
-  #failed(cause: unknown): undefined {
-    this.#init.warn(
-      new NetQueueError(
-        'DISPATCH_FAILED',
-        'chooseDispatch failed; the item is asked about again when a client changes',
-        { cause },
-      ),
-    )
-  }
 }
-
-const isAlone = ({ attempt }: Entry, { isRelay }: Candidate<unknown>): boolean =>
-  attempt >= (isRelay === true ? ALONE_AT_RELAYS_FROM_ATTEMPT : ALONE_FROM_ATTEMPT)
