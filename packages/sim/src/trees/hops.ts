@@ -171,6 +171,8 @@ export class Hops {
   #seen(session: HopSession, side: Side, what: 'wrote' | 'got', record: WireRecord): void {
     this.#world.note(`${session.name} ${side} ${what} ${describe(record)}`)
     if (record.kind === 'items' && what === 'wrote') this.#expire(this.#world.lifeOf(session.first[side]))
+    if (record.kind === 'message' && side === 'client' && what === 'wrote')
+      this.#world.talk?.passed(record.key, session.name)
     if (record.kind === 'goaway' && side === 'client') this.#parted.add(session)
     if (record.kind === 'goaway' && side === 'server' && what === 'wrote')
       this.#world.lifeOf(session.first.server).isLeaving = true

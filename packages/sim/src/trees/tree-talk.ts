@@ -44,8 +44,12 @@ export class TreeTalk {
   readonly #calls: Calls
   /** What each leaf was last told by the root, by number. */
   readonly #heardBy: Map<NodeLife, number> = new Map()
-  /** What the root was last told by each leaf. */
+  /** What the root was last told by each leaf, on each way. */
   readonly #heardFrom: Map<string, number> = new Map()
+  /** All that the root was told. */
+  readonly #heardAtRoot: Set<string> = new Set()
+  /** What each leaf has told it, and the sessions over which that went. */
+  readonly #ways: Map<string, string> = new Map()
   #count = 0
 
   constructor(world: TreeWorld, random: Random) {
@@ -58,10 +62,7 @@ export class TreeTalk {
   root(life: NodeLife, server: TalkServer): void {
     server.handle('up:ask', (payload, { signal }) => this.#answer(life, payload, signal))
     server.handle('up:list', (payload) => this.#list(life, payload))
-    server.on('up:note', ({ payload }) => {
-      const [from = '', number = '0'] = payload.split(' ')
-      this.#hear(this.#heardFrom, from, Number(number), `root from ${from}`)
-    })
+    server.on('up:note', ({ payload }) => this.#hearAtRoot(payload))
     void this.#world.track(life.process, 'talks', this.#talkAtRoot(life, server))
   }
 
@@ -74,6 +75,13 @@ export class TreeTalk {
       this.#hear(this.#heardBy, life, Number(number), life.name)
     })
     void this.#world.track(life.process, 'talks', this.#talkAtLeaf(life, client))
+  }
+
+  /** Whoever is below has told the one above something, in one of their sessions. */
+  passed(note: string, session: string): void {
+    // Before a short text is one byte that tells its length.
+    const payload = note.slice(1)
+    this.#ways.set(payload, `${this.#ways.get(payload) ?? ''} ${session}`)
   }
 
   /** When nothing fails any more: every request is answered, from each leaf and to each, and a message reaches all but one. */
@@ -233,6 +241,16 @@ export class TreeTalk {
 
   #nodeOf(server: TalkServer, { name }: NodeLife): Leaf | undefined {
     return this.#world.leavesAt(server).find(({ id }) => id === name)
+  }
+
+  /** What came by a relay that is lost may come after what came later by the next one. */
+  #hearAtRoot(payload: string): void {
+    const [from = '', number = '0'] = payload.split(' ')
+    const isNew = !this.#heardAtRoot.has(payload) || !this.#world.isSingle
+    this.#world.check(isNew, 'I20', `root heard ${number} from ${from} twice`)
+    this.#heardAtRoot.add(payload)
+    const by = `${from} by${this.#ways.get(payload) ?? ''}`
+    this.#hear(this.#heardFrom, by, Number(number), `root from ${by}`)
   }
 
   /** Messages of one sender come in order, each at most once, unless they come two ways. */
