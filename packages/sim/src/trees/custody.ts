@@ -114,8 +114,10 @@ export class Custody {
     holding.given += 1
     // Whoever is away cannot be told that it is cancelled.
     const given = holding.given - (holding.given > openOf(holding) ? this.#init.away(key) : 0)
+    // Who has a copy that is dropped now hears of that when it is their turn to be written to; it is looked after that then.
+    const isChanging = this.#changed.get(key) === this.#init.now()
     this.#check(
-      given <= mostOpenOf(holding),
+      given <= mostOpenOf(holding) || isChanging,
       'I4',
       `gave ${key} on, of which it has ${openOf(holding)} open, and had given ${given - 1}`,
     )
