@@ -1,4 +1,4 @@
-import { nextTick } from 'node:process'
+import { setImmediate } from 'node:timers'
 import type { Random } from './random.ts'
 
 /** One simulated process. Events of a dead one never run; those of a paused one run when it goes on. */
@@ -27,10 +27,10 @@ export interface Event {
 const MAX_ROUNDS = 10_000
 
 /**
- * Lets every promise that is due run, with all that follows from it: the host runs its ticks when no promise is left. It has no timers and no
- * I/O in a simulation; a turn of its event loop for each event would take most of the time.
+ * Lets every promise and tick that is due run, and nothing else: the host has no timers and no I/O in a simulation. By a turn of its event
+ * loop, as it tells of rejections that nobody handles only when no tick is left.
  */
-const drain = (): Promise<void> => new Promise((resolve) => nextTick(resolve))
+const drain = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 /** Virtual time: a heap of events, one of which runs at a time, with all that follows from it. */
 export class Schedule {

@@ -2,9 +2,14 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { addCounts, COUNTED, noCounts, TREES_COUNTED } from '../src/counts.ts'
+import { judged } from '../src/judged.ts'
 import { MUTANTS } from '../src/mutant-list.ts'
 import { mutate } from '../src/mutants.ts'
+import { Random } from '../src/random.ts'
+import { Scene } from '../src/scene.ts'
+import { newProcess, Schedule } from '../src/schedule.ts'
 import { simulate } from '../src/simulate.ts'
+import { Trace } from '../src/trace.ts'
 import { simulateTree } from '../src/trees/simulate-tree.ts'
 import regressions from '../regressions.json' with { type: 'json' }
 
@@ -25,6 +30,19 @@ describe('the simulator', () => {
     }
     expect(COUNTED.filter((name) => counts[name] === 0)).toEqual([])
   }, 60_000)
+
+  test('a rejection that nobody handles while its world goes on is a violation, though somebody handles it later', async () => {
+    const random = new Random(1)
+    const schedule = new Schedule(random.fork())
+    const scene = new Scene({ random, schedule, trace: new Trace() })
+    const { violation } = await judged(1, scene, async () => {
+      const host = newProcess('host')
+      const lost = new Promise<void>((_, reject) => void schedule.after(1, host, () => reject(new Error('lost'))))
+      schedule.after(2, host, () => void lost.catch(() => {}))
+      await schedule.run(10, () => false)
+    })
+    expect([violation?.invariant, violation?.message]).toEqual(['P7', expect.stringContaining('lost')])
+  })
 
   test('the same seed gives the same trace hash, twice; another seed gives another', async () => {
     const hashes = new Set<string>()
