@@ -215,8 +215,7 @@ export class Intake implements DeliverySource, GrantsOwner {
   #cancelFresh(arrival: Fresh, seq: number): void {
     this.#shared.inbox.cancel(arrival, seq)
     this.#fresh -= 1
-    this.#settles.add(seq, 'cancelled')
-    this.#owner.wakeLater()
+    this.#say(seq, 'cancelled')
     this.grant()
   }
 
@@ -435,9 +434,14 @@ export class Intake implements DeliverySource, GrantsOwner {
     this.#owner.wake()
   }
 
-  #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
-    this.#settles.add(delivery.seq, outcome)
+  /** Settles are written together, when all that has arrived was looked at. */
+  #say(seq: number, outcome: Outcome): void {
+    this.#settles.add(seq, outcome)
     this.#owner.wakeLater()
+  }
+
+  #settle(delivery: Delivery<unknown>, outcome: Outcome): void {
+    this.#say(delivery.seq, outcome)
     this.#givenBack.add(delivery, outcome)
   }
 
@@ -466,8 +470,7 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   /** Its sender had cancelled it, and hears that it was dropped. Whoever did the work all the same is told that it was for nothing. */
   #drop(delivery: Delivery<unknown>, isDone: boolean): void {
-    this.#settles.add(delivery.seq, 'cancelled')
-    this.#owner.wakeLater()
+    this.#say(delivery.seq, 'cancelled')
     if (isDone) this.#warnStale(delivery, 'its sender had cancelled it, or taken it back')
   }
 
@@ -510,6 +513,8 @@ export class Intake implements DeliverySource, GrantsOwner {
   #giveUp(delivery: Delivery<unknown>, what: string): void {
     const message = `An item from ${this.from.id}, which cannot take it back, ${what}`
     this.#owner.warn(new NetQueueError('DEAD_LETTER', message, { value: delivery.rawItem }))
+    // There is nothing to say, and one item less in hand.
+    this.#owner.wakeLater()
   }
 
   #unclaimed(delivery: Delivery<unknown>, value: unknown): boolean {
