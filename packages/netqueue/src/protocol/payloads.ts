@@ -14,14 +14,14 @@ export const SHARED_BYTES = 8_192
 /** Longer pieces are worth memory of their own. */
 export const MAX_SHARED_BYTES: number = SHARED_BYTES / 4
 const NOTHING: Uint8Array = new Uint8Array(0)
+
 /**
  * A piece that whoever gets it may keep, and transfer to another thread: a copy, unless it is the rest of what it came in and most of
  * that. What stood before it was cut out before it.
  */
 export function apart(piece: Uint8Array): Uint8Array {
-  const { byteLength } = piece.buffer
-  const isRest = piece.byteOffset + piece.length === byteLength
-  return isRest && piece.length * 2 > byteLength ? piece : piece.slice()
+  const isRest = piece.byteOffset + piece.length === piece.buffer.byteLength
+  return isRest ? lasting(piece) : piece.slice()
 }
 
 /** A piece that waits, and keeps no more than twice itself of what it came in. */
