@@ -125,9 +125,9 @@ export class Inbox implements WaitingItemsOwner {
     this.#arrived()
   }
 
-  /** Takes back one that was not seen by whoever took it. */
-  restore(delivery: Delivery<unknown>): void {
-    this.#waiting.unshift(this.#waiting.again(delivery))
+  /** Takes back what was not seen by whoever took it, the oldest first. All of it is here before a reader that waits gets any. */
+  restore(deliveries: readonly Delivery<unknown>[]): void {
+    for (const delivery of deliveries.toReversed()) this.#waiting.unshift(this.#waiting.again(delivery))
     this.#arrived()
   }
 

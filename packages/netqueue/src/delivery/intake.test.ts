@@ -466,6 +466,18 @@ describe('P2: when the peer is lost', () => {
     expect([receiving.intake.isSettled, receiving.warnings]).toEqual([true, ['HANDLER_FAILED']])
   })
 
+  test('what a server gave back in any order, and keeps, comes in the order of its puts to those who wait for it', async () => {
+    const receiving = new Receiving({ prefetch: 16 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send(['first', 'second', 'third'])
+    const [first, second, third] = [1, 2, 3].map(() => receiving.take())
+    for (const delivery of [second, first, third]) delivery?.giveBack()
+    const readers = [1, 2, 3].map(() => receiving.inbox.wait({}).promise)
+    receiving.lose({ keep: true })
+    expect((await Promise.all(readers)).map(({ item }) => item)).toEqual(['first', 'second', 'third'])
+  })
+
   test('what was kept, taken and not seen goes back to the head with its attempt', () => {
     const { receiving } = lost(true)
     receiving.take().giveBack()

@@ -449,10 +449,11 @@ export class Intake implements DeliverySource, GrantsOwner {
   #keepGivenBack(): void {
     const kept = this.#givenBack.take(this.#settles)
     if (kept.length === 0) return
-    const all = [...kept, ...this.#unsettled.takeAll()].toSorted((one, other) => one.seq - other.seq)
+    const all = [...kept, ...this.#unsettled.takeAll()].toSorted(bySeq)
     for (const delivery of all) this.#unsettled.push(delivery.seq, delivery)
     this.#waitingAgain += kept.length
-    for (const delivery of kept.toReversed()) this.#shared.inbox.restore(delivery)
+    // They were given back in any order.
+    this.#shared.inbox.restore(kept.toSorted(bySeq))
   }
 
   /** Ends a delivery; tells whether its sender is still to hear what became of the item. */
@@ -478,7 +479,7 @@ export class Intake implements DeliverySource, GrantsOwner {
   #restore(delivery: Delivery<unknown>): boolean {
     if (this.#isStale(delivery)) return false
     this.#waitingAgain += 1
-    this.#shared.inbox.restore(delivery)
+    this.#shared.inbox.restore([delivery])
     return true
   }
 
@@ -564,3 +565,5 @@ function inboxFull(maxInboxBytes: number): NetQueueError {
   const message = `The peer knows no credit, and ${maxInboxBytes} bytes of items wait here already (maxInboxBytes)`
   return new NetQueueError('INBOX_OVERFLOW', message, { limit: 'maxInboxBytes', value: maxInboxBytes })
 }
+
+const bySeq = (one: Delivery<unknown>, other: Delivery<unknown>): number => one.seq - other.seq
