@@ -3,6 +3,12 @@ import type { Check } from '../invariants.ts'
 /** What its receiver says that became of a copy of an item. */
 export type Ending = 'done' | 'failed' | 'reject' | 'released' | 'returned' | 'cancelled'
 
+/** The place of an item among what came, or among what one session had left here. */
+export interface Order {
+  readonly among: string
+  readonly place: number
+}
+
 interface Holding {
   /** Copies that this process was given, or has put itself, and that are open towards whoever gave them. */
   held: number
@@ -20,8 +26,8 @@ interface Holding {
   lastAttempt: number
   /** Somebody gave it back as tried, or was lost with it. */
   hasFailed: boolean
-  /** Its place among what came; `undefined` once others may have gone before it. */
-  order: number | undefined
+  /** `undefined` once others may have gone before it. */
+  order: Order | undefined
 }
 
 export interface CustodyInit {
@@ -75,8 +81,17 @@ export class Custody {
     if (holding.held === 0) holding.unsure = 0
     holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
     holding.held += 1
-    // What is for one waits for that one alone.
-    if (key.startsWith('to')) holding.order = undefined
+    // What is for one waits for that one alone, and what is to be alone until somebody has nothing else.
+    if (key.startsWith('to') || attempt >= ALONE_FROM_ATTEMPT) holding.order = undefined
+  }
+
+  /**
+   * Whoever gave it is gone, and it stays. It may have been given back, which nobody was told: then others have gone before it, but not of
+   * those that this one left here as well.
+   */
+  kept(key: string, session: string): void {
+    const holding = this.#holding(key)
+    if (holding.order !== undefined) holding.order = { ...holding.order, among: session }
   }
 
   /** Whoever had given it does not wait for it any more: it was cancelled there, or the connection was lost. */
@@ -102,8 +117,8 @@ export class Custody {
     for (const holding of this.#holdings.values()) holding.order = undefined
   }
 
-  /** The place of an item that was not given on before, among all that came. */
-  orderOf(key: string): number | undefined {
+  /** The place of an item that was not given on before. */
+  orderOf(key: string): Order | undefined {
     const { order, lastAttempt } = this.#holding(key)
     return lastAttempt === 0 ? order : undefined
   }
@@ -216,7 +231,7 @@ export class Custody {
       attempt: 1,
       hasFailed: false,
       lastAttempt: 0,
-      order: (this.#order += 1),
+      order: { among: '', place: (this.#order += 1) },
     }
     this.#holdings.set(key, holding)
     return holding
@@ -226,6 +241,9 @@ export class Custody {
     this.#init.check(isTrue, invariant, `${this.name} ${message}`)
   }
 }
+
+/** From this attempt on a leaf is given an item alone, and others may go before it. */
+const ALONE_FROM_ATTEMPT = 3
 
 /** Whoever has it is to be told when it is back. */
 const AWAY = Number.NEGATIVE_INFINITY

@@ -40,7 +40,8 @@ export class HopFlow {
   #arrivedUpTo = 0
   #arrivedBytes = 0
   #saidLimit = 0
-  #lastOrder = 0
+  /** The last places that went, by what they are among. */
+  readonly #lastPlaces: Map<string, number> = new Map()
 
   constructor(init: HopFlowInit) {
     this.#init = init
@@ -161,6 +162,7 @@ export class HopFlow {
     const { receiver, counts } = this.#init
     for (const { key, isCancelled } of this.#here.values()) {
       if (keeps) counts.keptPuts += 1
+      if (keeps) receiver.kept(key, this.name)
       else if (!isCancelled) receiver.dropped(key)
     }
     this.#here.clear()
@@ -194,8 +196,9 @@ export class HopFlow {
     const { sender, isFifo } = this.#init
     const order = sender.orderOf(key)
     if (!isFifo || order === undefined) return
-    this.#check(order > this.#lastOrder, 'I5', `${key} came after a later item`)
-    this.#lastOrder = order
+    const { among, place } = order
+    this.#check(place > (this.#lastPlaces.get(among) ?? 0), 'I5', `${key} came after a later item`)
+    this.#lastPlaces.set(among, place)
   }
 
   #cancelled(seq: number): void {
