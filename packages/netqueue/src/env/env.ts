@@ -2,6 +2,8 @@
 export interface Timer {
   /** Does nothing once the timer has fired or was cancelled. */
   cancel(): void
+  /** Whether it keeps the process alive from now on. Where a host has this, a timer that nobody needs now can be kept for whoever is next. */
+  hold?(isHeld: boolean): void
 }
 
 export interface TimerOptions {

@@ -6,9 +6,15 @@ const MAX_DELAY_MS = 2 ** 31 - 1
 
 type Handle = ReturnType<typeof setTimeout>
 
+/** What a timer has beside where timers keep the process alive; in browsers they are numbers. */
+interface Held {
+  ref?(): void
+  unref?(): void
+}
+
 class HostTimer implements Timer {
   #handle: Handle | undefined
-  readonly #background: boolean
+  #background: boolean
 
   constructor(callback: () => void, ms: number, background: boolean) {
     this.#background = background
@@ -19,10 +25,17 @@ class HostTimer implements Timer {
     clearTimeout(this.#handle)
   }
 
+  hold(isHeld: boolean): void {
+    this.#background = !isHeld
+    const handle = this.#handle as Held
+    if (isHeld) handle.ref?.()
+    else handle.unref?.()
+  }
+
   #arm(callback: () => void, ms: number): void {
     const delay = Math.min(ms, MAX_DELAY_MS)
     this.#handle = setTimeout(() => (ms > delay ? this.#arm(callback, ms - delay) : callback()), delay)
-    if (this.#background) (this.#handle as { unref?: () => void }).unref?.()
+    if (this.#background) this.hold(false)
   }
 }
 
@@ -64,10 +77,12 @@ const nextTick: Deferring | undefined = globalThis.process?.nextTick
 const afterMicrotasks: Deferring = nextTick ?? afterPoll
 
 const RESOLVED: Promise<void> = Promise.resolve()
+/** Looked up once: as a global of Node it is a getter, which costs more than the clock. */
+const clock: { now(): number } = performance
 
 /** The machine that this process runs on. */
 export const host: Env = {
-  now: () => performance.now(),
+  now: () => clock.now(),
   setTimer: (callback: () => void, ms: number, { background = false }: TimerOptions = {}) =>
     new HostTimer(callback, ms, background),
   // Not by queueMicrotask(), which makes an async resource for each call.

@@ -1,6 +1,7 @@
 import type { Env, Timer, TimerOptions } from '../env/env.ts'
 import { LinkedList, unlink } from './linked-list.ts'
 import type { Linked } from './linked-list.ts'
+import { RecentMap } from './recent-map.ts'
 
 /** A call is told of its time at most this part of it too late, never too early. */
 const PARTS = 64
@@ -13,12 +14,18 @@ export interface Timed {
 
 /** What happens at one moment, and the timer for all of it. */
 class Moment {
+  readonly at: number
   readonly members: LinkedList<Deadline> = new LinkedList()
   timer: Timer | undefined
   readonly emptied: (moment: Moment) => void
 
-  constructor(emptied: (moment: Moment) => void) {
+  constructor(at: number, emptied: (moment: Moment) => void) {
+    this.at = at
     this.emptied = emptied
+  }
+
+  get isEmpty(): boolean {
+    return this.members.first === undefined
   }
 }
 
@@ -36,7 +43,7 @@ class Deadline implements Timer, Linked {
 
   cancel(): void {
     unlink(this)
-    if (this.#moment.members.first === undefined) this.#moment.emptied(this.#moment)
+    if (this.#moment.isEmpty) this.#moment.emptied(this.#moment)
   }
 }
 
@@ -44,7 +51,10 @@ class Deadline implements Timer, Linked {
 export class Deadlines {
   readonly #env: Env
   readonly #options: TimerOptions | undefined
-  readonly #moments: Map<number, Moment> = new Map()
+  readonly #moments: Map<number, Moment> = new RecentMap()
+  /** The moment that was empty last, with its timer: calls that follow each other, one at a time, would each set one otherwise. */
+  #spare: Moment | undefined
+  #isClosed = false
 
   constructor(env: Env, options?: TimerOptions) {
     this.#env = env
@@ -55,11 +65,18 @@ export class Deadlines {
   set(whose: Timed, ms: number, now: number = this.#env.now()): Timer {
     const at = roundedUp(now + ms, ms)
     const moment = this.#moments.get(at) ?? this.#begin(at, now)
+    if (moment === this.#spare) this.#useSpare(moment)
     return new Deadline(moment, whose)
   }
 
+  /** Keeps no timer for whoever is next any more. */
+  close(): void {
+    this.#isClosed = true
+    this.#dropSpare()
+  }
+
   #begin(at: number, now: number): Moment {
-    const moment = new Moment((left) => this.#end(at, left))
+    const moment = new Moment(at, this.#emptied)
     moment.timer = this.#env.setTimer(() => this.#pass(at, moment), at - now, this.#options)
     this.#moments.set(at, moment)
     return moment
@@ -70,9 +87,28 @@ export class Deadlines {
     for (let due = moment.members.shift(); due !== undefined; due = moment.members.shift()) due.whose.timeIsUp()
   }
 
-  #end(at: number, moment: Moment): void {
+  readonly #emptied = (moment: Moment): void => {
+    if (moment === this.#spare) return
+    this.#dropSpare()
+    if (this.#isClosed || moment.timer?.hold === undefined) return this.#end(moment)
+    moment.timer.hold(false)
+    this.#spare = moment
+  }
+
+  #useSpare(moment: Moment): void {
+    moment.timer?.hold?.(true)
+    this.#spare = undefined
+  }
+
+  #dropSpare(): void {
+    const spare = this.#spare
+    this.#spare = undefined
+    if (spare !== undefined) this.#end(spare)
+  }
+
+  #end(moment: Moment): void {
     moment.timer?.cancel()
-    if (this.#moments.get(at) === moment) this.#moments.delete(at)
+    if (this.#moments.get(moment.at) === moment) this.#moments.delete(moment.at)
   }
 }
 

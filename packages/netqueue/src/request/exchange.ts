@@ -163,6 +163,7 @@ export class Exchange<From = unknown> {
     this.#answers?.close(reason)
     this.#messages?.close(reason)
     this.#lanes.close()
+    this.#side.deadlines.close()
   }
 
   /**
