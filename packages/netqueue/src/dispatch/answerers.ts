@@ -1,6 +1,7 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
+import { RecentMap } from '../queue/recent-map.ts'
 import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import { tooManyWaiting } from '../request/failures.ts'
@@ -28,27 +29,32 @@ export interface AnswerersInit {
   maxWaiting: number
 }
 
-/** A client among those that are free, by the requests that it has not answered. */
+/** A client among those that are free, by the requests that it had not answered when it was looked at. */
 class Seat<C extends Answerer> implements Candidate<C> {
   readonly client: C
   readonly isReady = true
   readonly isPaced = false
+  /** Whether it takes one more, not how many: where that is many, the least busy is found only by about how many it has. */
+  credit = 0
+  inFlight = 0
 
   constructor(client: C) {
     this.client = client
   }
 
-  /** Whether it takes one more, not how many: where that is many, the least busy is found only by about how many it has. */
-  get credit(): number {
-    return this.client.requests < this.client.maxRequests ? 1 : 0
-  }
-
-  get inFlight(): number {
-    return this.client.requests
+  /** It takes one more. */
+  get isFree(): boolean {
+    return this.credit > 0
   }
 
   get isOpen(): boolean {
     return this.client.isOpen
+  }
+
+  look(): void {
+    const { requests, maxRequests } = this.client
+    this.inFlight = requests
+    this.credit = requests < maxRequests && this.isOpen ? 1 : 0
   }
 
   carries(): boolean {
@@ -75,7 +81,7 @@ export interface Question<C, R = unknown> extends Wanted<C>, Asked<C, R> {
 export class Answerers<C extends Answerer> {
   readonly #init: AnswerersInit
   readonly #free: FreeClients<C> = new FreeClients()
-  readonly #seats: Map<C, Seat<C>> = new Map()
+  readonly #seats: Map<C, Seat<C>> = new RecentMap()
   readonly #line: LinkedList<Asker<C, Question<C>>> = new LinkedList()
   /** How many of those wait for each name. */
   readonly #wanted: Map<string, number> = new Map()
@@ -105,10 +111,10 @@ export class Answerers<C extends Answerer> {
   changed(client: C): void {
     const seat = this.#seats.get(client)
     if (seat === undefined) return
-    const isFree = seat.isOpen && seat.credit > 0
-    this.#free.set(seat, isFree)
+    seat.look()
+    this.#free.set(seat, seat.isFree)
     // Not for whoever nobody waits for: that would look through all who wait, as often as such a client wants it.
-    if (isFree && this.#waiting > 0 && this.#isWanted(client)) this.#serve(client)
+    if (seat.isFree && this.#waiting > 0 && this.#isWanted(client)) this.#serve(client)
   }
 
   /** The one to be asked now. None of those who wait is overtaken: they could not be asked of anybody who is free. Nobody after the end. */
@@ -161,7 +167,8 @@ export class Answerers<C extends Answerer> {
   #askAll(client: C): void {
     const seat = this.#seats.get(client)
     for (const asker of this.#line) {
-      if (this.#end !== undefined || seat === undefined || !seat.isOpen || seat.credit === 0) break
+      seat?.look()
+      if (this.#end !== undefined || seat?.isFree !== true) break
       const { name, fits } = asker.question
       if (!client.knows(name) || !fits(client)) continue
       if (this.#handles(client, name) || !this.isHandled(name)) this.#begin(asker, client)

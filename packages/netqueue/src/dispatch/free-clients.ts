@@ -1,6 +1,7 @@
 import type { Entry } from '../delivery/entry.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
+import { RecentMap } from '../queue/recent-map.ts'
 
 /** A client as the dispatcher sees it. */
 export interface Candidate<C> {
@@ -39,7 +40,7 @@ class Node<C> implements Linked {
  * there are. Among equals the one that was longest in its place comes first.
  */
 export class FreeClients<C> {
-  readonly #nodes: Map<Candidate<C>, Node<C>> = new Map()
+  readonly #nodes: Map<Candidate<C>, Node<C>> = new RecentMap()
   /** A list for each number of items in flight, as {@link levelOf} rounds it. */
   readonly #levels: LinkedList<Node<C>>[] = []
   #lowest = 0

@@ -268,6 +268,6 @@ function endless(): NetQueueError {
 
 /** Chunks may be Buffers, which are no plain arrays to codecs and users. */
 function plain(chunk: Bytes): Uint8Array {
-  const { buffer, byteOffset, byteLength } = chunk.subarray()
-  return new Uint8Array(buffer, byteOffset, byteLength)
+  const { buffer, byteOffset, length } = chunk instanceof Uint8Array ? chunk : chunk.subarray()
+  return new Uint8Array(buffer, byteOffset, length)
 }

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { RecentMap } from '../queue/recent-map.ts'
 import { entriesFrom } from './definition.ts'
 import type { MessageDefinition, MessageDefinitions, MessageEntry, MessagePart } from './definition.ts'
 
@@ -85,8 +86,8 @@ export class MessageTable<D extends MessageDefinitions = MessageDefinitions> imp
 
   constructor(entries: readonly MessageEntry[]) {
     this.definitions = Object.freeze(Object.fromEntries(entries.map(({ name, definition }) => [name, definition]))) as D
-    this.byName = new Map(entries.map((entry) => [entry.name, entry]))
-    this.byId = new Map(entries.map((entry) => [entry.id, entry]))
+    this.byName = new RecentMap(entries.map((entry) => [entry.name, entry]))
+    this.byId = new RecentMap(entries.map((entry) => [entry.id, entry]))
     // From the last one on: the first is what stays.
     this.#byDefinition = new Map(entries.toReversed().map((entry) => [entry.definition, entry]))
   }

@@ -127,7 +127,7 @@ export class Registry {
 
   /** Whether both sides have a message of this name, and it may go from here to there. */
   has(name: string): boolean {
-    return this.#ids.has(name) && !this.#isDenied(this.entry(name))
+    return this.#ids.get(name) !== undefined && !this.#isDenied(this.entry(name))
   }
 
   /**
@@ -166,7 +166,7 @@ export class Registry {
 
   /** Whether the peer has announced a message of this name, whether or not this side has it, and it may go from here to there. */
   announces(name: string): boolean {
-    return this.#ids.has(name) ? this.has(name) : this.#theirs?.has(name) === true
+    return this.has(name) || (this.#ids.get(name) === undefined && this.#theirs?.has(name) === true)
   }
 
   /** What the peer calls by this id. */

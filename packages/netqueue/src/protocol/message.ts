@@ -43,7 +43,7 @@ export type Message =
       /** What this side's user calls it, for its own trace: never sent. */
       label?: string | undefined
       /** Where it passes relays; with a name there, `name` is 0. */
-      route?: Route
+      route?: Route | undefined
     }
   | { type: 'response'; tag: number; headers: Headers | undefined; hasStream: boolean; payload: Uint8Array }
   /** `isUnbegun`: no handler was called. */
@@ -55,7 +55,7 @@ export type Message =
       reason: string
       isUnbegun?: boolean
     }
-  | { type: 'message'; name: number; headers: Headers | undefined; payload: Uint8Array; route?: Route }
+  | { type: 'message'; name: number; headers: Headers | undefined; payload: Uint8Array; route?: Route | undefined }
   | { type: 'chunk'; tag: number; direction: Direction; payload: Uint8Array }
   /** Both numbers count from the beginning of the stream, and never fall. */
   | { type: 'chunkCredit'; tag: number; direction: Direction; chunks: number; bytes: number }

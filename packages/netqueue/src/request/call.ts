@@ -149,17 +149,7 @@ export class Call implements Mail, Timed {
     const { id, channel, headers, payload, label, route } = this.init
     const tag = this.#owner.nextTag
     const hasBody = this.body !== undefined
-    const request = {
-      tag,
-      channel,
-      name: id,
-      deadlineMs: this.#deadlineMs,
-      headers,
-      hasBody,
-      payload,
-      label,
-      ...(route && { route }),
-    }
+    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload, label, route }
     if (!this.#owner.side.lanes.admitsCall(this.#owner.open) || !writer.request(request)) return false
     this.tag = tag
     this.#owner.sent(this)

@@ -1,5 +1,6 @@
 import { checkFunction, checkInteger, checkString } from '../errors/check.ts'
 import type { Headers } from '../message/headers.ts'
+import { RecentMap } from '../queue/recent-map.ts'
 import { Slots } from './slot.ts'
 import type { Tally } from './slot.ts'
 
@@ -50,7 +51,7 @@ export interface Registration {
 
 /** The handlers of one client or server, by the names of what they answer; all its connections share them. */
 export class Handlers {
-  readonly #registrations: Map<string, Registration> = new Map()
+  readonly #registrations: Map<string, Registration> = new RecentMap()
   readonly #work: Tally
 
   /** `left` is called when one of them is done. */

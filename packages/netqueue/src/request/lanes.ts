@@ -1,5 +1,6 @@
 import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import type { Linked } from '../queue/linked-list.ts'
+import { RecentMap } from '../queue/recent-map.ts'
 import type { ExchangeWriter, Mail } from './mail.ts'
 
 /** The lane of one-way messages; behind it each channel has its own. What lanes are called on the wire is an affair of the protocol. */
@@ -33,7 +34,7 @@ class Lane implements Linked {
 /** What waits to be written, in order within a lane. Lanes take turns, record by record, so that none waits for another to run empty. */
 export class Lanes {
   readonly #init: LanesInit
-  readonly #lanes: Map<number, Lane> = new Map()
+  readonly #lanes: Map<number, Lane> = new RecentMap()
   /** Those with mail, the one whose turn is next first. */
   #due: LinkedList<Lane> = new LinkedList()
   #records = 0

@@ -6,73 +6,86 @@ import { replyStreamed } from './failures.ts'
 import type { Inflow } from './inflow.ts'
 import type { Reply } from './reply.ts'
 
-/** How the promise of a call is settled. */
-export interface Settling<R> {
-  resolve: (value: R) => void
-  reject: (error: unknown) => void
-  /** @default nobody else is asked */
-  again: Again | undefined
+/** Who asks on this side. */
+export interface OwnAsker extends Asker {
+  /** Finds somebody else to ask; `undefined`: nobody does. */
+  readonly again: Again | undefined
 }
 
-abstract class PromiseAsker<R> implements Asker {
-  protected readonly settling: Settling<R>
-
-  constructor(settling: Settling<R>) {
-    this.settling = settling
-  }
-
-  abstract answered(call: Call, payload: Uint8Array, headers: Headers): void
-  abstract streamed(stream: Inflow, headers: Headers): void
-
-  failed(error: unknown): void {
-    this.settling.reject(error)
-  }
-
-  unserved(cause: NetQueueError, call: Call): boolean {
-    const { resolve, reject, again } = this.settling
-    const other = again?.elsewhere(cause, call.deadline)
-    other?.then((value) => resolve(value as R), reject)
-    return other !== undefined
-  }
+/** What the promise of a call resolves with. */
+interface Outcome<R> {
+  value(value: unknown, headers: Headers): R
+  /** Throws where there is nothing to resolve with. */
+  stream(stream: Inflow, headers: Headers): R
 }
 
-/** Settles the promise of a call with all that the answer has. */
-export class ReplyAsker extends PromiseAsker<Reply> {
+/** All that the answer has. */
+export const WHOLE: Outcome<Reply> = {
+  value: (value, headers) => ({ value, headers, stream: undefined }),
+  stream: (stream, headers) => ({ value: undefined, headers, stream }),
+}
+
+/** The value of the answer alone. One that is streamed has none, and is left. */
+export const VALUE: Outcome<unknown> = {
+  value: (value) => value,
+  stream: (stream) => {
+    void stream.return()
+    throw replyStreamed()
+  },
+}
+
+/** Settles the promise of a call. */
+export class PromiseAsker<R> implements OwnAsker {
+  readonly again: Again | undefined
+  readonly #outcome: Outcome<R>
+  readonly #resolve: (value: R) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(
+    outcome: Outcome<R>,
+    resolve: (value: R) => void,
+    reject: (error: unknown) => void,
+    again: Again | undefined,
+  ) {
+    this.#outcome = outcome
+    this.#resolve = resolve
+    this.#reject = reject
+    this.again = again
+  }
+
   answered(call: Call, payload: Uint8Array, headers: Headers): void {
     try {
-      this.settling.resolve({ value: call.decode(payload), headers, stream: undefined })
+      this.#resolve(this.#outcome.value(call.decode(payload), headers))
     } catch (error) {
-      this.settling.reject(error)
+      this.#reject(error)
     }
   }
 
   streamed(stream: Inflow, headers: Headers): void {
-    this.settling.resolve({ value: undefined, headers, stream })
-  }
-}
-
-/** Settles the promise of a call with the value of the answer. One that is streamed has none, and is left. */
-export class ValueAsker extends PromiseAsker<unknown> {
-  answered(call: Call, payload: Uint8Array): void {
     try {
-      this.settling.resolve(call.decode(payload))
+      this.#resolve(this.#outcome.stream(stream, headers))
     } catch (error) {
-      this.settling.reject(error)
+      this.#reject(error)
     }
   }
 
-  streamed(stream: Inflow): void {
-    this.settling.reject(replyStreamed())
-    void stream.return()
+  failed(error: unknown): void {
+    this.#reject(error)
+  }
+
+  unserved(cause: NetQueueError, call: Call): boolean {
+    const other = this.again?.elsewhere(cause, call.deadline)
+    other?.then((value) => this.#resolve(value as R), this.#reject)
+    return other !== undefined
   }
 }
 
 /** Whoever reads the answer as a stream: it has the chunks by {@link Call.replies}, and its errors too. */
-export class StreamAsker implements Asker {
-  readonly #again: Again | undefined
+export class StreamAsker implements OwnAsker {
+  readonly again: Again | undefined
 
   constructor(again: Again | undefined) {
-    this.#again = again
+    this.again = again
   }
 
   answered(call: Call, payload: Uint8Array): void {
@@ -84,6 +97,6 @@ export class StreamAsker implements Asker {
   failed(): void {}
 
   unserved(cause: NetQueueError, { deadline }: Call): boolean {
-    return this.#again?.elsewhere(cause, deadline) !== undefined
+    return this.again?.elsewhere(cause, deadline) !== undefined
   }
 }

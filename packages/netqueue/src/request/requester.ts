@@ -5,7 +5,7 @@ import { routeBytes, routeOf } from '../message/route.ts'
 import { Admission } from './admission.ts'
 import type { Again } from './again.ts'
 import { Call } from './call.ts'
-import type { Asker, CallOwner } from './call.ts'
+import type { CallOwner } from './call.ts'
 import { Cancels } from './cancels.ts'
 import { EndOfRequests } from './end-of-requests.ts'
 import { badMessage, checkSize, lost, remoteError, requestsEnded } from './failures.ts'
@@ -13,20 +13,13 @@ import type { ExchangeMessage, ExchangeWriter } from './mail.ts'
 import { dropBody } from './outflow.ts'
 import { NO_HEADERS } from './reply.ts'
 import type { Reply } from './reply.ts'
-import { ReplyAsker, StreamAsker, ValueAsker } from './reply-askers.ts'
+import { PromiseAsker, StreamAsker, VALUE, WHOLE } from './reply-askers.ts'
+import type { OwnAsker } from './reply-askers.ts'
 import { passedCall } from './passed.ts'
 import type { Passed } from './passed.ts'
 import { checkRequest } from './request-options.ts'
 import type { RequestOptions } from './request-options.ts'
 import type { Side } from './side.ts'
-
-/** What a call is made of beside what it asks. */
-interface Terms {
-  options: RequestOptions
-  /** When its time is over, where it runs already. */
-  deadline: number | undefined
-  asker: Asker
-}
 
 /** Our requests to one peer. */
 export class Requester implements CallOwner {
@@ -61,22 +54,14 @@ export class Requester implements CallOwner {
 
   call(name: string, payload: unknown, options: RequestOptions = {}, again?: Again): Promise<Reply> {
     return new Promise((resolve, reject) =>
-      this.#ask(name, payload, {
-        options,
-        deadline: again?.deadline,
-        asker: new ReplyAsker({ resolve, reject, again }),
-      }),
+      this.#ask(name, payload, options, new PromiseAsker(WHOLE, resolve, reject, again)),
     )
   }
 
   /** The value of the reply alone; one that is streamed is none. */
   request(name: string, payload: unknown, options: RequestOptions = {}, again?: Again): Promise<unknown> {
     return new Promise((resolve, reject) =>
-      this.#ask(name, payload, {
-        options,
-        deadline: again?.deadline,
-        asker: new ValueAsker({ resolve, reject, again }),
-      }),
+      this.#ask(name, payload, options, new PromiseAsker(VALUE, resolve, reject, again)),
     )
   }
 
@@ -87,9 +72,8 @@ export class Requester implements CallOwner {
     options: RequestOptions = {},
     again?: Again,
   ): AsyncIterableIterator<unknown, undefined> {
-    const terms = { options, deadline: again?.deadline, asker: new StreamAsker(again) }
     this.#checkStreams(options)
-    const call = this.#call(name, payload, terms, Number.POSITIVE_INFINITY)
+    const call = this.#call(name, payload, options, new StreamAsker(again), Number.POSITIVE_INFINITY)
     return call.inflow(() => this.#begin(call))
   }
 
@@ -216,11 +200,11 @@ export class Requester implements CallOwner {
     call.failed(error)
   }
 
-  #ask(name: string, payload: unknown, terms: Terms): void {
-    this.#begin(this.#call(name, payload, terms, this.side.limits.requestTimeoutMs))
+  #ask(name: string, payload: unknown, options: RequestOptions, asker: OwnAsker): void {
+    this.#begin(this.#call(name, payload, options, asker, this.side.limits.requestTimeoutMs))
   }
 
-  #call(name: string, value: unknown, { options, deadline, asker }: Terms, defaultTimeout: number): Call {
+  #call(name: string, value: unknown, options: RequestOptions, asker: OwnAsker, defaultTimeout: number): Call {
     try {
       const { vocabulary, maxItemBytes } = this.side
       const { channel = 0, timeout = defaultTimeout, signal, body, label, path } = options
@@ -240,7 +224,7 @@ export class Requester implements CallOwner {
         headers,
         payload,
         timeout,
-        deadline,
+        deadline: asker.again?.deadline,
         signal,
         body,
         label,

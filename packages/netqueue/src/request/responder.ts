@@ -1,5 +1,6 @@
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Linked } from '../queue/linked-list.ts'
+import { RecentMap } from '../queue/recent-map.ts'
 import { Bucket } from './bucket.ts'
 import { Channel } from './channel.ts'
 import { badMessage, cancelled, rateExceeded, remoteError } from './failures.ts'
@@ -53,7 +54,7 @@ export class Responder implements ServedOwner {
   /** @internal */
   readonly nobody: Slots = new Slots(Number.POSITIVE_INFINITY)
   readonly #init: ResponderInit
-  readonly #channels: Map<number, Channel<OpenRequest>> = new Map()
+  readonly #channels: Map<number, Channel<OpenRequest>> = new RecentMap()
   /** Requests that are open. */
   #size = 0
   readonly #cancels: Bucket

@@ -72,12 +72,10 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
     return this.#reader.ordered
   }
 
-  decode(pieces: Bytes, take: (message: Message) => void): boolean {
-    const [first = NOTHING, next] = piecesOf(pieces)
-    const type = frameType(first)
-    if (type !== FrameType.BATCH) return single(pieces.subarray(), type, take)
-    this.#reader.read(frameData(first), take, next)
-    return true
+  decode(frame: Bytes, take: (message: Message) => void): boolean {
+    if (frame instanceof Uint8Array) return this.#decode(frame, undefined, take)
+    const [first, second] = piecesOf(frame)
+    return this.#decode(first, second, take)
   }
 
   encode(fill: (writer: Writer) => void): Bytes | undefined {
@@ -101,14 +99,20 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
   carry(_item: unknown, payload: Uint8Array): Uint8Array {
     return payload
   }
+
+  #decode(first: Uint8Array, second: Uint8Array | undefined, take: (message: Message) => void): boolean {
+    const type = frameType(first)
+    if (type !== FrameType.BATCH) return single(second === undefined ? first : joined([first, second]), type, take)
+    this.#reader.read(first, take, second, TYPE_BYTES)
+    return true
+  }
 }
 
 /** At most two: the type stands in the first. */
-function piecesOf(frame: Bytes): Uint8Array[] {
-  if (frame instanceof Uint8Array) return [frame]
-  const pieces = [...frame]
-  const isApart = pieces.length <= 2 && (pieces[0] as Uint8Array).length >= TYPE_BYTES
-  return isApart ? pieces : [joined(pieces)]
+function piecesOf(frame: Iterable<Uint8Array>): [Uint8Array, Uint8Array | undefined] {
+  const [first = NOTHING, ...more] = frame
+  const isApart = more.length <= 1 && first.length >= TYPE_BYTES
+  return isApart ? [first, more[0]] : [joined([first, ...more]), undefined]
 }
 
 /** A frame that says one thing, and is not counted. */

@@ -42,9 +42,9 @@ export class RecordReader {
     return this.#ordered
   }
 
-  /** Reads all records of a frame, which may go on in a second piece. */
-  read(data: Uint8Array, take: Take, next?: Uint8Array): void {
-    const reader = new ByteReader(data, 0, next)
+  /** Reads all records of a frame, from `at` on; it may go on in a second piece. */
+  read(data: Uint8Array, take: Take, next?: Uint8Array, at = 0): void {
+    const reader = new ByteReader(data, at, next)
     if (reader.left === 0) throw badMessage('an empty batch')
     while (reader.left > 0) this.#next(reader, take)
     this.#kept.leave()

@@ -57,7 +57,7 @@ export class RequestReader {
     const headers = this.#headers(reader, flags)
     const hasBody = (flags & RequestFlag.STREAM) !== 0
     const payload = this.#payload(reader, from)
-    return { type: 'request', tag, channel, name, deadlineMs, headers, hasBody, payload, ...(route && { route }) }
+    return { type: 'request', tag, channel, name, deadlineMs, headers, hasBody, payload, route }
   }
 
   #response(reader: ByteReader): Message {
@@ -82,7 +82,7 @@ export class RequestReader {
     const [hasPath, hasExceptions] = [(flags & MessageFlag.PATH) !== 0, (flags & MessageFlag.EXCEPT) !== 0]
     const route = this.#route(reader, name, hasPath, hasExceptions)
     const headers = this.#headers(reader, flags)
-    return { type: 'message', name, headers, payload: this.#payload(reader, from), ...(route && { route }) }
+    return { type: 'message', name, headers, payload: this.#payload(reader, from), route }
   }
 
   /** Most have none: what they ask for has an id, and is for whoever gets it. */

@@ -107,6 +107,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
 const textOf = (message: Message): string =>
   JSON.stringify(
     Object.entries(message)
+      .filter(([key, value]) => key !== 'route' || value !== undefined)
       .map(([key, value]: [string, unknown]) => [
         key,
         value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
