@@ -16,7 +16,7 @@ export { producer, worker }
 /** @typedef {ReturnType<typeof summary>} Result */
 
 const WORKERS = 2
-const WARM_UP_MS = 300
+const WARM_UP_MS = 2000
 
 /** @type {Workload<Sample, Result>} */
 export const workload = {

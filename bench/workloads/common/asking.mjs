@@ -14,7 +14,7 @@ const STRIDE = 31
 
 /** @typedef {Asked & { cpuMicrosPerItem: number }} Outcome */
 
-const WARM_UP_MS = 300
+const WARM_UP_MS = 2000
 
 /**
  * Starts both processes and warms them up; then the workload asks as it wants.

@@ -17,7 +17,7 @@ import { ratesOf } from './summary.mjs'
 /** @typedef {(peer: string, setting: Setting) => ReturnType<typeof send<unknown>>} SenderRole */
 
 /** At the receiver, from its first item on. */
-const WARM_UP_MS = 300
+const WARM_UP_MS = 2000
 /** When nothing has come for that long after the sender has finished, nothing will. */
 const QUIET_MS = 1_000
 const POLL_MS = 20
