@@ -80,13 +80,35 @@ const RESOLVED: Promise<void> = Promise.resolve()
 /** Looked up once: as a global of Node it is a getter, which costs more than the clock. */
 const clock: { now(): number } = performance
 
+/** Who is called back at the end of this turn. */
+let due: (() => void)[] = []
+
+/** All together: a closure, a promise and a tick for each would be a good part of what a short frame costs. */
+function afterTurn(run: () => void): void {
+  // Not by queueMicrotask(), which makes an async resource for each call.
+  if (due.push(run) === 1) void RESOLVED.then(endTurn)
+}
+
+const endTurn = (): void => afterMicrotasks(callBack)
+
+function callBack(): void {
+  const now = due
+  let begun = 0
+  due = []
+  try {
+    while (begun < now.length) now[begun++]?.()
+  } finally {
+    // One that throws ends the process, or is somebody's to handle: the others are called all the same.
+    now.slice(begun).forEach(afterTurn)
+  }
+}
+
 /** The machine that this process runs on. */
 export const host: Env = {
   now: () => clock.now(),
   setTimer: (callback: () => void, ms: number, { background = false }: TimerOptions = {}) =>
     new HostTimer(callback, ms, background),
-  // Not by queueMicrotask(), which makes an async resource for each call.
-  afterTurn: (run: () => void) => void RESOLVED.then(() => afterMicrotasks(run)),
+  afterTurn,
   afterPoll,
   random: Math.random,
   randomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),

@@ -128,7 +128,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   onPiece(chunk: Bytes): void {
     if (typeof chunk?.subarray !== 'function')
       return this.onError(new TypeError(`Expected the duplex to give bytes, got ${typeof chunk}`))
-    this.#chunk = plain(chunk)
+    this.#chunk = chunk instanceof Uint8Array ? chunk : chunk.subarray()
     this.#at = 0
     if (this.#isPulling) this.#hasCome = true
     else this.#serve()
@@ -165,7 +165,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   /** Gives back what stands behind the last frame. */
   #leave(): void {
-    if (this.#at < this.#chunk.length) this.#owner.unread(this.#chunk.slice(this.#at))
+    if (this.#at < this.#chunk.length) this.#owner.unread(copyOf(this.#chunk, this.#at))
     this.#chunk = NOTHING
   }
 
@@ -174,7 +174,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
     if (this.#length === UNKNOWN && !this.#measure()) return undefined
     const missing = this.#length - this.#filled
     const here = Math.min(missing, this.#chunk.length - this.#at)
-    const piece = this.#chunk.subarray(this.#at, this.#at + here)
+    const piece = viewOf(this.#chunk, this.#at, here)
     this.#at += here
     if (here === missing) return this.#whole(piece)
     this.#keep(piece)
@@ -196,7 +196,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   #keepHead(): false {
     if (this.#chunk.length - this.#at >= MAX_HEAD_BYTES) throw endless()
-    this.#head = this.#chunk.slice(this.#at)
+    this.#head = copyOf(this.#chunk, this.#at)
     this.#at = this.#chunk.length
     return false
   }
@@ -266,8 +266,10 @@ function endless(): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', message, { value: MAX_HEAD_BYTES })
 }
 
-/** Chunks may be Buffers, which are no plain arrays to codecs and users. */
-function plain(chunk: Bytes): Uint8Array {
-  const { buffer, byteOffset, length } = chunk instanceof Uint8Array ? chunk : chunk.subarray()
-  return new Uint8Array(buffer, byteOffset, length)
+/** Not by `subarray`: chunks may be Buffers, and then so would be what is made of them, which are no plain arrays to codecs and users. */
+function viewOf({ buffer, byteOffset }: Uint8Array, at: number, length: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset + at, length)
 }
+
+/** Not by `slice`, which copies nothing of a Buffer. */
+const copyOf = (chunk: Uint8Array, at: number): Uint8Array => viewOf(chunk, at, chunk.length - at).slice()

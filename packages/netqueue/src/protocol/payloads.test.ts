@@ -39,3 +39,12 @@ test('a piece that is most of its memory is kept as it is only where nothing sta
   expect(apart(memory.subarray(0, 990)).buffer).not.toBe(memory.buffer)
   expect(apart(memory.subarray(600)).buffer).not.toBe(memory.buffer)
 })
+
+test('a short piece is a view of what it came in only where it came alone', () => {
+  const alone = new Uint8Array(148)
+  const cut = (frame: Uint8Array, end = frame.length): Uint8Array => new Shelf().cut(frame, 6, end)
+  expect(cut(alone).buffer).toBe(alone.buffer)
+  expect(cut(alone, 147).buffer).not.toBe(alone.buffer)
+  expect(cut(alone.subarray(100)).buffer).not.toBe(alone.buffer)
+  expect(cut(alone.subarray(0, 140)).buffer).not.toBe(alone.buffer)
+})

@@ -26,7 +26,14 @@ export function apart(piece: Uint8Array): Uint8Array {
 
 /** A piece that waits, and keeps no more than twice itself of what it came in. */
 export function lasting(piece: Uint8Array): Uint8Array {
-  return piece.length * 2 > piece.buffer.byteLength ? piece : piece.slice()
+  return isMost(piece.length, piece) ? piece : piece.slice()
+}
+
+const isMost = (length: number, { buffer }: Uint8Array): boolean => length * 2 > buffer.byteLength
+
+/** Whether a piece is the end of a frame, and most of what that came in: it need not be copied. */
+function isLone(frame: Uint8Array, start: number, end: number): boolean {
+  return end === frame.length && frame.byteOffset + end === frame.buffer.byteLength && isMost(end - start, frame)
 }
 
 /** Cuts pieces out of frames that they do not keep: long ones stand apart, short ones share what was copied of the frame together. */
@@ -41,6 +48,7 @@ export class Shelf {
   /** Pieces of one frame are cut in order. */
   cut(frame: Uint8Array, start: number, end: number): Uint8Array {
     if (end - start > MAX_SHARED_BYTES) return apart(frame.subarray(start, end))
+    if (frame !== this.#frame && isLone(frame, start, end)) return frame.subarray(start, end)
     // Memory that somebody transferred to another thread has no length, and is not written to again.
     if (frame !== this.#frame || end > this.#end || this.#shared.length === 0) this.#copy(frame, start, end)
     return this.#shared.subarray(start + this.#shift, end + this.#shift)
