@@ -77,7 +77,7 @@ test('what is called off does not happen, and what happens may set another', () 
 
 test('calls that follow each other share a timer, which holds the process only while one is open', () => {
   const env = new HoldingEnv()
-  const deadlines = new Deadlines(env)
+  const deadlines = new Deadlines(env, { keepsTimer: true })
   for (let count = 0; count < 3; count += 1) {
     const deadline = deadlines.set({ timeIsUp: () => {} }, 30_000)
     expect([env.held, env.timers]).toEqual([1, 1])
@@ -91,7 +91,7 @@ test('calls that follow each other share a timer, which holds the process only w
 
 test('one timer is kept at most, and none behind the end', () => {
   const env = new HoldingEnv()
-  const deadlines = new Deadlines(env)
+  const deadlines = new Deadlines(env, { keepsTimer: true })
   const [short, long, late] = [10, 30_000, 3_600_000].map((ms) => deadlines.set({ timeIsUp: () => {} }, ms))
   short?.cancel()
   expect([env.held, env.timers]).toEqual([2, 3])
@@ -105,7 +105,7 @@ test('one timer is kept at most, and none behind the end', () => {
 
 test('a timer that was kept tells those who came anew, and passes where nobody did', () => {
   const env = new HoldingEnv()
-  const deadlines = new Deadlines(env)
+  const deadlines = new Deadlines(env, { keepsTimer: true })
   const passed: string[] = []
   deadlines.set({ timeIsUp: () => passed.push('off') }, 10).cancel()
   deadlines.set({ timeIsUp: () => passed.push('on') }, 10)

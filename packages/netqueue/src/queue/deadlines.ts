@@ -47,18 +47,24 @@ class Deadline implements Timer, Linked {
   }
 }
 
+export interface DeadlinesOptions extends TimerOptions {
+  /** Keeps a timer for whoever is next, until {@link Deadlines.close}. @default false */
+  keepsTimer?: boolean
+}
+
 /** The deadlines of many calls. Those that are near each other share a timer: one for each call costs more than most calls do. */
 export class Deadlines {
   readonly #env: Env
-  readonly #options: TimerOptions | undefined
+  readonly #options: DeadlinesOptions
   readonly #moments: Map<number, Moment> = new RecentMap()
   /** The moment that was empty last, with its timer: calls that follow each other, one at a time, would each set one otherwise. */
   #spare: Moment | undefined
-  #isClosed = false
+  #keepsTimer: boolean
 
-  constructor(env: Env, options?: TimerOptions) {
+  constructor(env: Env, options: DeadlinesOptions = {}) {
     this.#env = env
     this.#options = options
+    this.#keepsTimer = options.keepsTimer === true
   }
 
   /** Tells somebody after so many milliseconds from `now`, and at most 1/64 of them more. */
@@ -71,7 +77,7 @@ export class Deadlines {
 
   /** Keeps no timer for whoever is next any more. */
   close(): void {
-    this.#isClosed = true
+    this.#keepsTimer = false
     this.#dropSpare()
   }
 
@@ -90,7 +96,7 @@ export class Deadlines {
   readonly #emptied = (moment: Moment): void => {
     if (moment === this.#spare) return
     this.#dropSpare()
-    if (this.#isClosed || moment.timer?.hold === undefined) return this.#end(moment)
+    if (!this.#keepsTimer || moment.timer?.hold === undefined) return this.#end(moment)
     moment.timer.hold(false)
     this.#spare = moment
   }

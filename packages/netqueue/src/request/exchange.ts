@@ -293,7 +293,7 @@ export class Exchange<From = unknown> {
     const { env, limits, vocabulary, exposeErrors, warn, asked, changed } = this.#init
     return {
       env,
-      deadlines: new Deadlines(env),
+      deadlines: new Deadlines(env, { keepsTimer: true }),
       limits,
       maxOpen: { count: limits.maxRequests, bytes: limits.maxRequestBytes },
       maxItemBytes: limits.maxItemBytes,
