@@ -266,6 +266,29 @@ describe('connect([a, b]): one client of several servers', () => {
     expect((await closing).undone.toSorted()).toEqual(['in hand', 'waits'])
   })
 
+  test('P2: a server that is lost while it drains is not waited for: what is in hand of it is cancelled at once', async () => {
+    await using place = new Country()
+    const north = await place.serve(NORTH, { resumeTimeoutMs: 5_000 })
+    await place.serve(SOUTH)
+    const client = await place.reach()
+    await rest()
+    let signal: AbortSignal | undefined
+    const work = (_item: string, delivery: { readonly signal: AbortSignal }): Promise<never> => {
+      signal = delivery.signal
+      return new Promise(() => {})
+    }
+    client.process(work).catch(() => {})
+    await rest()
+    await north.put('in hand')
+    await rest()
+    void north.close()
+    await rest()
+    expect(signal?.aborted).toBe(false)
+    place.roads[NORTH].cut()
+    await rest()
+    expect([signal?.aborted, client.state]).toEqual([true, 'connected'])
+  })
+
   test('P12: close() hands back to each what is its own', async () => {
     await using place = new Country()
     const { north, south, client } = await place.both({ prefetch: 3 })

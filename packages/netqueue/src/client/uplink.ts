@@ -238,10 +238,10 @@ export class Uplink implements ClientServer {
     this.#shared.relaying.heard(conversation, message)
   }
 
-  /** The connection is gone; the session waits for the next one, for as long as the server keeps it. */
+  /** The connection is gone; the session waits for the next one, for as long as the server keeps it: not behind a goodbye, whoever said it. */
   #suspended(error: NetQueueError): void {
     const session = this.#session as Session
-    if (!this.#life.returnsAfter(error)) return session.giveUp()
+    if (this.#departure !== undefined || !this.#life.returnsAfter(error)) return session.giveUp()
     this.#patience = this.#shared.link.env.setTimer(() => session.giveUp(), session.resumeMs)
     if (this.link !== undefined) this.#shared.puts.pause(this.link)
     this.#life.lost(error)
