@@ -130,7 +130,8 @@ function checkDown(world: TreeWorld, { key, call, ending, isDead }: TreeItem, is
 /** What a leaf has put came to the root, unless whoever had it says that it did not, or is dead. */
 function checkUp(world: TreeWorld, { key, call, owner, outcomes, seenBy }: TreeItem): void {
   if (call !== 'resolved' || outcomes.done > 0 || outcomes.reject > 0) return
-  const holders = seenBy.size === 0 ? [owner] : [...seenBy]
+  // Whoever has passed it on to somebody who said goodbye, and had received it, has nothing to say of it any more, and may live on.
+  const holders = seenBy.size === 0 ? [owner] : [...seenBy].filter(({ keptAbove }) => !keptAbove.has(key))
   const isTold = [owner, ...seenBy].some(({ undone }) => undone.has(key))
   const isLostWithAll = holders.every(({ process }) => process.isDead)
   world.check(isTold || isLostWithAll, 'I1', `${key} of ${owner.name} is missing: it never came to the root`)
