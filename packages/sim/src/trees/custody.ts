@@ -18,8 +18,8 @@ interface Holding {
   told: Record<'done' | 'failed' | 'reject', number>
   /** Copies that whoever gave them does not wait for any more, and of which it may be that something was told, while others are here. */
   unsure: number
-  /** Copies that somebody who said goodbye had received: they are that one's, and done as far as anybody here can know. */
-  kept: number
+  /** How often it was told so at all, less how often it has said so: of which copy each was, nobody else knows, as copies come and go. */
+  unsaid: Record<'done' | 'failed' | 'reject', number>
   /** The lowest attempt with which one of them came. */
   attempt: number
   /** The highest attempt with which it was given on. */
@@ -77,9 +77,10 @@ export class Custody {
   /** An item came, or was put. */
   took(key: string, attempt = 1): void {
     const holding = this.#holding(key)
-    if (openOf(holding) === 0) Object.assign(holding, { hasFailed: false, kept: 0 })
     if (holding.held === 0) holding.unsure = 0
-    holding.attempt = openOf(holding) === 0 ? attempt : Math.min(holding.attempt, attempt)
+    const isAlone = mostOpenOf(holding) <= 0
+    if (isAlone) holding.hasFailed = false
+    holding.attempt = isAlone ? attempt : Math.min(holding.attempt, attempt)
     holding.held += 1
     // What is for one waits for that one alone, and what is to be alone until somebody has nothing else.
     if (key.startsWith('to') || attempt >= ALONE_FROM_ATTEMPT) holding.order = undefined
@@ -155,9 +156,9 @@ export class Custody {
     this.tookBack(key)
   }
 
-  /** Whoever has it said goodbye, and had said that it received it. */
+  /** Whoever has it said goodbye, and had said that it received it: it is that one's, and done as far as anybody here can know. */
   keptAbove(key: string): void {
-    this.#holding(key).kept += 1
+    this.#holding(key).unsaid.done += 1
   }
 
   /** It was told what became of what it had given on. */
@@ -174,6 +175,7 @@ export class Custody {
     // What is said of a copy that was lost meanwhile says nothing of another, and less than what is said of that later.
     if (openOf(holding) <= 0) Object.assign(holding, { told: { done: 0, failed: 0, reject: 0 }, unsure: 0 })
     if (holding.held > 0) holding.told[ending] += 1
+    holding.unsaid[ending] += 1
     this.#changed.set(key, this.#init.now())
   }
 
@@ -187,10 +189,10 @@ export class Custody {
     const isUntried = ending === 'released' && !holding.hasFailed && this.#init.failsBelow()
     this.#check(!isUntried, 'I9', `said of ${key} that it failed, which nobody had tried in vain`)
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
-    holding.told[ending] -= 1
-    if (holding.told[ending] >= 0) return
-    holding.told[ending] = 0
-    if (ending === 'done' && holding.kept > 0) return void (holding.kept -= 1)
+    holding.told[ending] = Math.max(0, holding.told[ending] - 1)
+    holding.unsaid[ending] -= 1
+    if (holding.unsaid[ending] >= 0) return
+    holding.unsaid[ending] = 0
     // Or whom it is for is not there.
     const isGivenUp = ending === 'reject' && (holding.lastAttempt >= this.#init.maxAttempts || key.startsWith('to'))
     this.#check(isGivenUp, 'I30', `said of ${key} that it is ${ending}, which nobody had told it`)
@@ -227,7 +229,7 @@ export class Custody {
       given: 0,
       told: { done: 0, failed: 0, reject: 0 },
       unsure: 0,
-      kept: 0,
+      unsaid: { done: 0, failed: 0, reject: 0 },
       attempt: 1,
       hasFailed: false,
       lastAttempt: 0,

@@ -28,8 +28,8 @@ export class Hops {
   readonly #parted: Set<HopSession> = new Set()
   /** Those in which the node below heard the goodbye of the one above. */
   readonly #dismissed: Set<HopSession> = new Set()
-  /** In which the server has said its last word. */
-  readonly #ended: Set<HopSession> = new Set()
+  /** In which that side has said its last word. */
+  readonly #ended: Record<Side, Set<HopSession>> = { client: new Set(), server: new Set() }
 
   constructor(world: TreeWorld) {
     this.#world = world
@@ -100,17 +100,21 @@ export class Hops {
     })
   }
 
-  /** A node cannot tell one that is away what it gives back to it: nobody sees that on the wire, and settles go up all the same. */
   #suspended(session: HopSession): void {
     session.carriers.server = undefined
-    for (const key of session.up.here) this.#world.mayBeReturned(key)
+    this.#mayGiveBack(session)
+  }
+
+  /** A node cannot tell one that is away, or left behind, what it gives back to it: nobody sees that on the wire, and settles go up all the same. */
+  #mayGiveBack({ up }: HopSession): void {
+    for (const key of up.here) this.#world.mayBeReturned(key)
   }
 
   /** Copies of an item of which those below, or above, cannot be told anything. */
   away(life: NodeLife, way: 'down' | 'up', key: string): number {
     const side = way === 'down' ? 'server' : 'client'
     const sessions = way === 'down' ? this.below(life) : [...life.sessions.values()]
-    const away = sessions.filter((session) => session.carriers[side] === undefined || this.#ended.has(session))
+    const away = sessions.filter((session) => session.carriers[side] === undefined || this.#ended[side].has(session))
     return sum(away.map((session) => session[way].count(key)))
   }
 
@@ -199,13 +203,19 @@ export class Hops {
     if (session?.carriers.client === connection && side === 'client') this.#parted.add(session)
     if (session !== undefined && side === 'client' && what === 'got' && error === undefined)
       this.#dismissed.add(session)
-    if (session?.carriers.server === connection && side === 'server' && what === 'wrote') this.#ended.add(session)
+    if (session?.carriers[side] === connection && what === 'wrote') this.#saidLast(session, side)
     if (error !== undefined)
       this.#world.check(
         RIGHTFUL_ERRORS.test(error),
         'I7',
         `the ${side} of ${place.name}/${connection.name} refused what the other sent: ${error}`,
       )
+  }
+
+  /** One that leaves when its time is up says no more what it gives back. */
+  #saidLast(session: HopSession, side: Side): void {
+    this.#ended[side].add(session)
+    if (side === 'server' && this.#world.lifeOf(session.first.server).isLeaving) this.#mayGiveBack(session)
   }
 
   #sessionOf(place: Place, client: ServerClient): HopSession | undefined {
