@@ -4,7 +4,7 @@
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded, sum } from '../statistics.mjs'
 import { cost, rate } from './common/cells.mjs'
-import { PREFETCH } from './common/options.mjs'
+import { PREFETCH, WARM_UP_MS } from './common/options.mjs'
 import { bytePayloads, Checker } from './common/payloads.mjs'
 import { producer } from './common/producer.mjs'
 
@@ -24,7 +24,6 @@ const [FEWEST, MOST] = [10, 1_000]
 const CLIENT_PROCESSES = 2
 /** Clients that connect at once: fewer than wait in a listener's queue. */
 const AT_ONCE = 50
-const WARM_UP_MS = 500
 
 /** @type {Figure<Sample>} */
 const RATIO = {

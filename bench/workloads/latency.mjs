@@ -5,7 +5,7 @@ import { availableParallelism, setPriority } from 'node:os'
 import { median, quantile, rounded } from '../statistics.mjs'
 import { askInTwoProcesses } from './common/asking.mjs'
 import { range } from './common/cells.mjs'
-import { MEASURED_MS, PREFETCH } from './common/options.mjs'
+import { MEASURED_MS, PREFETCH, WARM_UP_MS } from './common/options.mjs'
 
 /** @import { Figure, Workload } from './workload.d.ts' */
 
@@ -61,7 +61,7 @@ export const workload = {
   ],
 
   notes: (_, { size, ms }) => [
-    `One question of ${size} bytes at a time, from one process to another, which answers it with itself; ${ms} ms after a warm-up. Medians of the rounds' figures.`,
+    `One question of ${size} bytes at a time, from one process to another, which answers it with itself; ${ms} ms after a warm-up of ${WARM_UP_MS} ms. Medians of the rounds' figures.`,
     'On cores with nothing else to do, most of that is the time in which a core wakes up. Busy: a process of the lowest priority keeps each core awake.',
   ],
 }

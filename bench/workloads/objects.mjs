@@ -5,7 +5,7 @@ import { loadPart } from '../peers/load.mjs'
 import { cost, range, rate } from './common/cells.mjs'
 import { objectPayloads } from './common/objects.mjs'
 import { oneWay, receive, send, summaryOf } from './common/one-way.mjs'
-import { MEASURED_MS, PREFETCH } from './common/options.mjs'
+import { MEASURED_MS, PREFETCH, WARM_UP_MS } from './common/options.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { Setting } from '../peers/peer.d.ts' */
@@ -40,7 +40,7 @@ export const workload = {
   ],
 
   notes: (_, { ms }) => [
-    `Objects such as \`${JSON.stringify(EXAMPLE)}\`, one way, from one sender to one receiver, each encoded when it is sent and decoded where it comes; ${ms} ms after a warm-up. The receiver checks the order of all, and the whole of some. CPU: of all processes, a broker's included, warm-up included.`,
+    `Objects such as \`${JSON.stringify(EXAMPLE)}\`, one way, from one sender to one receiver, each encoded when it is sent and decoded where it comes; ${ms} ms after a warm-up of ${WARM_UP_MS} ms. The receiver checks the order of all, and the whole of some. CPU: of all processes, a broker's included, warm-up included.`,
   ],
 }
 

@@ -4,7 +4,7 @@
 import { askInTwoProcesses } from './common/asking.mjs'
 import { cost, range, rate } from './common/cells.mjs'
 import { goalsFor } from './common/goals.mjs'
-import { MEASURED_MS, PREFETCH } from './common/options.mjs'
+import { MEASURED_MS, PREFETCH, WARM_UP_MS } from './common/options.mjs'
 import { ratesOf } from './common/summary.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -51,7 +51,7 @@ export const workload = {
   ],
 
   notes: (_, { size, 'in-flight': inFlight, ms }) => [
-    `${inFlight} questions of ${size} bytes open at once, from one process to another, which answers each with itself; ${ms} ms after a warm-up. CPU: of all processes, a broker's included.`,
+    `${inFlight} questions of ${size} bytes open at once, from one process to another, which answers each with itself; ${ms} ms after a warm-up of ${WARM_UP_MS} ms. CPU: of all processes, a broker's included.`,
   ],
 }
 

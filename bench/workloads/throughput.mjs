@@ -6,7 +6,7 @@ import { rounded } from '../statistics.mjs'
 import { cost, range, rate } from './common/cells.mjs'
 import { goalsFor } from './common/goals.mjs'
 import { oneWay, receive, send, summaryOf } from './common/one-way.mjs'
-import { MEASURED_MS, PREFETCH } from './common/options.mjs'
+import { MEASURED_MS, PREFETCH, WARM_UP_MS } from './common/options.mjs'
 import { bytePayloads } from './common/payloads.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -52,7 +52,7 @@ export const workload = {
   ],
 
   notes: (_, { size, ms }) => [
-    `Items of ${size} bytes, one way, from one sender to one receiver, which counts for ${ms} ms after a warm-up. It checks the length and the index of each, and the whole of some. CPU: of all processes, a broker's included, warm-up included.`,
+    `Items of ${size} bytes, one way, from one sender to one receiver, which counts for ${ms} ms after a warm-up of ${WARM_UP_MS} ms. It checks the length and the index of each, and the whole of some. CPU: of all processes, a broker's included, warm-up included.`,
   ],
 }
 

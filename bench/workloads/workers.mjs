@@ -3,7 +3,7 @@
 
 import { median, rounded, sum } from '../statistics.mjs'
 import { cost, range, rate } from './common/cells.mjs'
-import { PREFETCH } from './common/options.mjs'
+import { PREFETCH, WARM_UP_MS } from './common/options.mjs'
 import { producer } from './common/producer.mjs'
 import { ratesOf } from './common/summary.mjs'
 import { worker } from './common/worker.mjs'
@@ -16,7 +16,6 @@ export { producer, worker }
 /** @typedef {ReturnType<typeof summary>} Result */
 
 const WORKERS = 2
-const WARM_UP_MS = 2000
 
 /** @type {Workload<Sample, Result>} */
 export const workload = {
@@ -25,7 +24,7 @@ export const workload = {
   rounds: 5,
   options: {
     size: { default: 128, help: 'bytes of an item' },
-    ms: { default: 1_000, help: 'milliseconds for which items are handed out, after a warm-up' },
+    ms: { default: 1_000, help: `milliseconds for which items are handed out, after a warm-up of ${WARM_UP_MS}` },
     prefetch: PREFETCH,
   },
 
@@ -78,7 +77,7 @@ export const workload = {
   ],
 
   notes: (_, { size, ms }) => [
-    `Items of ${size} bytes from one process to ${WORKERS} others, handed out for ${ms} ms after a warm-up; the time runs until all are settled. Workers check the length and the index of each, and the whole of some. CPU: of all processes, a broker's included. Smaller share: what the worker with fewer items did.`,
+    `Items of ${size} bytes from one process to ${WORKERS} others, handed out for ${ms} ms after a warm-up of ${WARM_UP_MS} ms; the time runs until all are settled. Workers check the length and the index of each, and the whole of some. CPU: of all processes, a broker's included. Smaller share: what the worker with fewer items did.`,
   ],
 }
 

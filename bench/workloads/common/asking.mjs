@@ -2,6 +2,7 @@
 // The two processes of the workloads that ask.
 
 import { loadPart } from '../../peers/load.mjs'
+import { WARM_UP_MS } from './options.mjs'
 import { payloadCycle } from './payloads.mjs'
 
 /** @import { Asked, Asker, Setting } from '../../peers/peer.d.ts' */
@@ -13,8 +14,6 @@ const STRIDE = 31
 /** @typedef {{ inFlight: number, ms: number }} Task */
 
 /** @typedef {Asked & { cpuMicrosPerItem: number }} Outcome */
-
-const WARM_UP_MS = 2000
 
 /**
  * Starts both processes and warms them up; then the workload asks as it wants.

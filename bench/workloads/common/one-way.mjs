@@ -3,6 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { sum } from '../../statistics.mjs'
+import { WARM_UP_MS } from './options.mjs'
 import { Checker, TimedPayloads } from './payloads.mjs'
 import { Stopwatch } from './stopwatch.mjs'
 import { ratesOf } from './summary.mjs'
@@ -16,8 +17,6 @@ import { ratesOf } from './summary.mjs'
 /** @typedef {(peer: string, setting: Setting) => ReturnType<typeof receive<unknown>>} ReceiverRole */
 /** @typedef {(peer: string, setting: Setting) => ReturnType<typeof send<unknown>>} SenderRole */
 
-/** At the receiver, from its first item on. */
-const WARM_UP_MS = 2000
 /** When nothing has come for that long after the sender has finished, nothing will. */
 const QUIET_MS = 1_000
 const POLL_MS = 20
