@@ -6,5 +6,5 @@
  * at half of the speed that it has for the rest of the day, one of a hundred lines is not.
  */
 export const WARM_UP_MS = 2_000
-export const MEASURED_MS = { default: 1_000, help: `milliseconds that are measured, after a warm-up of ${WARM_UP_MS}` }
+export const MEASURED_MS = { default: 1_000, help: 'milliseconds that are measured, after a warm-up' }
 export const PREFETCH = { default: 0, help: 'prefetch of netqueue, 0 for its default' }
