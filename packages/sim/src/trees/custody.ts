@@ -24,6 +24,8 @@ interface Holding {
   attempt: number
   /** The highest attempt with which it was given on. */
   lastAttempt: number
+  /** When it said first that it is done. */
+  saidDoneAt: number | undefined
   /** Somebody gave it back as tried, or was lost with it. */
   hasFailed: boolean
   /** `undefined` once others may have gone before it. */
@@ -124,6 +126,16 @@ export class Custody {
     return lastAttempt === 0 ? order : undefined
   }
 
+  /** Whether it was given on at all. */
+  hasGiven(key: string): boolean {
+    return this.#holding(key).lastAttempt > 0
+  }
+
+  /** When it said first of an item that it is done. */
+  saidDoneAt(key: string): number | undefined {
+    return this.#holdings.get(key)?.saidDoneAt
+  }
+
   /** It is given on. */
   gave(key: string, attempt: number): void {
     const holding = this.#holding(key)
@@ -158,7 +170,8 @@ export class Custody {
 
   /** Whoever has it said goodbye, and had said that it received it: it is that one's, and done as far as anybody here can know. */
   keptAbove(key: string): void {
-    this.#holding(key).unsaid.done += 1
+    // Whoever it came from may be gone, so that nobody is told.
+    this.earned(key, 'done')
   }
 
   /** It was told what became of what it had given on. */
@@ -189,6 +202,7 @@ export class Custody {
     const isUntried = ending === 'released' && !holding.hasFailed && this.#init.failsBelow()
     this.#check(!isUntried, 'I9', `said of ${key} that it failed, which nobody had tried in vain`)
     if (ending === 'released' || ending === 'returned' || ending === 'cancelled') return
+    if (ending === 'done') holding.saidDoneAt ??= this.#init.now()
     holding.told[ending] = Math.max(0, holding.told[ending] - 1)
     holding.unsaid[ending] -= 1
     if (holding.unsaid[ending] >= 0) return
@@ -233,6 +247,7 @@ export class Custody {
       attempt: 1,
       hasFailed: false,
       lastAttempt: 0,
+      saidDoneAt: undefined,
       order: { among: '', place: (this.#order += 1) },
     }
     this.#holdings.set(key, holding)

@@ -148,8 +148,16 @@ export class Hops {
     this.#world.note(`${session.name} is over at ${session.first.server.name}`)
     session.isOver.server = true
     session.carriers.server = undefined
+    this.#leftBelow(session)
     session.down.lostBySender()
     session.up.lostByReceiver({ keeps: true })
+  }
+
+  /** What waits here may be here again: what was given back, and nobody was told of it. */
+  #leftBelow({ first, up }: HopSession): void {
+    const life = this.#world.lifeOf(first.server)
+    for (const key of up.here)
+      if (!life.up.hasGiven(key)) this.#world.items.get(key)?.leftWith.set(life, this.#world.schedule.now)
   }
 
   #lostByClient(session: HopSession): void {

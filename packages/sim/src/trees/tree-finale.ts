@@ -98,12 +98,10 @@ async function leave(world: TreeWorld, { root, relays, leaves }: Inhabitants): P
 
 /** Nothing is left of what is settled. */
 function checkEmpty(world: TreeWorld): void {
-  for (const { name, place, process, isClosed, down, up, keptAbove } of world.lives) {
+  for (const { name, process, isClosed, down, up } of world.lives) {
     if (process.isDead || isClosed) continue
-    // A relay has told those below that it is done.
-    const open = up.keys.filter((key) => place.kind === 'relay' || !keptAbove.has(key))
     world.check(down.keys.length === 0, 'I6', `${name} still has ${down.keys.join(', ')}`)
-    world.check(open.length === 0, 'I6', `${name} still has ${open.join(', ')}`)
+    world.check(up.keys.length === 0, 'I6', `${name} still has ${up.keys.join(', ')}`)
   }
 }
 

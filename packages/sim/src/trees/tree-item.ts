@@ -22,6 +22,8 @@ export class TreeItem {
   hasResult = false
   /** Somebody took it, and gave it back. */
   wasReturned = false
+  /** Whoever had it, and had not given it on yet, when whoever it came from was lost to them: since when. */
+  readonly leftWith: Map<NodeLife, number> = new Map()
   /** Somebody who had received it said goodbye: those below take it as done, and it may not have come to the root. */
   isKeptAbove = false
   /** Puts that the one who worked it off made before. */

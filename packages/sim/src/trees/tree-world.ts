@@ -215,6 +215,7 @@ export class TreeWorld extends Scene {
     for (const answer of this.isSingle ? answers : [])
       this.check(
         answer.wasReturned ||
+          wasLeftLater(answer, key) ||
           answer.call === 'failed' ||
           answer.outcomes.done > 0 ||
           [...answer.seenBy].some(({ place }) => place === ROOT),
@@ -241,6 +242,14 @@ export class TreeWorld extends Scene {
       fate: () => 'connects',
     })
   }
+}
+
+/**
+ * Whether somebody may have given an item back, said of what it was made of that this is done, and lost the child before that was told: then the
+ * item is theirs again, behind a settle that rightly went up without it. What is said after the loss is to wait for the item.
+ */
+function wasLeftLater({ leftWith }: TreeItem, madeOf: string): boolean {
+  return [...leftWith].some(([{ down }, since]) => (down.saidDoneAt(madeOf) ?? Number.POSITIVE_INFINITY) <= since)
 }
 
 /** What somebody in a tree may be warned of. */
