@@ -155,6 +155,8 @@ export class Sessions {
     session.carriers.client = undefined
     this.#world.talk?.away(life)
     if (session.resumeMs === 0 || session.hasParted.client) return this.#clientLost(session)
+    // A client that has heard a goodbye, and has not answered it yet, waits for nothing either.
+    session.isDoubtful ||= session.isLeaving
     session.suspendedAt.client = this.#world.schedule.now
   }
 
@@ -290,7 +292,7 @@ export class Sessions {
 
   #seen(session: Session, side: Side, what: 'wrote' | 'got', record: WireRecord): void {
     this.#world.note(`${session.name} ${side} ${what} ${describe(record)}`)
-    if (record.kind === 'goaway' && side === 'server' && what === 'got') session.hasParted.server = true
+    if (record.kind === 'goaway' && what === (side === 'client' ? 'wrote' : 'got')) session.hasParted[side] = true
     if (record.kind === 'goaway') session.isLeaving = true
     if (isTalk(record)) this.#world.talk?.seen(session, side, what, record)
     if (record.kind === 'items' && side === 'client' && what === 'got') this.#checkRoom(session, record.texts.length)
