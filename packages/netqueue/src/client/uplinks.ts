@@ -102,8 +102,12 @@ export class Uplinks<Out> implements UplinkOwner {
 
   /** Milliseconds to the nearest server and back, without what else kept either side busy. */
   get fastestRtt(): number | undefined {
-    const rtts = this.all.flatMap(({ link }) => link?.fastestRtt ?? [])
-    return rtts.length === 0 ? undefined : Math.min(...rtts)
+    let best: number | undefined
+    for (let index = 0; index < this.all.length; index += 1) {
+      const rtt = this.all[index]?.link?.fastestRtt
+      if (rtt !== undefined && (best === undefined || rtt < best)) best = rtt
+    }
+    return best
   }
 
   /** What the first server that is connected said of itself; where none is, the first one. */

@@ -136,6 +136,15 @@ describe('prefetch: auto holds', () => {
     expect(worker.pace.window).toBe(4)
   })
 
+  test('hardly fewer after a moment in which somebody else had the core', () => {
+    const worker = new Worker()
+    worker.work(400, 0.02)
+    worker.work(1, 8)
+    worker.pace.starved()
+    worker.work(100, 0.02)
+    expect(worker.pace.window).toBeGreaterThan(60)
+  })
+
   test('fewer when items begin to take longer', () => {
     const worker = new Worker()
     worker.work(200, 0.01)

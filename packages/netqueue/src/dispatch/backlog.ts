@@ -57,6 +57,7 @@ export class Backlog<T, C extends EntryTarget> {
       buried: ({ item }) => init.buried(item as T),
     })
     this.dispatcher = new Dispatcher<T, C>({
+      env: init.env,
       policy: init.policy,
       assigned: (entry) => {
         entry.assigned?.resolve()

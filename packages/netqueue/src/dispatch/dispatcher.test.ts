@@ -9,11 +9,14 @@ import { ALONE_AT_RELAYS_FROM_ATTEMPT, ALONE_FROM_ATTEMPT } from './seat.ts'
 
 class Place {
   readonly dispatcher: Dispatcher<string, Worker>
+  /** Who waits for the end of the turn. */
+  readonly turns: (() => void)[] = []
   readonly warnings: string[] = []
   readonly unreachable: string[] = []
 
   constructor(policy: ChooseDispatch<string, Worker> | DispatchPolicy<string, Worker> = leastBusy()) {
     this.dispatcher = new Dispatcher<string, Worker>({
+      env: { afterPoll: (callback) => this.turns.push(callback) },
       policy,
       assigned: () => {},
       unreachable: (entry, id) => this.unreachable.push(`${String(entry.item)} for ${id}`),
@@ -412,6 +415,21 @@ describe('clients that pace themselves', () => {
     expect([held(workers), place.dispatcher.size]).toEqual([[80, 80], 0])
     place.put('i')
     expect(place.dispatcher.size).toBe(1)
+  })
+
+  test('get rows of half their window in a rush, which ends with the turn of the event loop', () => {
+    const { place, one, other } = pair()
+    const rowsOf = (items: number): number[] => {
+      place.put('i'.repeat(items))
+      const rows = held({ one, other }).toSorted((more, less) => less - more)
+      for (const worker of [one, other]) while (worker.items.length > 0) place.settle(worker)
+      return rows
+    }
+    expect(rowsOf(45)).toEqual([25, 20])
+    for (let some = 0; some < 4; some += 1) rowsOf(64)
+    expect(rowsOf(45)).toEqual([40, 5])
+    place.turns[0]?.()
+    expect(rowsOf(45)).toEqual([25, 20])
   })
 
   test('leave the rest of a row to whoever has less to do by then', () => {

@@ -1,4 +1,5 @@
 import type { Entry } from '../delivery/entry.ts'
+import type { Env } from '../env/env.ts'
 import { LinkedList, unlink } from '../queue/linked-list.ts'
 import { isThenable } from '../queue/thenable.ts'
 import { Chooser } from './chooser.ts'
@@ -8,9 +9,11 @@ import type { Candidate } from './free-clients.ts'
 import { membersOf } from './offer.ts'
 import type { Members } from './offer.ts'
 import { Row } from './row.ts'
+import { Rush } from './rush.ts'
 import { isAlone, Seat } from './seat.ts'
 
 export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
+  env: Pick<Env, 'afterPoll'>
   /** An entry got a client. */
   assigned: (entry: Entry) => void
   /** The one client that an entry was addressed to is gone. */
@@ -34,6 +37,7 @@ export class Dispatcher<T, C> {
   #asked: Entry | undefined
   readonly #chooser: Chooser<T, C>
   readonly #row: Row<Seat<C>> = new Row()
+  readonly #rush: Rush
   /** Counts who comes and goes. */
   #membership = 0
   #members: Members<C> | undefined
@@ -43,6 +47,7 @@ export class Dispatcher<T, C> {
   constructor(init: DispatcherInit<T, C>) {
     this.#init = init
     this.#chooser = new Chooser(init, this.#free)
+    this.#rush = new Rush(init.env)
   }
 
   /** Entries that wait for a client. */
@@ -124,6 +129,7 @@ export class Dispatcher<T, C> {
 
   /** Adds an entry to the end of the backlog. */
   put(entry: Entry): void {
+    this.#rush.came()
     if (this.#continueRow(entry)) return
     this.#enter(entry)
     if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
@@ -276,7 +282,8 @@ export class Dispatcher<T, C> {
 
   /** One that paces itself gets several in a row, where it comes first whatever the entry is. */
   #beginRow(seat: Seat<C>): void {
-    if (this.#chooser.inRows && seat.candidate.isPaced) this.#row.begin(seat, this.#free.rowOf(seat.candidate))
+    if (!this.#chooser.inRows || !seat.candidate.isPaced) return
+    this.#row.begin(seat, this.#free.rowOf(seat.candidate, { isRush: this.#rush.isOn }))
   }
 
   #give(entry: Entry, client: C | undefined): void {

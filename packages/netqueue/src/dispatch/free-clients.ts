@@ -73,11 +73,11 @@ export class FreeClients<C> {
     return undefined
   }
 
-  /** How many items the least busy one can have before another may be less busy; 0 for one that is not that. */
-  rowOf(candidate: Candidate<C>): number {
+  /** How many items the least busy one can have before another may be less busy, or in a rush is to have some; 0 for one that is not that. */
+  rowOf(candidate: Candidate<C>, { isRush }: { isRush: boolean }): number {
     this.#skipEmptyLevels()
     if (this.#levels[this.#lowest]?.first?.candidate !== candidate) return 0
-    const grain = grainOf(candidate)
+    const grain = grainOf(candidate, isRush ? RUSH_PARTS : PACED_PARTS)
     return grain <= 1 ? 0 : grain - (candidate.inFlight % grain)
   }
 
@@ -117,6 +117,8 @@ export class FreeClients<C> {
 const PARTS = 64
 /** A client that paces itself holds some 2 ms of work: this part of it is too little to be worth a frame for each client and item. */
 const PACED_PARTS = 8
+/** In a rush each client has its turn at once, and a frame for a dozen items costs more than they do. */
+const RUSH_PARTS = 2
 
 /**
  * The items that a client has in flight, rounded down to a part of its window. Where thousands of quick items are under way, one more or less says
@@ -131,6 +133,6 @@ function levelOf(candidate: Candidate<unknown>): number {
   return isPaced ? level : Math.max(Math.min(1, inFlight), level)
 }
 
-function grainOf({ inFlight, credit, isPaced }: Candidate<unknown>): number {
-  return Math.floor((inFlight + credit) / (isPaced ? PACED_PARTS : PARTS))
+function grainOf({ inFlight, credit, isPaced }: Candidate<unknown>, parts = isPaced ? PACED_PARTS : PARTS): number {
+  return Math.floor((inFlight + credit) / parts)
 }
