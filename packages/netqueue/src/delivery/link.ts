@@ -2,7 +2,7 @@ import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import type { Codec } from '../message/codec.ts'
 import type { Limits } from '../options/limits.ts'
-import type { Message, Outcome, Writer } from '../protocol/message.ts'
+import type { Message, Writer } from '../protocol/message.ts'
 import type { Peer, Wire } from '../protocol/wire.ts'
 import type { Sender } from './delivery.ts'
 import type { Entries, Entry } from './entry.ts'
@@ -13,7 +13,6 @@ import { Outbox } from './outbox.ts'
 import type { OutboxOwner } from './outbox.ts'
 import type { Retry } from './retry.ts'
 import type { SettleDeadlines } from './settle-deadlines.ts'
-import { SETTLED } from './settlement.ts'
 import type { Settlement } from './settlement.ts'
 
 /** Whoever has a link: told what the peer does with our items, and asked nothing. */
@@ -168,9 +167,13 @@ export class Link implements OutboxOwner, IntakeOwner {
     this.#init.flush()
   }
 
-  /** @internal The peer settled an entry without a word more. */
-  settled(entry: Entry, outcome: Outcome): void {
-    this.#settled(entry, SETTLED[outcome])
+  /** @internal The peer settled an entry. */
+  settled(entry: Entry, settlement: Settlement): void {
+    if (this.#sample?.entry === entry) {
+      this.#serviceTime = smooth(this.#serviceTime, this.#init.shared.env.now() - this.#sample.startedAt)
+      this.#sample = undefined
+    }
+    this.#init.owner.settled(this, entry, settlement)
   }
 
   /** @internal Settles came for deliveries that are over. */
@@ -331,16 +334,8 @@ export class Link implements OutboxOwner, IntakeOwner {
   #answered(seq: number, settlement: Settlement): void {
     const entry = this.outbox.take(seq, { hasValue: settlement.type === 'result' })
     if (entry === undefined) return
-    this.#settled(entry, settlement)
+    this.settled(entry, settlement)
     this.#init.owner.changed(this)
-  }
-
-  #settled(entry: Entry, settlement: Settlement): void {
-    if (this.#sample?.entry === entry) {
-      this.#serviceTime = smooth(this.#serviceTime, this.#init.shared.env.now() - this.#sample.startedAt)
-      this.#sample = undefined
-    }
-    this.#init.owner.settled(this, entry, settlement)
   }
 
   #measured(token: number): void {

@@ -42,7 +42,7 @@ function make({ maxUnsettled = 8, maxUnsettledBytes = 1_000 } = {}): Outbox {
     owner: {
       wake: () => {},
       flush: () => (flushes += 1),
-      settled: (entry, outcome) => settled.push([entry.item, outcome]),
+      settled: (entry, how) => settled.push([entry.item, how.type === 'settle' ? how.outcome : how.type]),
       stale: (count) => (stale += count),
     },
   })

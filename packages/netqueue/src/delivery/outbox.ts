@@ -7,6 +7,8 @@ import { Entry } from './entry.ts'
 import type { Entries } from './entry.ts'
 import { endDeadline } from './settle-deadlines.ts'
 import type { SettleDeadlines } from './settle-deadlines.ts'
+import { SETTLED } from './settlement.ts'
+import type { Settlement } from './settlement.ts'
 import { Unsettled } from './unsettled.ts'
 
 /** Whose outbox it is. */
@@ -16,7 +18,7 @@ export interface OutboxOwner {
   /** There is a frame's worth to write. */
   flush(): void
   /** The peer settled an entry, which is the outbox's no more. */
-  settled(entry: Entry, outcome: Outcome): void
+  settled(entry: Entry, how: Settlement): void
   /** A settle, or an extension, came for a delivery that is not open any more. */
   stale(count: number): void
 }
@@ -183,7 +185,8 @@ export class Outbox {
     for (const entry of entries) this.#left(entry)
     // What comes back goes to the head of the backlog: the newest first, so that the oldest ends up there.
     if (outcome === 'released' || outcome === 'returned') entries.reverse()
-    for (const entry of entries) this.#owner.settled(entry, outcome)
+    const how = SETTLED[outcome]
+    for (const entry of entries) this.#owner.settled(entry, how)
     // Whoever was told that an item was taken back says that it dropped it: that is no late settle.
     const late = length - (outcome === 'cancelled' ? taken : entries).length
     if (late > 0) this.#owner.stale(late)

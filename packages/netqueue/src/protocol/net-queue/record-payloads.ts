@@ -75,8 +75,9 @@ export class RecordPayloads implements Payloads {
   readonly #later: Uint8Array[]
   #data = NOTHING
   #at = 0
-  /** A copy of the part that begins at `#sharedFrom`. */
+  /** A copy of the part that begins at `#sharedFrom`, and the memory that holds nothing else. */
   #shared = NOTHING
+  #memory: ArrayBufferLike = NOTHING.buffer
   #sharedFrom = 0
 
   /** Each part holds whole items and nothing else. */
@@ -94,7 +95,8 @@ export class RecordPayloads implements Payloads {
     this.#at = end
     if (length > MAX_SHARED_BYTES) return apart(this.#data.subarray(end - length, end))
     if (end > this.#sharedFrom + this.#shared.length) this.#share(end - length)
-    return this.#shared.subarray(end - length - this.#sharedFrom, end - this.#sharedFrom)
+    // Not by `subarray`, which takes half as long again.
+    return new Uint8Array(this.#memory, end - length - this.#sharedFrom, length)
   }
 
   #goOn(): void {
@@ -104,12 +106,17 @@ export class RecordPayloads implements Payloads {
     this.#sharedFrom = 0
   }
 
-  /** Of the next item. Most lengths are one byte; this runs for each item. */
+  /** Of the next item. Most lengths are one byte or two; this runs for each item. */
   #length(): number {
     const first = this.#data[this.#at] as number
     if (first < 0x80) {
       this.#at += 1
       return first
+    }
+    const second = this.#data[this.#at + 1] as number
+    if (second < 0x80) {
+      this.#at += 2
+      return (first & 0x7f) | (second << 7)
     }
     const reader = new ByteReader(this.#data, this.#at)
     const length = reader.varint()
@@ -120,5 +127,6 @@ export class RecordPayloads implements Payloads {
   #share(start: number): void {
     this.#sharedFrom = start
     this.#shared = this.#data.slice(start, start + SHARED_BYTES)
+    this.#memory = this.#shared.buffer
   }
 }
