@@ -75,7 +75,7 @@ export class Crew<Item, Result> {
 
   /** All of them, also those that are gone. */
   get members(): Member[] {
-    return [...this.#all].map(([name, child]) => ({
+    return [...this.#all()].map(([name, child]) => ({
       name,
       pid: child.pid ?? 0,
       isAlive: !hasExited(child),
@@ -86,9 +86,9 @@ export class Crew<Item, Result> {
   /** Waits until every worker is connected, and the server is asked for work by all its clients. */
   async ready(): Promise<void> {
     for await (const _ of setInterval(LOOK_MS)) {
-      const dead = [...this.#all].find(([, child]) => hasExited(child))
+      const dead = [...this.#all()].find(([, child]) => hasExited(child))
       if (dead !== undefined) throw new Error(`${dead[0]} ended before it was connected`)
-      if (this.#connected === this.#workers.size && this.#server.clients.every(({ credit }) => credit > 0)) return
+      if (this.#connected() === this.#workers.size && this.#server.clients.every(({ credit }) => credit > 0)) return
     }
   }
 
@@ -101,7 +101,7 @@ export class Crew<Item, Result> {
     this.#signal('SIGSTOP')
     try {
       const victim = await this.#holder()
-      const child = this.#all.get(victim.id) as ChildProcess
+      const child = this.#all().get(victim.id) as ChildProcess
       const gone = this.#disconnected(victim)
       child.kill('SIGKILL')
       return { name: victim.id, pid: child.pid as number, held: await gone }
@@ -115,7 +115,7 @@ export class Crew<Item, Result> {
     const leave = async (child: ChildProcess): Promise<void> => {
       if (!hasExited(child)) await once(child, 'exit', { signal: AbortSignal.timeout(LEAVE_MS) })
     }
-    await Promise.all([...this.#all.values()].map(leave)).catch(() => this.kill())
+    await Promise.all([...this.#all().values()].map(leave)).catch(() => this.kill())
   }
 
   /** Ends all at once, also those that are stopped. */
@@ -123,12 +123,12 @@ export class Crew<Item, Result> {
     this.#signal('SIGKILL')
   }
 
-  get #all(): ReadonlyMap<string, ChildProcess> {
+  #all(): ReadonlyMap<string, ChildProcess> {
     return new Map([...this.#relays, ...this.#workers])
   }
 
   /** Workers that are there, as the server knows: relays tell who is below them. */
-  get #connected(): number {
+  #connected(): number {
     const { clients } = this.#server
     if (this.#relays.size === 0) return clients.length
     return clients.flatMap(({ nodes }) => nodes).length
@@ -182,7 +182,7 @@ export class Crew<Item, Result> {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    for (const child of this.#all.values()) child.kill(signal)
+    for (const child of this.#all().values()) child.kill(signal)
   }
 }
 

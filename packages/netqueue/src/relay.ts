@@ -138,10 +138,10 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
     this.#joint.stopDown()
     // Nothing can go up: it goes back to where it came from.
     if (this.client.state !== 'connected') await this.client.close({ timeout: 0 })
-    await this.server.close({ timeout: this.#timeLeft, reason })
+    await this.server.close({ timeout: this.#timeLeft(), reason })
     // A client that closes takes nothing from here any more.
-    await Promise.race([this.#joint.finishUp(this.#timeLeft), this.client.closed])
-    await this.client.close({ timeout: this.#timeLeft })
+    await Promise.race([this.#joint.finishUp(this.#timeLeft()), this.client.closed])
+    await this.client.close({ timeout: this.#timeLeft() })
     this.#left = this.#joint.stop() as Result[]
   }
 
@@ -152,7 +152,7 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
     if (this.client.state === 'closing') void this.client.close({ timeout })
   }
 
-  get #timeLeft(): number {
+  #timeLeft(): number {
     return Math.max(0, this.#end - this.#now())
   }
 }

@@ -44,7 +44,7 @@ class Faults {
       ['pause', has.pauses],
       ['stall', has.stalls],
       ['serverPause', has.serverPauses],
-      ['standstill', has.pauses && this.#heartbeatMs < 1_000],
+      ['standstill', has.pauses && this.#heartbeatMs() < 1_000],
       ['blackhole', returns?.blackholes === true],
       ['serverCrash', returns?.serverCrashes === true],
       ['serverRestart', returns?.restarts === true],
@@ -115,16 +115,16 @@ class Faults {
   /** Nothing arrives for nearly two heartbeats; when it does, its reader stands still until it should have given up. */
   #standStill(connection: Connection): void {
     const { counts, schedule, swarm } = this.#world
-    const ms = this.#heartbeatMs * this.#random.between(1.6, 2)
+    const ms = this.#heartbeatMs() * this.#random.between(1.6, 2)
     if (schedule.now + 2 * ms > swarm.faultsEnd) return
     counts.stalls += 1
     counts.pauses += 1
     connection.stall(schedule.now + ms)
     const reader = this.#random.pick([connection.client, connection.server])
-    schedule.after(ms - 1, this.#process, () => this.#pause(reader, this.#heartbeatMs))
+    schedule.after(ms - 1, this.#process, () => this.#pause(reader, this.#heartbeatMs()))
   }
 
-  get #heartbeatMs(): number {
+  #heartbeatMs(): number {
     const { heartbeatMs = 0 } = this.#world.returns ?? {}
     return heartbeatMs === 0 ? Number.POSITIVE_INFINITY : heartbeatMs
   }

@@ -177,13 +177,13 @@ export class World extends Scene {
       schedule: this.schedule,
       ledger,
       isInOrder,
-      mayBeUnwritten: () => this.#mayBeUnwritten,
+      mayBeUnwritten: () => this.#mayBeUnwritten(),
       check: (isTrue, invariant, message) => this.check(isTrue, invariant, message),
     })
   }
 
   /** Writes wait for the window, for what is kept to be acknowledged, or for a client that is away. */
-  get #mayBeUnwritten(): boolean {
+  #mayBeUnwritten(): boolean {
     const { swarm, talk, returns, sessions } = this
     if (sessions.isAnyAway) return true
     if (swarm.windowBytes < 1_000_000 || swarm.has.bigItems || talk?.features.has.longTexts === true) return true

@@ -138,7 +138,7 @@ export class Calls implements Seeker<Conversation> {
   /** Something may have come to an end. Servers hear that no more requests come when none of those that there are can still need them. */
   check(): void {
     const end = this.#end
-    if (end === undefined || this.#isAsking) return
+    if (end === undefined || this.#isAsking()) return
     const told = this.#init.begun().map((conversation) => conversation.endRequests())
     void Promise.all(told).then(end.resolve)
   }
@@ -170,7 +170,7 @@ export class Calls implements Seeker<Conversation> {
   /** @internal A server that leaves or is lost is not the last word. What it says of a request is. */
   goesOn(_errand: Errand<Conversation>, cause: NetQueueError): boolean {
     const isWord = cause instanceof RemoteError && cause.remoteCode !== 'CLOSED'
-    return !isWord && this.#isOpen
+    return !isWord && this.#isOpen()
   }
 
   #ask(how: 'request' | 'call', name: string, payload: unknown, options = NO_OPTIONS): Promise<unknown> {
@@ -222,7 +222,7 @@ export class Calls implements Seeker<Conversation> {
     try {
       await letter.send(exchange, letter.deadline)
     } catch (error) {
-      if (!exchange.hasLost(error) || !this.#isOpen) throw error
+      if (!exchange.hasLost(error) || !this.#isOpen()) throw error
       await this.#post(letter)
     }
   }
@@ -236,7 +236,7 @@ export class Calls implements Seeker<Conversation> {
     return this.#standby.wait({ ordinal, ask }, { timeout, signal: options.signal }, () => unsent(options.timeout))
   }
 
-  get #isOpen(): boolean {
+  #isOpen(): boolean {
     try {
       this.#init.checkOpen()
       return true
@@ -246,7 +246,7 @@ export class Calls implements Seeker<Conversation> {
   }
 
   /** Whether a request waits for a connection, or for its answer. */
-  get #isAsking(): boolean {
+  #isAsking(): boolean {
     return this.#standby.size > 0 || this.#init.begun().some(({ asking }) => asking > 0)
   }
 

@@ -18,7 +18,7 @@ export class Departure {
   constructor(init: DepartureInit) {
     this.#init = init
     this.returns = init.returns
-    this.#drain = new Drain(init.shared.link.env, () => this.#isDone)
+    this.#drain = new Drain(init.shared.link.env, () => this.#isDone())
   }
 
   /** Takes nothing new, and resolves when it can go. The server decides how long it waits for that. */
@@ -43,7 +43,7 @@ export class Departure {
   }
 
   /** What was put has to be settled, and not only received: what a server has received goes with it. */
-  get #isDone(): boolean {
+  #isDone(): boolean {
     const { link, isQuiet } = this.#init.conversation
     return link.intake.handedOut === 0 && link.outbox.inFlight === 0 && isQuiet
   }

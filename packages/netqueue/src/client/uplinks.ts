@@ -57,7 +57,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   constructor(init: UplinksInit<Out>) {
     this.#init = init
-    this.#drain = new Drain(init.shared.link.env, () => this.#isDone)
+    this.#drain = new Drain(init.shared.link.env, () => this.#isDone())
     const ended = new Promise<Closed<Out>>((resolve) => (this.#resolveEnded = resolve))
     this.closed = ended.then((closed) => this.#done().then(() => closed))
     this.demand = this.#onDemand(init.onDemandMs)
@@ -128,7 +128,7 @@ export class Uplinks<Out> implements UplinkOwner {
 
   /** The same for puts: while a server drains, and an item of its is in hand, what is put is what was made of it. */
   checkPut(): void {
-    const isAnswering = this.#reason === undefined && this.#isDismissed && this.#hasItems
+    const isAnswering = this.#reason === undefined && this.#isDismissed && this.#hasItems()
     if (!isAnswering) this.checkOpen()
   }
 
@@ -236,21 +236,21 @@ export class Uplinks<Out> implements UplinkOwner {
   #onDemand(idleMs: number | undefined): OnDemand | undefined {
     if (idleMs === undefined) return undefined
     const { env } = this.#init.shared.link
-    return new OnDemand({ env, idleMs, isUsed: () => this.#isUsed, uplinks: () => this.all })
+    return new OnDemand({ env, idleMs, isUsed: () => this.#isUsed(), uplinks: () => this.all })
   }
 
   /** Whether somebody waits for a server, or for something of one. */
-  get #isUsed(): boolean {
+  #isUsed(): boolean {
     const { puts, calls, shared } = this.#init
     const isWaiting = puts.waiting > 0 || calls.waiting > 0 || shared.link.inbox.isRead
-    return isWaiting || this.#isWorking || this.all.some(({ isBusy }) => isBusy)
+    return isWaiting || this.#isWorking() || this.all.some(({ isBusy }) => isBusy)
   }
 
   /** Nothing is left to be handed back, to be sent, to be acknowledged, or to be answered. */
-  get #isDone(): boolean {
+  #isDone(): boolean {
     const { puts, calls } = this.#init
     const isWaiting = puts.waiting > 0 || calls.waiting > 0
-    return !isWaiting && !this.#isWorking && this.all.every(({ isDone }) => isDone)
+    return !isWaiting && !this.#isWorking() && this.all.every(({ isDone }) => isDone)
   }
 
   /** Why nothing of that name comes from any server, as far as they have said so; one that is looked for may. */
@@ -261,12 +261,12 @@ export class Uplinks<Out> implements UplinkOwner {
   }
 
   /** Whether a handler is at work, be it on something that came by a connection which is gone. */
-  get #isWorking(): boolean {
+  #isWorking(): boolean {
     const { talk, link } = this.#init.shared
     return talk.isWorking || link.inbox.isWorking
   }
 
-  get #hasItems(): boolean {
+  #hasItems(): boolean {
     return this.all.some(({ link }) => link?.intake.isSettled === false)
   }
 
@@ -284,7 +284,7 @@ export class Uplinks<Out> implements UplinkOwner {
   async #close(timeout: number, reason: string): Promise<void> {
     if (this.#reason === undefined) this.#begin(reason)
     await this.#drain.run(timeout, () => this.#revoke(clientClosed()))
-    this.#isOutlived = this.#isWorking || this.all.some(({ hasItems }) => hasItems)
+    this.#isOutlived = this.#isWorking() || this.all.some(({ hasItems }) => hasItems)
     for (const uplink of this.all) uplink.leave()
     await this.#done()
   }

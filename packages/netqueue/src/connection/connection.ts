@@ -97,7 +97,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
 
   /** @internal The peer had its time for our last words, and for its own. */
   leave(): void {
-    this.cut(this.#loss)
+    this.cut(this.#loss())
   }
 
   /** The stream is of no use any more: it is cut without a word, and a session that can goes on with another connection. */
@@ -117,7 +117,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
 
   /** @internal Whether the stream is left open behind our last word: it is not ours to end. */
   get keepOpen(): boolean {
-    return this.#pipes.isLent || (this.#endsWithHearer && !this.#farewell.hasHeard)
+    return this.#pipes.isLent || (this.#endsWithHearer() && !this.#farewell.hasHeard)
   }
 
   /** @internal Frames that the sink was given, and has taken. */
@@ -163,7 +163,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     }
     const { hasSaid, hasHeard } = this.#farewell
     if (hasSaid) return 'end'
-    const frame = hasHeard && !this.#endsWithHearer ? undefined : this.#session?.nextFrame()
+    const frame = hasHeard && !this.#endsWithHearer() ? undefined : this.#session?.nextFrame()
     if (frame !== undefined || this.#farewell.saying !== 'leaving') return frame
     // What is held up goes before the goodbye, unless the peer has said its own.
     if (!hasHeard && this.#session?.isHeldUp === true) return undefined
@@ -254,7 +254,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     else this.lose(lost(cause))
   }
 
-  get #endsWithHearer(): boolean {
+  #endsWithHearer(): boolean {
     return this.#session?.wire.endsWithHearer === true
   }
 
@@ -305,7 +305,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
   }
 
   /** Why the end is not one that both sides know of. An original that we leave may end the stream, and has then said all that it ever says. */
-  get #loss(): NetQueueError | undefined {
+  #loss(): NetQueueError | undefined {
     const isAnswerDue = this.#session?.wire.peer.supports.settle === true && !this.#farewell.hasHeard
     return isAnswerDue ? unanswered() : undefined
   }
@@ -325,7 +325,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
 
   #release(): void {
     this.#liveness.end()
-    this.#finish(this.#loss)
+    this.#finish(this.#loss())
     const reason = this.#reason ?? new NetQueueError('CLOSED', 'The connection was closed')
     void this.#pipes.release(reason).then(this.#resolve)
   }

@@ -102,7 +102,7 @@ export class Credit {
     const more = this.#received + items - this.#limit
     const step = Math.ceil(Math.min(window, maxUnsettled) / 2)
     if (more > 0 && (more >= step || (isDry && this.#limit <= this.#received))) return true
-    const moreBytes = this.#byteTarget - this.#byteLimit
+    const moreBytes = this.#byteTarget() - this.#byteLimit
     if (items === 0 || moreBytes <= 0) return false
     return moreBytes >= maxUnsettledBytes / 2 || (isDry && this.#byteLimit <= this.#receivedBytes)
   }
@@ -113,14 +113,14 @@ export class Credit {
     const step = Math.ceil(Math.min(window, maxUnsettled) / 2)
     return {
       items: step - (this.#received + items - this.#limit),
-      bytes: maxUnsettledBytes / 2 - (this.#byteTarget - this.#byteLimit),
+      bytes: maxUnsettledBytes / 2 - (this.#byteTarget() - this.#byteLimit),
     }
   }
 
   /** Grants what there is room for. */
   raise({ items }: Room): void {
     this.#limit = Math.max(this.#limit, this.#received + items)
-    this.#byteLimit = Math.max(this.#byteLimit, this.#byteTarget)
+    this.#byteLimit = Math.max(this.#byteLimit, this.#byteTarget())
   }
 
   /** Whether the peer may send more than there is room for. */
@@ -128,7 +128,7 @@ export class Credit {
     return this.#limit > this.#received + items
   }
 
-  get #byteTarget(): number {
+  #byteTarget(): number {
     return this.#finishedBytes + this.#limits.maxUnsettledBytes
   }
 }

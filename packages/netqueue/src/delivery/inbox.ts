@@ -61,7 +61,7 @@ export class Inbox implements WaitingItemsOwner {
         env,
         rtt,
         max: maxPrefetch,
-        isBusy: () => this.#isBusy,
+        isBusy: () => this.#isBusy(),
         waiting: () => this.size,
         measureRtt,
         patience,
@@ -361,7 +361,7 @@ export class Inbox implements WaitingItemsOwner {
     }
   }
 
-  get #isBusy(): boolean {
+  #isBusy(): boolean {
     for (const { handedOut } of this.#intakes) if (handedOut > 0) return true
     return false
   }

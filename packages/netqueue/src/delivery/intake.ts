@@ -158,12 +158,12 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   /** Whether nothing of this peer's is here any more, waiting or handed out. */
   get isSettled(): boolean {
-    return this.#held === 0
+    return this.#held() === 0
   }
 
   /** Set while there is no room for another item of a peer that may be left unread: resolves when there is. */
   get full(): Promise<void> | undefined {
-    if (!this.#isPatient || this.#hasRoom) return undefined
+    if (!this.#isPatient || this.#hasRoom()) return undefined
     return (this.#holdup ??= new Holdup()).over
   }
 
@@ -243,7 +243,7 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   /** @internal */
   freed(): void {
-    if (this.#holdup === undefined || !this.#hasRoom) return
+    if (this.#holdup === undefined || !this.#hasRoom()) return
     this.#holdup.end()
     this.#holdup = undefined
   }
@@ -349,10 +349,10 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   /** Writes the settles that do not overtake an item of ours that is not on the wire yet. */
   fill(writer: Writer, oldestOrdinal: number): boolean {
-    const wasClogged = this.#isClogged
+    const wasClogged = this.#isClogged()
     const isAll = this.#settles.fill(writer, oldestOrdinal)
     if (this.#settles.isEmpty) this.#givenBack.written()
-    if (wasClogged && !this.#isClogged) this.grant()
+    if (wasClogged && !this.#isClogged()) this.grant()
     return isAll
   }
 
@@ -394,12 +394,12 @@ export class Intake implements DeliverySource, GrantsOwner {
   }
 
   /** Whether so much is to be answered that the peer, or the way to it, has to catch up first. */
-  get #isClogged(): boolean {
+  #isClogged(): boolean {
     return this.#settles.bytes >= MAX_UNSENT_BYTES || this.#settles.answers >= MAX_UNSENT
   }
 
   /** Items that came and are not settled. */
-  get #held(): number {
+  #held(): number {
     return this.#unsettled.size + this.#fresh
   }
 
@@ -408,7 +408,7 @@ export class Intake implements DeliverySource, GrantsOwner {
     const { inbox, limits } = this.#shared
     const { slots } = inbox
     const waiting = this.#fresh + this.#waitingAgain
-    const items = this.#isClogged ? 0 : Math.min(slots - waiting, limits.maxUnsettled - this.#held)
+    const items = this.#isClogged() ? 0 : Math.min(slots - waiting, limits.maxUnsettled - this.#held())
     return { items: Math.max(0, items), window: slots, isDry: waiting === 0 }
   }
 
@@ -547,12 +547,12 @@ export class Intake implements DeliverySource, GrantsOwner {
     if (first !== next)
       throw new NetQueueError('BAD_MESSAGE', `Expected item ${next}, the peer sent ${first}`, { value: first })
     if (this.#isCredited) return this.#credit.check(payloads)
-    this.#credit.checkUnasked(this.#held + payloads.count)
+    this.#credit.checkUnasked(this.#held() + payloads.count)
     if (this.#shared.inbox.isFull && !this.#isPatient) throw inboxFull(this.#shared.limits.maxInboxBytes)
   }
 
-  get #hasRoom(): boolean {
-    return this.#credit.hasRoomFor(this.#held + 1) && !this.#shared.inbox.isFull
+  #hasRoom(): boolean {
+    return this.#credit.hasRoomFor(this.#held() + 1) && !this.#shared.inbox.isFull
   }
 }
 

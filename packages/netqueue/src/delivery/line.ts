@@ -100,7 +100,7 @@ export class Line {
 
   /** Sends what there is credit for. */
   advance(): void {
-    for (let entry = this.#next; entry !== undefined; entry = this.#next) {
+    for (let entry = this.#next(); entry !== undefined; entry = this.#next()) {
       const taker = this.#init.taker(entry)
       if (taker === undefined) return
       unlink(entry)
@@ -128,7 +128,7 @@ export class Line {
     return this.refuse(() => error).map(({ entry }) => entry)
   }
 
-  get #next(): Entry | undefined {
+  #next(): Entry | undefined {
     return this.#again.first ?? this.#first.first
   }
 

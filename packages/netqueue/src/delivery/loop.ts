@@ -95,7 +95,7 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
     this.#taken = undefined
     if (delivery === undefined) return DONE
     if (this.#init.settles) this.#current = delivery
-    return { done: false, value: this.#init.view(delivery) }
+    return resultOf(this.#init.view(delivery))
   }
 
   #settle(): void {
@@ -122,6 +122,14 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
     if (this.#reader !== undefined) inbox.leave(this.#reader, new NetQueueError('CLOSED', 'The loop was left'))
     if (wasRunning) inbox.endLoop()
   }
+}
+
+/**
+ * The result of an array's own iterator: a promise knows that such a one has no `then`, and would look for it in a literal, an eighth of the time
+ * of an `await`.
+ */
+function resultOf<V>(value: V): IteratorResult<V, undefined> {
+  return [value].values().next() as IteratorResult<V, undefined>
 }
 
 const isGoodbye = (error: unknown): boolean => error instanceof NetQueueError && error.code === 'CLOSED'

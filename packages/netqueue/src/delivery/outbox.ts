@@ -115,7 +115,7 @@ export class Outbox {
     this.#queuedBytes += entry.payload.length
     if (entry.result !== undefined) this.#queuedRequests += 1
     if (entry.ordinal > 0) this.#isOrdered = true
-    if (this.#isFlushDue) this.#owner.flush()
+    if (this.#isFlushDue()) this.#owner.flush()
     this.#owner.wake()
   }
 
@@ -240,7 +240,7 @@ export class Outbox {
     return !this.#isReclaimed || this.#release(writer)
   }
 
-  get #isFlushDue(): boolean {
+  #isFlushDue(): boolean {
     return (
       this.#queuedCount >= FLUSHED_ITEMS ||
       this.#queuedBytes >= FLUSHED_BYTES ||

@@ -62,7 +62,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
   }
 
   get demand(): number {
-    return this.#isStopped ? 0 : this.#concurrency - this.#running
+    return this.#isStopped() ? 0 : this.#concurrency - this.#running
   }
 
   offer(): void {
@@ -70,7 +70,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
     this.#finish()
   }
 
-  get #isStopped(): boolean {
+  #isStopped(): boolean {
     return this.#signal?.aborted === true
   }
 
@@ -110,7 +110,7 @@ export class Process<T, Result, From extends Sender> implements Standing {
   }
 
   #take(): Delivery<T, Result, From> | undefined {
-    return this.#isStopped ? undefined : (this.#inbox.take() as Delivery<T, Result, From> | undefined)
+    return this.#isStopped() ? undefined : (this.#inbox.take() as Delivery<T, Result, From> | undefined)
   }
 
   /** Returns a promise only for a handler that did, so that synchronous ones cost no wait. */
@@ -138,10 +138,10 @@ export class Process<T, Result, From extends Sender> implements Standing {
 
   #finish(): void {
     const { ended, size } = this.#inbox
-    if (this.#running > 0 || !(this.#isStopped || (ended !== undefined && size === 0))) return
+    if (this.#running > 0 || !(this.#isStopped() || (ended !== undefined && size === 0))) return
     this.#callOff?.()
     this.#inbox.unstand(this)
-    if (this.#isStopped) this.#reject(this.#signal?.reason)
+    if (this.#isStopped()) this.#reject(this.#signal?.reason)
     else if (ended instanceof NetQueueError && ended.code === 'CLOSED') this.#resolve()
     else this.#reject(ended)
   }

@@ -63,7 +63,7 @@ export class Dispatcher<T, C> {
   /** Whether anybody takes something, be it later: some client has given credit that is not used, or has something in hand. */
   get isTaken(): boolean {
     if (this.#isClosed) return false
-    return this.#everyone.candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
+    return this.#everyone().candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
   }
 
   /** Whether nothing is handed out any more. */
@@ -73,7 +73,7 @@ export class Dispatcher<T, C> {
 
   /** Items that clients have, and take now. */
   get capacity(): number {
-    return this.#everyone.candidates.reduce((sum, { credit, inFlight }) => sum + credit + inFlight, 0)
+    return this.#everyone().candidates.reduce((sum, { credit, inFlight }) => sum + credit + inFlight, 0)
   }
 
   /** Those that wait for whoever is free, the newest first. */
@@ -88,7 +88,7 @@ export class Dispatcher<T, C> {
 
   /** All connected clients, in the order in which they came. */
   get clients(): readonly C[] {
-    return this.#everyone.clients
+    return this.#everyone().clients
   }
 
   join(candidate: Candidate<C>): void {
@@ -153,7 +153,7 @@ export class Dispatcher<T, C> {
     while (this.#free.size > 0) {
       const entry = this.#fresh.shift()
       if (entry === undefined) break
-      const choice = this.#chooser.choose(entry, this.#everyone)
+      const choice = this.#chooser.choose(entry, this.#everyone())
       if (isThenable(choice)) return void this.#await(entry, choice)
       this.#give(entry, choice)
     }
@@ -239,7 +239,7 @@ export class Dispatcher<T, C> {
     return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#chooser.isReady(candidate)
   }
 
-  get #everyone(): Members<C> {
+  #everyone(): Members<C> {
     this.#members ??= membersOf([...this.#seats.values()].map(({ candidate }) => candidate))
     return this.#members
   }

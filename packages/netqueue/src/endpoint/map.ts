@@ -123,13 +123,13 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
 
   /** Takes items from the source as there is room. */
   async #feed(items: Iterator<Item> | AsyncIterator<Item>): Promise<void> {
-    while (!this.#isOver) {
-      if (!this.#hasRoom) {
+    while (!this.#isOver()) {
+      if (!this.#hasRoom()) {
         await new Promise<void>((resolve) => (this.#roomy = resolve))
         continue
       }
       const { done, value } = await items.next()
-      if (this.#isOver) return
+      if (this.#isOver()) return
       if (done === true) {
         this.#items = undefined
         return this.#serve()
@@ -138,12 +138,12 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
     }
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#state === 'over'
   }
 
   /** What no client has yet counts with the longest result so far: it can still be held back. */
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     const due = this.#unassigned * (this.#longest || FIRST_ESTIMATE_BYTES)
     return this.#inside < this.#init.window && this.#bytes + due < MAX_RESULT_BYTES
   }
@@ -182,7 +182,7 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   #serve(): void {
     while (this.#readers.size > 0) {
       const slot = this.#slots.at(0)
-      if (this.#isOver) this.#answer(DONE)
+      if (this.#isOver()) this.#answer(DONE)
       else if (slot?.outcome !== undefined) this.#yield(slot, slot.outcome)
       else if (this.#inside === 0 && this.#items === undefined) this.#stop()
       else return
@@ -207,14 +207,14 @@ class Mapping<Item, Result> implements AsyncIterableIterator<Result | MapOutcome
   }
 
   #fail(reason: unknown): void {
-    if (this.#isOver) return
+    if (this.#isOver()) return
     this.#failure = { reason }
     this.#stop()
   }
 
   /** Cancels what is at work, and leaves the source. */
   #stop(): void {
-    if (this.#isOver) return
+    if (this.#isOver()) return
     this.#state = 'over'
     this.#callOff?.()
     this.#slots.clear()

@@ -95,9 +95,9 @@ export class LossyStream<E, Kept = E> implements AsyncIterableIterator<E, undefi
   push(kept: Kept, bytes = 0): void {
     if (this.#state !== 'open') return
     if (this.#waiting !== undefined) return this.#give(this.#init.read(kept))
-    const wasFull = this.#isFull
-    while (this.#isFull && this.#init.drop === 'oldest') this.#lose()
-    if (this.#isFull) this.#dropped += 1
+    const wasFull = this.#isFull()
+    while (this.#isFull() && this.#init.drop === 'oldest') this.#lose()
+    if (this.#isFull()) this.#dropped += 1
     else this.#add(kept, bytes)
     if (wasFull) this.#report()
   }
@@ -109,7 +109,7 @@ export class LossyStream<E, Kept = E> implements AsyncIterableIterator<E, undefi
     this.#settle()?.resolve(done())
   }
 
-  get #isFull(): boolean {
+  #isFull(): boolean {
     return this.#ring.size >= this.#init.capacity || this.#bytes >= this.#maxBytes
   }
 

@@ -28,7 +28,7 @@ export class Up extends Flow {
     this.#puts = init.puts
     this.#order = init.order
     this.#inbox = init.inbox
-    this.#drain = new Drain(init.env, () => this.#isDone)
+    this.#drain = new Drain(init.env, () => this.#isDone())
     init.puts.watch(() => this.changed())
     init.order.watch(this.staged)
     this.changed()
@@ -71,7 +71,7 @@ export class Up extends Flow {
     this.#drain.check()
   }
 
-  get #isDone(): boolean {
+  #isDone(): boolean {
     return !this.#puts.isOpen || (this.staged.size === 0 && this.#inbox.size === 0)
   }
 

@@ -31,7 +31,7 @@ export class Admission {
 
   /** Throws `QUEUE_FULL` where too many wait. */
   enter(call: Call): void {
-    if (this.#line.first === undefined && this.#hasRoom) return this.#queue(call)
+    if (this.#line.first === undefined && this.#hasRoom()) return this.#queue(call)
     const { maxWaiting } = this.#side.limits
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
     call.state = 'waiting'
@@ -47,7 +47,7 @@ export class Admission {
   /** The request is over, wherever it was: another may take its place. */
   leave(call: Call): void {
     this.#remove(call)
-    for (let next = this.#line.first; next !== undefined && this.#hasRoom; next = this.#line.first) {
+    for (let next = this.#line.first; next !== undefined && this.#hasRoom(); next = this.#line.first) {
       unlink(next)
       this.#waiting -= 1
       this.#queue(next)
@@ -62,7 +62,7 @@ export class Admission {
     return all
   }
 
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     const { count, bytes } = this.#side.maxOpen
     return this.#taken < count && this.#bytes < bytes
   }

@@ -149,7 +149,7 @@ export class Call implements Mail, Timed {
     const { id, channel, headers, payload, label, route } = this.init
     const tag = this.#owner.nextTag
     const hasBody = this.body !== undefined
-    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs, headers, hasBody, payload, label, route }
+    const request = { tag, channel, name: id, deadlineMs: this.#deadlineMs(), headers, hasBody, payload, label, route }
     if (!this.#owner.side.lanes.admitsCall(this.#owner.open) || !writer.request(request)) return false
     this.tag = tag
     this.#owner.sent(this)
@@ -266,7 +266,7 @@ export class Call implements Mail, Timed {
   }
 
   /** What is left of its time, for the peer. */
-  get #deadlineMs(): number | undefined {
+  #deadlineMs(): number | undefined {
     const left = Math.ceil(this.#deadline - this.#owner.side.frameTime)
     // Beyond the numbers that travel it makes no difference.
     return left > Number.MAX_SAFE_INTEGER ? undefined : Math.max(0, left)

@@ -201,7 +201,7 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
   }
 
   /** What the source may send: what the sink takes, and what there is memory for. */
-  get #room(): { chunks: number; bytes: number } {
+  #room(): { chunks: number; bytes: number } {
     const { maxStreamChunks, maxStreamBytes } = (this.#source as ConduitEnd).limits
     return {
       chunks: Math.min(this.#limit, this.#written + maxStreamChunks),
@@ -218,7 +218,7 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
 
   /** What the sink has granted goes on at once; of what memory allows, half a window at a time. */
   #isDue({ limits: { maxStreamChunks, maxStreamBytes } }: ConduitEnd): boolean {
-    const { chunks, bytes } = this.#room
+    const { chunks, bytes } = this.#room()
     if (chunks <= this.#told && bytes <= this.#toldBytes) return false
     if (chunks === this.#limit && bytes === this.#byteLimit) return true
     return (chunks - this.#told) * 2 >= maxStreamChunks || (bytes - this.#toldBytes) * 2 >= maxStreamBytes
@@ -226,7 +226,7 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
 
   #writeGrant(writer: ExchangeWriter): boolean {
     const { channel, direction } = this.#init
-    const { chunks, bytes } = this.#room
+    const { chunks, bytes } = this.#room()
     const told = { chunks: Math.max(chunks, this.#told), bytes: Math.max(bytes, this.#toldBytes) }
     if (!writer.chunkCredit({ tag: this.#sourceTag as number, channel, direction, ...told })) return false
     this.#told = told.chunks

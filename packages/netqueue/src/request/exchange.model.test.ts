@@ -126,10 +126,10 @@ class World {
       await this.pair.pass(1)
     }
     // Whatever is still open is over in the end: nobody's handler takes longer than 30 ms, however many wait in line.
-    for (let left = 1_000; left > 0 && !this.#isIdle; left -= 1) await this.pair.pass(30)
+    for (let left = 1_000; left > 0 && !this.#isIdle(); left -= 1) await this.pair.pass(30)
   }
 
-  get #isIdle(): boolean {
+  #isIdle(): boolean {
     const { here, there, clock } = this.pair
     return here.exchange.isIdle && there.exchange.isIdle && clock.timers === 0
   }

@@ -131,17 +131,17 @@ export class Exchange<From = unknown> {
     if ('route' in message && message.route !== undefined) this.#checkRoute(message.route)
     switch (message.type) {
       case 'request':
-        return this.#responder.request(message)
+        return this.#responder().request(message)
       case 'response':
-        return this.#requester.response(message)
+        return this.#requester().response(message)
       case 'refusal':
         return this.#refused(message)
       case 'message':
-        return this.#incoming.take(message)
+        return this.#incoming().take(message)
       case 'cancelRequest':
-        return this.#responder.cancel(message.tag)
+        return this.#responder().cancel(message.tag)
       case 'endRequests':
-        return this.#responder.endRequests()
+        return this.#responder().endRequests()
       default:
         return this.#stream(message)
     }
@@ -174,12 +174,12 @@ export class Exchange<From = unknown> {
    * not begun it and will not.
    */
   call(name: string, payload: unknown, options?: RequestOptions, again?: Again): Promise<Reply> {
-    return this.#requester.call(name, payload, options, again)
+    return this.#requester().call(name, payload, options, again)
   }
 
   /** {@link call}, for the value of the reply alone. One that is streamed has none: `REPLY_STREAMED`, and the request is cancelled. */
   request(name: string, payload: unknown, options?: RequestOptions, again?: Again): Promise<unknown> {
-    return this.#requester.request(name, payload, options, again)
+    return this.#requester().request(name, payload, options, again)
   }
 
   /**
@@ -193,22 +193,22 @@ export class Exchange<From = unknown> {
     options?: RequestOptions,
     again?: Again,
   ): AsyncIterableIterator<unknown, undefined> {
-    return this.#requester.stream(name, payload, options, again)
+    return this.#requester().stream(name, payload, options, again)
   }
 
   /** A request of somebody else's goes on. */
   pass(passed: Passed): void {
-    this.#requester.pass(passed)
+    this.#requester().pass(passed)
   }
 
   /** Has what was passed on stopped. Tells whether the peer has it, and answers; what it has not is over. */
   stopPassed(call: Call): boolean {
-    return this.#requester.stopPassed(call)
+    return this.#requester().stopPassed(call)
   }
 
   /** Nobody is left who could hear the answer. */
   leave(call: Call): void {
-    this.#requester.left(call)
+    this.#requester().left(call)
   }
 
   /**
@@ -216,12 +216,12 @@ export class Exchange<From = unknown> {
    * connection waits: `timeout` → `QUEUE_FULL`, `signal` → its reason. `deadline`: when that time is over, where it runs already.
    */
   send(name: string, payload: unknown, options?: SendOptions, deadline?: number): Promise<void> {
-    return this.#posts.send(name, payload, options, deadline)
+    return this.#posts().send(name, payload, options, deadline)
   }
 
   /** {@link send}, of bytes that are encoded already. */
   sendEncoded(name: string, payload: Uint8Array, options?: SendOptions, deadline?: number): Promise<void> {
-    return this.#posts.sendEncoded(name, payload, options, deadline)
+    return this.#posts().sendEncoded(name, payload, options, deadline)
   }
 
   /** Whether a message was not sent because the connection was lost, and for no other reason. */
@@ -232,17 +232,17 @@ export class Exchange<From = unknown> {
 
   /** {@link sendEncoded} where that takes no waiting; tells whether it did. */
   trySendEncoded(name: string, payload: Uint8Array, headers?: CheckedHeaders, except?: readonly Path[]): boolean {
-    return this.#posts.trySendEncoded(name, payload, headers, except)
+    return this.#posts().trySendEncoded(name, payload, headers, except)
   }
 
   /** Passes on what somebody else said, where that takes no waiting; tells whether it did. Throws for what cannot go that way. */
   tryPass(said: PassedMessage, way: Route = {}): boolean {
-    return this.#posts.tryPass(said, way)
+    return this.#posts().tryPass(said, way)
   }
 
   /** No more requests of this side: those that were made finish. Resolves when they have, and the peer was told. */
   endRequests(): Promise<void> {
-    return this.#error === undefined ? this.#requester.endRequests() : Promise.resolve()
+    return this.#error === undefined ? this.#requester().endRequests() : Promise.resolve()
   }
 
   /** The peer leaves: it begins none of the requests that it has not, and no new ones. */
@@ -260,7 +260,7 @@ export class Exchange<From = unknown> {
 
   /** Begins no more requests of the peer: new ones are refused with `CLOSED`, those that are here finish. */
   drain(): void {
-    this.#responder.drain()
+    this.#responder().drain()
   }
 
   /** Fires the signals of the handlers at work; what they answer is still sent. */
@@ -268,23 +268,23 @@ export class Exchange<From = unknown> {
     this.#answers?.revoke(reason)
   }
 
-  get #requester(): Requester {
+  #requester(): Requester {
     this.#requests ??= new Requester(this.#side, this.#init.wake)
     return this.#requests
   }
 
-  get #responder(): Responder {
+  #responder(): Responder {
     const { handlers, finder, from } = this.#init
     this.#answers ??= new Responder({ side: this.#side, handlers, finder, from })
     return this.#answers
   }
 
-  get #posts(): Posts {
+  #posts(): Posts {
     this.#messages ??= new Posts(this.#side)
     return this.#messages
   }
 
-  get #incoming(): IncomingMessages<From> {
+  #incoming(): IncomingMessages<From> {
     this.#heard ??= new IncomingMessages(this.#init)
     return this.#heard
   }
@@ -341,17 +341,17 @@ export class Exchange<From = unknown> {
   #refused(refusal: Extract<ExchangeMessage, { type: 'refusal' }>): void {
     const isLeaving = refusal.isUnbegun === true && refusal.code === 'CLOSED'
     if (isLeaving) this.#side.gone ??= leaves()
-    this.#requester.refusal(refusal)
+    this.#requester().refusal(refusal)
     if (isLeaving) this.peerLeaves()
   }
 
   /** The streams of our requests are at the requester, those of the peer's at the responder. */
   #stream(message: Extract<ExchangeMessage, { type: 'chunk' | 'chunkCredit' | 'chunkEnd' }>): void {
     const { tag, direction } = message
-    const sender = direction === 'body' ? this.#responder : this.#requester
+    const sender = direction === 'body' ? this.#responder() : this.#requester()
     if (message.type === 'chunk') return sender.chunk(tag, message.payload)
     if (message.type === 'chunkEnd') return sender.chunkEnd(tag, message)
-    const receiver = direction === 'body' ? this.#requester : this.#responder
+    const receiver = direction === 'body' ? this.#requester() : this.#responder()
     receiver.chunkCredit(tag, message.chunks, message.bytes)
   }
 }

@@ -138,7 +138,7 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
   /** Says how much may come. */
   write(writer: ExchangeWriter): boolean {
     const { channel, direction } = this.#init
-    const { chunks, bytes } = this.#room
+    const { chunks, bytes } = this.#room()
     if (!writer.chunkCredit({ tag: this.#tag as number, channel, direction, chunks, bytes })) return false
     this.#limit = chunks
     this.#byteLimit = bytes
@@ -155,7 +155,7 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
     }
   }
 
-  get #room(): { chunks: number; bytes: number } {
+  #room(): { chunks: number; bytes: number } {
     const { maxStreamChunks, maxStreamBytes } = this.#init.limits
     return { chunks: this.#read + maxStreamChunks, bytes: this.#readBytes + maxStreamBytes }
   }
@@ -163,7 +163,7 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
   #grant(): void {
     if (this.#tag === undefined || this.#state !== 'open' || isLinked(this)) return
     const { maxStreamChunks, maxStreamBytes } = this.#init.limits
-    const { chunks, bytes } = this.#room
+    const { chunks, bytes } = this.#room()
     const isDue = (chunks - this.#limit) * 2 >= maxStreamChunks || (bytes - this.#byteLimit) * 2 >= maxStreamBytes
     if (isDue) this.#init.lanes.post(laneOf(this.#init.channel), this)
   }

@@ -117,14 +117,14 @@ export class Outflow implements Mail {
     return true
   }
 
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     if (this.#chunks.size >= MAX_UNWRITTEN || this.#unwrittenBytes >= MAX_UNWRITTEN_BYTES) return false
     return this.#taken < this.#limit && this.#takenBytes < this.#byteLimit
   }
 
   #pull(): void {
     if (this.#state !== 'open' || this.#tag === undefined || this.#isPulling) return
-    if (!this.#hasRoom) return this.#init.pause?.()
+    if (!this.#hasRoom()) return this.#init.pause?.()
     this.#isPulling = true
     if (this.#init.begin === undefined) this.#next()
     else this.#init.begin(() => this.#next())

@@ -139,7 +139,7 @@ export class Posts implements PostOwner {
   }
 
   #try(post: Post): boolean {
-    if (!this.#hasRoom) return false
+    if (!this.#hasRoom()) return false
     this.#enter(post)
     return true
   }
@@ -158,7 +158,7 @@ export class Posts implements PostOwner {
   written(post: Post): void {
     this.#unsent -= 1
     this.#bytes -= post.bytes
-    for (let sender = this.#line.first; sender !== undefined && this.#hasRoom; sender = this.#line.first) {
+    for (let sender = this.#line.first; sender !== undefined && this.#hasRoom(); sender = this.#line.first) {
       this.#leave(sender)
       this.#enter(sender.post)
       sender.resolve()
@@ -169,7 +169,7 @@ export class Posts implements PostOwner {
   #send(name: string, payload: Uint8Array, options: SendOptions = {}, deadline?: number): Promise<void> {
     checkWait(options)
     const post = this.#post(name, payload, checked(options.headers, this.#side.headerFault), wayOf(options))
-    if (!this.#hasRoom) return this.#wait(post, options, deadline)
+    if (!this.#hasRoom()) return this.#wait(post, options, deadline)
     this.#enter(post)
     return this.#turns.next()
   }
@@ -187,7 +187,7 @@ export class Posts implements PostOwner {
   }
 
   /** Where there is room nobody waits. */
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     const { maxUnsentMessages, maxUnsentBytes } = this.#side.limits
     return this.#unsent < maxUnsentMessages && this.#bytes < maxUnsentBytes
   }

@@ -128,7 +128,7 @@ export class Served implements OpenRequest, Mail, Wanted {
   /** Calls the handler. */
   begin(): void {
     this.#state = 'running'
-    const objection = this.#objection
+    const objection = this.#objection()
     this.#isUnbegun = objection !== undefined
     if (objection !== undefined) return this.#answered({ code: objection, reason: '' })
     try {
@@ -210,7 +210,7 @@ export class Served implements OpenRequest, Mail, Wanted {
     } catch (error) {
       return this.#fail(error)
     }
-    if (!this.#isHeard) return this.#answered(this.#cancelled)
+    if (!this.#isHeard()) return this.#answered(this.#cancelled())
     try {
       this.#answered(this.#encode(value))
     } catch (error) {
@@ -220,7 +220,7 @@ export class Served implements OpenRequest, Mail, Wanted {
 
   #fail(error: unknown): void {
     this.#warn(error)
-    this.#answered(this.#isWanted ? this.#describe(error) : this.#cancelled)
+    this.#answered(this.#isWanted() ? this.#describe(error) : this.#cancelled())
   }
 
   /** The codec or schema refused the payload, or the answer. */
@@ -249,9 +249,9 @@ export class Served implements OpenRequest, Mail, Wanted {
 
   #streams(source: AsyncIterable<unknown>): void {
     const stream = this.#streamOf(source)
-    if (!this.#isHeard) {
+    if (!this.#isHeard()) {
       void stream.cease()
-      return this.#answered(this.#cancelled)
+      return this.#answered(this.#cancelled())
     }
     this.#stream = stream
     stream.granted(this.#chunkLimit, this.#byteLimit)
@@ -263,7 +263,7 @@ export class Served implements OpenRequest, Mail, Wanted {
   /** The reply has been announced. */
   #begun(): true {
     this.#state = 'streaming'
-    if (!this.#isWanted) void this.#stop()
+    if (!this.#isWanted()) void this.#stop()
     this.#stream?.start(this.tag)
     return true
   }
@@ -271,7 +271,7 @@ export class Served implements OpenRequest, Mail, Wanted {
   /** The reply is cut short; its end is told when its source is done with. */
   async #stop(): Promise<void> {
     await this.#stream?.cease()
-    if (this.#state === 'streaming') this.#stream?.finish(this.#cancelled)
+    if (this.#state === 'streaming') this.#stream?.finish(this.#cancelled())
   }
 
   #post(answer: Uint8Array | Failure): void {
@@ -284,7 +284,7 @@ export class Served implements OpenRequest, Mail, Wanted {
     this.#isUnbegun = true
     unlink(this)
     this.slot.leave()
-    this.#post(this.#cancelled)
+    this.#post(this.#cancelled())
     this.#owner.withdrawn(this)
   }
 
@@ -296,7 +296,7 @@ export class Served implements OpenRequest, Mail, Wanted {
   }
 
   /** The code with which it is refused; `undefined` where its handler is to be called. One that was taken away meanwhile answers nothing. */
-  get #objection(): string | undefined {
+  #objection(): string | undefined {
     if (this.#isLate) return 'CLOSED'
     if (this.side.vocabulary.admits?.(this.name) === false) return 'NOT_AUTHORIZED'
     if (this.#registration === undefined || this.#registration.isGone) return 'UNKNOWN_REQUEST'
@@ -310,15 +310,15 @@ export class Served implements OpenRequest, Mail, Wanted {
   }
 
   /** Whether what the handler says now is told. */
-  get #isHeard(): boolean {
-    return this.#state === 'running' && this.#isWanted
+  #isHeard(): boolean {
+    return this.#state === 'running' && this.#isWanted()
   }
 
-  get #isWanted(): boolean {
+  #isWanted(): boolean {
     return this.interest.reason === undefined
   }
 
-  get #cancelled(): Failure {
+  #cancelled(): Failure {
     return { code: this.interest.reason?.code ?? 'CANCELLED', reason: '' }
   }
 
@@ -328,7 +328,7 @@ export class Served implements OpenRequest, Mail, Wanted {
 
   /** A handler that stops because nobody waits for it has not failed. */
   #warn(cause: unknown): void {
-    if (!this.#isWanted) return
+    if (!this.#isWanted()) return
     const message = `The handler of ${JSON.stringify(this.name)} failed`
     this.side.warn(new NetQueueError('HANDLER_FAILED', message, { cause }))
   }

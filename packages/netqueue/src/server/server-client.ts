@@ -150,7 +150,7 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   get tags(): readonly string[] {
-    return this.#below?.tags ?? this.#ownTags
+    return this.#below?.tags ?? this.#ownTags()
   }
 
   get isRelay(): boolean {
@@ -163,11 +163,11 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
 
   /** What is known below it; made for those of which something is. */
   get below(): Below {
-    this.#below ??= new Below(this, this.#ownTags)
+    this.#below ??= new Below(this, this.#ownTags())
     return this.#below
   }
 
-  get #ownTags(): readonly string[] {
+  #ownTags(): readonly string[] {
     return this.link.peer?.tags ?? []
   }
 

@@ -90,13 +90,13 @@ export class Post implements Worker {
   async #run(): Promise<void> {
     for (;;) {
       const exit = await this.#live()
-      if (this.#isOver || this.#hasLeftForGood(exit)) return this.#end(exit)
+      if (this.#isOver() || this.#hasLeftForGood(exit)) return this.#end(exit)
       const error = this.#verdict(exit)
       if (error !== undefined) return this.#fail(exit, error)
       const delayMs = this.#backOff.next()
       this.#enter({ worker: this, state: 'waiting', exit, delayMs })
       await pause(this.#init.clock, delayMs, this.#stop.signal).catch(() => {})
-      if (this.#isOver) return this.#end(exit)
+      if (this.#isOver()) return this.#end(exit)
     }
   }
 
@@ -164,7 +164,7 @@ export class Post implements Worker {
     this.#deadline = clock.setTimer(() => worker.kill(), stopTimeoutMs)
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#stop.signal.aborted || this.#init.isOver()
   }
 

@@ -39,7 +39,7 @@ export class Asker {
     const gap = (world.swarm.faultsEnd * 0.8) / features.requests
     if (features.has.crowds && random.chance(0.3))
       world.schedule.after(random.between(0, 500), process, () => this.#crowd())
-    for (let left = features.requests; left > 0 && this.#isThere; left -= 1) {
+    for (let left = features.requests; left > 0 && this.#isThere(); left -= 1) {
       const burst = random.chance(0.15) ? random.integer(2, 8) : 1
       for (let more = burst; more > 0; more -= 1) this.#askSomebody()
       await world.sleep(process, random.between(0, 2 * gap))
@@ -57,7 +57,7 @@ export class Asker {
     return request
   }
 
-  get #isThere(): boolean {
+  #isThere(): boolean {
     const { world, party } = this.#init
     return !world.isCalm && isThere(party)
   }
@@ -80,7 +80,7 @@ export class Asker {
   /** All at once, in all channels, with delays and cancels. */
   #crowd(): void {
     const { party } = this.#init
-    if (!this.#isThere) return
+    if (!this.#isThere()) return
     for (let left = CROWD; left > 0; left -= 1)
       this.#askSomebody({
         act: 'answer',

@@ -31,14 +31,14 @@ export class Poster {
     const { world, party, features } = this.#init
     const { random, process } = party
     const gap = (world.swarm.faultsEnd * 0.8) / features.letters
-    for (let left = features.letters; left > 0 && this.#isThere; left -= 1) {
+    for (let left = features.letters; left > 0 && this.#isThere(); left -= 1) {
       const burst = features.has.flooding && random.chance(0.3) ? random.integer(10, 40) : 1
       for (let more = burst; more > 0; more -= 1) this.#sendSomething()
       await world.sleep(process, random.between(0, 2 * gap))
     }
   }
 
-  get #isThere(): boolean {
+  #isThere(): boolean {
     const { world, party } = this.#init
     return !world.isCalm && isThere(party)
   }

@@ -106,16 +106,16 @@ export class Request {
 
   /** Whether its time is up. */
   isExpired(now: number): boolean {
-    return now - this.startedAt >= this.#timeout - EARLY_MS
+    return now - this.startedAt >= this.#timeout() - EARLY_MS
   }
 
   /** Whether its call should have given up. Whoever was paused hears of nothing. */
   isOverdue(now: number): boolean {
-    const due = this.startedAt + this.#timeout * (1 + LATENESS) + LATE_MS
+    const due = this.startedAt + this.#timeout() * (1 + LATENESS) + LATE_MS
     return now > Math.max(due, this.asker.process.pausedUntil + LATE_MS)
   }
 
-  get #timeout(): number {
+  #timeout(): number {
     return this.plan.timeout ?? this.defaultTimeout
   }
 }

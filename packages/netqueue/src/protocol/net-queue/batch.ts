@@ -91,13 +91,13 @@ export class Batch {
 
   /** Whether so many bytes of a whole record may be written into a lane now; where not, the lane keeps its place. */
   fits(lane: number, bytes: number): boolean {
-    return bytes <= this.#left - this.#lanes.heldFrom(lane) || this.#admits(lane, bytes)
+    return bytes <= this.#left() - this.#lanes.heldFrom(lane) || this.#admits(lane, bytes)
   }
 
   /** How many bytes a lane may write now; none before the record that it has in pieces is out. */
   room(lane: number): number {
-    if (!this.#lanes.isWaiting) return this.#left
-    return this.#isClear(lane) ? this.#lanes.room(lane, this.#left) : 0
+    if (!this.#lanes.isWaiting) return this.#left()
+    return this.#isClear(lane) ? this.#lanes.room(lane, this.#left()) : 0
   }
 
   /** A lane has more to write than there was room for. */
@@ -149,7 +149,7 @@ export class Batch {
   }
 
   /** Bytes that are left to ordered records. */
-  get #left(): number {
+  #left(): number {
     return this.out.left - CONTROL_BYTES
   }
 
@@ -180,7 +180,7 @@ export class Batch {
     const record = this.#lanes.record(lane)
     if (record === undefined) return true
     const left = bytesLeft(record)
-    if (left + FRAGMENT_OVERHEAD_BYTES > this.#lanes.room(lane, this.#left)) return false
+    if (left + FRAGMENT_OVERHEAD_BYTES > this.#lanes.room(lane, this.#left())) return false
     this.#piece(lane, record, left)
     return true
   }
@@ -189,9 +189,9 @@ export class Batch {
   #continueAll(): void {
     const records = this.#lanes.records()
     records.forEach(({ lane, record }, index) => {
-      const part = Math.floor(this.#left / (records.length - index)) - FRAGMENT_OVERHEAD_BYTES
+      const part = Math.floor(this.#left() / (records.length - index)) - FRAGMENT_OVERHEAD_BYTES
       const length = Math.min(bytesLeft(record), Math.max(part, MIN_FRAGMENT_BYTES))
-      if (length + FRAGMENT_OVERHEAD_BYTES <= this.#left) this.#piece(lane, record, length)
+      if (length + FRAGMENT_OVERHEAD_BYTES <= this.#left()) this.#piece(lane, record, length)
     })
     this.#writeCancels()
   }
@@ -228,7 +228,7 @@ export class Batch {
   }
 
   #writeCancels(): void {
-    while (this.#cancels.length > 0 && this.#left >= MAX_CONTROL_RECORD_BYTES) {
+    while (this.#cancels.length > 0 && this.#left() >= MAX_CONTROL_RECORD_BYTES) {
       this.control(Kind.CANCEL)
       this.out.u8(CancelTarget.REQUEST)
       this.out.varint(this.#cancels.shift() as number)

@@ -58,7 +58,7 @@ export class PacketstreamWire implements Wire {
    * TCP has it wait. Not while it owes us answers, which may stand behind those requests: those that are too many are refused then.
    */
   get full(): Promise<void> | undefined {
-    if (!this.#isFull) return undefined
+    if (!this.#isFull()) return undefined
     return (this.#holdup ??= new Holdup()).over
   }
 
@@ -72,8 +72,8 @@ export class PacketstreamWire implements Wire {
     this.#answers.write(this.#batch)
     fill(this.#writer)
     const frame = this.#batch.take()
-    if (frame === undefined && !this.#isAnswering) this.#parting?.end()
-    if (!this.#isFull) this.#readOn()
+    if (frame === undefined && !this.#isAnswering()) this.#parting?.end()
+    if (!this.#isFull()) this.#readOn()
     return frame
   }
 
@@ -91,11 +91,11 @@ export class PacketstreamWire implements Wire {
     return undefined
   }
 
-  get #isAnswering(): boolean {
+  #isAnswering(): boolean {
     return this.#tags.isAnswering || this.isDue
   }
 
-  get #isFull(): boolean {
+  #isFull(): boolean {
     return !this.#tags.isAsking && this.#tags.isFull(this.#messages.open ?? USUAL_REQUESTS)
   }
 
@@ -162,7 +162,7 @@ export class PacketstreamWire implements Wire {
 
   #end(take: Take): void {
     this.#endRequests(take)
-    if (!this.#isAnswering) return take({ type: 'disconnect' })
+    if (!this.#isAnswering()) return take({ type: 'disconnect' })
     this.#parting = new Holdup()
     take({ type: 'endReplies' })
   }
