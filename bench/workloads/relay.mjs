@@ -20,8 +20,8 @@ import * as working from './common/worker.mjs'
 
 /** Nodes between both ends: none, one, and so on. */
 const MOST_HOPS = 2
-/** Four processes compile what they run on two cores: after less, that is what would be measured. */
-const WARM_UP_MS = 3_000
+/** Four processes compile what they run on two cores, and one question at a time shows them little of it: after 3 s an answer through two nodes still took half as long again. */
+const WARM_UP_MS = 6_000
 const TIMES_ASKED = 3
 
 /** How much of the throughput a hop leaves: the mean of all hops, each to what there was before it. @param {Sample} sample */

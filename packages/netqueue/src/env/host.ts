@@ -99,7 +99,7 @@ function callBack(): void {
     while (begun < now.length) now[begun++]?.()
   } finally {
     // One that throws ends the process, or is somebody's to handle: the others are called all the same.
-    now.slice(begun).forEach(afterTurn)
+    while (begun < now.length) afterTurn(now[begun++] as () => void)
   }
 }
 
