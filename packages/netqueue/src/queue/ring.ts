@@ -72,7 +72,7 @@ export class Ring<T> {
   }
 }
 
-/** Filled, so that V8 keeps the slots of all rings in one way, be it numbers or objects that they hold: reading is far quicker then. */
+/** Filled, so that V8 has one kind of them: an array of numbers would be another, and the same line reads both. */
 function slotsOf<T>(length: number): (T | undefined)[] {
   return new Array<T | undefined>(length).fill(undefined)
 }
