@@ -129,7 +129,7 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
  * of an `await`.
  */
 function resultOf<V>(value: V): IteratorResult<V, undefined> {
-  return [value].values().next() as IteratorResult<V, undefined>
+  return [value].values().next()
 }
 
 const isGoodbye = (error: unknown): boolean => error instanceof NetQueueError && error.code === 'CLOSED'

@@ -185,9 +185,6 @@ export function joined(pieces: Iterable<Uint8Array>): Uint8Array {
   return whole
 }
 
-/** Looked up once: this runs for each item. */
-const { set } = Uint8Array.prototype
-
 /** Writes fields into a buffer that is long enough: whoever calls has asked `left` first. */
 export class ByteWriter {
   readonly #buffer: Uint8Array
@@ -239,7 +236,7 @@ export class ByteWriter {
   /** Short data is copied; long data stays where it is, and must not change until the frame has left. */
   raw(data: Uint8Array): void {
     if (data.length >= REFERRED_BYTES) return this.#refer(data)
-    set.call(this.#buffer, data, this.#at)
+    this.#buffer.set(data, this.#at)
     this.#at += data.length
   }
 
