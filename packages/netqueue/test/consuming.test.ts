@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { connect, listen } from '../src/index.ts'
+import { bytes, connect, listen } from '../src/index.ts'
 import type { Client, Delivery, NetQueueError, Server } from '../src/index.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
@@ -621,3 +621,22 @@ describe('over TCP', () => {
     expect(await there.close()).toEqual({ undone: [] })
   })
 })
+
+test.each(['memory:transfers', 'tcp://127.0.0.1:0'])(
+  'P1: over %s a handler may transfer the memory of its item, whatever that came in',
+  async (address) => {
+    const codecs = { item: bytes(), result: bytes() }
+    const sender = await listen(address, codecs)
+    const receiver = await connect(sender.address as string, { ...codecs, reconnect: false })
+    const lengths: number[] = []
+    const working = receiver.process((item) => {
+      lengths.push(item.length)
+      structuredClone(item, { transfer: [item.buffer as ArrayBuffer] })
+    })
+    const sent = [3_000, 60_000, 3_000, 60_000, 100, 3_000, 70_000, 60_000]
+    await Promise.all(sent.map((length) => sender.put(new Uint8Array(length))))
+    await sender.idle()
+    expect(lengths).toEqual(sent)
+    await Promise.all([receiver.close(), sender.close(), working])
+  },
+)

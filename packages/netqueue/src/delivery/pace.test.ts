@@ -136,6 +136,17 @@ describe('prefetch: auto holds', () => {
     expect(worker.pace.window).toBe(4)
   })
 
+  test('as many where the last item was finished in the moment of a look', () => {
+    const worker = new Worker()
+    worker.work(20, 0.5)
+    worker.take()
+    worker.env.setTimer(() => worker.finish(), 10)
+    worker.wait(1)
+    worker.env.advance(10)
+    worker.work(20, 0.5)
+    expect(worker.pace.window).toBeGreaterThan(1)
+  })
+
   test('hardly fewer after a moment in which somebody else had the core', () => {
     const worker = new Worker()
     worker.work(400, 0.02)

@@ -107,7 +107,8 @@ export class Pace {
   #measure(): void {
     const now = this.#init.env.now()
     if (this.#since === undefined || this.#finished === 0 || now === this.#since) return
-    this.#learn(now - this.#since, this.#finished)
+    const ms = now - this.#since
+    this.#learn(ms / this.#finished, ms < CHECK_MS ? typical : average)
     this.#since = now
     this.#finished = 0
     if (now - this.#rttAt < RTT_MS) return
@@ -115,8 +116,8 @@ export class Pace {
     this.#init.measureRtt()
   }
 
-  #learn(ms: number, items: number): void {
-    this.#serviceMs = this.#mean(ms, ms / items)
+  #learn(ms: number, mean: Mean): void {
+    this.#serviceMs = mean(this.#serviceMs ?? ms, ms)
     const underWay = Math.ceil((2 * (this.#init.rtt() ?? 0)) / this.#serviceMs)
     const ahead = Math.min(MAX_AHEAD_ITEMS, Math.ceil(MIN_AHEAD_MS / this.#serviceMs))
     this.#window = Math.min(this.#init.max, Math.max(1, underWay, ahead))
@@ -126,24 +127,23 @@ export class Pace {
     this.#init.fell()
   }
 
-  /**
-   * A moment in which the system gives the core to others makes an item take a hundred times as long, and says nothing of the next one: it counts by
-   * its factor. Work that stood still for so long that one would have looked is slow now, whatever it was before.
-   */
-  #mean(ms: number, itemMs: number): number {
-    const before = this.#serviceMs ?? itemMs
-    return ms < CHECK_MS ? before * (itemMs / before) ** SMOOTHING : before + SMOOTHING * (itemMs - before)
-  }
-
   #checked(): void {
     const { env, waiting, overdue, patience = 1 } = this.#init
     this.#timer = undefined
     if (waiting() === 0) return
     this.#idleLooks = this.#finished > 0 ? 0 : this.#idleLooks + 1
     if (this.#finished > 0) this.#measure()
-    else if (this.#idleLooks >= patience) this.#learn(env.now() - (this.#since ?? env.now() - CHECK_MS), 1)
+    else if (this.#idleLooks >= patience) this.#learn(env.now() - (this.#since ?? env.now() - CHECK_MS), average)
     this.#lateLooks = waiting() > this.#window ? this.#lateLooks + 1 : 0
     if (this.#lateLooks >= patience) overdue()
     if (waiting() > 0) this.watch()
   }
 }
+
+type Mean = (before: number, ms: number) => number
+
+/** Where work stands still, or takes longer than from look to look, it is slow now, whatever it was before. */
+const average: Mean = (before, ms) => before + SMOOTHING * (ms - before)
+
+/** A moment in which others have the core makes an item take a hundred times as long, and says nothing of the next one: it counts by its factor. */
+const typical: Mean = (before, ms) => before * (ms / before) ** SMOOTHING

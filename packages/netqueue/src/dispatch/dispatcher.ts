@@ -47,7 +47,7 @@ export class Dispatcher<T, C> {
   constructor(init: DispatcherInit<T, C>) {
     this.#init = init
     this.#chooser = new Chooser(init, this.#free)
-    this.#rush = new Rush(init.env)
+    this.#rush = new Rush(init.env, () => this.#row.end())
   }
 
   /** Entries that wait for a client. */

@@ -73,11 +73,11 @@ export class FreeClients<C> {
     return undefined
   }
 
-  /** How many items the least busy one can have before another may be less busy, or in a rush is to have some; 0 for one that is not that. */
+  /** How many items one that paces itself may get in a row: to the end of its level, in a rush some more; 0 unless it is the least busy one. */
   rowOf(candidate: Candidate<C>, { isRush }: { isRush: boolean }): number {
     this.#skipEmptyLevels()
     if (this.#levels[this.#lowest]?.first?.candidate !== candidate) return 0
-    const grain = grainOf(candidate, isRush ? RUSH_PARTS : PACED_PARTS)
+    const grain = isRush ? rushGrainOf(candidate) : grainOf(candidate)
     return grain <= 1 ? 0 : grain - (candidate.inFlight % grain)
   }
 
@@ -117,8 +117,9 @@ export class FreeClients<C> {
 const PARTS = 64
 /** A client that paces itself holds some 2 ms of work: this part of it is too little to be worth a frame for each client and item. */
 const PACED_PARTS = 8
-/** In a rush each client has its turn at once, and a frame for a dozen items costs more than they do. */
+/** In a rush a frame for a dozen items costs more than they do: up to this part of the window goes into one, if that is no more than so many. */
 const RUSH_PARTS = 2
+const RUSH_ROW = 128
 
 /**
  * The items that a client has in flight, rounded down to a part of its window. Where thousands of quick items are under way, one more or less says
@@ -133,6 +134,11 @@ function levelOf(candidate: Candidate<unknown>): number {
   return isPaced ? level : Math.max(Math.min(1, inFlight), level)
 }
 
-function grainOf({ inFlight, credit, isPaced }: Candidate<unknown>, parts = isPaced ? PACED_PARTS : PARTS): number {
-  return Math.floor((inFlight + credit) / parts)
+function grainOf({ inFlight, credit, isPaced }: Candidate<unknown>): number {
+  return Math.floor((inFlight + credit) / (isPaced ? PACED_PARTS : PARTS))
+}
+
+function rushGrainOf(candidate: Candidate<unknown>): number {
+  const part = Math.floor((candidate.inFlight + candidate.credit) / RUSH_PARTS)
+  return Math.max(grainOf(candidate), Math.min(part, RUSH_ROW))
 }

@@ -1,29 +1,34 @@
 import type { Env } from '../env/env.ts'
 
-/** So many items in one turn of the event loop are a rush. */
-const MANY = 256
-/** Fewer are not worth asking when the turn is over: those of several turns may count together. */
-const SOME = 64
+/** So many items make a rush. */
+const RUSH_ITEMS = 256
+/** Before so many, nobody asks when the turn is over: it would cost each item that comes alone a callback. Those of several turns may count together. */
+const WATCHED_ITEMS = 64
 
-/** Whether items come faster than anybody looks at what became of them: by the hundreds in one turn of the event loop. */
+/** Whether items come by the hundreds in one turn of the event loop, before anybody looks at what became of them. */
 export class Rush {
   readonly #env: Pick<Env, 'afterPoll'>
+  readonly #ended: () => void
   #items = 0
-  readonly #turned = (): void => {
-    this.#items = 0
-  }
 
-  constructor(env: Pick<Env, 'afterPoll'>) {
+  /** `ended` is called when the turn is over, if many came in it. */
+  constructor(env: Pick<Env, 'afterPoll'>, ended: () => void) {
     this.#env = env
+    this.#ended = ended
   }
 
   get isOn(): boolean {
-    return this.#items >= MANY
+    return this.#items >= RUSH_ITEMS
   }
 
   /** An item came. */
   came(): void {
     this.#items += 1
-    if (this.#items === SOME) this.#env.afterPoll(this.#turned)
+    if (this.#items === WATCHED_ITEMS) this.#env.afterPoll(this.#turned)
+  }
+
+  readonly #turned = (): void => {
+    this.#items = 0
+    this.#ended()
   }
 }

@@ -42,6 +42,8 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   readonly #owner: DecodedOwner
   readonly #chunks: AsyncIterator<Bytes>
   #chunk: Uint8Array = NOTHING
+  /** Where it ends. Not its `length`, which is 0 once whoever got the last frame has transferred that to another thread. */
+  #end = 0
   #at = 0
   /** Of the frame that has begun, without its prefix. */
   #length = UNKNOWN
@@ -98,8 +100,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   /** Asks for the next chunk; tells whether it was here. */
   #pull(): boolean {
-    this.#chunk = NOTHING // which nobody needs while we wait
-    this.#at = 0
+    this.#begun(NOTHING) // nobody needs the last one while we wait
     this.#hasCome = false
     this.#isPulling = true
     pullFrom(this.#chunks, this)
@@ -128,10 +129,15 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   onPiece(chunk: Bytes): void {
     if (typeof chunk?.subarray !== 'function')
       return this.onError(new TypeError(`Expected the duplex to give bytes, got ${typeof chunk}`))
-    this.#chunk = chunk instanceof Uint8Array ? chunk : chunk.subarray()
-    this.#at = 0
+    this.#begun(chunk instanceof Uint8Array ? chunk : chunk.subarray())
     if (this.#isPulling) this.#hasCome = true
     else this.#serve()
+  }
+
+  #begun(chunk: Uint8Array): void {
+    this.#chunk = chunk
+    this.#end = chunk.length
+    this.#at = 0
   }
 
   /** @internal */
@@ -165,15 +171,15 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   /** Gives back what stands behind the last frame. */
   #leave(): void {
-    if (this.#at < this.#chunk.length) this.#owner.unread(copyOf(this.#chunk, this.#at))
-    this.#chunk = NOTHING
+    if (this.#at < this.#end) this.#owner.unread(copyOf(this.#chunk, this.#at))
+    this.#begun(NOTHING)
   }
 
   /** The next frame, if it is here whole. */
   #cut(): Bytes | undefined {
     if (this.#length === UNKNOWN && !this.#measure()) return undefined
     const missing = this.#length - this.#filled
-    const here = Math.min(missing, this.#chunk.length - this.#at)
+    const here = Math.min(missing, this.#end - this.#at)
     const piece = viewOf(this.#chunk, this.#at, here)
     this.#at += here
     if (here === missing) return this.#whole(piece)
@@ -183,7 +189,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   /** Whether it is known now how long the next frame is. */
   #measure(): boolean {
-    if (this.#at === this.#chunk.length) return false
+    if (this.#at === this.#end) return false
     if (this.#head.length > 0) return this.#measureOn()
     const { layout, received } = this.#owner
     received.begun += 1
@@ -195,16 +201,16 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   }
 
   #keepHead(): false {
-    if (this.#chunk.length - this.#at >= MAX_HEAD_BYTES) throw endless()
+    if (this.#end - this.#at >= MAX_HEAD_BYTES) throw endless()
     this.#head = copyOf(this.#chunk, this.#at)
-    this.#at = this.#chunk.length
+    this.#at = this.#end
     return false
   }
 
   /** Takes no more of the chunk than it takes to know. */
   #measureOn(): boolean {
     const { layout } = this.#owner
-    while (this.#at < this.#chunk.length) {
+    while (this.#at < this.#end) {
       const head = new Uint8Array(this.#head.length + 1)
       head.set(this.#head)
       head[this.#head.length] = this.#chunk[this.#at] as number

@@ -19,6 +19,12 @@ test('memory that somebody transferred to another thread is not written to again
   expect(shelf.cut(frame, 2, 4)).toEqual(Uint8Array.of(2, 2))
 })
 
+test('nor is an empty piece of it the memory of another shelf', () => {
+  const empty = new Shelf().cut(new Uint8Array(1), 0, 0)
+  structuredClone(empty, { transfer: [empty.buffer as ArrayBuffer] })
+  expect(new Shelf().cut(new Uint8Array(1), 0, 0).length).toBe(0)
+})
+
 test('short pieces of frame after frame are what they were, wherever a copy ends', () => {
   const shelf = new Shelf()
   const pieces: Uint8Array[] = []

@@ -39,6 +39,7 @@ function isLone(frame: Uint8Array, start: number, end: number): boolean {
 /** Cuts pieces out of frames that they do not keep: long ones stand apart, short ones share what was copied of the frame together. */
 export class Shelf {
   #shared: Uint8Array = NOTHING
+  /** Where its bytes are, and nothing else: views are made of it, as `subarray` takes far longer, and to ask for `buffer` each time too. */
   #memory: ArrayBufferLike = NOTHING.buffer
   #used = 0
   /** What was copied last: up to where, and how far from there its copy stands. */
@@ -52,7 +53,6 @@ export class Shelf {
     if (frame !== this.#frame && isLone(frame, start, end)) return frame.subarray(start, end)
     // Memory that somebody transferred to another thread has no length, and is not written to again.
     if (frame !== this.#frame || end > this.#end || this.#shared.length === 0) this.#copy(frame, start, end)
-    // Not by `subarray`, which takes half as long again.
     return new Uint8Array(this.#memory, start + this.#shift, end - start)
   }
 
@@ -84,7 +84,7 @@ export class Shelf {
   }
 
   #makeRoom(length: number): void {
-    if (length <= this.#shared.length - this.#used) return
+    if (this.#shared.length > 0 && length <= this.#shared.length - this.#used) return
     this.#shared = new Uint8Array(SHARED_BYTES)
     this.#memory = this.#shared.buffer
     this.#used = 0

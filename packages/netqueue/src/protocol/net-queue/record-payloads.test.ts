@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { ByteWriter } from './bytes.ts'
-import { RecordPayloads } from './record-payloads.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { readPayloads, RecordPayloads } from './record-payloads.ts'
 
 /** Items of such lengths, each filled with its place, in the middle of a chunk. */
 function payloadsOf(lengths: readonly number[], chunkBytes: number): RecordPayloads {
@@ -50,6 +50,20 @@ test.each([
     const payload = payloads.next()
     expect(payload.byteLength).toBe(length)
     expect(payload).toEqual(rest.next())
+    structuredClone(payload, { transfer: [payload.buffer as ArrayBuffer] })
+  }
+})
+
+test.each([4_000, 3_002, 6_004])('so it may where they came in two chunks, cut at %i', (cutAt) => {
+  const one = new ByteWriter(new Uint8Array(10_000))
+  const lengths = [3_000, 3_000, 3_000]
+  for (const length of lengths) one.bytes(new Uint8Array(length).fill(7))
+  const record = one.take().slice()
+  const reader = new ByteReader(record.slice(0, cutAt), 0, record.slice(cutAt))
+  const payloads = readPayloads(reader, lengths.length, 3_000)
+  for (const length of lengths) {
+    const payload = payloads.next()
+    expect([payload.length, payload.every((byte) => byte === 7)]).toEqual([length, true])
     structuredClone(payload, { transfer: [payload.buffer as ArrayBuffer] })
   }
 })
