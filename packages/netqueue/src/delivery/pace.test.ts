@@ -147,6 +147,17 @@ describe('prefetch: auto holds', () => {
     expect(worker.pace.window).toBeGreaterThan(1)
   })
 
+  test('what is found out later, where the first look falls into the moment in which work begins', () => {
+    const worker = new Worker()
+    worker.env.setTimer(() => worker.take(), 10)
+    worker.wait(1)
+    worker.pace.starved()
+    worker.env.advance(10)
+    expect(worker.pace.window).toBe(1)
+    worker.work(20, 0.5)
+    expect(worker.pace.window).toBe(4)
+  })
+
   test('hardly fewer after a moment in which somebody else had the core', () => {
     const worker = new Worker()
     worker.work(400, 0.02)

@@ -117,6 +117,8 @@ export class Pace {
   }
 
   #learn(ms: number, mean: Mean): void {
+    // A clock that goes in steps; of no time there is no factor.
+    if (ms === 0) return
     this.#serviceMs = mean(this.#serviceMs ?? ms, ms)
     const underWay = Math.ceil((2 * (this.#init.rtt() ?? 0)) / this.#serviceMs)
     const ahead = Math.min(MAX_AHEAD_ITEMS, Math.ceil(MIN_AHEAD_MS / this.#serviceMs))
