@@ -100,7 +100,7 @@ export class Uplinks<Out> implements UplinkOwner {
     return uplink.conversation
   }
 
-  /** Milliseconds to the nearest server and back, without what else kept either side busy. */
+  /** Milliseconds to the nearest server and back, without what else kept either side busy; a plain loop, as it is asked with each few items. */
   get fastestRtt(): number | undefined {
     let best: number | undefined
     for (let index = 0; index < this.all.length; index += 1) {

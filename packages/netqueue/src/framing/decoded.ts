@@ -100,7 +100,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   /** Asks for the next chunk; tells whether it was here. */
   #pull(): boolean {
-    this.#begun(NOTHING) // nobody needs the last one while we wait
+    this.#turnTo(NOTHING) // nobody needs the last one while we wait
     this.#hasCome = false
     this.#isPulling = true
     pullFrom(this.#chunks, this)
@@ -129,12 +129,12 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   onPiece(chunk: Bytes): void {
     if (typeof chunk?.subarray !== 'function')
       return this.onError(new TypeError(`Expected the duplex to give bytes, got ${typeof chunk}`))
-    this.#begun(chunk instanceof Uint8Array ? chunk : chunk.subarray())
+    this.#turnTo(chunk instanceof Uint8Array ? chunk : chunk.subarray())
     if (this.#isPulling) this.#hasCome = true
     else this.#serve()
   }
 
-  #begun(chunk: Uint8Array): void {
+  #turnTo(chunk: Uint8Array): void {
     this.#chunk = chunk
     this.#end = chunk.length
     this.#at = 0
@@ -172,7 +172,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   /** Gives back what stands behind the last frame. */
   #leave(): void {
     if (this.#at < this.#end) this.#owner.unread(copyOf(this.#chunk, this.#at))
-    this.#begun(NOTHING)
+    this.#turnTo(NOTHING)
   }
 
   /** The next frame, if it is here whole. */

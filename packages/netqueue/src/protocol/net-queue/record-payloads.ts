@@ -77,7 +77,7 @@ export class RecordPayloads implements Payloads {
   #at = 0
   /** Where it ends. Not its `length`, which is 0 once whoever got its last item has transferred that to another thread. */
   #end = 0
-  /** A copy of the part that begins at `#sharedFrom`, and where its bytes are: views are made of that, as where items are cut one by one. */
+  /** A copy of the part that begins at `#sharedFrom`, and where its bytes are: views are made of that, as a shelf does. */
   #shared = NOTHING
   #memory: ArrayBufferLike = NOTHING.buffer
   #sharedFrom = 0
