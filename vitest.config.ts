@@ -10,6 +10,8 @@ export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     pool: 'forks',
+    // Vitest leaves one core free. Many tests wait for real time or for another process meanwhile.
+    maxWorkers: '100%',
     testTimeout: 20_000,
   },
 })
