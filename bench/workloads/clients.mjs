@@ -134,18 +134,21 @@ async function side(stage, clients) {
   const server = stage.start(producer)
   const others = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(workers))
   const address = await server.methods.listen()
-  for (let connected = 0; connected < clients;) {
-    const some = Math.min(AT_ONCE, clients - connected)
-    const counts = others.map((_, index) => Math.floor((some + index) / CLIENT_PROCESSES))
-    await Promise.all(others.map(({ methods }, index) => methods.join({ address, count: counts[index] ?? 0 })))
-    connected += some
-    await server.methods.connected(connected)
+  const failure = Promise.race(others.map(({ methods }) => methods.failure()))
+  const connect = async () => {
+    for (let connected = 0; connected < clients;) {
+      const some = Math.min(AT_ONCE, clients - connected)
+      const counts = others.map((_, index) => Math.floor((some + index) / CLIENT_PROCESSES))
+      await Promise.all(others.map(({ methods }, index) => methods.join({ address, count: counts[index] ?? 0 })))
+      connected += some
+      await server.methods.connected(connected)
+    }
   }
-  const failures = others.map(({ methods }) => methods.failure())
+  await Promise.race([connect(), failure])
   const taken = async () => sum(await Promise.all(others.map(({ methods }) => methods.count())))
   const run = async (/** @type {number} */ ms) => {
     const before = await taken()
-    const { sent, elapsed, cpuMicros } = await Promise.race([server.methods.run({ ms }), ...failures])
+    const { sent, elapsed, cpuMicros } = await Promise.race([server.methods.run({ ms }), failure])
     const lost = sent - ((await taken()) - before)
     return { clients, cpuMicrosPerItem: cpuMicros / sent, perSecond: (sent / elapsed) * 1_000, sent, lost }
   }

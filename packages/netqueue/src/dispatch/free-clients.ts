@@ -119,7 +119,7 @@ const PARTS = 64
 const PACED_PARTS = 8
 /** In a rush a frame for a dozen items costs more than they do: up to this part of the window goes into one, if that is no more than so many. */
 const RUSH_PARTS = 2
-const RUSH_ROW = 128
+const RUSH_ROW = 256
 
 /**
  * The items that a client has in flight, rounded down to a part of its window. Where thousands of quick items are under way, one more or less says
