@@ -26,14 +26,18 @@ export function ratios(samples, figure) {
 }
 
 /**
+ * The median of the rounds; without those in which noise brought a difference below 0, or to where it divides nothing. `NaN` if there are no others.
  * @param {Samples} samples
  * @param {Figure} figure
  * @param {[subject: string, other: string]} peers
  */
 function ratio(samples, figure, [subject, other]) {
   const [ours = [], theirs = []] = [samples.get(subject), samples.get(other)]
-  const rounds = Math.min(ours.length, theirs.length)
-  return median(Array.from({ length: rounds }, (_, round) => figure.of(ours[round]) / figure.of(theirs[round])))
+  const rounds = Array.from({ length: Math.min(ours.length, theirs.length) }, (_, round) => ({
+    our: figure.of(ours[round]),
+    their: figure.of(theirs[round]),
+  }))
+  return median(rounds.filter(({ our, their }) => our >= 0 && their > 0).map(({ our, their }) => our / their))
 }
 
 /**
@@ -83,6 +87,7 @@ function verdict(goal, figure, samples, peers) {
   const hardest = goal.least === undefined ? measured.at(-1) : measured[0]
   if (hardest === undefined) return { goal: text, measured: `${goal.against} not measured`, isMet: null }
   const { name, value } = hardest
+  if (Number.isNaN(value)) return { goal: text, measured: `too noisy to be compared with ${name}`, isMet: null }
   return { goal: text, measured: `${digits(value)} times ${name}`, isMet: isWithin(goal, value) }
 }
 
