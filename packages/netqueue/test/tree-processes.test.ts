@@ -63,7 +63,7 @@ test(
     expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, n) => n))
     expect(server.deadLetters.size).toBe(0)
     // What a leaf has put is settled only when the root has it.
-    await expect.poll(() => numbers.filter((n) => !put.has(n)), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => numbers.filter((n) => !put.has(n)), { timeout: 30_000 }).toEqual([])
     await server.close()
     await reading
   },

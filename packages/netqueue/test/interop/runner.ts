@@ -14,7 +14,7 @@ interface Test {
 }
 
 /** A test may take so long; then it has failed, and the next one begins. */
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = 60_000
 /** So long, where it is known to fail: some do by standing still. */
 const KNOWN_TIMEOUT_MS = 2_000
 

@@ -89,7 +89,7 @@ export async function rest(): Promise<void> {
 }
 
 /** For whatever takes its time on a busy machine. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
 /** Waits, turn by turn, until something is so. */
 export async function until(isSo: () => boolean): Promise<void> {
