@@ -47,7 +47,7 @@ describe.skipIf(chromiumPath === undefined)('Chromium', () => {
     server = await counterpart({ netqueue, address: 'ws://127.0.0.1:0/queue', options: { transports } })
     tab = await browser.newPage()
     await tab.goto(origin)
-  }, 60_000)
+  }, 240_000)
 
   afterAll(async () => {
     await browser?.close()
@@ -65,7 +65,7 @@ describe.skipIf(chromiumPath === undefined)('Chromium', () => {
       void joinPairs(listener)
       for (const outcome of await call('runAll', server.address, listener.address)) outcomes.set(outcome.title, outcome)
       await listener.close()
-    }, 60_000)
+    }, 240_000)
 
     test.each(titles())('%s', (title) => {
       expect(outcomes.get(title)).toEqual({ title, ms: expect.any(Number) as number })
