@@ -47,7 +47,7 @@ describe.skipIf(chromiumPath === undefined)('Chromium', () => {
     server = await counterpart({ netqueue, address: 'ws://127.0.0.1:0/queue', options: { transports } })
     tab = await browser.newPage()
     await tab.goto(origin)
-  }, 240_000)
+  })
 
   afterAll(async () => {
     await browser?.close()
