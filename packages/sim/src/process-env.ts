@@ -40,6 +40,11 @@ export class ProcessEnv implements Env {
     this.#schedule.afterTurn(this.#process, callback)
   }
 
+  afterInput(callback: () => void): void {
+    // Pieces come by promises here: behind the one that is being read, and before the turn ends.
+    void this.#callBack(callback)
+  }
+
   afterPoll(callback: () => void): void {
     // Behind all that is due by now: what has arrived was read then.
     this.#schedule.last(this.#process, callback)
@@ -51,5 +56,10 @@ export class ProcessEnv implements Env {
 
   randomBytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.#random.below(256))
+  }
+
+  async #callBack(callback: () => void): Promise<void> {
+    await Promise.resolve()
+    if (!this.#process.isDead) callback()
   }
 }

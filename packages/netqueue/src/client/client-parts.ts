@@ -44,6 +44,8 @@ export function partsOf<In, Out, M extends Messages>(
   options: ClientOptions<In, Out, M>,
 ): ClientParts<Out> {
   const { env, limits, item, result, prefetch, tags, protocol, exposeErrors } = settings
+  const relaying = options[RELAYING]
+  const isRelay = relaying !== undefined
   const warn = (error: NetQueueError): void => uplinks.warn(error)
   const inbox = new Inbox({
     env,
@@ -51,7 +53,7 @@ export function partsOf<In, Out, M extends Messages>(
     maxPrefetch: limits.maxUnsettled,
     rtt: () => uplinks.fastestRtt,
     measureRtt: () => uplinks.ping(),
-    patience: options[RELAYING] === undefined ? undefined : RELAY_PATIENCE,
+    patience: isRelay ? RELAY_PATIENCE : undefined,
     maxBytes: limits.maxInboxBytes,
     countReaders: true,
     warn,
@@ -68,7 +70,7 @@ export function partsOf<In, Out, M extends Messages>(
     protocol,
     warn,
     worked: () => uplinks.changed(),
-    finder: options[RELAYING]?.finder,
+    finder: relaying?.finder,
     checkReachable: (name) => uplinks.checkReachable(name),
   })
   const carriesItems = protocol.supports.items
@@ -100,7 +102,7 @@ export function partsOf<In, Out, M extends Messages>(
     ...(protocol.renamesClients === true && { id: settings.id }),
     tags,
     isPaced: prefetch === 'auto',
-    isRelay: options[RELAYING] !== undefined,
+    isRelay,
     item: item.name,
     result: result.name,
     messages: talk.own,
@@ -116,7 +118,7 @@ export function partsOf<In, Out, M extends Messages>(
     exposeErrors,
     retry: puts.retry,
     deadlines: puts.deadlines,
-    takesPaths: options[RELAYING] !== undefined,
+    takesPaths: isRelay,
     keepsReceived: false,
     lastOrdinal: () => puts.lastOrdinal,
     oldestWaiting: () => puts.oldestOrdinal,
@@ -136,11 +138,11 @@ export function partsOf<In, Out, M extends Messages>(
       puts,
       protocol,
       introduction,
-      relaying: options[RELAYING],
+      relaying,
       status: () => self.status,
       evidence: settings.evidence,
       identified: (given) => (self.id = given),
-      pulse: new Pulse({ env, limits, warn, flushDelayMs: settings.flushDelayMs }),
+      pulse: new Pulse({ env, limits, warn, flushDelayMs: settings.flushDelayMs, passesOn: isRelay }),
       connectTimeoutMs: settings.connectTimeoutMs,
       reconnect: settings.reconnect,
       closeDuplex: settings.closeDuplex,

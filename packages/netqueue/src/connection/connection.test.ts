@@ -31,8 +31,9 @@ class ScriptedUser implements SessionUser {
     this.onTake(message)
   }
 
-  fill(writer: Writer): void {
+  fill(writer: Writer): boolean {
     this.due.shift()?.(writer)
+    return this.due.length === 0
   }
 
   suspended(_error: NetQueueError): void {

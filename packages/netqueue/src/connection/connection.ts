@@ -154,8 +154,12 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     return this.#session !== undefined && this.#urgent.length === 0 && this.#farewell.isOpen
   }
 
+  /** @internal Whether there may be one behind the last frame that nobody tells of: always, where that was not the session's. */
+  hasMore = true
+
   /** @internal The next frame; `undefined` when there is none now, `'end'` when there will be none. */
   nextFrame(): Bytes | undefined | 'end' {
+    this.hasMore = true
     const urgent = this.#urgent[0]
     if (urgent !== undefined) {
       this.#urgent = this.#urgent.length === 1 ? NO_FRAMES : this.#urgent.slice(1)
@@ -164,7 +168,11 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     const { hasSaid, hasHeard } = this.#farewell
     if (hasSaid) return 'end'
     const frame = hasHeard && !this.#endsWithHearer() ? undefined : this.#session?.nextFrame()
-    if (frame !== undefined || this.#farewell.saying !== 'leaving') return frame
+    if (this.#farewell.saying !== 'leaving') {
+      this.hasMore = this.#session?.hasMore !== false
+      return frame
+    }
+    if (frame !== undefined) return frame
     // What is held up goes before the goodbye, unless the peer has said its own.
     if (!hasHeard && this.#session?.isHeldUp === true) return undefined
     this.#farewell.say('said')

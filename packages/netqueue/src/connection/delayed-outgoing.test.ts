@@ -20,6 +20,7 @@ function script(): Script {
     {
       env,
       keepOpen: false,
+      hasMore: true,
       get mayWait() {
         return made.mayWait
       },

@@ -7,19 +7,33 @@ import { Outgoing } from './outgoing.ts'
 interface Script {
   env: VirtualEnv
   due: (Uint8Array | 'end' | Error)[]
+  /** Whether the source says that there may be more. */
+  hasMore: boolean
+  asked: number
   flushes: number
   hasSaidAll: boolean
   outgoing: Outgoing
 }
 
 function script(keepOpen: boolean = false): Script {
-  const made: Partial<Script> = { env: new VirtualEnv(), due: [], flushes: 0, hasSaidAll: false }
+  const made: Partial<Script> = {
+    env: new VirtualEnv(),
+    due: [],
+    hasMore: true,
+    asked: 0,
+    flushes: 0,
+    hasSaidAll: false,
+  }
   made.outgoing = new Outgoing({
     env: made.env as VirtualEnv,
     keepOpen,
+    get hasMore() {
+      return made.hasMore === true
+    },
     flushed: () => (made.flushes = (made.flushes as number) + 1),
     saidAll: () => (made.hasSaidAll = true),
     nextFrame: () => {
+      made.asked = (made.asked as number) + 1
       const next = made.due?.shift()
       if (next instanceof Error) throw next
       return next
@@ -37,6 +51,61 @@ describe('frames as the sink asks for them', () => {
     due.push(frame(1))
     env.advance(0)
     expect(await answer).toEqual({ done: false, value: frame(1) })
+  })
+
+  test('a source that has said all is not asked again before it wakes', async () => {
+    const made = script()
+    const { env, outgoing, due } = made
+    made.hasMore = false
+    const first = outgoing.next()
+    due.push(frame(1))
+    env.advance(0)
+    expect(await first).toEqual({ done: false, value: frame(1) })
+    const second = outgoing.next()
+    env.advance(0)
+    expect(made.asked).toBe(1)
+    due.push(frame(2))
+    outgoing.wake()
+    env.advance(0)
+    expect(await second).toEqual({ done: false, value: frame(2) })
+    expect(made.asked).toBe(2)
+  })
+
+  test('a source that wakes while its frame is made is asked again', async () => {
+    const env = new VirtualEnv()
+    const due = [frame(1), frame(2)]
+    const outgoing: Outgoing = new Outgoing({
+      env,
+      keepOpen: false,
+      hasMore: false,
+      flushed: () => {},
+      saidAll: () => {},
+      nextFrame: () => {
+        if (due.length === 2) outgoing.wake()
+        return due.shift()
+      },
+    })
+    const first = outgoing.next()
+    env.advance(0)
+    expect(await first).toEqual({ done: false, value: frame(1) })
+    const second = outgoing.next()
+    env.advance(0)
+    expect(await second).toEqual({ done: false, value: frame(2) })
+  })
+
+  test('a source that wakes while nobody asks for its frames is asked by the next who does', async () => {
+    const made = script()
+    const { env, outgoing, due } = made
+    made.hasMore = false
+    const first = outgoing.next()
+    due.push(frame(1))
+    env.advance(0)
+    await first
+    due.push(frame(2))
+    outgoing.wake()
+    const second = outgoing.next()
+    env.advance(0)
+    expect(await second).toEqual({ done: false, value: frame(2) })
   })
 
   test('flush() gives a frame while the turn goes on', async () => {
@@ -160,6 +229,7 @@ test.each([
   const outgoing = new Outgoing({
     env,
     keepOpen: false,
+    hasMore: true,
     flushed: () => {},
     saidAll: () => {},
     nextFrame: () => frame(1),

@@ -11,6 +11,8 @@ export interface FrameSource {
   readonly keepOpen: boolean
   /** The next frame, `undefined` when there is none now, `'end'` when there will be none. May throw: the sink then fails with it. */
   nextFrame(): Bytes | undefined | 'end'
+  /** Whether there may be one behind the last that was given, though nobody says so by {@link Outgoing.wake}. */
+  readonly hasMore: boolean
   /** The sink has taken all frames so far. */
   flushed(): void
   /** The sink has taken the last frame, where it is to wait on. */
@@ -34,6 +36,7 @@ export class Outgoing extends Pulled implements Progress {
   /** Frames that the sink was given, and those that it has taken: it asks for the next when it has. */
   begun = 0
   done = 0
+  protected readonly env: Env
   readonly #source: FrameSource
   #hasEnded = false
   /** The sink that waits. */
@@ -48,9 +51,14 @@ export class Outgoing extends Pulled implements Progress {
   #isPausing = false
   #frames = 0
   #since: number
+  readonly #onTime = (): void => {
+    this.#isScheduled = false
+    this.#serve()
+  }
 
   constructor(source: FrameSource) {
     super()
+    this.env = source.env
     this.#source = source
     this.#since = source.env.now()
   }
@@ -84,7 +92,7 @@ export class Outgoing extends Pulled implements Progress {
     this.#isDue = true
     if (this.#isScheduled || this.#isPostponed || this.#puller === undefined) return
     this.#isPostponed = true
-    this.#source.env.afterPoll(() => {
+    this.env.afterPoll(() => {
       this.#isPostponed = false
       this.#serve()
     })
@@ -111,13 +119,15 @@ export class Outgoing extends Pulled implements Progress {
   /** Nothing is held up any more. */
   rest(): void {}
 
+  /** When what is due leaves: with all that this turn still adds. */
+  protected later(callback: () => void): void {
+    this.env.afterTurn(callback)
+  }
+
   #schedule(): void {
     if (this.#isScheduled || this.#puller === undefined) return
     this.#isScheduled = true
-    this.#source.env.afterTurn(() => {
-      this.#isScheduled = false
-      this.#serve()
-    })
+    this.later(this.#onTime)
   }
 
   /** Answers the sink, if it waits and there is something to say. A sink that waits has taken everything before. */
@@ -125,9 +135,10 @@ export class Outgoing extends Pulled implements Progress {
     if (this.#puller === undefined || this.#isPausing) return
     try {
       this.#source.flushed()
+      this.#isDue = false
       const frame = this.#make()
-      this.#isDue = frame !== undefined
       if (frame === undefined) return
+      if (this.#source.hasMore) this.#isDue = true
       this.#made()
       if (frame === 'end') this.#waiting()?.onEnd()
       else this.#waiting()?.onPiece(frame)
@@ -138,7 +149,7 @@ export class Outgoing extends Pulled implements Progress {
   }
 
   #made(): void {
-    const { env } = this.#source
+    const { env } = this
     this.begun += 1
     this.#frames += 1
     // Not at each: the clock costs a good part of what a short frame does.

@@ -14,6 +14,8 @@ export interface PulseInit {
   warn: (error: NetQueueError) => void
   /** For how long frames wait for more to share them. @default 0 */
   flushDelayMs?: number
+  /** Whether what they say follows from what they hear, and from nothing else, most of the time: a relay's. @default false */
+  passesOn?: boolean
 }
 
 /**
@@ -33,6 +35,8 @@ export class Pulse implements Timed {
   readonly looksOfSend: number
   /** For how long frames wait for more to share them. */
   readonly flushDelayMs: number
+  /** Whether frames do not even wait for the end of the turn, where they follow from a piece that came in. */
+  readonly passesOn: boolean
   readonly #env: Env
   readonly #warn: PulseInit['warn']
   readonly #looks: Deadlines
@@ -43,7 +47,7 @@ export class Pulse implements Timed {
   #due = 0
   #timer: Timer | undefined
 
-  constructor({ env, limits, warn, flushDelayMs = 0 }: PulseInit) {
+  constructor({ env, limits, warn, flushDelayMs = 0, passesOn = false }: PulseInit) {
     const [heartbeatMs, frameTimeoutMs, sendTimeoutMs] = [
       orNever(limits.heartbeatMs),
       orNever(limits.frameTimeoutMs),
@@ -51,6 +55,7 @@ export class Pulse implements Timed {
     ]
     this.limits = limits
     this.flushDelayMs = flushDelayMs
+    this.passesOn = passesOn
     this.#env = env
     this.#warn = warn
     this.deadlines = new Deadlines(env)

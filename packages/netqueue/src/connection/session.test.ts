@@ -56,10 +56,11 @@ class User implements SessionUser {
     this.onTake(message.token)
   }
 
-  fill(writer: Writer): void {
+  fill(writer: Writer): boolean {
     const token = this.due.shift()
     if (token === -1) throw new TypeError('a bug')
     if (token !== undefined) writer.ping(token)
+    return this.due.length === 0
   }
 
   ping(): void {}

@@ -18,8 +18,8 @@ export interface SessionUser {
   readonly full?: Promise<void> | undefined
   /** Throws a coded error for a message that the peer must not send; the session then ends with it. */
   take(message: Message): void
-  /** Writes what is due into the frame that leaves next. Called again as long as something was written. */
-  fill(writer: Writer): void
+  /** Writes what is due into the frame that leaves next; tells whether that is all. It is asked again where it is not, and when it wakes the session. */
+  fill(writer: Writer): boolean
   /** Asks the peer for a message, to see that it is alive. */
   ping(): void
   /** The connection was lost, and the session waits for another one. Nothing is heard, nor asked for, until {@link resumed} or {@link closed}. */
@@ -75,7 +75,11 @@ export class Session {
   #isOver = false
   #loss: NetQueueError | undefined
   readonly #take = (message: Message): void => this.#message(message)
-  readonly #fill = (writer: Writer): void => this.#user?.fill(writer)
+  /** The user has nothing more to say. */
+  #isAllSaid = false
+  readonly #fill = (writer: Writer): void => {
+    this.#isAllSaid = this.#user?.fill(writer) !== false
+  }
 
   constructor(init: SessionInit) {
     const { ticket, role, maxReplayBytes, deadlines } = init
@@ -201,8 +205,12 @@ export class Session {
     return isPatient === true ? this.#user?.full : full
   }
 
+  /** @internal Whether there may be a frame behind the last one, though nobody has woken the session since. */
+  hasMore = true
+
   /** @internal The frame that leaves next; `undefined` when there is none now. What it throws ends the session. */
   nextFrame(): Bytes | undefined {
+    this.hasMore = true
     const replay = this.#replay
     if (replay === undefined) return this.#make()
     return this.#ack(replay) ?? replay.again() ?? this.#add(replay)
@@ -279,6 +287,7 @@ export class Session {
   #make(): Bytes | undefined {
     this.#replay?.enter()
     const frame = this.wire.encode(this.#fill)
+    this.hasMore = !this.#isAllSaid || this.wire.hasMore !== false
     this.#replay?.leave()
     return frame
   }

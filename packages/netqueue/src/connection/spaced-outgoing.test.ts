@@ -18,7 +18,10 @@ function script(): Script {
     const next = made.due.shift()
     return typeof next === 'number' ? Uint8Array.of(next) : next
   }
-  made.outgoing = new SpacedOutgoing({ env, keepOpen: false, flushed: () => {}, saidAll: () => {}, nextFrame }, 10)
+  made.outgoing = new SpacedOutgoing(
+    { env, keepOpen: false, hasMore: true, flushed: () => {}, saidAll: () => {}, nextFrame },
+    10,
+  )
   void (async () => {
     for await (const frame of made.outgoing) made.heard.push(frame.subarray()[0] as number)
     made.heard.push('end')

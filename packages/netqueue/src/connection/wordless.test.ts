@@ -75,7 +75,7 @@ function play(manner: Manner = {}, told: string[] = []): Setup {
     user: () => ({
       opened: ({ peer }) => told.push(`opened for ${peer.id}`),
       take: (message) => told.push(message.type === 'status' ? String(message.value) : message.type),
-      fill: () => {},
+      fill: () => true,
       ping: () => {},
       suspended: () => told.push('suspended'),
       resumed: () => told.push('resumed'),

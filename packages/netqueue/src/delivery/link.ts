@@ -299,16 +299,19 @@ export class Link implements OutboxOwner, IntakeOwner {
     }
   }
 
-  fill(writer: Writer): void {
+  /** Writes what is due; tells whether that is all. */
+  fill(writer: Writer): boolean {
     this.intake.fillControl(writer)
-    this.outbox.fillControl(writer)
+    const hasCancelled = this.outbox.fillControl(writer)
     if (this.#pong !== undefined) writer.pong(this.#pong)
     this.#pong = undefined
     this.#fillPing(writer)
     if (this.#status !== undefined && writer.status(this.#status.value)) this.#status = undefined
     // Behind what was assigned, and before what is handed back: nobody hands that to us again.
-    if (this.outbox.fill(writer) && !this.#fillGoaway(writer)) return
-    this.intake.fill(writer, Math.min(this.outbox.oldestOrdinal, this.#init.shared.oldestWaiting()))
+    const hasSent = this.outbox.fill(writer)
+    if (hasSent && !this.#fillGoaway(writer)) return false
+    const oldest = Math.min(this.outbox.oldestOrdinal, this.#init.shared.oldestWaiting())
+    return this.intake.fill(writer, oldest) && hasSent && hasCancelled && this.#status === undefined
   }
 
   closed(error: NetQueueError | undefined): void {

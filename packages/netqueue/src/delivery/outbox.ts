@@ -223,11 +223,13 @@ export class Outbox {
     return { sent, queued }
   }
 
-  fillControl(writer: Writer): void {
-    if (this.#cancels.length === 0) return
+  /** Writes cancels; tells whether those are all. */
+  fillControl(writer: Writer): boolean {
+    if (this.#cancels.length === 0) return true
     const open = this.#cancels.filter((seq) => this.#unsettled.get(seq) !== undefined)
     for (const seq of open.splice(0, MAX_CANCELS)) writer.cancel(seq)
     this.#cancels = open
+    return open.length === 0
   }
 
   /** Writes what is queued; `false` when the frame is full before all of it is in. */

@@ -155,10 +155,11 @@ export class Conversation implements SessionUser {
     }
   }
 
-  fill(writer: Writer): void {
-    this.link.fill(writer)
-    this.tree?.fill(writer)
-    this.#exchange?.fill(writer)
+  fill(writer: Writer): boolean {
+    const hasSettled = this.link.fill(writer)
+    const hasTold = this.tree?.fill(writer) !== false
+    const hasSaid = this.#exchange?.fill(writer) !== false
+    return hasSettled && hasTold && hasSaid
   }
 
   suspended(error: NetQueueError): void {

@@ -12,7 +12,7 @@ export type TreeMessage = Extract<Message, { type: 'ancestry' | 'nodes' | 'names
 /** What a peer is to be told of the tree. */
 export interface TreeMail {
   /** Writes what has changed, as far as it fits. */
-  fill(writer: Writer): void
+  fill(writer: Writer): boolean
 }
 
 /** What makes one side of a relay more than a client or a server. */

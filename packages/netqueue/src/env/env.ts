@@ -22,6 +22,11 @@ export interface Env {
   setTimer(callback: () => void, ms: number, options?: TimerOptions): Timer
   /** Calls back when everything that this event-loop turn started, promises included, has run: what was written meanwhile leaves as one frame. */
   afterTurn(callback: () => void): void
+  /**
+   * Calls back as soon as the piece that is being read was looked at, before any promise of this turn: for what follows from that alone.
+   * Where none is being read, as {@link afterTurn}.
+   */
+  afterInput(callback: () => void): void
   /** Calls back when what has arrived meanwhile was looked at. */
   afterPoll(callback: () => void): void
   /** From 0 up to, not including, 1. */

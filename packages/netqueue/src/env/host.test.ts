@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { host } from './host.ts'
+import { host, takeInput } from './host.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => host.afterPoll(resolve))
 
@@ -34,6 +34,59 @@ test('one who throws at the end of a turn keeps nobody else from it', async () =
   for (const listener of listeners) process.on('uncaughtException', listener)
   await turn()
   expect([(error as Error).message, seen]).toEqual(['mine', ['first', 'third']])
+})
+
+test('what follows from a piece that came in comes behind it and before all promises; what that brings about waits for the end of the turn', async () => {
+  const seen: string[] = []
+  const note = (what: string): void => host.afterInput(() => seen.push(what))
+  const inner = {
+    onPiece(piece: string): void {
+      seen.push(piece)
+      note(`behind ${piece}`)
+    },
+  }
+  const outer = {
+    onPiece(piece: string): void {
+      void Promise.resolve().then(() => seen.push('promise'))
+      host.afterTurn(() => seen.push('turn'))
+      note('first')
+      takeInput(inner, 'inner')
+      host.afterInput(() => {
+        note('brought about')
+        takeInput(inner, 'late')
+      })
+      seen.push(piece)
+    },
+  }
+  takeInput(outer, 'outer')
+  const early = ['inner', 'outer', 'first', 'behind inner', 'late']
+  expect(seen).toEqual(early)
+  await turn()
+  expect(seen).toEqual([...early, 'promise', 'turn', 'brought about', 'behind late'])
+})
+
+test('where no piece is being looked at, that comes at the end of the turn', async () => {
+  const seen: string[] = []
+  host.afterInput(() => seen.push('input'))
+  await Promise.resolve().then(() => seen.push('promise'))
+  await turn()
+  expect(seen).toEqual(['promise', 'input'])
+})
+
+test('a piece whose taker throws is over all the same', async () => {
+  const seen: string[] = []
+  const taker = {
+    onPiece(): void {
+      host.afterInput(() => seen.push('behind'))
+      throw new Error('mine')
+    },
+  }
+  expect(() => takeInput(taker, 'piece')).toThrow('mine')
+  expect(seen).toEqual(['behind'])
+  host.afterInput(() => seen.push('later'))
+  expect(seen).toEqual(['behind'])
+  await turn()
+  expect(seen).toEqual(['behind', 'later'])
 })
 
 test('a timer keeps the process alive as long as it is held', () => {

@@ -93,13 +93,44 @@ const endTurn = (): void => afterMicrotasks(callBack)
 
 function callBack(): void {
   const now = due
-  let begun = 0
   due = []
+  callAll(now)
+}
+
+function callAll(callbacks: readonly (() => void)[]): void {
+  let begun = 0
   try {
-    while (begun < now.length) now[begun++]?.()
+    while (begun < callbacks.length) callbacks[begun++]?.()
   } finally {
     // One that throws ends the process, or is somebody's to handle: the others are called all the same.
-    while (begun < now.length) afterTurn(now[begun++] as () => void)
+    while (begun < callbacks.length) afterTurn(callbacks[begun++] as () => void)
+  }
+}
+
+/** Who is called back behind the piece that is being looked at; `undefined` while none is. */
+let inputDue: (() => void)[] | undefined
+let isTaking = false
+
+function afterInput(run: () => void): void {
+  if (inputDue === undefined) afterTurn(run)
+  else inputDue.push(run)
+}
+
+/**
+ * Hands over a piece that has just come in, then calls back who waits for that. What comes in meanwhile, by pipes that hand on at once, is part
+ * of it; what the callbacks bring about waits for the end of the turn, so that two ends in one process leave the event loop its own.
+ */
+export function takeInput<Piece>(taker: { onPiece(piece: Piece): void }, piece: Piece): void {
+  if (isTaking) return taker.onPiece(piece)
+  const due: (() => void)[] = []
+  inputDue = due
+  isTaking = true
+  try {
+    taker.onPiece(piece)
+  } finally {
+    inputDue = undefined
+    callAll(due)
+    isTaking = false
   }
 }
 
@@ -109,6 +140,7 @@ export const host: Env = {
   setTimer: (callback: () => void, ms: number, { background = false }: TimerOptions = {}) =>
     new HostTimer(callback, ms, background),
   afterTurn,
+  afterInput,
   afterPoll,
   random: Math.random,
   randomBytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),

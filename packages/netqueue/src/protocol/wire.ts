@@ -47,6 +47,8 @@ export interface Wire {
   decode(frame: Bytes, take: (message: Message) => void): boolean
   /** Builds the next frame from what `fill` writes, which a session counts; `undefined` when it wrote nothing. */
   encode(fill: (writer: Writer) => void): Bytes | undefined
+  /** Whether something is left of what was written, for the next frame. @default there may be */
+  readonly hasMore?: boolean
   /** The frame that says how many batches were taken; missing where the protocol has no sessions. */
   ack?(batches: number): Uint8Array
   /** The frame that ends the conversation, and the one that says why; `undefined` where the protocol has none. */

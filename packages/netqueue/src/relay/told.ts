@@ -31,16 +31,18 @@ export class Told implements TreeMail {
     this.#wake()
   }
 
-  fill(writer: Writer): void {
+  fill(writer: Writer): boolean {
     // A protocol without trees has no use for them.
     if (writer.nodes === undefined || writer.names === undefined) return this.#forget()
     if (this.#nodes.length > 0) writer.nodes(this.#nodes)
     if (this.#names.length > 0) writer.names(this.#names)
+    return this.#nodes.length + this.#names.length === 0
   }
 
-  #forget(): void {
+  #forget(): true {
     this.#nodes.length = 0
     this.#names.length = 0
+    return true
   }
 
   /** Whatever it was told of is gone, and then there is what there is. */
@@ -64,7 +66,8 @@ export class Ancestry implements TreeMail {
     this.#wake()
   }
 
-  fill(writer: Writer): void {
+  fill(writer: Writer): boolean {
     if (this.#ids !== undefined && writer.ancestry?.(this.#ids) === true) this.#ids = undefined
+    return this.#ids === undefined
   }
 }

@@ -33,10 +33,11 @@ export class Cancels {
     this.#init.wake()
   }
 
-  fill(writer: ExchangeWriter): void {
+  /** Tells whether all is written that may be by now. */
+  fill(writer: ExchangeWriter): boolean {
     for (let count = 0; count < MAX_IN_A_FRAME;) {
       const tag = this.#tags.at(0)
-      if (tag === undefined) return
+      if (tag === undefined) return true
       const isDue = this.#init.isOpen(tag)
       if (isDue && !this.#bucket.take()) return this.#wait()
       this.#tags.shift()
@@ -44,6 +45,7 @@ export class Cancels {
       writer.cancelRequest({ tag })
       count += 1
     }
+    return false
   }
 
   close(): void {
@@ -52,12 +54,13 @@ export class Cancels {
     this.#tags.clear()
   }
 
-  #wait(): void {
+  #wait(): true {
     const { env, wake } = this.#init
     const wait = (): void => {
       this.#timer = undefined
       wake()
     }
     this.#timer ??= env.setTimer(wait, Math.ceil(this.#bucket.waitMs), { background: true })
+    return true
   }
 }

@@ -150,8 +150,8 @@ export class Exchange<From = unknown> {
   /** Writes until all is written or the frame is full; tells whether all is. */
   fill(writer: ExchangeWriter): boolean {
     if (this.#requests !== undefined) this.#side.frameTime = this.#init.env.now()
-    this.#requests?.fillControl(writer)
-    return this.#lanes.fill(writer)
+    const hasCancelled = this.#requests?.fillControl(writer) !== false
+    return this.#lanes.fill(writer) && hasCancelled
   }
 
   /** The last call. No error: both sides had said goodbye. */

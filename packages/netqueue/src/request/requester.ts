@@ -140,8 +140,9 @@ export class Requester implements CallOwner {
     call?.body?.granted(chunks, bytes)
   }
 
-  fillControl(writer: ExchangeWriter): void {
-    this.#cancels.fill(writer)
+  /** Tells whether all is written that may be by now. */
+  fillControl(writer: ExchangeWriter): boolean {
+    return this.#cancels.fill(writer)
   }
 
   /** No more requests: tells the peer behind the last one. Resolves when all are over. */

@@ -68,8 +68,8 @@ export class Clientele<Item> {
   constructor(init: ClienteleInit<Item>) {
     this.#init = init
     this.#owner = this.#ownVisits()
-    const { protocol, introduction, gatekeeper, permissions, link, flushDelayMs, changed, warn } = init
-    const pulse = new Pulse({ ...link, warn, flushDelayMs })
+    const { protocol, introduction, gatekeeper, permissions, link, flushDelayMs, relaying, changed, warn } = init
+    const pulse = new Pulse({ ...link, warn, flushDelayMs, passesOn: relaying !== undefined })
     this.#pulse = pulse
     this.#reception = new Reception({
       protocol,

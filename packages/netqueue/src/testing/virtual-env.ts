@@ -7,7 +7,7 @@ export interface VirtualEnvOptions {
   /** The same seed gives the same random numbers and bytes. @default 1 */
   seed?: number
   /**
-   * `afterTurn` and `afterPoll` call back at the next `advance`, like timers of 0 ms: for code that is synchronous from end to end.
+   * `afterTurn`, `afterInput` and `afterPoll` call back at the next `advance`, like timers of 0 ms: for code that is synchronous from end to end.
    * Otherwise they call back when the event loop gets there, as on any host. @default false
    */
   manualTurns?: boolean
@@ -120,6 +120,12 @@ export class VirtualClock implements VirtualEnv {
     this.#calls += 1
     if (this.#manualTurns) this.setTimer(callback, 0)
     else host.afterTurn(callback)
+  }
+
+  afterInput(callback: () => void): void {
+    this.#calls += 1
+    if (this.#manualTurns) this.setTimer(callback, 0)
+    else host.afterInput(callback)
   }
 
   afterPoll(callback: () => void): void {

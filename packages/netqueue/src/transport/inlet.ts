@@ -1,3 +1,4 @@
+import { takeInput } from '../env/host.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Ring } from '../queue/ring.ts'
 import { Pulled } from './pulled.ts'
@@ -100,7 +101,7 @@ export abstract class Inlet extends Pulled {
 
   /** Gives a piece that has just come to the reader that waits for it. */
   protected hand(piece: Bytes, puller: Puller): void {
-    puller.onPiece(piece)
+    takeInput(puller, piece)
   }
 
   /** A piece was taken or is waited for, or the rest is not wanted. */

@@ -131,7 +131,10 @@ class MemoryDuplex extends Outlet implements ByteDuplex {
   }
 }
 
-/** What one end writes the other has in a turn of its own, as it has from anywhere else: nothing that it does happens within the write. */
+/**
+ * What one end writes the other has in a turn of its own, as it has from anywhere else: nothing that it does happens within the write. It is no
+ * input that others wait for: two ends that answer at once would go on and on before anybody whose turn ends has his.
+ */
 class MemoryInlet extends ToldInlet {
   protected override hand(piece: Bytes, puller: Puller): void {
     void RESOLVED.then(() => puller.onPiece(piece))

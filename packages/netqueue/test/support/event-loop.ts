@@ -56,6 +56,10 @@ export class EventLoop implements Env {
     this.afterPoll(run)
   }
 
+  afterInput(run: () => void): void {
+    this.afterPoll(run)
+  }
+
   afterPoll(run: () => void): void {
     this.#polled.push(run)
   }

@@ -89,6 +89,11 @@ export class Batch {
     return this.#lanes.isWaiting
   }
 
+  /** Whether something is left for the next frame. */
+  get hasMore(): boolean {
+    return this.#lanes.isWaiting || this.#cancels.length > 0
+  }
+
   /** Whether so many bytes of a whole record may be written into a lane now; where not, the lane keeps its place. */
   fits(lane: number, bytes: number): boolean {
     return bytes <= this.#left() - this.#lanes.heldFrom(lane) || this.#admits(lane, bytes)

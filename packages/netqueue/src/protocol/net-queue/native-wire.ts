@@ -82,6 +82,10 @@ export class NativeWire implements Wire, RecordReaderInit, Taken {
     return this.#writer.build(fill)
   }
 
+  get hasMore(): boolean {
+    return this.#writer.hasMore
+  }
+
   ack(batches: number): Uint8Array {
     const out = new ByteWriter(new Uint8Array(MAX_VARINT_BYTES))
     out.varint(batches)

@@ -56,6 +56,11 @@ export class RecordWriter implements Writer {
     return this.#batch.sentRecords
   }
 
+  /** Whether something is left for the next frame: of what was taken, or of whoever was refused. */
+  get hasMore(): boolean {
+    return this.#batch.hasMore
+  }
+
   /** The next frame with what `fill` writes, or what was left of long records; `undefined` for neither. */
   build(fill: (writer: Writer) => void): Bytes | undefined {
     const frame = this.#fill(fill)

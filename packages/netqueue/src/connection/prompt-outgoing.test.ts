@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { host, takeInput } from '../env/host.ts'
+import type { Bytes } from '../transport/transport.ts'
+import { PromptOutgoing } from './prompt-outgoing.ts'
+
+test('a frame that follows from a piece leaves before any promise of that turn, with all that the piece brought about', async () => {
+  const due: number[] = []
+  const said: string[] = []
+  const outgoing = new PromptOutgoing({
+    env: host,
+    keepOpen: false,
+    hasMore: false,
+    flushed: () => {},
+    saidAll: () => {},
+    nextFrame: () => (due.length === 0 ? undefined : Uint8Array.from(due.splice(0))),
+  })
+  const puller = {
+    onPiece: (frame: Bytes): void => void said.push(`frame ${frame.subarray().join()}`),
+    onEnd: (): void => {},
+    onError: (): void => {},
+  }
+  outgoing.pull(puller)
+  await new Promise<void>((resolve) => host.afterTurn(resolve))
+  takeInput(
+    {
+      onPiece(pieces: readonly number[]): void {
+        void Promise.resolve().then(() => said.push('promise'))
+        for (const piece of pieces) {
+          due.push(piece)
+          outgoing.wake()
+        }
+      },
+    },
+    [1, 2],
+  )
+  expect(said).toEqual(['frame 1,2'])
+  await new Promise<void>((resolve) => host.afterTurn(resolve))
+  expect(said).toEqual(['frame 1,2', 'promise'])
+})
