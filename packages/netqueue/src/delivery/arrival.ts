@@ -4,31 +4,27 @@ import { Delivery, DeliveryBelow } from './delivery.ts'
 import type { DeliverySource } from './delivery.ts'
 
 /** Items of one peer that wait: what came in one message, or one that is here again. */
-export abstract class Arrival implements Linked {
-  before: Linked = this
-  after: Linked = this
+export interface Arrival extends Linked {
   readonly source: DeliverySource
-
-  constructor(source: DeliverySource) {
-    this.source = source
-  }
-
   /** Items that wait. */
-  abstract readonly size: number
+  readonly size: number
   /** The bytes that they keep. */
-  abstract readonly bytes: number
+  readonly bytes: number
 
   /** Takes out the next one; there must be one. */
-  abstract shift(): Delivery<unknown>
+  shift(): Delivery<unknown>
 }
 
 /** One that was handed out before. */
-export class Again extends Arrival {
+export class Again implements Arrival {
+  before: Linked = this
+  after: Linked = this
+  readonly source: DeliverySource
   readonly #delivery: Delivery<unknown>
   #isHere = true
 
   constructor(delivery: Delivery<unknown>) {
-    super(delivery.source)
+    this.source = delivery.source
     this.#delivery = delivery
   }
 
@@ -51,7 +47,10 @@ export class Again extends Arrival {
  * What came in one message, with numbers in a row. An item becomes a delivery when it is its turn: those that wait cost what they
  * came in, and nothing more.
  */
-export class Fresh extends Arrival {
+export class Fresh implements Arrival {
+  before: Linked = this
+  after: Linked = this
+  readonly source: DeliverySource
   /** The number of the first, which names all of them. */
   readonly first: number
   readonly #message: Extract<Message, { type: 'items' }>
@@ -62,7 +61,7 @@ export class Fresh extends Arrival {
   #cancelled: Set<number> | undefined
 
   constructor(source: DeliverySource, message: Extract<Message, { type: 'items' }>) {
-    super(source)
+    this.source = source
     this.#message = message
     this.first = message.first
     this.#next = message.first

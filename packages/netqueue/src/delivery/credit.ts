@@ -96,6 +96,11 @@ export class Credit {
     this.#finishedBytes += bytes
   }
 
+  /** Whether the peer may send nothing more. */
+  get isSpent(): boolean {
+    return this.#limit <= this.#received || this.#byteLimit <= this.#receivedBytes
+  }
+
   /** Whether it is time to grant more: half a window adds up, or nothing is left on either side. */
   isDue({ items, window, isDry }: Room): boolean {
     const { maxUnsettled, maxUnsettledBytes } = this.#limits

@@ -24,6 +24,8 @@ export class Grants {
   #isOpen = false
   /** The sender is to hear how far we are, whether or not there is anything to grant. */
   #isReportDue = false
+  /** There was room, and it was time to say so. */
+  #isGrantDue = false
   /** It is to hear of each arrival. */
   #reportsAll = false
   #reclaim: 'no' | 'due' | 'asked' = 'no'
@@ -57,16 +59,16 @@ export class Grants {
     this.report()
   }
 
-  /** Something came from the sender. */
+  /** Something came from the sender. That makes no room: to take it does. */
   arrived(): void {
     if (this.#reportsAll) this.report()
-    else this.grant()
   }
 
   /** The sender gave unused credit back. */
   released(): void {
     this.#reclaim = 'no'
     this.arrived()
+    this.grant()
   }
 
   /** An item left the inbox or was settled. Most of the time too little has come free, and that is known without a look at the room. */
@@ -80,12 +82,13 @@ export class Grants {
   grant(): void {
     if (!this.#isOpen) return this.#owner.freed()
     const { room } = this.#owner
-    if (!this.#isDue(room)) {
+    if (!this.#credit.isDue(room)) {
       const { items, bytes } = this.#credit.dueAfter(room)
       this.#itemsToGo = items
       this.#bytesToGo = bytes
       return
     }
+    this.#isGrantDue = true
     if (room.items >= FLUSHED_ITEMS) this.#owner.flush()
     this.#owner.wake()
   }
@@ -103,14 +106,13 @@ export class Grants {
       writer.reclaim()
     }
     const credit = this.#credit
+    // Of a sender that has some left, it is known without a look.
+    if (!this.#isReportDue && !this.#isGrantDue && !credit.isSpent) return
     const { room } = this.#owner
-    if (!this.#isReportDue && !this.#isDue(room)) return
+    if (!this.#isReportDue && !(this.#isOpen && credit.isDue(room))) return
     this.#isReportDue = false
+    this.#isGrantDue = false
     credit.raise(room)
     writer.credit(credit.limit, credit.byteLimit, credit.received)
-  }
-
-  #isDue(room: Room): boolean {
-    return this.#isOpen && this.#credit.isDue(room)
   }
 }

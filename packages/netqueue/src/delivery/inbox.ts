@@ -396,6 +396,7 @@ export class Inbox implements WaitingItemsOwner {
       if (delivery === undefined) return
       demand.leave(reader)
       reader.resolve(delivery)
+      delivery.source.taken()
     }
     for (const standing of demand.standing) if (this.size > 0 && standing.demand > 0) standing.offer()
   }

@@ -249,7 +249,7 @@ export class Intake implements DeliverySource, GrantsOwner {
   }
 
   taken(): void {
-    if (this.#fresh + this.#waitingAgain === 0) this.#grants.grant()
+    if (this.#fresh + this.#waitingAgain === 0 && this.#credit.isSpent) this.#grants.grant()
     else this.#grants.freed(0)
   }
 

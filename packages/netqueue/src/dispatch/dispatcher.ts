@@ -133,6 +133,7 @@ export class Dispatcher<T, C> {
     if (this.#continueRow(entry)) return
     this.#enter(entry)
     if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
+    if (!this.wouldWait) return this.#advance(entry)
     this.#fresh.push(entry)
     this.advance()
   }
@@ -148,16 +149,7 @@ export class Dispatcher<T, C> {
 
   /** Hands out what waits, as far as clients are free. */
   advance(): void {
-    if (this.#isBusy) return
-    this.#isBusy = true
-    while (this.#free.size > 0) {
-      const entry = this.#fresh.shift()
-      if (entry === undefined) break
-      const choice = this.#chooser.choose(entry, this.#everyone())
-      if (isThenable(choice)) return void this.#await(entry, choice)
-      this.#give(entry, choice)
-    }
-    this.#isBusy = false
+    if (!this.#isBusy) this.#advance(this.#next())
   }
 
   /** Takes out an entry that waits. */
@@ -181,6 +173,20 @@ export class Dispatcher<T, C> {
     for (const entry of entries) this.withdraw(entry)
     this.#watcher?.()
     return entries
+  }
+
+  #advance(first: Entry | undefined): void {
+    this.#isBusy = true
+    for (let entry = first; entry !== undefined; entry = this.#next()) {
+      const choice = this.#chooser.choose(entry, this.#everyone())
+      if (isThenable(choice)) return void this.#await(entry, choice)
+      this.#give(entry, choice)
+    }
+    this.#isBusy = false
+  }
+
+  #next(): Entry | undefined {
+    return this.#free.size > 0 ? this.#fresh.shift() : undefined
   }
 
   #enter(entry: Entry): void {

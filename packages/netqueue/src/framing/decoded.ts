@@ -1,4 +1,5 @@
 import { Uint8ArrayList } from 'uint8arraylist'
+import { viewOf } from '../env/views.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { pullFrom } from '../transport/pulled.ts'
 import type { Puller } from '../transport/pulled.ts'
@@ -270,11 +271,6 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 function endless(): NetQueueError {
   const message = `The peer sent ${MAX_HEAD_BYTES} bytes that do not say how long their frame is`
   return new NetQueueError('BAD_MESSAGE', message, { value: MAX_HEAD_BYTES })
-}
-
-/** Not by `subarray`: chunks may be Buffers, and then so would be what is made of them, which are no plain arrays to codecs and users. */
-function viewOf({ buffer, byteOffset }: Uint8Array, at: number, length: number): Uint8Array {
-  return new Uint8Array(buffer, byteOffset + at, length)
 }
 
 /** Not by `slice`, which copies nothing of a Buffer. */

@@ -2,7 +2,7 @@ import * as lengthPrefixed from 'it-length-prefixed'
 import { Pulled, pullFrom } from '../transport/pulled.ts'
 import type { Puller } from '../transport/pulled.ts'
 import type { Bytes } from '../transport/transport.ts'
-import { hasRoom, PREFIX_BYTES } from './roomy.ts'
+import { PREFIX_BYTES, withRoom } from './roomy.ts'
 
 const options = {
   lengthEncoder: Object.assign(
@@ -51,9 +51,8 @@ export class Encoded extends Pulled implements Puller {
 
 /** In one piece where that can be: a list of a short prefix and a frame would be joined, or written as such, on its way into the system's hands. */
 function prefixed(frame: Bytes): Bytes {
-  if (!(frame instanceof Uint8Array && hasRoom(frame))) return lengthPrefixed.encode.single(frame, options)
-  const { buffer, byteOffset, length } = frame
-  return writeLength(new Uint8Array(buffer, byteOffset - PREFIX_BYTES, PREFIX_BYTES + length), length)
+  const whole = frame instanceof Uint8Array ? withRoom(frame) : undefined
+  return whole === undefined ? lengthPrefixed.encode.single(frame, options) : writeLength(whole, frame.length)
 }
 
 function writeLength<A extends Uint8Array>(target: A, length: number): A {

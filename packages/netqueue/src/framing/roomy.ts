@@ -1,4 +1,5 @@
 import { unfilled } from '../env/unfilled.ts'
+import { memoryOf, offsetOf } from '../env/views.ts'
 
 /** Bytes in front of a frame that say how long it is. */
 export const PREFIX_BYTES = 4
@@ -6,9 +7,17 @@ export const PREFIX_BYTES = 4
 /** Short frames share memory: to make some for each would take longer than to fill it. Whoever keeps one keeps no more than this. */
 const SHARED_BYTES = 8_192
 const MAX_SHARED_BYTES: number = SHARED_BYTES / 8
-const NOTHING: ArrayBufferLike = new ArrayBuffer(0)
 
-let shared = NOTHING
+interface Host {
+  Buffer?: { from(this: void, memory: ArrayBufferLike, offset: number, length: number): Uint8Array }
+}
+
+/** Node's streams write nothing else, and would make one of each piece: that takes longer than to make it now. */
+const view: (memory: ArrayBufferLike, offset: number, length: number) => Uint8Array =
+  (globalThis as Host).Buffer?.from ?? ((memory, offset, length) => new Uint8Array(memory, offset, length))
+
+let shared: Uint8Array = new Uint8Array(0)
+let memory: ArrayBufferLike = shared.buffer
 let used = 0
 
 /** Memory for a frame, with room for its length in front of it. All of the frame is to be written: it holds anything. */
@@ -16,15 +25,20 @@ export function roomyFrame(length: number): Uint8Array {
   const whole = PREFIX_BYTES + length
   if (whole > MAX_SHARED_BYTES) return unfilled(whole).subarray(PREFIX_BYTES)
   // Memory that somebody transferred to another thread has no length.
-  if (used + whole > shared.byteLength) {
-    shared = new ArrayBuffer(SHARED_BYTES)
+  if (used + whole > shared.length) {
+    shared = new Uint8Array(SHARED_BYTES)
+    memory = shared.buffer
     used = 0
   }
   used += whole
-  return new Uint8Array(shared, used - length, length)
+  return new Uint8Array(memory, used - length, length)
 }
 
-/** Whether a frame is such a one; of short ones, one of the last. */
-export function hasRoom({ buffer, byteOffset, length }: Uint8Array): boolean {
-  return buffer === shared || (byteOffset === PREFIX_BYTES && buffer.byteLength === PREFIX_BYTES + length)
+/** A frame with the room in front of it, where it is such a one; of short ones, one of the last. */
+export function withRoom(frame: Uint8Array): Uint8Array | undefined {
+  const own = memoryOf(frame)
+  const offset = offsetOf(frame)
+  const whole = PREFIX_BYTES + frame.length
+  const hasRoom = own === memory || (offset === PREFIX_BYTES && own.byteLength === whole)
+  return hasRoom ? view(own, offset - PREFIX_BYTES, whole) : undefined
 }

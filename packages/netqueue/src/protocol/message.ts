@@ -16,7 +16,7 @@ export type Direction = 'body' | 'reply'
  */
 export type Message =
   /** `to`: for whom they are, of those below the receiver. */
-  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads; to?: Path }
+  | { type: 'items'; first: number; attempt: number; wantsResult: boolean; payloads: Payloads; to?: Path | undefined }
   /** `records`: how many of our {@link Writer.sentRecords} the peer has. */
   | { type: 'credit'; limit: number; byteLimit: number; received: number; records: number }
   | { type: 'settle'; outcome: Outcome; first: number; length: number }

@@ -1,3 +1,5 @@
+import { memoryOf, offsetOf } from '../env/views.ts'
+
 /** The items of one message, one after the other. */
 export interface Payloads {
   /** How many came. */
@@ -31,9 +33,14 @@ export function lasting(piece: Uint8Array): Uint8Array {
 
 const isMost = (length: number, { buffer }: Uint8Array): boolean => length * 2 > buffer.byteLength
 
-/** Whether a piece is the end of a frame, and most of what that came in: it need not be copied. */
-function isLone(frame: Uint8Array, start: number, end: number): boolean {
-  return end === frame.length && frame.byteOffset + end === frame.buffer.byteLength && isMost(end - start, frame)
+/** A piece that need not be copied, as it is the end of a frame and most of what that came in. */
+function lone(frame: Uint8Array, start: number, end: number): Uint8Array | undefined {
+  if (end < frame.length) return undefined
+  const memory = memoryOf(frame)
+  const offset = offsetOf(frame)
+  const length = end - start
+  const isMost = offset + end === memory.byteLength && length * 2 > memory.byteLength
+  return isMost ? new Uint8Array(memory, offset + start, length) : undefined
 }
 
 /** Cuts pieces out of frames that they do not keep: long ones stand apart, short ones share what was copied of the frame together. */
@@ -50,7 +57,8 @@ export class Shelf {
   /** Pieces of one frame are cut in order. */
   cut(frame: Uint8Array, start: number, end: number): Uint8Array {
     if (end - start > MAX_SHARED_BYTES) return apart(frame.subarray(start, end))
-    if (frame !== this.#frame && isLone(frame, start, end)) return frame.subarray(start, end)
+    const piece = frame === this.#frame ? undefined : lone(frame, start, end)
+    if (piece !== undefined) return piece
     // Memory that somebody transferred to another thread has no length, and is not written to again.
     if (frame !== this.#frame || end > this.#end || this.#shared.length === 0) this.#copy(frame, start, end)
     return new Uint8Array(this.#memory, start + this.#shift, end - start)

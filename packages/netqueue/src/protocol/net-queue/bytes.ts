@@ -1,5 +1,6 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { unfilled } from '../../env/unfilled.ts'
+import { copyTo, viewOf } from '../../env/views.ts'
 import { roomyFrame } from '../../framing/roomy.ts'
 import type { NetQueueError } from '../../errors/errors.ts'
 import type { Bytes } from '../../transport/transport.ts'
@@ -236,7 +237,7 @@ export class ByteWriter {
   /** Short data is copied; long data stays where it is, and must not change until the frame has left. */
   raw(data: Uint8Array): void {
     if (data.length >= REFERRED_BYTES) return this.#refer(data)
-    this.#buffer.set(data, this.#at)
+    copyTo(this.#buffer, data, this.#at)
     this.#at += data.length
   }
 
@@ -247,7 +248,7 @@ export class ByteWriter {
 
   /** What was written: a copy, with the long data between its parts. */
   take(memory: Uint8Array = new Uint8Array(this.#at)): Bytes {
-    memory.set(this.#buffer.subarray(0, this.#at))
+    copyTo(memory, viewOf(this.#buffer, 0, this.#at), 0)
     return this.#referredBytes === 0 ? memory : this.#around(memory)
   }
 

@@ -114,14 +114,8 @@ export class RecordReader {
     const count = reader.u16()
     if (count === 0 || count > reader.left) throw badMessage(`ITEMS that hold no ${count} items`, count)
     checkLast(first, count)
-    return {
-      type: 'items',
-      first,
-      attempt,
-      wantsResult: (flags & ItemsFlag.WANTS_RESULT) !== 0,
-      payloads: this.#payloads(reader, count),
-      ...(to && { to }),
-    }
+    const wantsResult = (flags & ItemsFlag.WANTS_RESULT) !== 0
+    return { type: 'items', first, attempt, wantsResult, payloads: this.#payloads(reader, count), to }
   }
 
   #payloads(reader: ByteReader, count: number): Payloads {
