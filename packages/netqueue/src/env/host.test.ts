@@ -89,6 +89,23 @@ test('a piece whose taker throws is over all the same', async () => {
   expect(seen).toEqual(['behind', 'later'])
 })
 
+test('one who throws behind a piece keeps nobody else from it, and the next piece is as any other', async () => {
+  const seen: string[] = []
+  const taker = {
+    onPiece(callbacks: readonly (() => void)[]): void {
+      for (const callback of callbacks) host.afterInput(callback)
+    },
+  }
+  const fails = (): never => {
+    throw new Error('mine')
+  }
+  expect(() => takeInput(taker, [fails, () => seen.push('second')])).toThrow('mine')
+  takeInput(taker, [() => seen.push('next piece')])
+  expect(seen).toEqual(['next piece'])
+  await turn()
+  expect(seen).toEqual(['next piece', 'second'])
+})
+
 test('a timer keeps the process alive as long as it is held', () => {
   const active = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = active()

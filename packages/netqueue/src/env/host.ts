@@ -129,7 +129,14 @@ export function takeInput<Piece>(taker: { onPiece(piece: Piece): void }, piece: 
     taker.onPiece(piece)
   } finally {
     inputDue = undefined
+    endInput(due)
+  }
+}
+
+function endInput(due: readonly (() => void)[]): void {
+  try {
     callAll(due)
+  } finally {
     isTaking = false
   }
 }
