@@ -10,6 +10,8 @@ interface Script {
   /** Whether the source says that there may be more. */
   hasMore: boolean
   asked: number
+  /** Called while a frame is made. */
+  onAsked: () => void
   flushes: number
   hasSaidAll: boolean
   outgoing: Outgoing
@@ -21,6 +23,7 @@ function script(keepOpen: boolean = false): Script {
     due: [],
     hasMore: true,
     asked: 0,
+    onAsked: () => {},
     flushes: 0,
     hasSaidAll: false,
   }
@@ -34,12 +37,18 @@ function script(keepOpen: boolean = false): Script {
     saidAll: () => (made.hasSaidAll = true),
     nextFrame: () => {
       made.asked = (made.asked as number) + 1
+      made.onAsked?.()
       const next = made.due?.shift()
       if (next instanceof Error) throw next
       return next
     },
   })
   return made as Script
+}
+
+/** One that tells when it has said all. */
+function outspoken(): Script {
+  return Object.assign(script(), { hasMore: false })
 }
 
 const frame = (value: number): Uint8Array => Uint8Array.of(value)
@@ -54,9 +63,8 @@ describe('frames as the sink asks for them', () => {
   })
 
   test('a source that has said all is not asked again before it wakes', async () => {
-    const made = script()
+    const made = outspoken()
     const { env, outgoing, due } = made
-    made.hasMore = false
     const first = outgoing.next()
     due.push(frame(1))
     env.advance(0)
@@ -72,31 +80,21 @@ describe('frames as the sink asks for them', () => {
   })
 
   test('a source that wakes while its frame is made is asked again', async () => {
-    const env = new VirtualEnv()
-    const due = [frame(1), frame(2)]
-    const outgoing: Outgoing = new Outgoing({
-      env,
-      keepOpen: false,
-      hasMore: false,
-      flushed: () => {},
-      saidAll: () => {},
-      nextFrame: () => {
-        if (due.length === 2) outgoing.wake()
-        return due.shift()
-      },
-    })
-    const first = outgoing.next()
-    env.advance(0)
-    expect(await first).toEqual({ done: false, value: frame(1) })
-    const second = outgoing.next()
-    env.advance(0)
-    expect(await second).toEqual({ done: false, value: frame(2) })
+    const made = outspoken()
+    const { env, outgoing, due } = made
+    due.push(frame(1), frame(2))
+    made.onAsked = () => {
+      if (due.length === 2) outgoing.wake()
+    }
+    for (const value of [1, 2]) {
+      const answer = outgoing.next()
+      env.advance(0)
+      expect(await answer).toEqual({ done: false, value: frame(value) })
+    }
   })
 
   test('a source that wakes while nobody asks for its frames is asked by the next who does', async () => {
-    const made = script()
-    const { env, outgoing, due } = made
-    made.hasMore = false
+    const { env, outgoing, due } = outspoken()
     const first = outgoing.next()
     due.push(frame(1))
     env.advance(0)

@@ -3,6 +3,8 @@ import { host, takeInput } from '../env/host.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { PromptOutgoing } from './prompt-outgoing.ts'
 
+const turn = (): Promise<void> => new Promise((resolve) => host.afterTurn(resolve))
+
 test('a frame that follows from a piece leaves before any promise of that turn, with all that the piece brought about', async () => {
   const due: number[] = []
   const said: string[] = []
@@ -20,7 +22,7 @@ test('a frame that follows from a piece leaves before any promise of that turn, 
     onError: (): void => {},
   }
   outgoing.pull(puller)
-  await new Promise<void>((resolve) => host.afterTurn(resolve))
+  await turn()
   takeInput(
     {
       onPiece(pieces: readonly number[]): void {
@@ -34,6 +36,6 @@ test('a frame that follows from a piece leaves before any promise of that turn, 
     [1, 2],
   )
   expect(said).toEqual(['frame 1,2'])
-  await new Promise<void>((resolve) => host.afterTurn(resolve))
+  await turn()
   expect(said).toEqual(['frame 1,2', 'promise'])
 })

@@ -122,20 +122,20 @@ function afterInput(run: () => void): void {
  */
 export function takeInput<Piece>(taker: { onPiece(piece: Piece): void }, piece: Piece): void {
   if (isTaking) return taker.onPiece(piece)
-  const due: (() => void)[] = []
-  inputDue = due
+  const behind: (() => void)[] = []
+  inputDue = behind
   isTaking = true
   try {
     taker.onPiece(piece)
   } finally {
     inputDue = undefined
-    endInput(due)
+    endInput(behind)
   }
 }
 
-function endInput(due: readonly (() => void)[]): void {
+function endInput(behind: readonly (() => void)[]): void {
   try {
-    callAll(due)
+    callAll(behind)
   } finally {
     isTaking = false
   }

@@ -8,13 +8,12 @@ export const PREFIX_BYTES = 4
 const SHARED_BYTES = 8_192
 const MAX_SHARED_BYTES: number = SHARED_BYTES / 8
 
-interface Host {
-  Buffer?: { from(this: void, memory: ArrayBufferLike, offset: number, length: number): Uint8Array }
-}
+type View = (this: void, memory: ArrayBufferLike, offset: number, length: number) => Uint8Array
 
-/** Node's streams write nothing else, and would make one of each piece: that takes longer than to make it now. */
-const view: (memory: ArrayBufferLike, offset: number, length: number) => Uint8Array =
-  (globalThis as Host).Buffer?.from ?? ((memory, offset, length) => new Uint8Array(memory, offset, length))
+/** A Buffer in Node: its streams write nothing else, and would make one of each piece, which takes longer than to make it now. */
+const view: View =
+  (globalThis as { Buffer?: { from: View } }).Buffer?.from ??
+  ((memory, offset, length) => new Uint8Array(memory, offset, length))
 
 let shared: Uint8Array = new Uint8Array(0)
 let memory: ArrayBufferLike = shared.buffer

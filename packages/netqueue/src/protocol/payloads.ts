@@ -28,19 +28,18 @@ export function apart(piece: Uint8Array): Uint8Array {
 
 /** A piece that waits, and keeps no more than twice itself of what it came in. */
 export function lasting(piece: Uint8Array): Uint8Array {
-  return isMost(piece.length, piece) ? piece : piece.slice()
+  return isMost(piece.length, piece.buffer) ? piece : piece.slice()
 }
 
-const isMost = (length: number, { buffer }: Uint8Array): boolean => length * 2 > buffer.byteLength
+const isMost = (length: number, { byteLength }: ArrayBufferLike): boolean => length * 2 > byteLength
 
 /** A piece that need not be copied, as it is the end of a frame and most of what that came in. */
 function lone(frame: Uint8Array, start: number, end: number): Uint8Array | undefined {
   if (end < frame.length) return undefined
   const memory = memoryOf(frame)
   const offset = offsetOf(frame)
-  const length = end - start
-  const isMost = offset + end === memory.byteLength && length * 2 > memory.byteLength
-  return isMost ? new Uint8Array(memory, offset + start, length) : undefined
+  const isLone = offset + end === memory.byteLength && isMost(end - start, memory)
+  return isLone ? new Uint8Array(memory, offset + start, end - start) : undefined
 }
 
 /** Cuts pieces out of frames that they do not keep: long ones stand apart, short ones share what was copied of the frame together. */

@@ -117,21 +117,15 @@ export class VirtualClock implements VirtualEnv {
   }
 
   afterTurn(callback: () => void): void {
-    this.#calls += 1
-    if (this.#manualTurns) this.setTimer(callback, 0)
-    else host.afterTurn(callback)
+    this.#defer('afterTurn', callback)
   }
 
   afterInput(callback: () => void): void {
-    this.#calls += 1
-    if (this.#manualTurns) this.setTimer(callback, 0)
-    else host.afterInput(callback)
+    this.#defer('afterInput', callback)
   }
 
   afterPoll(callback: () => void): void {
-    this.#calls += 1
-    if (this.#manualTurns) this.setTimer(callback, 0)
-    else host.afterPoll(callback)
+    this.#defer('afterPoll', callback)
   }
 
   random(): number {
@@ -140,6 +134,12 @@ export class VirtualClock implements VirtualEnv {
 
   randomBytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.#chance.below(256))
+  }
+
+  #defer(how: 'afterTurn' | 'afterInput' | 'afterPoll', callback: () => void): void {
+    this.#calls += 1
+    if (this.#manualTurns) this.setTimer(callback, 0)
+    else host[how](callback)
   }
 
   #fire(): void {
