@@ -262,6 +262,21 @@ describe('along a path', () => {
     expect(errors.map(({ code, delivered }) => [code, delivered])).toEqual(calls.map(() => ['CLIENT_GONE', 'no']))
   })
 
+  test('an item that waits for a node below a relay where nobody takes anything: CLIENT_GONE when the node is gone', async () => {
+    await using tree = new Tree()
+    const { root, leaves, node } = await forest(tree)
+    const [a, b] = [node('lower', 'a'), node('lower', 'b')]
+    const outcomes = Promise.all([root.put('put', { to: a }), root.submit('submitted', { to: a })].map(failure))
+    const waits = failure(root.put('for another', { to: b, timeout: 1_000 }))
+    await tree.wait(5)
+    await tree.pass(leaves.a.close())
+    const errors = await tree.pass(outcomes)
+    const gone = ['CLIENT_GONE', 'upper/lower/a', 'no']
+    expect(errors.map(({ code, value, delivered }) => [code, value, delivered])).toEqual([gone, gone])
+    expect((await tree.pass(waits)).code).toBe('QUEUE_FULL')
+    await tree.pass(root.idle())
+  })
+
   test('a node that is gone before it gets there: CLIENT_GONE from the hop that finds it', async () => {
     await using tree = new Tree({ latencyMs: 10 })
     const { root, leaves, node } = await forest(tree)

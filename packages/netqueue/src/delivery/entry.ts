@@ -79,6 +79,11 @@ export class Entry implements Linked {
     return undefined
   }
 
+  /** Whether whom it is for is known to be gone, though its target is there. */
+  get isLost(): boolean {
+    return false
+  }
+
   /** Its life here ended so. Tells whether somebody else keeps the item: then this side does not. */
   ended(_how: Settlement): boolean {
     return false
@@ -88,17 +93,28 @@ export class Entry implements Linked {
   extended(): void {}
 }
 
+/** A node below a peer. */
+export interface NodeBelow {
+  /** From the peer. */
+  readonly way: Path
+  readonly isConnected: boolean
+}
+
 /** An item for a node below the peer that gets it. */
 export class EntryBelow extends Entry {
-  readonly #way: Path
+  readonly #node: NodeBelow
 
-  constructor(item: unknown, payload: Uint8Array, way: Path) {
+  constructor(item: unknown, payload: Uint8Array, node: NodeBelow) {
     super(item, payload)
-    this.#way = way
+    this.#node = node
   }
 
   override get way(): Path {
-    return this.#way
+    return this.#node.way
+  }
+
+  override get isLost(): boolean {
+    return !this.#node.isConnected
   }
 }
 

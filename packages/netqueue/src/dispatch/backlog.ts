@@ -63,7 +63,7 @@ export class Backlog<T, C extends EntryTarget> {
         entry.assigned?.resolve()
         entry.result?.assigned?.()
       },
-      unreachable: (entry, id) => this.#unreachable(entry, id),
+      unreachable: (entry) => this.#unreachable(entry),
       warn: init.warn,
     })
   }
@@ -166,9 +166,10 @@ export class Backlog<T, C extends EntryTarget> {
     else this.dispatcher.requeue(entry)
   }
 
-  /** `false` for an entry whose client is gone: it would be a dead letter again at once. */
+  /** `false` for an entry that is for somebody who is gone: it would be a dead letter again at once. */
   #revive(entry: Entry): boolean {
     if (this.#isClosed) throw serverClosed()
+    if (entry.isLost) return false
     if (entry.target !== undefined && !this.dispatcher.clients.includes(entry.target as C)) return false
     this.#checkRoom()
     this.#enter(entry)
@@ -190,9 +191,10 @@ export class Backlog<T, C extends EntryTarget> {
     this.#gone()
   }
 
-  /** The client that an entry was addressed to is gone. */
-  #unreachable(entry: Entry, id: string): void {
-    const error = clientGone(id, deliveredOf(entry))
+  /** Whom an entry was addressed to is gone. */
+  #unreachable(entry: Entry): void {
+    const { target, way = [] } = entry
+    const error = clientGone([target?.id, ...way].join('/'), deliveredOf(entry))
     const isAssigned = entry.assigned === undefined || entry.assigned.settled
     if (isAssigned) return this.#redelivery.bury(entry, error)
     entry.assigned?.reject(error)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { Worker } from '../../test/support/workers.ts'
-import { Entry } from '../delivery/entry.ts'
+import { Entry, EntryBelow } from '../delivery/entry.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { hashBy, leastBusy } from './policies.ts'
 import type { ChooseDispatch, DispatchPolicy } from './policies.ts'
@@ -19,7 +19,7 @@ class Place {
       env: { afterPoll: (callback) => this.turns.push(callback) },
       policy,
       assigned: () => {},
-      unreachable: (entry, id) => this.unreachable.push(`${String(entry.item)} for ${id}`),
+      unreachable: (entry) => this.unreachable.push(`${String(entry.item)} for ${entry.target?.id}`),
       warn: ({ code }) => this.warnings.push(code),
     })
   }
@@ -193,6 +193,21 @@ describe('an item that is addressed', () => {
     place.dispatcher.leave(x)
     const [b] = place.put('b', { to: x })
     expect([place.unreachable, place.dispatcher.size, b?.state]).toEqual([['a for x', 'b for x'], 0, 'gone'])
+  })
+
+  test('for a node below it is unreachable when that is gone: while it waits, and when it comes back', () => {
+    const place = new Place()
+    const x = place.join('x', 1)
+    const node = { way: ['n'], isConnected: true }
+    const below = (item: string): Entry => Object.assign(new EntryBelow(item, new Uint8Array(1), node), { target: x })
+    const [sent, waiting] = [below('a'), below('b')]
+    for (const entry of [sent, waiting]) place.dispatcher.put(entry)
+    place.put('c', { to: x })
+    node.isConnected = false
+    place.dispatcher.pruned(x)
+    expect([x.held, place.unreachable, place.dispatcher.size]).toEqual(['a', ['b for x'], 1])
+    place.dispatcher.requeue(sent)
+    expect([place.unreachable, place.dispatcher.size]).toEqual([['b for x', 'a for x'], 1])
   })
 })
 

@@ -16,8 +16,8 @@ export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
   env: Pick<Env, 'afterPoll'>
   /** An entry got a client. */
   assigned: (entry: Entry) => void
-  /** The one client that an entry was addressed to is gone. */
-  unreachable: (entry: Entry, id: string) => void
+  /** Whom an entry was addressed to is gone. */
+  unreachable: (entry: Entry) => void
 }
 
 /**
@@ -122,6 +122,11 @@ export class Dispatcher<T, C> {
     this.#watcher?.()
   }
 
+  /** Nodes below a client are gone: what waits for one of them waits for nobody. */
+  pruned({ client }: Candidate<C>): void {
+    for (const entry of this.#seats.get(client)?.addressed ?? []) if (entry.isLost) this.#strandWaiting(entry)
+  }
+
   /** Whether a new entry would have to wait behind others or for a client. */
   get wouldWait(): boolean {
     return this.#isBusy || this.#free.size === 0 || this.#fresh.first !== undefined
@@ -196,26 +201,27 @@ export class Dispatcher<T, C> {
 
   #address(entry: Entry, enter: (addressed: LinkedList<Entry>) => void): void {
     const seat = this.#seats.get(entry.target as C)
-    if (seat === undefined) return this.#strand(entry)
+    if (seat === undefined || entry.isLost) return this.#strand(entry)
     enter(seat.addressed)
     this.#refresh(seat)
   }
 
   /** The entries that waited for a client that is gone, in order, without those that were meant for it alone. */
   #orphans({ addressed }: Seat<C>): LinkedList<Entry> {
-    for (const entry of addressed) {
-      if (entry.target === undefined) continue
-      unlink(entry)
-      this.#strand(entry)
-    }
+    for (const entry of addressed) if (entry.target !== undefined) this.#strandWaiting(entry)
     return addressed
   }
 
-  /** The one client that an entry was for is gone. */
+  #strandWaiting(entry: Entry): void {
+    unlink(entry)
+    this.#strand(entry)
+  }
+
+  /** Whom an entry was for is gone. */
   #strand(entry: Entry): void {
     this.#size -= 1
     entry.state = 'gone'
-    this.#init.unreachable(entry, entry.target?.id ?? '')
+    this.#init.unreachable(entry)
   }
 
   /** Serves those who wait for this client, then says whether it is free for others. */

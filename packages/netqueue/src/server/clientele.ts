@@ -264,8 +264,11 @@ export class Clientele<Item> {
   #told(link: Link, message: TreeMessage): void {
     const client = this.#clients.get(link)
     if (message.type === 'ancestry' || client?.isRelay !== true) throw untimely(message)
-    if (message.type === 'nodes') client.below.changeNodes(message.changes)
-    else client.below.changeNames(message.changes)
+    if (message.type === 'names') client.below.changeNames(message.changes)
+    else {
+      client.below.changeNodes(message.changes)
+      this.#init.backlog.dispatcher.pruned(client)
+    }
     this.#init.relaying?.heard(client.conversation, message)
     this.#init.events.emit('nodes', { client })
     this.#changed(client)
