@@ -221,6 +221,11 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     return { name, bytes: this.#limits[name] }
   }
 
+  /** @internal Introductions may take their time over a frame. */
+  get borrows(): boolean {
+    return this.#session?.wire.borrows === true
+  }
+
   /** @internal What stands behind the goodbye is not ours, where the duplex goes on without us. */
   unread(rest: Uint8Array): void {
     if (this.#farewell.hasHeard) this.#pipes.unread(rest)

@@ -1,3 +1,5 @@
+import { unfilled } from './unfilled.ts'
+
 type Of<T, Parameters extends unknown[] = []> = (this: Uint8Array, ...parameters: Parameters) => T
 
 interface Shared {
@@ -29,3 +31,18 @@ export function viewOf(bytes: Uint8Array, at: number, length: number): Uint8Arra
 
 /** Copies bytes to a place in others. */
 export const copyTo = (target: Uint8Array, bytes: Uint8Array, at: number): void => setIn.call(target, bytes, at)
+
+/** Bytes that their memory holds alone. Not by `slice`: it fills the memory with zeros first, and copies nothing of a Buffer. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = unfilled(bytes.length)
+  copyTo(copy, bytes, 0)
+  return copy
+}
+
+/** A piece that waits, and keeps no more than twice itself of what it came in. */
+export function lasting(piece: Uint8Array): Uint8Array {
+  return isMost(piece.length, memoryOf(piece)) ? piece : copyOf(piece)
+}
+
+/** Whether so many bytes are more than half of a memory: then they may keep all of it. */
+export const isMost = (length: number, { byteLength }: ArrayBufferLike): boolean => length * 2 > byteLength

@@ -1,5 +1,5 @@
 import { Uint8ArrayList } from 'uint8arraylist'
-import { viewOf } from '../env/views.ts'
+import { copyOf, lasting, viewOf } from '../env/views.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { pullFrom } from '../transport/pulled.ts'
 import type { Puller } from '../transport/pulled.ts'
@@ -12,6 +12,8 @@ export interface DecodedOwner {
   readonly layout: Layout
   /** Counts the frames: begun with their first byte, done when they are whole. */
   readonly received: Progress
+  /** Whether whoever takes the frames keeps copies of what it keeps of them. */
+  readonly borrows: boolean
   /** Throws for a length that no frame may have here, as soon as it is known. */
   checkLength(length: number): void
   /** Gets what was read behind the frame at which decoding is left. */
@@ -31,8 +33,6 @@ const MAX_HEAD_BYTES = 256
 const UNKNOWN = -1
 const DONE: Result = { done: true, value: undefined }
 const NOTHING = new Uint8Array(0)
-/** A piece that makes so much of the chunk that it came in is not copied while the rest of its frame is waited for. */
-const MAX_PINNED_FACTOR = 4
 
 /**
  * The frames in a stream of chunks: views of the chunk, or of the two, that they came in. Of one that came in more, the first pieces are put
@@ -127,12 +127,23 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   }
 
   /** @internal */
+  get borrows(): boolean {
+    return this.#taker !== undefined && this.#owner.borrows
+  }
+
+  /** @internal */
   onPiece(chunk: Bytes): void {
     if (typeof chunk?.subarray !== 'function')
       return this.onError(new TypeError(`Expected the duplex to give bytes, got ${typeof chunk}`))
     this.#turnTo(chunk instanceof Uint8Array ? chunk : chunk.subarray())
     if (this.#isPulling) this.#hasCome = true
-    else this.#serve()
+    else this.#serveChunk()
+  }
+
+  /** One that is lent is something else by the time that what is left of it is wanted. */
+  #serveChunk(): void {
+    this.#serve()
+    if (this.#at < this.#end && this.#taker !== undefined) this.#turnTo(copyOf(this.#rest()))
   }
 
   #turnTo(chunk: Uint8Array): void {
@@ -163,6 +174,11 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
     return new NetQueueError('FRAME_TRUNCATED', `The stream ended ${where}`)
   }
 
+  /** What was not taken of the chunk. */
+  #rest(): Uint8Array {
+    return viewOf(this.#chunk, this.#at, this.#end - this.#at)
+  }
+
   /** No more frames are wanted. */
   #left(): void {
     this.#isOver = true
@@ -172,7 +188,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   /** Gives back what stands behind the last frame. */
   #leave(): void {
-    if (this.#at < this.#end) this.#owner.unread(copyOf(this.#chunk, this.#at))
+    if (this.#at < this.#end) this.#owner.unread(copyOf(this.#rest()))
     this.#turnTo(NOTHING)
   }
 
@@ -203,7 +219,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
 
   #keepHead(): false {
     if (this.#end - this.#at >= MAX_HEAD_BYTES) throw endless()
-    this.#head = copyOf(this.#chunk, this.#at)
+    this.#head = copyOf(this.#rest())
     this.#at = this.#end
     return false
   }
@@ -236,7 +252,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
   /** What comes first stays where it is, as most frames come in two pieces at most. */
   #keep(piece: Uint8Array): void {
     if (this.#filled > 0) return this.#collect(piece)
-    this.#frame = piece.length * MAX_PINNED_FACTOR > piece.buffer.byteLength ? piece : piece.slice()
+    this.#frame = lasting(piece)
     this.#filled = piece.length
   }
 
@@ -272,6 +288,3 @@ function endless(): NetQueueError {
   const message = `The peer sent ${MAX_HEAD_BYTES} bytes that do not say how long their frame is`
   return new NetQueueError('BAD_MESSAGE', message, { value: MAX_HEAD_BYTES })
 }
-
-/** Not by `slice`, which copies nothing of a Buffer. */
-const copyOf = (chunk: Uint8Array, at: number): Uint8Array => viewOf(chunk, at, chunk.length - at).slice()

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { describe, expect, test } from 'vitest'
 import { NetQueueError } from '../errors/errors.ts'
+import { ToldInlet } from '../transport/inlet.ts'
 import type { Bytes } from '../transport/transport.ts'
 import { heldBytes } from '../../test/support/memory.ts'
 import { framingOf } from './framing.ts'
@@ -235,6 +236,34 @@ describe('P7: lengths are checked at their fourth byte', () => {
     expect(heldBytes() - before).toBeLessThan(size * 4)
     expect(frame).toBeInstanceOf(Promise)
   })
+})
+
+test('chunks that are lent: what stands behind a frame that takes its time is kept as a copy', async () => {
+  const inlet = new ToldInlet(() => {})
+  const taken: string[] = []
+  let goOn = (_: boolean): void => {}
+  const pause = new Promise<boolean>((resolve) => (goOn = resolve))
+  let done = (): void => {}
+  const all = new Promise<void>((resolve) => (done = resolve))
+  framingOf(lengthPrefix(2), { limit: () => ({ name: 'maxFrameBytes', bytes: LIMIT }), borrows: true })
+    .decode(inlet)
+    .each({
+      take: (frame) => {
+        taken.push(new TextDecoder().decode(frame.slice()))
+        return taken.length === 1 ? pause : true
+      },
+      ended: done,
+      broke: done,
+    })
+  const memory = framed(text('first'), text('second'), text('third'))
+  inlet.lend(memory.subarray(0, 22))
+  memory.fill(0, 0, 22)
+  goOn(true)
+  await pause
+  inlet.lend(memory.subarray(22))
+  inlet.end()
+  await all
+  expect(taken).toEqual(['first', 'second', 'third'])
 })
 
 describe('the end of a stream', () => {

@@ -33,6 +33,8 @@ export interface FramingOptions {
   limit(): FrameLimit
   /** Gets what was read behind the frame at which decoding is left. @default it is dropped */
   unread?(rest: Uint8Array): void
+  /** Whether whoever takes the frames keeps copies of what it keeps of them. @default it may keep all of them */
+  readonly borrows?: boolean
   /** Counts the frames that come: begun with their first byte, done with their last. @default nobody counts */
   received?: Progress
 }
@@ -65,6 +67,10 @@ class Framed implements Framing, DecodedOwner {
 
   decode(chunks: AsyncIterable<Bytes>): Frames {
     return new Decoded(chunks, this)
+  }
+
+  get borrows(): boolean {
+    return this.#options.borrows === true
   }
 
   checkLength(length: number): void {

@@ -1,4 +1,4 @@
-import { memoryOf, offsetOf } from '../env/views.ts'
+import { copyOf, copyTo, isMost, lasting, memoryOf, offsetOf, viewOf } from '../env/views.ts'
 
 /** The items of one message, one after the other. */
 export interface Payloads {
@@ -23,15 +23,8 @@ const NOTHING: Uint8Array = new Uint8Array(0)
  */
 export function apart(piece: Uint8Array): Uint8Array {
   const isRest = piece.byteOffset + piece.length === piece.buffer.byteLength
-  return isRest ? lasting(piece) : piece.slice()
+  return isRest ? lasting(piece) : copyOf(piece)
 }
-
-/** A piece that waits, and keeps no more than twice itself of what it came in. */
-export function lasting(piece: Uint8Array): Uint8Array {
-  return isMost(piece.length, piece.buffer) ? piece : piece.slice()
-}
-
-const isMost = (length: number, { byteLength }: ArrayBufferLike): boolean => length * 2 > byteLength
 
 /** A piece that need not be copied, as it is the end of a frame and most of what that came in. */
 function lone(frame: Uint8Array, start: number, end: number): Uint8Array | undefined {
@@ -83,7 +76,7 @@ export class Shelf {
   #copy(frame: Uint8Array, start: number, end: number): void {
     this.#makeRoom(end - start)
     const length = Math.min(frame.length - start, this.#shared.length - this.#used)
-    this.#shared.set(frame.subarray(start, start + length), this.#used)
+    copyTo(this.#shared, viewOf(frame, start, length), this.#used)
     this.#frame = frame
     this.#end = start + length
     this.#shift = this.#used - start

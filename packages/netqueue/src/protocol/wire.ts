@@ -45,6 +45,8 @@ export interface Wire {
    * frame is one of those that a session counts.
    */
   decode(frame: Bytes, take: (message: Message) => void): boolean
+  /** Whether what is kept of a frame behind {@link decode} is a copy. @default all of it may be kept */
+  readonly borrows?: boolean
   /** Builds the next frame from what `fill` writes, which a session counts; `undefined` when it wrote nothing. */
   encode(fill: (writer: Writer) => void): Bytes | undefined
   /** Whether something is left of what was written, for the next frame. @default there may be */

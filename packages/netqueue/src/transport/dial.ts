@@ -12,6 +12,8 @@ export function dial(address: string, options: NetConnectOpts, signal: AbortSign
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const socket = connect(options)
+    // What is read into memory is lent once: somebody must be there first.
+    if (options.onread !== undefined) socket.pause()
     const callOff =
       signal &&
       onAbort(signal, () => {

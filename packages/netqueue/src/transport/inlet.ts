@@ -1,4 +1,5 @@
 import { takeInput } from '../env/host.ts'
+import { copyOf } from '../env/views.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Ring } from '../queue/ring.ts'
 import { Pulled } from './pulled.ts'
@@ -53,6 +54,11 @@ export abstract class Inlet extends Pulled {
     if (puller === undefined) return this.#keep(piece)
     this.#puller = undefined
     this.hand(piece, puller)
+  }
+
+  /** The same, for bytes that stay what they are only within this call. */
+  lend(piece: Uint8Array): void {
+    this.push(this.#puller?.borrows === true ? piece : copyOf(piece))
   }
 
   /** Puts back what was read beyond what its reader wanted: the next one gets it first, even behind the end. */

@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns/promises'
 import { BlockList, createServer, isIP, isIPv6 } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, ConnectOpts, Socket } from 'node:net'
 import { checkFunction, checkInteger } from '../errors/check.ts'
 import { onAbort } from '../queue/on-abort.ts'
 import { badAddress, formatHostPort, parseHostPort } from './address.ts'
@@ -56,13 +56,17 @@ export class Internet {
   }
 
   /** A socket that is connected. */
-  async dial(address: string, { signal, localAddress, localPort }: DialOptions): Promise<Socket> {
+  async dial(
+    address: string,
+    { signal, localAddress, localPort }: DialOptions,
+    reads: Pick<ConnectOpts, 'onread'> = {},
+  ): Promise<Socket> {
     const { port } = this.#parse(address)
     checkLocal(localAddress, localPort)
     const hosts = await this.#find(address, this.hostOf(address), signal)
     const ways = localAddress === undefined ? hosts.map((host) => ({ host })) : reachedFrom(hosts, localAddress)
     const local = localPort === undefined ? {} : { localPort }
-    const places = ways.map((way) => ({ ...SOCKET_OPTIONS, ...local, ...way, port }))
+    const places = ways.map((way) => ({ ...SOCKET_OPTIONS, ...reads, ...local, ...way, port }))
     if (places.length === 0 && hosts.length > 0) throw connectFailed(address, noWayFrom(localAddress))
     return dialAll({ address, places, signal, isPatient: localPort !== undefined })
   }

@@ -9,6 +9,11 @@ export interface Puller {
   /** There are no more. */
   onEnd(): void
   onError(cause: unknown): void
+  /**
+   * Whether what it keeps of a piece behind {@link onPiece} is a copy. Then a piece for which it waits may be lent: its bytes stay what they are within
+   * that call only. @default it may keep all of it
+   */
+  readonly borrows?: boolean
 }
 
 /** Where the next piece can be had without a promise. */

@@ -130,6 +130,12 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
     if (this.source.full) this.readable.pause()
   }
 
+  /** @internal Bytes came that stay what they are only within this call. */
+  lent(piece: Uint8Array): void {
+    this.source.lend(piece)
+    if (this.source.full) this.readable.pause()
+  }
+
   /** @internal */
   readingBroke(cause?: unknown): void {
     const reason = this.#lostBy(cause)
@@ -164,6 +170,11 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
 
 function onData(this: Connected, piece: Uint8Array | string): void {
   this[READER]?.received(piece)
+}
+
+/** Hands bytes that came to whoever reads a stream; they stay what they are only within this call. */
+export function lend(stream: unknown, piece: Uint8Array): void {
+  ;(stream as Connected)[READER]?.lent(piece)
 }
 
 function onEnd(this: Connected): void {

@@ -1,5 +1,6 @@
 import { Internet } from './internet.ts'
 import type { InternetOptions } from './internet.ts'
+import { sharedReads, withSharedReads } from './shared-reads.ts'
 import { fromSocket } from './socket.ts'
 import type { ByteDuplex, DialOptions, Listener, Transport } from './transport.ts'
 
@@ -29,13 +30,16 @@ class TcpTransport implements Transport {
   }
 
   async connect(address: string, options: DialOptions = {}): Promise<ByteDuplex> {
-    const socket = await this.#internet.dial(address, options)
+    const socket = await this.#internet.dial(address, options, sharedReads)
     return fromSocket(socket, { remoteAddress: this.#internet.remoteAddress(socket) })
   }
 
   async listen(address: string): Promise<Listener> {
     const internet = this.#internet
-    return internet.serve(address, (socket) => fromSocket(socket, { remoteAddress: internet.remoteAddress(socket) }))
+    return internet.serve(address, (accepted) => {
+      const socket = withSharedReads(accepted)
+      return fromSocket(socket, { remoteAddress: internet.remoteAddress(socket) })
+    })
   }
 
   exposed(address: string): boolean {

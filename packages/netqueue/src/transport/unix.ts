@@ -5,6 +5,7 @@ import { badAddress } from './address.ts'
 import { dial } from './dial.ts'
 import { listenerOptionsFrom, serve } from './listener.ts'
 import type { ListenerOptions } from './listener.ts'
+import { sharedReads, withSharedReads } from './shared-reads.ts'
 import { fromSocket } from './socket.ts'
 import type { ByteDuplex, DialOptions, Listener, Transport } from './transport.ts'
 
@@ -36,7 +37,7 @@ class UnixTransport implements Transport {
   }
 
   async connect(address: string, { signal }: DialOptions = {}): Promise<ByteDuplex> {
-    const socket = await dial(address, { path: parse(address), allowHalfOpen: true }, signal)
+    const socket = await dial(address, { ...sharedReads, path: parse(address), allowHalfOpen: true }, signal)
     return fromSocket(socket, { remoteAddress: address })
   }
 
@@ -67,7 +68,7 @@ class UnixTransport implements Transport {
       listen: { path, backlog },
       maxWaiting,
       bound,
-      wrap: (socket) => fromSocket(socket, { remoteAddress: address }),
+      wrap: (socket) => fromSocket(withSharedReads(socket), { remoteAddress: address }),
     })
   }
 }

@@ -189,6 +189,7 @@ export function joined(pieces: Iterable<Uint8Array>): Uint8Array {
 /** Writes fields into a buffer that is long enough: whoever calls has asked `left` first. */
 export class ByteWriter {
   readonly #buffer: Uint8Array
+  #view: Uint8Array
   #at = 0
   /** What stands between the fields and was not copied, with its place. */
   #referred: { at: number; data: Uint8Array }[] = []
@@ -196,6 +197,7 @@ export class ByteWriter {
 
   constructor(buffer: Uint8Array) {
     this.#buffer = buffer
+    this.#view = buffer
   }
 
   /** Where the next field stands in the buffer. */
@@ -248,13 +250,19 @@ export class ByteWriter {
 
   /** What was written: a copy, with the long data between its parts. */
   take(memory: Uint8Array = new Uint8Array(this.#at)): Bytes {
-    copyTo(memory, viewOf(this.#buffer, 0, this.#at), 0)
+    copyTo(memory, this.#written(), 0)
     return this.#referredBytes === 0 ? memory : this.#around(memory)
   }
 
   /** The same, as a frame. */
   takeFrame(): Bytes {
     return this.take(roomyFrame(this.#at))
+  }
+
+  /** A frame is often as long as the one before: then it is the same view. */
+  #written(): Uint8Array {
+    if (this.#view.length !== this.#at) this.#view = viewOf(this.#buffer, 0, this.#at)
+    return this.#view
   }
 
   #refer(data: Uint8Array): void {

@@ -33,6 +33,7 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 export class NativeWire implements Wire, RecordReaderInit, Taken {
   readonly peer: Peer
   readonly typed = true
+  readonly borrows = true
   /** @internal */
   readonly maxItemBytes: number
   readonly #reader: RecordReader

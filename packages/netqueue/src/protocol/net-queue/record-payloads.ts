@@ -1,5 +1,6 @@
+import { lasting } from '../../env/views.ts'
 import { itemTooLarge } from '../failures.ts'
-import { apart, lasting, MAX_SHARED_BYTES, SHARED_BYTES } from '../payloads.ts'
+import { apart, MAX_SHARED_BYTES, SHARED_BYTES } from '../payloads.ts'
 import type { Payloads } from '../payloads.ts'
 import { ByteReader, ByteWriter, joined, MAX_VARINT_BYTES } from './bytes.ts'
 
