@@ -22,13 +22,12 @@ export interface ConverseInit extends Required<Pick<ConversationInit, 'opened' |
 /** A client's side of a session with a server: items on a link of its own, and the requests and messages that it shares. */
 export function converse(init: ConverseInit): Conversation {
   const { session, shared, opened, suspended, resumed, told, worked, warn } = init
-  const wake = (): void => session.wake()
   const flush = (): void => session.flush()
   const link = new Link({
     shared: shared.link,
     owner: ownerOf(init),
     wake: () => {
-      wake()
+      session.wake()
       worked()
     },
     wakeLater: () => {
@@ -44,7 +43,8 @@ export function converse(init: ConverseInit): Conversation {
     opened,
     suspended,
     resumed,
-    wake,
+    wake: () => session.wake(),
+    wakeSoon: () => session.wakeSoon(),
     flush,
     warn,
     asked: () => {},

@@ -64,6 +64,10 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     this.#pipes.outgoing.wake()
   }
 
+  wakeSoon(): void {
+    this.#pipes.outgoing.wakeSoon()
+  }
+
   wakeLater(): void {
     this.#pipes.outgoing.wakeLater()
   }

@@ -24,6 +24,10 @@ export class DelayedOutgoing extends Outgoing {
     this.#timer ??= this.#source.env.setTimer(() => this.#hurry(), this.#delayMs)
   }
 
+  override wakeSoon(): void {
+    this.wake()
+  }
+
   override wakeLater(): void {
     this.wake()
   }

@@ -44,6 +44,7 @@ export class Outgoing extends Pulled implements Progress {
   /** Whether there may be a frame. */
   #isDue = true
   #isScheduled = false
+  #isHurrying = false
   #isPostponed = false
   #isFlushing = false
   #isClosed = false
@@ -53,6 +54,10 @@ export class Outgoing extends Pulled implements Progress {
   #since: number
   readonly #onTime = (): void => {
     this.#isScheduled = false
+    this.#serve()
+  }
+  readonly #onInput = (): void => {
+    this.#isHurrying = false
     this.#serve()
   }
 
@@ -85,6 +90,14 @@ export class Outgoing extends Pulled implements Progress {
   wake(): void {
     this.#isDue = true
     this.#schedule()
+  }
+
+  /** There may be a frame that may follow from what is being read: then it leaves as soon as that was looked at, otherwise at the end of this turn. */
+  wakeSoon(): void {
+    this.#isDue = true
+    if (this.#isHurrying || this.#puller === undefined) return
+    this.#isHurrying = true
+    this.env.afterInput(this.#onInput)
   }
 
   /** There may be a frame that nobody waits for: it leaves when what has arrived was looked at, with all that this adds. */

@@ -83,6 +83,7 @@ class Line implements Carrier {
   readonly ends: string[] = []
   opened = (): void => {}
   wake = (): void => void (this.wakes += 1)
+  wakeSoon = (): void => {}
   wakeLater = (): void => {}
   flush = (): void => {}
   end = (): void => void this.ends.push('end')

@@ -36,6 +36,8 @@ export interface Carrier {
   opened(session: Session): void
   /** Something is to be sent: what this turn still adds leaves in the same frame. */
   wake(): void
+  /** Something is to be sent that follows from what is being read: it leaves as soon as that was looked at. */
+  wakeSoon(): void
   /** Something is to be sent that nobody waits for: it shares a frame with all that what has arrived brings about. */
   wakeLater(): void
   /** A frame's worth is to be sent: it leaves now, while this turn goes on. */
@@ -118,6 +120,11 @@ export class Session {
   /** Something is to be sent: what this turn still adds leaves in the same frame. Waits where there is no connection. */
   wake(): void {
     this.#carrier?.wake()
+  }
+
+  /** Something is to be sent that may follow from what is being read. */
+  wakeSoon(): void {
+    this.#carrier?.wakeSoon()
   }
 
   /** Something is to be sent that nobody waits for. */

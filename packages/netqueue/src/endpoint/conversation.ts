@@ -31,6 +31,8 @@ export interface ConversationInit {
   ended?(): void
   /** There is something to write. */
   wake(): void
+  /** There is something to write that may follow from what is being read. */
+  wakeSoon(): void
   /** There is a frame's worth to write. */
   flush(): void
   warn(error: NetQueueError): void
@@ -206,7 +208,7 @@ export class Conversation implements SessionUser {
       ...init.talk,
       vocabulary: registry,
       from: () => this.link.from,
-      wake: () => init.wake(),
+      wake: () => init.wakeSoon(),
       flush: () => init.flush(),
       warn: (error) => init.warn(error),
       asked: () => init.asked(),

@@ -58,6 +58,11 @@ export class Visit implements ConversationInit, LinkInit {
     this.#worked()
   }
 
+  wakeSoon(): void {
+    this.session.wakeSoon()
+    this.#worked()
+  }
+
   wakeLater(): void {
     this.session.wakeLater()
     this.#worked()
