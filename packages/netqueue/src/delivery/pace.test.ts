@@ -53,6 +53,18 @@ class Worker {
   }
 }
 
+test('the round trip is measured once a second while there is work, or items wait', () => {
+  const worker = new Worker()
+  worker.work(3_000, 1)
+  expect(worker.pings).toBe(3)
+  worker.env.advance(5_000)
+  expect(worker.pings).toBe(3)
+  worker.take()
+  worker.wait(1)
+  worker.env.advance(2_500)
+  expect(worker.pings).toBe(6)
+})
+
 describe('with patience', () => {
   test('work that stands still counts as slow after so many looks in a row, and what waits goes back after as many more', () => {
     const worker = new Worker({ patience: 5 })

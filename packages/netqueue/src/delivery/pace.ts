@@ -34,7 +34,7 @@ const MAX_AHEAD_ITEMS = 1_024
 const SMOOTHING = 0.25
 /** How often it is looked after items that wait. */
 const CHECK_MS = 10
-/** How often the round trip is measured again while there is work. */
+/** How often the round trip is measured again while there is work, or items wait. */
 const RTT_MS = 1_000
 /** A window that fell to less than this part of what it was asks credit back. */
 const FALL = 4
@@ -111,9 +111,20 @@ export class Pace {
     this.#learn(ms / this.#finished, ms < CHECK_MS ? typical : average)
     this.#since = now
     this.#finished = 0
+    this.#measureRtt(now)
+  }
+
+  /** The least of all counts: one that was measured in a bad moment is worth nothing when there is another. */
+  #measureRtt(now: number): void {
     if (now - this.#rttAt < RTT_MS) return
     this.#rttAt = now
     this.#init.measureRtt()
+  }
+
+  /** Nothing was finished since. */
+  #learnIdle(now: number): void {
+    this.#learn(now - (this.#since ?? now - CHECK_MS), average)
+    this.#measureRtt(now)
   }
 
   #learn(ms: number, mean: Mean): void {
@@ -135,7 +146,7 @@ export class Pace {
     if (waiting() === 0) return
     this.#idleLooks = this.#finished > 0 ? 0 : this.#idleLooks + 1
     if (this.#finished > 0) this.#measure()
-    else if (this.#idleLooks >= patience) this.#learn(env.now() - (this.#since ?? env.now() - CHECK_MS), average)
+    else if (this.#idleLooks >= patience) this.#learnIdle(env.now())
     this.#lateLooks = waiting() > this.#window ? this.#lateLooks + 1 : 0
     if (this.#lateLooks >= patience) overdue()
     if (waiting() > 0) this.watch()
