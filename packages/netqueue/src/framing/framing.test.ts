@@ -241,7 +241,7 @@ describe('P7: lengths are checked at their fourth byte', () => {
 test('chunks that are lent: what stands behind a frame that takes its time is kept as a copy', async () => {
   const inlet = new ToldInlet(() => {})
   const taken: string[] = []
-  let goOn = (_: boolean): void => {}
+  let goOn: (isWanted: boolean) => void = () => {}
   const pause = new Promise<boolean>((resolve) => (goOn = resolve))
   let done = (): void => {}
   const all = new Promise<void>((resolve) => (done = resolve))

@@ -166,6 +166,7 @@ export class ReturningClient {
       resumed: () => this.log.push('resumed'),
       ended: () => this.lost(),
       wake: () => session.wake(),
+      wakeSoon: () => session.wakeSoon(),
       flush: () => session.flush(),
       warn,
       asked: () => {},
