@@ -431,9 +431,9 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /** Throws for a client or a node that is gone, and for one that cannot have the item. */
   #addressed(item: Item, payload: Uint8Array, to: Recipient, { wantsResult = false } = {}): Entry {
-    const { client, node } = destinationOf(to)
+    const { client, below } = destinationOf(to)
     if (!client.isConnected && !client.isAway) throw clientGone(client.id, 'no')
-    const entry = node === undefined ? new Entry(item, payload) : new EntryBelow(item, payload, node)
+    const entry = below === undefined ? new Entry(item, payload) : new EntryBelow(item, payload, below)
     entry.target = client
     const objection = this.#parts.clientele.objection(client, entry, { wantsResult })
     if (objection !== undefined) throw objection

@@ -186,8 +186,8 @@ export class Addressing implements Seeker<ConnectedClient> {
 
   /** Does something at the exchange of a client, or of the client below which a node is. Throws as the search for it does. */
   #direct<R>(to: Recipient, act: (exchange: Exchange<Sender>, path: Path | undefined) => R): R {
-    const { client, node } = destinationOf(to)
-    return act(this.exchangeOf(this.#own(client)), node?.way)
+    const { client, below } = destinationOf(to)
+    return act(this.exchangeOf(this.#own(client)), below?.way)
   }
 
   /** Throws `CLIENT_GONE` for a client that is neither connected nor away, and a `TypeError` for one of another server. */

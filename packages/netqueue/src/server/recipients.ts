@@ -12,15 +12,15 @@ export const isSeveral = (to: PutOptions['to']): to is 'all' | readonly Recipien
 /** Where something goes: a client, and from there on its way down. */
 export interface Destination {
   client: ServerClient
-  /** Below the client. @default it is for the client itself */
-  node: KnownNode | undefined
+  /** The node that it is for. @default the client itself */
+  below: KnownNode | undefined
 }
 
 /** Throws `CLIENT_GONE` for a node that is not there any more. */
 export function destinationOf(to: Recipient): Destination {
-  if (!(to instanceof KnownNode)) return { client: to as ServerClient, node: undefined }
+  if (!(to instanceof KnownNode)) return { client: to as ServerClient, below: undefined }
   if (!to.isConnected) throw clientGone(to.path.join('/'), 'no')
-  return { client: to.client, node: to }
+  return { client: to.client, below: to }
 }
 
 /** The nodes below a client among those that are left out. Throws a `RangeError` for more than one message can say. */
