@@ -169,8 +169,7 @@ export class Backlog<T, C extends EntryTarget> {
   /** `false` for an entry that is for somebody who is gone: it would be a dead letter again at once. */
   #revive(entry: Entry): boolean {
     if (this.#isClosed) throw serverClosed()
-    if (entry.isLost) return false
-    if (entry.target !== undefined && !this.dispatcher.clients.includes(entry.target as C)) return false
+    if (!this.dispatcher.reaches(entry)) return false
     this.#checkRoom()
     this.#enter(entry)
     return true

@@ -132,6 +132,11 @@ export class Dispatcher<T, C> {
     return this.#isBusy || this.#free.size === 0 || this.#fresh.first !== undefined
   }
 
+  /** Whether an entry is for whoever is free, or for somebody who is not gone. */
+  reaches(entry: Entry): boolean {
+    return entry.target === undefined || this.#seatFor(entry) !== undefined
+  }
+
   /** Adds an entry to the end of the backlog. */
   put(entry: Entry): void {
     this.#rush.came()
@@ -199,9 +204,14 @@ export class Dispatcher<T, C> {
     this.#size += 1
   }
 
+  /** Of the client to which an entry is addressed; none where whom it is for is gone. */
+  #seatFor({ target, isLost }: Entry): Seat<C> | undefined {
+    return isLost ? undefined : this.#seats.get(target as C)
+  }
+
   #address(entry: Entry, enter: (addressed: LinkedList<Entry>) => void): void {
-    const seat = this.#seats.get(entry.target as C)
-    if (seat === undefined || entry.isLost) return this.#strand(entry)
+    const seat = this.#seatFor(entry)
+    if (seat === undefined) return this.#strand(entry)
     enter(seat.addressed)
     this.#refresh(seat)
   }

@@ -249,7 +249,7 @@ export class Decoded implements AsyncIterableIterator<Bytes, undefined>, Frames,
     this.#owner.checkLength(this.#length)
   }
 
-  /** What comes first stays where it is, as most frames come in two pieces at most. */
+  /** What comes first stays where it is if it makes most of that, as most frames come in two pieces at most. */
   #keep(piece: Uint8Array): void {
     if (this.#filled > 0) return this.#collect(piece)
     this.#frame = lasting(piece)

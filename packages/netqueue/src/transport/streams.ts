@@ -127,13 +127,13 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
       return
     }
     this.source.push(piece)
-    if (this.source.full) this.readable.pause()
+    this.#pauseWhenFull()
   }
 
   /** @internal Bytes came that stay what they are only within this call. */
   lent(piece: Uint8Array): void {
     this.source.lend(piece)
-    if (this.source.full) this.readable.pause()
+    this.#pauseWhenFull()
   }
 
   /** @internal */
@@ -147,6 +147,10 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
   /** @internal */
   writingBroke(cause?: unknown): void {
     this.fail(this.#lostBy(cause))
+  }
+
+  #pauseWhenFull(): void {
+    if (this.source.full) this.readable.pause()
   }
 
   /** One error for both ways, and for the close that follows: where a thousand connections break at once, errors are much of what that costs. */
