@@ -13,7 +13,7 @@ import type { Route } from '../src/message/route.ts'
 import { ownMessages } from '../src/message/registry.ts'
 import type { Announcement, OwnMessages } from '../src/message/registry.ts'
 import { limitsFrom } from '../src/options/limits.ts'
-import { CUT_BYTES } from '../src/protocol/net-queue/batch.ts'
+import { newOut } from '../src/protocol/net-queue/batch.ts'
 import { ByteReader, ByteWriter } from '../src/protocol/net-queue/bytes.ts'
 import { authFrame } from '../src/protocol/net-queue/auth.ts'
 import { decodeError, encodeError } from '../src/protocol/net-queue/error-frame.ts'
@@ -397,7 +397,7 @@ function encode({ decoded }: FrameVector): Uint8Array {
     default: {
       const records = decoded.records as RecordFields[]
       const acknowledged = records.find(({ kind }) => kind === 'credit')?.['records'] as number
-      const writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: acknowledged })
+      const writer = new RecordWriter(newOut(), { ordered: acknowledged })
       return writer.build((out) => records.forEach((record) => write(out, record))) as Uint8Array
     }
   }

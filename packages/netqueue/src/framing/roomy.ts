@@ -1,5 +1,5 @@
 import { unfilled } from '../env/unfilled.ts'
-import { memoryOf, offsetOf } from '../env/views.ts'
+import { memoryOf, offsetOf, viewOf } from '../env/views.ts'
 
 /** Bytes in front of a frame that say how long it is. */
 export const PREFIX_BYTES = 4
@@ -18,6 +18,8 @@ const view: View =
 let shared: Uint8Array = new Uint8Array(0)
 let memory: ArrayBufferLike = shared.buffer
 let used = 0
+/** That of the last frame that is shorter than its memory. */
+let partly: ArrayBufferLike = memory
 
 /** Memory for a frame, with room for its length in front of it. All of the frame is to be written: it holds anything. */
 export function roomyFrame(length: number): Uint8Array {
@@ -33,11 +35,17 @@ export function roomyFrame(length: number): Uint8Array {
   return new Uint8Array(memory, used - length, length)
 }
 
-/** A frame with the room in front of it, where it is such a one; of short ones, one of the last. */
+/** The frame that fills the first part of such memory. */
+export function beginningOf(roomy: Uint8Array, length: number): Uint8Array {
+  partly = memoryOf(roomy)
+  return viewOf(roomy, 0, length)
+}
+
+/** A frame with the room in front of it, where it is such a one; of those that share memory or leave some, one of the last. */
 export function withRoom(frame: Uint8Array): Uint8Array | undefined {
   const own = memoryOf(frame)
   const offset = offsetOf(frame)
   const whole = PREFIX_BYTES + frame.length
-  const hasRoom = own === memory || (offset === PREFIX_BYTES && own.byteLength === whole)
+  const hasRoom = own === memory || own === partly || (offset === PREFIX_BYTES && own.byteLength === whole)
   return hasRoom ? view(own, offset - PREFIX_BYTES, whole) : undefined
 }

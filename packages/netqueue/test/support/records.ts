@@ -1,5 +1,5 @@
 import { NetQueueError } from '../../src/errors/errors.ts'
-import { CUT_BYTES } from '../../src/protocol/net-queue/batch.ts'
+import { newOut } from '../../src/protocol/net-queue/batch.ts'
 import { ByteWriter, encodeText } from '../../src/protocol/net-queue/bytes.ts'
 import { RecordReader } from '../../src/protocol/net-queue/record-reader.ts'
 import { RecordWriter } from '../../src/protocol/net-queue/record-writer.ts'
@@ -7,7 +7,7 @@ import type { Writer } from '../../src/protocol/message.ts'
 
 const MAX_ITEM_BYTES = 1_048_576
 
-export const newWriter = (): RecordWriter => new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: 0 })
+export const newWriter = (): RecordWriter => new RecordWriter(newOut(), { ordered: 0 })
 /** The records of the frame that a call makes, or of the first one. */
 export function recordsOf(fill: (writer: Writer) => void): Uint8Array {
   const frame = newWriter().build(fill)

@@ -1,3 +1,4 @@
+import { roomyFrame } from '../../framing/roomy.ts'
 import { headerBytes } from '../../message/headers.ts'
 import type { Headers } from '../../message/headers.ts'
 import { routeBytes } from '../../message/route.ts'
@@ -44,8 +45,12 @@ export interface Form<S extends Carried> {
   writeHead(out: ByteWriter, said: S): void
 }
 
+/** Where frames are built. Connections share it: each frame is built in one go. */
+export const newOut = (): ByteWriter => new ByteWriter(roomyFrame(CUT_BYTES))
+
 /** One BATCH frame after the other, and the long records that are spread over them. */
 export class Batch {
+  /** As {@link newOut} makes it. */
   readonly out: ByteWriter
   readonly #lanes = new Lanes()
   /** Requests whose cancels found no room. */

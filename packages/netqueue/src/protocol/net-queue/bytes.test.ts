@@ -1,5 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { withRoom } from '../../framing/roomy.ts'
+import { newOut } from './batch.ts'
 import { ByteReader, ByteWriter, decodeJson, decodeText, encodeText } from './bytes.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -72,5 +74,54 @@ describe('fields', () => {
   test('what is no JSON is BAD_MESSAGE', () => {
     for (const text of ['', '{', '{"a":1}x', "{'a':1}", 'NaN'])
       expect(() => decodeJson(encodeText(text), 'JSON')).toThrow(bad)
+  })
+})
+
+describe('frames', () => {
+  const LENGTHS = [1, 2_000, 50_000, 53_757, 60_000, 61_436]
+
+  test('what was given away stays what it is, whatever is written next, and has room for its length', () => {
+    const out = newOut()
+    const frames = [...LENGTHS, ...LENGTHS.toReversed()].map((length, index) => {
+      out.restart()
+      for (let at = 0; at < length; at += 1) out.u8(index + 1)
+      const frame = out.takeFrame().subarray()
+      expect(withRoom(frame)?.length).toBe(length + 4)
+      withRoom(frame)?.fill(0xff, 0, 4)
+      return { frame, length, value: index + 1 }
+    })
+    for (const { frame, length, value } of frames) expect(hex(frame)).toBe(hex(new Uint8Array(length).fill(value)))
+  })
+
+  test('only one that fills most of the buffer takes that along', () => {
+    const out = newOut()
+    const memories = LENGTHS.map((length) => {
+      out.restart()
+      out.raw(new Uint8Array(4_000))
+      while (out.at < length) out.u8(0)
+      return [length, out.takeFrame().subarray().buffer.byteLength]
+    })
+    expect(memories).toEqual([
+      [1, 4_004],
+      [2_000, 4_004],
+      [50_000, 50_004],
+      [53_757, 61_440],
+      [60_000, 61_440],
+      [61_436, 61_440],
+    ])
+  })
+
+  test('long data between the fields of one that fills most of the buffer stays where it is', () => {
+    const out = newOut()
+    const long = new Uint8Array(5_000).fill(7)
+    out.restart()
+    for (let at = 0; at < 1_000; at += 1) out.u8(1)
+    out.bytes(long)
+    for (let at = 0; at < 54_000; at += 1) out.u8(2)
+    const parts = [...(out.takeFrame() as Iterable<Uint8Array>)]
+    expect(parts.map(({ length }) => length)).toEqual([1_002, 5_000, 54_000])
+    expect(parts[1]).toBe(long)
+    out.u8(9)
+    expect(parts[0]?.[0]).toBe(1)
   })
 })

@@ -1,7 +1,7 @@
 import { Uint8ArrayList } from 'uint8arraylist'
 import { unfilled } from '../../env/unfilled.ts'
 import { copyTo, viewOf } from '../../env/views.ts'
-import { roomyFrame } from '../../framing/roomy.ts'
+import { beginningOf, roomyFrame } from '../../framing/roomy.ts'
 import type { NetQueueError } from '../../errors/errors.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import { badMessage } from '../failures.ts'
@@ -13,6 +13,8 @@ const encoder = new TextEncoder()
 export const MAX_VARINT_BYTES = 8
 /** From this length on, copying costs more than one more piece in a write. */
 const REFERRED_BYTES = 4_096
+/** A frame that fills so much of the buffer in which it was built takes that along: to copy it costs more than what is left over. */
+const MOST = 7 / 8
 
 export function encodeText(value: string): Uint8Array {
   return encoder.encode(value)
@@ -188,7 +190,7 @@ export function joined(pieces: Iterable<Uint8Array>): Uint8Array {
 
 /** Writes fields into a buffer that is long enough: whoever calls has asked `left` first. */
 export class ByteWriter {
-  readonly #buffer: Uint8Array
+  #buffer: Uint8Array
   #view: Uint8Array
   #at = 0
   /** What stands between the fields and was not copied, with its place. */
@@ -251,12 +253,21 @@ export class ByteWriter {
   /** What was written: a copy, with the long data between its parts. */
   take(memory: Uint8Array = new Uint8Array(this.#at)): Bytes {
     copyTo(memory, this.#written(), 0)
-    return this.#referredBytes === 0 ? memory : this.#around(memory)
+    return this.#withReferred(memory)
   }
 
-  /** The same, as a frame. */
+  /** The same, as a frame; not always a copy, where the buffer is one of {@link roomyFrame}. */
   takeFrame(): Bytes {
-    return this.take(roomyFrame(this.#at))
+    const isMost = this.#at >= this.#buffer.length * MOST
+    return isMost ? this.#withReferred(this.#giveAway()) : this.take(roomyFrame(this.#at))
+  }
+
+  /** Leaves what was written where it is; what follows is written into another buffer. */
+  #giveAway(): Uint8Array {
+    const frame = beginningOf(this.#buffer, this.#at)
+    this.#buffer = roomyFrame(this.#buffer.length)
+    this.#view = this.#buffer
+    return frame
   }
 
   /** A frame is often as long as the one before: then it is the same view. */
@@ -268,6 +279,10 @@ export class ByteWriter {
   #refer(data: Uint8Array): void {
     this.#referred.push({ at: this.#at, data })
     this.#referredBytes += data.length
+  }
+
+  #withReferred(fields: Uint8Array): Bytes {
+    return this.#referredBytes === 0 ? fields : this.#around(fields)
   }
 
   #around(fields: Uint8Array): Uint8ArrayList {

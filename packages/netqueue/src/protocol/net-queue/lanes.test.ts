@@ -1,8 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Message, Writer } from '../message.ts'
-import { CUT_BYTES } from './batch.ts'
-import { ByteWriter } from './bytes.ts'
+import { newOut } from './batch.ts'
 import { MAX_WHOLE_BYTES } from './record-kinds.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -52,7 +51,7 @@ function dueOf(message: Message): Due[] {
 
 /** Lanes with something to send, and the other end, frame by frame. */
 class Line {
-  readonly writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: 0 })
+  readonly writer = new RecordWriter(newOut(), { ordered: 0 })
   readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: 0 })
   readonly arrived: Due[] = []
   readonly lanes: Due[][]

@@ -4,8 +4,7 @@ import { lengthPrefix } from '../../framing/length-prefix.ts'
 import type { Handshake, HandshakeInit } from '../handshake.ts'
 import type { Intent, Protocol } from '../protocol.ts'
 import { ClientHandshake } from './client-handshake.ts'
-import { CUT_BYTES } from './batch.ts'
-import { ByteWriter } from './bytes.ts'
+import { newOut } from './batch.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { NATIVE, nativeSupports } from './native-wire.ts'
 import { ORIGINAL, originalSupports } from './original-wire.ts'
@@ -52,9 +51,4 @@ function check({ role, introduction, limits, denials }: Intent): void {
   const own = introduction()
   checkId(own.id)
   checkWelcome(own, limits, role, denials)
-}
-
-/** Connections share where frames are built: each is, in one go. */
-function newOut(): ByteWriter {
-  return new ByteWriter(new Uint8Array(CUT_BYTES))
 }

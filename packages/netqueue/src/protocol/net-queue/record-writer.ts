@@ -39,13 +39,13 @@ export interface Taken {
   readonly ordered: number
 }
 
-/** Builds one BATCH frame after the other in a buffer that connections share, and hands out copies of what was filled, with long payloads between them. */
+/** Builds one BATCH frame after the other in a buffer that connections share, and hands out what was filled, with long payloads between its parts. */
 export class RecordWriter implements Writer {
   readonly #batch: Batch
   readonly #taken: Taken
   #run: Run | undefined
 
-  /** `out` has room for {@link CUT_BYTES}. */
+  /** `out` is one of `newOut`. */
   constructor(out: ByteWriter, taken: Taken) {
     this.#batch = new Batch(out)
     this.#taken = taken

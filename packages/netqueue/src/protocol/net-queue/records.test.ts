@@ -4,7 +4,7 @@ import { NetQueueError } from '../../errors/errors.ts'
 import { plain } from '../../../test/support/plain.ts'
 import type { Plain } from '../../../test/support/plain.ts'
 import type { Outcome, Writer } from '../message.ts'
-import { CUT_BYTES } from './batch.ts'
+import { CUT_BYTES, newOut } from './batch.ts'
 import { ByteWriter } from './bytes.ts'
 import { MAX_WHOLE_BYTES } from './record-kinds.ts'
 import { RecordReader } from './record-reader.ts'
@@ -26,7 +26,7 @@ const MAX_FRAME_BYTES = 61_440
 class Pair {
   readonly frames: Uint8Array[] = []
   readonly messages: Plain[] = []
-  readonly writer = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: 0 })
+  readonly writer = new RecordWriter(newOut(), { ordered: 0 })
   readonly reader = new RecordReader({ maxItemBytes: MAX_ITEM_BYTES, sentRecords: 0 })
 
   /** Builds one frame and reads it; `false` when there was none. */
@@ -359,9 +359,7 @@ describe('P7: what a reader is given', () => {
   test('a record cut at any byte is BAD_MESSAGE', () => {
     fc.assert(
       fc.property(ordered, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (one, where) => {
-        const frame = new RecordWriter(new ByteWriter(new Uint8Array(CUT_BYTES)), { ordered: 0 }).build(
-          (writer) => void one.write(writer),
-        )
+        const frame = new RecordWriter(newOut(), { ordered: 0 }).build((writer) => void one.write(writer))
         const bytes = (frame as Uint8Array).subarray(2)
         const at = 1 + Math.floor((bytes.byteLength - 1) * where)
         fc.pre(at < bytes.byteLength)
