@@ -63,6 +63,7 @@ export class Inbox implements WaitingItemsOwner {
         max: maxPrefetch,
         isBusy: () => this.#isBusy(),
         waiting: () => this.size,
+        hasMany: () => this.senders > 1,
         measureRtt,
         patience,
         overdue: () => this.handBack(),

@@ -7,6 +7,7 @@ class Worker {
   readonly pace: Pace
   inHand = 0
   waiting = 0
+  hasMany = false
   returned = 0
   askedBack = 0
   pings = 0
@@ -19,6 +20,7 @@ class Worker {
       patience,
       isBusy: () => this.inHand > 0,
       waiting: () => this.waiting,
+      hasMany: () => this.hasMany,
       measureRtt: () => (this.pings += 1),
       fell: () => (this.askedBack += 1),
       overdue: () => {
@@ -59,7 +61,6 @@ test('the round trip is measured once a second while there is work, or items wai
   expect(worker.pings).toBe(3)
   worker.env.advance(5_000)
   expect(worker.pings).toBe(3)
-  worker.take()
   worker.wait(1)
   worker.env.advance(2_500)
   expect(worker.pings).toBe(6)
@@ -85,10 +86,10 @@ describe('with patience', () => {
     worker.take()
     worker.wait(10)
     worker.env.advance(30)
-    worker.waiting = 1
+    worker.waiting = 0
     worker.env.advance(10)
-    worker.waiting = 10
-    worker.env.advance(30)
+    worker.wait(10)
+    worker.env.advance(40)
     expect(worker.returned).toBe(0)
     worker.env.advance(20)
     expect(worker.returned).toBe(10)

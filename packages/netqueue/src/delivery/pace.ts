@@ -10,6 +10,8 @@ export interface PaceInit {
   isBusy: () => boolean
   /** Items that wait here. */
   waiting: () => number
+  /** Whether several send. Each is asked for all that is wanted: then one waits in any case beside the one that is worked on. */
+  hasMany: () => boolean
   /** Looks in a row, 10 ms apart, at which nothing was finished, or too much waits, before that says anything. @default 1 */
   patience?: number | undefined
   /** Has the round trip measured again, as it was when nothing else was known. */
@@ -140,14 +142,20 @@ export class Pace {
     this.#init.fell()
   }
 
+  #restart(): void {
+    this.#idleLooks = 0
+    this.#lateLooks = 0
+  }
+
   #checked(): void {
-    const { env, waiting, overdue, patience = 1 } = this.#init
+    const { env, waiting, isBusy, hasMany, overdue, patience = 1 } = this.#init
     this.#timer = undefined
-    if (waiting() === 0) return
+    if (waiting() === 0) return this.#restart()
     this.#idleLooks = this.#finished > 0 ? 0 : this.#idleLooks + 1
     if (this.#finished > 0) this.#measure()
     else if (this.#idleLooks >= patience) this.#learnIdle(env.now())
-    this.#lateLooks = waiting() > this.#window ? this.#lateLooks + 1 : 0
+    const isNext = isBusy() && !hasMany()
+    this.#lateLooks = waiting() + (isNext ? 1 : 0) > this.#window ? this.#lateLooks + 1 : 0
     if (this.#lateLooks >= patience) overdue()
     if (waiting() > 0) this.watch()
   }

@@ -12,6 +12,9 @@ import { Row } from './row.ts'
 import { Rush } from './rush.ts'
 import { isAlone, Seat } from './seat.ts'
 
+/** Entries that may wait for one client, or for a change, before they count against what all others take. */
+const MAX_ASIDE = 64
+
 export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
   env: Pick<Env, 'afterPoll'>
   /** An entry got a client. */
@@ -30,6 +33,8 @@ export class Dispatcher<T, C> {
   readonly #seats: Map<C, Seat<C>> = new Map()
   readonly #fresh: LinkedList<Entry> = new LinkedList()
   readonly #parked: LinkedList<Entry> = new LinkedList()
+  /** Those with a {@link Seat.loner}. */
+  readonly #withLoner: Set<Seat<C>> = new Set()
   #size = 0
   #isBusy = false
   #isClosed = false
@@ -55,9 +60,13 @@ export class Dispatcher<T, C> {
     return this.#size
   }
 
-  /** Items that clients take now, beyond those that wait; below 0 where more wait than they take. */
+  /**
+   * Items that clients take now, beyond those that wait for them; below 0 where more wait than they take. Some that wait for one client alone, or that the
+   * policy has parked, are nobody else's matter; where they are many, they count as well.
+   */
   get room(): number {
-    return this.#free.credit - this.#size
+    const inLine = this.#countInLine()
+    return this.#free.credit - inLine - Math.max(0, this.#size - inLine - MAX_ASIDE)
   }
 
   /** Whether anybody takes something, be it later: some client has given credit that is not used, or has something in hand. */
@@ -101,6 +110,7 @@ export class Dispatcher<T, C> {
     const seat = this.#seats.get(candidate.client)
     if (seat === undefined) return
     this.#seats.delete(candidate.client)
+    this.#withLoner.delete(seat)
     this.#membershipChanged()
     this.#row.end()
     this.#free.set(candidate, false)
@@ -115,7 +125,10 @@ export class Dispatcher<T, C> {
     const seat = this.#seats.get(candidate.client)
     if (seat === undefined) return
     this.#row.end()
-    if (candidate.inFlight === 0) seat.isAlone = false
+    if (candidate.inFlight === 0) {
+      seat.isAlone = false
+      this.#freeLonersFor(seat)
+    }
     this.#refresh(seat)
     this.#unpark()
     this.advance()
@@ -124,7 +137,10 @@ export class Dispatcher<T, C> {
 
   /** Nodes below a client are gone: what waits for one of them waits for nobody. */
   pruned({ client }: Candidate<C>): void {
-    for (const entry of this.#seats.get(client)?.addressed ?? []) if (entry.isLost) this.#strandWaiting(entry)
+    const seat = this.#seats.get(client)
+    if (seat === undefined) return
+    for (const entry of seat.addressed) if (entry.isLost) this.#strandWaiting(entry)
+    this.#shortened(seat)
   }
 
   /** Whether a new entry would have to wait behind others or for a client. */
@@ -165,9 +181,9 @@ export class Dispatcher<T, C> {
   /** Takes out an entry that waits. */
   withdraw(entry: Entry): void {
     if (entry.state !== 'waiting') return
-    entry.state = 'gone'
-    unlink(entry)
-    this.#size -= 1
+    const seat = this.#seatBefore(entry)
+    this.#takeOut(entry)
+    if (seat !== undefined) this.#shortened(seat)
     this.#watcher?.()
   }
 
@@ -180,7 +196,7 @@ export class Dispatcher<T, C> {
       ...this.#fresh,
       ...[...this.#seats.values()].flatMap(({ addressed }) => [...addressed]),
     ]
-    for (const entry of entries) this.withdraw(entry)
+    for (const entry of entries) this.#takeOut(entry)
     this.#watcher?.()
     return entries
   }
@@ -202,6 +218,30 @@ export class Dispatcher<T, C> {
   #enter(entry: Entry): void {
     entry.state = 'waiting'
     this.#size += 1
+  }
+
+  #takeOut(entry: Entry): void {
+    entry.state = 'gone'
+    unlink(entry)
+    this.#size -= 1
+  }
+
+  /** Entries that wait for whoever is free. */
+  #countInLine(): number {
+    return this.#fresh.count() + (this.#asked?.state === 'waiting' ? 1 : 0)
+  }
+
+  /** Of the client that takes nothing else before it has had the entry, or it is withdrawn. */
+  #seatBefore(entry: Entry): Seat<C> | undefined {
+    if (entry.target !== undefined) return this.#seatFor(entry)
+    for (const seat of this.#withLoner) if (seat.loner === entry) return seat
+    return undefined
+  }
+
+  /** Something does not wait for a client any more, which may be free now. */
+  #shortened(seat: Seat<C>): void {
+    this.#refresh(seat)
+    this.advance()
   }
 
   /** Of the client to which an entry is addressed; none where whom it is for is gone. */
@@ -250,11 +290,26 @@ export class Dispatcher<T, C> {
   /** What waits until its client has nothing else is for whoever comes next, when that client takes nothing more: it may have left for good. */
   #freeLoner(seat: Seat<C>): void {
     const { loner } = seat
-    seat.loner = undefined
+    this.#setLoner(seat, undefined)
     // One that was withdrawn is nowhere.
     if (loner?.state !== 'waiting') return
     unlink(loner)
     this.#fresh.unshift(loner)
+  }
+
+  #setLoner(seat: Seat<C>, loner: Entry | undefined): void {
+    seat.loner = loner
+    if (loner === undefined) this.#withLoner.delete(seat)
+    else this.#withLoner.add(seat)
+  }
+
+  /** Who has nothing can have at once what waits until somebody else has nothing. */
+  #freeLonersFor(idle: Seat<C>): void {
+    if (this.#withLoner.size === 0 || idle.addressed.first !== undefined || !this.#takes(idle)) return
+    for (const seat of [...this.#withLoner].toReversed()) {
+      this.#freeLoner(seat)
+      this.#refresh(seat)
+    }
   }
 
   #takes({ candidate, isAlone: hasLoner }: Seat<C>): boolean {
@@ -317,7 +372,7 @@ export class Dispatcher<T, C> {
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
     else if (isAlone(entry, candidate) && candidate.inFlight > 0) {
       addressed.push(entry)
-      seat.loner = entry
+      this.#setLoner(seat, entry)
     } else this.#assign(seat, entry)
     this.#refresh(seat)
     this.#beginRow(seat)
@@ -326,7 +381,7 @@ export class Dispatcher<T, C> {
   #assign(seat: Seat<C>, entry: Entry): void {
     this.#size -= 1
     if (isAlone(entry, seat.candidate)) seat.isAlone = true
-    if (seat.loner === entry) seat.loner = undefined
+    if (seat.loner === entry) this.#setLoner(seat, undefined)
     seat.candidate.assign(entry)
     this.#init.assigned(entry)
   }
