@@ -23,7 +23,7 @@ import { closeAll, openDoors } from './server/doors.ts'
 import type { Doors } from './server/doors.ts'
 import { MemoryBound } from './server/memory-bound.ts'
 import type { AcceptOptions } from './server/reception.ts'
-import { destinationOf, giveToEach, isSeveral } from './server/recipients.ts'
+import { allBut, destinationOf, giveToEach, isSeveral } from './server/recipients.ts'
 import type { ServerClient } from './server/server-client.ts'
 import type {
   BroadcastOptions,
@@ -173,7 +173,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
     const give = (one?: Recipient): Promise<void> => this.#put(item, payload, one, options)
     if (isSeveral(to)) {
       const clients = to === 'all' ? this.#parts.clientele.takers : to
-      return giveToEach(except === undefined ? clients : clients.filter((client) => !except.includes(client)), give)
+      return giveToEach(except === undefined ? clients : allBut(clients, except), give)
     }
     if (except !== undefined)
       throw new TypeError("Expected `except` to come with `to: 'all'` or with a list of clients")

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { RemoteError } from '../src/index.ts'
-import type { Client, Delivery, NetQueueError as Failure } from '../src/index.ts'
+import type { Client, Delivery, NetQueueError as Failure, TreeNode } from '../src/index.ts'
 import { observe } from './support/nodes.ts'
 import { Tree } from './support/tree.ts'
 
@@ -183,6 +183,27 @@ describe('how a put of a leaf ends at the root, it ends at the leaf', () => {
     await tree.pass(root.idle())
     expect(root.tryGet()?.value).toBe('c made')
   })
+})
+
+test('an answer goes up without what was put before it, where nobody above reads any more', async () => {
+  await using tree = new Tree()
+  const root = await tree.root()
+  await tree.relay('relay', 'root')
+  const leaf = await tree.leaf('leaf', 'relay')
+  const delivery = leaf.receive()
+  await tree.wait(60)
+  const call = observe(() => root.submit('job', { to: root.clients[0]?.nodes[0] as TreeNode }))
+  await tree.pass(delivery)
+  const reader = root[Symbol.asyncIterator]()
+  const first = reader.next()
+  await tree.pass(leaf.put('progress'))
+  await tree.pass(first)
+  await reader.return?.()
+  const last = observe(() => leaf.put('nobody reads this'))
+  await tree.rest()
+  await tree.kill(leaf)
+  await tree.wait(200)
+  expect([call(), last()]).toEqual(['rejects REMOTE_ERROR', expect.any(String)])
 })
 
 describe('cancel through two relays', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 
 import { defineMessages, type } from '../src/index.ts'
 import type { Client, NetQueueError as Failure, Relay, RemoteError, Server, TreeNode } from '../src/index.ts'
@@ -96,6 +96,24 @@ describe('what a root sees of a tree', () => {
     await tree.wait(1_000)
     expect(pathsOf(root).toSorted()).toEqual(['upper/c', 'upper/lower', 'upper/lower/a', 'upper/lower/b'])
     expect([node('lower', 'a') === a, a.isConnected]).toEqual([false, false])
+  })
+
+  test('a relay that is gone and there again in one message is another one, and what was below it is gone', async () => {
+    await using tree = new Tree()
+    const { root, lower, node } = await forest(tree)
+    const below = await tree.relay('below', 'lower')
+    const leaf = await tree.leaf('d', 'below')
+    await tree.wait(60)
+    const [before, d] = [node('lower', 'below'), node('lower', 'below', 'd')]
+    await tree.leaf('told just now, so that what follows waits', 'lower')
+    await tree.wait(1)
+    await Promise.all([tree.kill(below), tree.kill(leaf)])
+    await tree.relay('below', 'lower')
+    expect(lower.server.clients.some(({ id }) => id === 'below')).toBe(true)
+    await tree.wait(60)
+    expect(pathsOf(root)).toContain('upper/lower/below')
+    expect(pathsOf(root)).not.toContain('upper/lower/below/d')
+    expect([before.isConnected, d.isConnected, node('lower', 'below') === before]).toEqual([false, false, false])
   })
 
   test('an event tells of each change, and several in a row are told together', async () => {
@@ -295,6 +313,75 @@ describe('along a path', () => {
     expect(errors.map(({ remoteCode }) => remoteCode)).toEqual(['CLIENT_GONE', 'CLIENT_GONE'])
     await tree.wait(100)
     expect(letters).toEqual(['put'])
+  })
+
+  test('an item that waits in a relay for a node below the next one: CLIENT_GONE when that node is gone', async () => {
+    await using tree = new Tree()
+    const { root, leaves, node } = await forest(tree)
+    const to = node('lower', 'a')
+    await tree.pass(leaves.b.close())
+    void leaves.a.process(() => new Promise<never>(() => {})).catch(() => {})
+    void leaves.c.process((item) => item, { concurrency: 4 })
+    await tree.wait(60)
+    const calls = [1, 2, 3].map((item) => failure(root.submit(`${item}`, { to })))
+    await tree.wait(100)
+    await tree.kill(leaves.a)
+    const errors = (await tree.pass(Promise.all(calls))) as RemoteError[]
+    expect(errors.slice(1).map(({ remoteCode }) => remoteCode)).toEqual(['CLIENT_GONE', 'CLIENT_GONE'])
+    expect(await tree.pass(root.submit('another', { to: node('c') }))).toBe('another')
+    await tree.pass(root.idle())
+  })
+
+  test('a dead letter for a node that is gone stays one: it was for no other', async () => {
+    await using tree = new Tree()
+    const { root, leaves, node } = await forest(tree)
+    const others: string[] = []
+    void leaves.b.process((item) => (others.push(item), item))
+    void leaves.a.process((_, delivery) => void delivery.reject('no'))
+    await tree.wait(5)
+    await tree.pass(root.put('for a', { to: node('lower', 'a') }))
+    await tree.wait(20)
+    expect(root.deadLetters.requeue()).toBe(1)
+    await tree.wait(20)
+    expect(root.deadLetters.size).toBe(1)
+    await tree.pass(leaves.a.close())
+    await tree.wait(60)
+    expect([root.deadLetters.requeue(), root.deadLetters.size]).toEqual([0, 1])
+    await tree.wait(60)
+    expect(others).toEqual([])
+  })
+
+  test('an item that its node does not take is refused by the hop that knows, and costs nobody else anything', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    await tree.relay('upper', 'root')
+    const small = await tree.leaf('small', 'upper', { limits: { maxItemBytes: 1_000 } })
+    const lost = vi.fn()
+    small.on('disconnect', lost)
+    const finish: (() => void)[] = []
+    void small.process((item) => new Promise<string>((resolve) => finish.push(() => resolve(item))), { concurrency: 2 })
+    await tree.wait(60)
+    const to = root.clients[0]?.nodes[0] as TreeNode
+    const other = root.submit('other', { to })
+    await tree.wait(5)
+    const error = (await tree.pass(failure(root.submit('x'.repeat(2_000), { to })))) as RemoteError
+    expect([error.code, error.remoteCode]).toEqual(['REMOTE_ERROR', 'ITEM_TOO_LARGE'])
+    for (const done of finish) done()
+    expect(await tree.pass(other)).toBe('other')
+    expect([finish.length, lost.mock.calls.length]).toEqual([1, 0])
+  })
+
+  test('an item leaves out nobody below a relay that gets it: a TypeError', async () => {
+    await using tree = new Tree()
+    const { root, leaves, node } = await forest(tree)
+    const got: string[] = []
+    for (const leaf of Object.values(leaves)) void leaf.process((item) => (got.push(item), item))
+    const except = [node('lower', 'a')]
+    for (const to of ['all', root.clients, [node('lower')]] as const)
+      await expect(root.put('x', { to, except })).rejects.toThrow('Expected `except` to leave out nobody below')
+    await tree.pass(root.put('y', { to: [node('lower', 'b'), node('c')], except }))
+    await tree.wait(20)
+    expect(got).toEqual(['y', 'y'])
   })
 
   test('what is addressed and never begun comes back when its node dies: it was for no other', async () => {

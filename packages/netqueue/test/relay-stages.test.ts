@@ -227,6 +227,55 @@ describe('the stage up', () => {
     expect((await tree.pass(there.closed)).undone).toEqual(['of one that stays'])
   })
 
+  test('that asks for its signal only when the item was cancelled finds that it has fired', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const made: (() => void)[] = []
+    const fired: boolean[] = []
+    const up = async (item: string, context: { readonly signal: AbortSignal }): Promise<string> => {
+      await new Promise<void>((resolve) => made.push(resolve))
+      fired.push(context.signal.aborted)
+      return item
+    }
+    await tree.relay('relay', 'root', { up })
+    const leaf = await tree.leaf('leaf', 'relay')
+    void leaf.process((item) => item)
+    await tree.rest()
+    const abort = new AbortController()
+    const call = observe(() => root.submit('item', { signal: abort.signal }))
+    await tree.rest()
+    abort.abort()
+    await tree.rest()
+    made[0]?.()
+    await tree.rest()
+    expect([call(), fired]).toEqual(['rejects ABORTED', [true]])
+  })
+
+  test('that throws: what was put before an item still goes first', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const made: (() => void)[] = []
+    const up = (item: string): Promise<string> => {
+      if (item === 'answer') throw new Error('no')
+      return new Promise((resolve) => made.push(() => resolve(item)))
+    }
+    await tree.relay('relay', 'root', { up })
+    const leaf = await tree.leaf('leaf', 'relay')
+    const got = root.get()
+    void leaf.process(async () => {
+      await leaf.put('made of it')
+      return 'answer'
+    })
+    await tree.rest()
+    const call = observe(() => root.submit('item'))
+    await tree.rest()
+    expect([made.length, call()]).toEqual([1, 'waits'])
+    made[0]?.()
+    expect(await tree.pass(got)).toBe('made of it')
+    await tree.rest()
+    expect(call()).toMatch('rejects REMOTE_ERROR')
+  })
+
   test('that takes its time: what was put before an item is settled still goes first', async () => {
     await using tree = new Tree()
     const root = await tree.root()

@@ -1,6 +1,4 @@
-import { Entry } from './entry.ts'
-import type { Attempt } from './entry.ts'
-import { SettleDeadline } from './settle-deadlines.ts'
+import type { Attempt, Entry } from './entry.ts'
 
 /** An item that was given up, with what was tried. */
 export interface DeadLetter<T> {
@@ -50,7 +48,7 @@ export class DeadLetters<T> {
   requeue(id?: number): number {
     let count = 0
     for (const [key, entry] of this.#find(id)) {
-      if (!this.#letters.has(key) || !this.#revive(renewed(entry))) continue
+      if (!this.#letters.has(key) || !this.#revive(entry.anew())) continue
       this.#forget(key, entry)
       count += 1
     }
@@ -87,12 +85,4 @@ export class DeadLetters<T> {
     const entry = this.#letters.get(id)
     return entry === undefined ? [] : [[id, entry]]
   }
-}
-
-/** The same item at the beginning of another life. */
-function renewed({ item, payload, target, deadline }: Entry): Entry {
-  const entry = new Entry(item, payload)
-  entry.target = target
-  if (deadline !== undefined) entry.deadline = new SettleDeadline(entry, deadline.ms)
-  return entry
 }

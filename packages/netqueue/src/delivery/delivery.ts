@@ -188,8 +188,9 @@ export class Delivery<T, Result = unknown, From extends Sender = Sender> {
   /** @internal Time to finish; it is still ours. */
   abort(reason: Error): void {
     this.#holder?.abort(reason)
-    if (this.#holder === undefined) this.#controller ??= new AbortController()
-    this.#controller?.abort(reason)
+    // For those, too, who ask for the signal only now.
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
   }
 
   /** @internal Its sender gave it up. */

@@ -1,7 +1,7 @@
 import type { Path } from '../message/route.ts'
 import type { Pending } from '../queue/pending.ts'
 import type { Linked } from '../queue/linked-list.ts'
-import type { SettleDeadline } from './settle-deadlines.ts'
+import { SettleDeadline } from './settle-deadlines.ts'
 import type { Settlement } from './settlement.ts'
 
 /** One delivery that did not end an item's life. */
@@ -84,6 +84,19 @@ export class Entry implements Linked {
     return false
   }
 
+  /** The same item at the beginning of another life. */
+  anew(): Entry {
+    const { target, deadline } = this
+    const entry = this.copy()
+    entry.target = target
+    if (deadline !== undefined) entry.deadline = new SettleDeadline(entry, deadline.ms)
+    return entry
+  }
+
+  protected copy(): Entry {
+    return new Entry(this.item, this.payload)
+  }
+
   /** Its life here ended so. Tells whether somebody else keeps the item: then this side does not. */
   ended(_how: Settlement): boolean {
     return false
@@ -115,6 +128,10 @@ export class EntryBelow extends Entry {
 
   override get isLost(): boolean {
     return !this.#node.isConnected
+  }
+
+  protected override copy(): Entry {
+    return new EntryBelow(this.item, this.payload, this.#node)
   }
 }
 

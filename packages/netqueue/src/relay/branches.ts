@@ -7,6 +7,8 @@ import type { ConnectedClient } from '../server/server-client.ts'
 import type { ToldNode } from './told.ts'
 
 interface Shown {
+  /** What it is: one that comes again at the same path is another one. */
+  readonly of: unknown
   readonly path: Path
   readonly about: About
   /** The same as text, by which changes are seen. */
@@ -48,7 +50,9 @@ export class Branches {
     const path = [client.id, ...way]
     const now = nodeAt(client, path, way)
     if (now === undefined) return this.#forget(shown, path)
-    return this.#show(shown, now) ? [now] : []
+    const known = shown.get(keyOf(path))
+    const gone = known === undefined || known.of === now.of ? [] : this.#forget(shown, path)
+    return this.#show(shown, now) ? [...gone, now] : gone
   }
 
   /** It is gone, with what was below it. */
@@ -90,15 +94,15 @@ function waysBelow({ nodes }: ConnectedClient, shown: ReadonlyMap<string, Shown>
 function nodeAt(client: ConnectedClient, path: Path, way: Path): Shown | undefined {
   if (client.presence === 'gone') return undefined
   const { status, isRelay, rtt, link } = client
-  if (way.length === 0) return shownAs(path, { tags: link.peer?.tags ?? [], status, rtt, isRelay })
+  if (way.length === 0) return shownAs(client, path, { tags: link.peer?.tags ?? [], status, rtt, isRelay })
   const node = client.below.find(way)
-  return node && shownAs(path, node)
+  return node && shownAs(node, path, node)
 }
 
 /** Of a time, no more than its first two digits: it changes with each measurement. */
-function shownAs(path: Path, { tags, status, rtt: exact, isRelay }: About): Shown {
+function shownAs(of: unknown, path: Path, { tags, status, rtt: exact, isRelay }: About): Shown {
   const rtt = exact === undefined ? undefined : Number(exact.toPrecision(2))
   const about = { tags, status, rtt, isRelay }
   const text = JSON.stringify(about)
-  return { path, about, text, bytes: pathBytes(path) + utf8Bytes(text) + OVERHEAD_BYTES }
+  return { of, path, about, text, bytes: pathBytes(path) + utf8Bytes(text) + OVERHEAD_BYTES }
 }

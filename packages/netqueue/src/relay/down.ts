@@ -6,6 +6,8 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import { decodeWith } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
 import type { Path } from '../message/route.ts'
+import type { Clientele } from '../server/clientele.ts'
+import { ConnectedClient } from '../server/server-client.ts'
 import type { ServerClient } from '../server/server-client.ts'
 import { contextOf, Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
@@ -24,6 +26,7 @@ export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abando
 
 export interface DownInit extends FlowInit {
   backlog: Children
+  clientele: Pick<Clientele<unknown>, 'objection'>
   order: Order
   /** What results are, and what is made of each. @default nothing */
   resultCodec: Codec<unknown>
@@ -63,17 +66,20 @@ export class Down extends Flow {
 
   protected send(passage: Passage): void {
     const { to } = passage.delivery
-    if (to === undefined || this.#address(passage, to)) return this.#backlog.pass(passage)
-    passage.settle({ type: 'reject', code: 'CLIENT_GONE', reason: '' })
-    // Its place is free as it was.
-    this.changed()
+    const code = to && this.#address(passage, to)
+    if (code === undefined) this.#backlog.pass(passage)
+    else passage.settle({ type: 'reject', code, reason: '' })
+    // The place that was meant for it is free as it was, where it went back, or waits for one child.
+    if (passage.state === 'waiting') this.changed()
   }
 
-  /** For the child at the beginning of its path; tells whether that is there, and can have more below it where the path goes on. */
-  #address(passage: Passage, [id, ...way]: Path): boolean {
+  /** For the child at the beginning of its path, or for the node below that to which it leads; tells why it cannot go there, if so. */
+  #address(passage: Passage, [id, ...way]: Path): string | undefined {
     const child = this.#backlog.dispatcher.clients.find((client) => client.id === id)
     passage.target = child
-    return child !== undefined && (way.length === 0 || child.isRelay)
+    passage.node = way.length > 0 && child instanceof ConnectedClient ? child.below.find(way) : undefined
+    if (child === undefined || (way.length > 0 && passage.node === undefined)) return 'CLIENT_GONE'
+    return this.#init.clientele.objection(child, passage, passage.delivery)?.code
   }
 
   protected abandon(passage: Passage): void {
@@ -82,7 +88,13 @@ export class Down extends Flow {
 
   #settle(passage: Passage, how: Settlement): void {
     if (this.#isClear(passage)) passage.settle(how)
-    else this.#hold(passage, () => passage.settle(how))
+    else this.#inOrder(passage, () => passage.settle(how))
+  }
+
+  /** What a child has put before goes up before. */
+  #inOrder(passage: Passage, settle: () => void): void {
+    if (this.#isClear(passage)) settle()
+    else this.#init.order.hold((passage.holder as Link).intake, settle)
   }
 
   /** Whether nothing is here that a child has put before what it says now. */
@@ -90,16 +102,12 @@ export class Down extends Flow {
     return holder === undefined || this.#init.order.isClear((holder as Link).intake)
   }
 
-  /** What a child has put before goes up before. */
-  #hold({ holder }: Passage, settle: () => void): void {
-    this.#init.order.hold((holder as Link).intake, settle)
-  }
-
   #work(stage: Stage<unknown>, passage: Passage, result: Uint8Array | undefined): void {
     const { delivery } = passage
-    const fail = (error: unknown): void => {
-      if (delivery.isHeld) delivery.failed(error)
-    }
+    const fail = (error: unknown): void =>
+      this.#inOrder(passage, () => {
+        if (delivery.isHeld) delivery.failed(error)
+      })
     if (!delivery.isOpen) return passage.settle(SETTLED.cancelled)
     try {
       const item = result && decodeWith(this.#init.resultCodec, result, 'a result')
@@ -115,8 +123,7 @@ export class Down extends Flow {
       if (!delivery.isOpen || result === DROP) passage.settle(delivery.isOpen ? SETTLED.done : SETTLED.cancelled)
       else delivery.done(result)
     }
-    if (this.#isClear(passage)) settle()
-    else this.#hold(passage, settle)
+    this.#inOrder(passage, settle)
   }
 
   protected override regrant({ isMore }: { isMore: boolean }): void {

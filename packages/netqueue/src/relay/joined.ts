@@ -4,7 +4,7 @@ import type { NetQueueError } from '../errors/errors.ts'
 import type { Codec } from '../message/codec.ts'
 import type { Limits } from '../options/limits.ts'
 import { Down } from './down.ts'
-import type { Children } from './down.ts'
+import type { Children, DownInit } from './down.ts'
 import { Order } from './order.ts'
 import type { Stage } from './stage.ts'
 import { Up } from './up.ts'
@@ -19,7 +19,7 @@ export interface Codecs {
 export interface JointInit {
   env: Env
   above: Codecs & { inbox: Inbox; puts: Parents }
-  below: Codecs & { inbox: Inbox; backlog: Children }
+  below: Codecs & { inbox: Inbox; backlog: Children; clientele: DownInit['clientele'] }
   down: Stage<unknown> | undefined
   up: Stage<unknown> | undefined
   limits: Limits
@@ -47,6 +47,7 @@ export function joined({ env, above, below, down, up, limits: { maxItemBytes }, 
     ...shared,
     inbox: above.inbox,
     backlog: below.backlog,
+    clientele: below.clientele,
     codec: below.item,
     stage: down ?? between(above.item, below.item),
     resultCodec: below.result,

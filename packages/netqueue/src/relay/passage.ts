@@ -1,5 +1,5 @@
 import { Entry } from '../delivery/entry.ts'
-import type { ResultSlot } from '../delivery/entry.ts'
+import type { NodeBelow, ResultSlot } from '../delivery/entry.ts'
 import type { Delivery, Revocable } from '../delivery/delivery.ts'
 import type { Settlement } from '../delivery/settlement.ts'
 import type { Path } from '../message/route.ts'
@@ -20,6 +20,8 @@ const WANTED: ResultSlot = { resolve: () => {}, reject: () => {} }
 /** An item on its way through a relay: what came in on one side and goes out on the other, so that both end in the same way. */
 export class Passage extends Entry implements Revocable {
   readonly delivery: Delivery<unknown>
+  /** Whom it is for, where that is a node below whoever gets it. */
+  node: NodeBelow | undefined
   readonly #way: Way
   #decoded: { item: unknown } | undefined
 
@@ -34,8 +36,11 @@ export class Passage extends Entry implements Revocable {
 
   /** What is left of its way below whoever gets it. */
   override get way(): Path | undefined {
-    const { to } = this.delivery
-    return to === undefined || to.length === 1 ? undefined : to.slice(1)
+    return this.node?.way
+  }
+
+  override get isLost(): boolean {
+    return this.node?.isConnected === false
   }
 
   /** Made for those who ask; the bytes, where they stand for nothing. */

@@ -9,6 +9,25 @@ import { KnownNode } from './tree-node.ts'
 /** Whether an item is for each of several clients. */
 export const isSeveral = (to: PutOptions['to']): to is 'all' | readonly Recipient[] => to === 'all' || Array.isArray(to)
 
+/**
+ * Those of several who are not left out. Throws a `TypeError` for a node that is left out below one that gets the item: a relay gives it to whomever it
+ * finds, and knows of no exceptions.
+ */
+export function allBut<R extends Recipient>(several: readonly R[], except: readonly Recipient[]): R[] {
+  const left = several.filter((one) => !except.includes(one))
+  const relay = left.find((one) => except.some((node) => isBelow(node, one)))
+  if (relay === undefined) return left
+  throw new TypeError(
+    `Expected \`except\` to leave out nobody below ${relay.id}, which gets the item for whomever it finds: name those who are to have it`,
+  )
+}
+
+function isBelow(node: Recipient, other: Recipient): boolean {
+  if (!(node instanceof KnownNode) || node === other) return false
+  if (!(other instanceof KnownNode)) return node.client === other
+  return node.client === other.client && other.way.every((id, index) => node.way[index] === id)
+}
+
 /** Where something goes: a client, and from there on its way down. */
 export interface Destination {
   client: ServerClient
