@@ -76,6 +76,7 @@ const OF_TREES = [
   'stageDrops',
   'cancelsHeard',
   'floods',
+  'stuck',
 ] as const
 
 /** The same of trees. */
@@ -107,6 +108,7 @@ export const TREES_COUNTED = [
   'stages',
   'stageDrops',
   'floods',
+  'stuck',
   'addressed',
   'requests',
   'answers',

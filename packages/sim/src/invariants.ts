@@ -37,6 +37,7 @@ export const INVARIANTS = {
   I31: 'a relay gives on what it has, no more than its slack waits in it, and what it has not any more it takes back',
   I32: 'credit is what the leaves of a tree can take: all of it comes to the root, and goes when they do',
   I33: 'what is for one node of a tree comes to that node, and the root knows of each',
+  I34: 'a leaf that stands still, and what waits for it, keep nothing from the others',
   determinism: 'the same seed gives the same world',
 } as const
 

@@ -576,8 +576,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'relay-settles-when-sent',
     why: 'a relay settles an item when it has given it on',
     file: 'relay/down.js',
-    find: 'return this.#backlog.pass(passage)',
-    replace: 'return this.#backlog.pass(passage), void passage.delivery.done()',
+    find: 'this.#backlog.pass(passage)',
+    replace: '(this.#backlog.pass(passage), passage.delivery.done())',
     inTrees: true,
   },
   {
@@ -634,6 +634,22 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'relay/down.js',
     find: 'let excess = -this.room',
     replace: 'let excess = Math.min(0, this.room)',
+    inTrees: true,
+  },
+  {
+    name: 'relay-starves-others',
+    why: 'what waits in a relay for one child takes the places of the others',
+    file: 'dispatch/dispatcher.js',
+    find: 'Math.max(0, this.#size - inLine - MAX_ASIDE)',
+    replace: '(this.#size - inLine)',
+    inTrees: true,
+  },
+  {
+    name: 'next-in-line-waits-for-ever',
+    why: 'a node with prefetch auto keeps the item that comes next, however long the one before takes',
+    file: 'delivery/pace.js',
+    find: 'waiting() + (isNext ? 1 : 0) > this.#window',
+    replace: 'waiting() > this.#window',
     inTrees: true,
   },
   {

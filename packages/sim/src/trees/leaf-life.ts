@@ -144,7 +144,8 @@ export class LeafLife {
   async work(item: TreeItem | undefined, signal?: AbortSignal): Promise<TreeItem[]> {
     this.busy += 1
     try {
-      await this.#world.gate
+      const { gate } = this.#world
+      if (gate !== undefined && (gate.only ?? this.life) === this.life) await gate.opens
       if (item?.key.startsWith('hang') === true && signal !== undefined) await this.#hang(signal)
       const { workMs, has } = this.#world.plan
       const slow = has.slowness && this.tempted(0.1) ? 20 : 1

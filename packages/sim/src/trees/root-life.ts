@@ -1,5 +1,5 @@
 import { listen } from 'netqueue'
-import type { Delivery, Server } from 'netqueue'
+import type { Delivery, Server, ServerClient, TreeNode } from 'netqueue'
 import { codeOf } from '../code-of.ts'
 import { keyOf } from '../ledger.ts'
 import type { Random } from '../random.ts'
@@ -84,15 +84,15 @@ export class RootLife {
   #putTo(): Promise<void> {
     const nodes = this.#world.leavesAt(this.server)
     if (nodes.length === 0) return this.put('put').call
-    const to = this.#random.pick(nodes)
+    return this.putTo(this.#random.pick(nodes), { timeout: this.#random.integer(1, 400) }).call
+  }
+
+  /** One item for one leaf. */
+  putTo(to: ServerClient | TreeNode, options: { timeout?: number } = {}): { item: TreeItem; call: Promise<void> } {
     const item = this.#item('to')
     item.to = to.id
     this.#world.counts.addressed += 1
-    return this.#world.put(
-      this.life.down,
-      item,
-      this.server.put(item.text, { to, timeout: this.#random.integer(1, 400) }),
-    )
+    return { item, call: this.#world.put(this.life.down, item, this.server.put(item.text, { to, ...options })) }
   }
 
   #submit(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { NodeLife } from './node-life.ts'
 import type { Inhabitants } from './tree-faults.ts'
 import type { TreeItem } from './tree-item.ts'
 import type { TreeWorld } from './tree-world.ts'
@@ -17,6 +18,7 @@ export async function finishTree(world: TreeWorld, there: Inhabitants): Promise<
   checkEmpty(world)
   await talk(world, there)
   await flood(world, there)
+  await besideOne(world, there)
   await world.sleep(process, QUIET_MS)
   checkEmpty(world)
   await leave(world, there)
@@ -54,8 +56,7 @@ async function flood(world: TreeWorld, { root, relays, leaves }: Inhabitants): P
   const { plan } = world
   const { process } = root.life
   world.note('flood')
-  let open!: () => void
-  world.gate = new Promise((resolve) => (open = resolve))
+  const open = closeGate(world)
   const working = leaves.flatMap(({ node: leaf }) => leaf ?? [])
   const readers = sum(working.map(({ concurrency }) => concurrency))
   const slack = slackOf(plan.leafPrefetch) * leaves.length + slackOf(plan.relayPrefetch) * relays.length
@@ -75,10 +76,45 @@ async function flood(world: TreeWorld, { root, relays, leaves }: Inhabitants): P
     `${out} items are out, where all readers and all slack are ${readers + slack}`,
   )
   world.counts.floods += 1
-  world.gate = undefined
   open()
   await Promise.all(calls)
   await world.track(process, 'idle', root.server.idle())
+}
+
+/** One leaf stands still, and more is for it than it works on: whatever else is put is done by the others. */
+async function besideOne(world: TreeWorld, { root, leaves }: Inhabitants): Promise<void> {
+  const { plan } = world
+  const { process, random } = root.life
+  const working = leaves.flatMap(({ node: leaf }) => leaf ?? [])
+  const { life, concurrency } = random.pick(working)
+  const node = world.leavesAt(root.server).find(({ id }) => id === life.name)
+  // Whoever keeps some at hand, whatever they take, has those behind what stands still.
+  const keepsSome = [plan.leafPrefetch, plan.relayPrefetch].some((prefetch) => prefetch !== 'auto' && prefetch > 1)
+  const others = sum(working.map((leaf) => leaf.concurrency)) - concurrency
+  if (node === undefined || keepsSome || others === 0 || !world.isSingle || plan.maxUnsettled < 64) return
+  world.note(`${life.name} stands still`)
+  const open = closeGate(world, life)
+  const calls = Array.from({ length: concurrency + random.integer(0, 4) }, () => root.putTo(node).call)
+  await world.sleep(process, QUIET_MS)
+  const beside = Array.from({ length: others + 2 }, () => root.put('beside'))
+  await world.sleep(process, QUIET_MS)
+  for (const { item } of beside)
+    world.check(item.ending !== undefined, 'I34', `${item.key} is not done, though only ${life.name} stands still`)
+  world.counts.stuck += 1
+  open()
+  await Promise.all([...calls, ...beside.map(({ call }) => call)])
+  await world.track(process, 'idle', root.server.idle())
+}
+
+/** Has all leaves stand still, or one; returns what lets them go on. */
+function closeGate(world: TreeWorld, only?: NodeLife): () => void {
+  let resolve!: () => void
+  const opens = new Promise<void>((open) => (resolve = open))
+  world.gate = { opens, ...(only !== undefined && { only }) }
+  return () => {
+    world.gate = undefined
+    resolve()
+  }
 }
 
 /** What may wait beside what is worked on, where items are slow: a node that looks after it itself keeps one. */

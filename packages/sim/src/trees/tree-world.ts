@@ -17,6 +17,12 @@ import { TreeItem } from './tree-item.ts'
 import { TreeTalk } from './tree-talk.ts'
 
 /** Everything that one seed's tree has: its places, a network for each of those that listen, and its books. */
+/** Handlers wait until it opens: of all leaves, or of one. */
+export interface Gate {
+  readonly opens: Promise<void>
+  readonly only?: NodeLife
+}
+
 export class TreeWorld extends Scene {
   readonly plan: Plan
   readonly hops: Hops
@@ -26,8 +32,8 @@ export class TreeWorld extends Scene {
   readonly lives: NodeLife[] = []
   /** By key: keys of both ways differ. */
   readonly items: Map<string, TreeItem> = new Map()
-  /** Work stands still: handlers wait until this is over. */
-  gate: Promise<void> | undefined
+  /** Work stands still. */
+  gate: Gate | undefined
   readonly #byProcess: Map<Process, NodeLife> = new Map()
 
   constructor(seed: number, trace: Trace) {
