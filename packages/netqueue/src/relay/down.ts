@@ -87,7 +87,7 @@ export class Down extends Flow {
   }
 
   #settle(passage: Passage, how: Settlement): void {
-    if (this.#isClear(passage)) passage.settle(how)
+    if (isLoss(how) || this.#isClear(passage)) passage.settle(how)
     else this.#inOrder(passage, () => passage.settle(how))
   }
 
@@ -163,3 +163,6 @@ export class Down extends Flow {
     }
   }
 }
+
+/** Whom it was for is gone: nobody says so whose puts would go up before. */
+const isLoss = (how: Settlement): boolean => how.type === 'reject' && how.code === 'CLIENT_GONE'

@@ -118,9 +118,6 @@ export abstract class Flow implements Standing, Way {
   /** Whoever sends may send more than before, or is to send less. */
   protected regrant(_change: { isMore: boolean }): void {}
 
-  /** It takes items from now on, or takes none any more. */
-  protected stood(_isStanding: boolean): void {}
-
   /** Items have gone on, or back. */
   protected moved(): void {}
 
@@ -202,7 +199,6 @@ export abstract class Flow implements Standing, Way {
     this.#isStanding = isTaken
     if (isTaken) this.#init.inbox.stand(this)
     else this.#init.inbox.unstand(this)
-    this.stood(isTaken)
     if (!isTaken) this.moved()
   }
 }

@@ -13,16 +13,10 @@ const NOTHING: ReadonlySet<Delivery<unknown>> = new Set()
 export class Order {
   readonly #held: Map<Intake, Held[]> = new Map()
   #staged: ReadonlySet<Delivery<unknown>> = NOTHING
-  #isMoving = false
 
   /** What was put, and is in a stage. */
   watch(staged: ReadonlySet<Delivery<unknown>>): void {
     this.#staged = staged
-  }
-
-  /** Whether what was put can go on at all: nothing waits for what cannot. */
-  move(isMoving: boolean): void {
-    this.#isMoving = isMoving
   }
 
   /** Whether nothing that came so far is here, as is most of the time. */
@@ -50,7 +44,6 @@ export class Order {
 
   /** Whether something that was put up to a number is here. */
   #isHere(intake: Intake, upTo: number): boolean {
-    if (!this.#isMoving) return false
     if (intake.hasWaiting(upTo)) return true
     for (const { source, seq } of this.#staged) if (source === intake && seq <= upTo) return true
     return false

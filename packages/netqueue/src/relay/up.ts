@@ -66,10 +66,6 @@ export class Up extends Flow {
     if (!passage.delivery.isOpen) super.revoked(passage)
   }
 
-  protected override stood(isStanding: boolean): void {
-    this.#order.move(isStanding)
-  }
-
   protected override moved(): void {
     this.#order.check()
     this.#drain.check()

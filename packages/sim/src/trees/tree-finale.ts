@@ -86,7 +86,8 @@ async function besideOne(world: TreeWorld, { root, leaves }: Inhabitants): Promi
   const { plan } = world
   const { process, random } = root.life
   const working = leaves.flatMap(({ node: leaf }) => leaf ?? [])
-  const { life, concurrency } = random.pick(working)
+  const stuck = random.pick(working)
+  const { life, concurrency } = stuck
   const node = world.leavesAt(root.server).find(({ id }) => id === life.name)
   // Whoever keeps some at hand, whatever they take, has those behind what stands still.
   const keepsSome = [plan.leafPrefetch, plan.relayPrefetch].some((prefetch) => prefetch !== 'auto' && prefetch > 1)
@@ -96,9 +97,11 @@ async function besideOne(world: TreeWorld, { root, leaves }: Inhabitants): Promi
   const open = closeGate(world, life)
   const calls = Array.from({ length: concurrency + random.integer(0, 4) }, () => root.putTo(node).call)
   await world.sleep(process, QUIET_MS)
+  const isFull = stuck.busy === concurrency
   const beside = Array.from({ length: others + 2 }, () => root.put('beside'))
   await world.sleep(process, QUIET_MS)
-  for (const { item } of beside)
+  // What a stage has dropped on its way leaves it room for others.
+  for (const { item } of isFull ? beside : [])
     world.check(item.ending !== undefined, 'I34', `${item.key} is not done, though only ${life.name} stands still`)
   world.counts.stuck += 1
   open()
