@@ -151,6 +151,7 @@ describe('server.limits()', () => {
     ['maxRequests', 512],
     ['maxRequestBytes', 33_554_432],
     ['maxStreamBytes', 2_097_152],
+    ['maxStreamChunks', 512],
     ['maxHelloBytes', 16_384],
   ])('grows with %s, and names it', async (limit, value) => {
     const usual = await listen()
@@ -166,6 +167,40 @@ describe('server.limits()', () => {
     expect(more.limits().bytes).toBeGreaterThan(usual.limits().bytes)
     expect(String(more.limits())).toContain('maxReplayBytes')
     await Promise.all([usual.close(), more.close()])
+  })
+
+  /** What one client may make a server hold, by what it is. */
+  async function partsOf(options: Parameters<typeof listen>[1]): Promise<Record<string, number>> {
+    const server = await listen(undefined, options)
+    const { parts = [] } = server.limits().terms.at(-1) ?? {}
+    await server.close()
+    return Object.fromEntries(parts.map(({ what, bytes }) => [what, bytes]))
+  }
+
+  test('counts 8 KiB for each payload that may be the last to keep what others shared with it', async () => {
+    const limits = {
+      maxUnsettled: 100,
+      maxRequests: 10,
+      maxStreamChunks: 7,
+      maxStreamBytes: 1_000,
+      maxItemBytes: 1_000,
+    }
+    expect(await partsOf({ limits })).toMatchObject({
+      'what items cost beside': 100 * (512 + 8_192),
+      'what requests cost beside': 10 * (4_096 + 8_192),
+      'streams that somebody reads, both ways': 2 * 10 * (2 * 2_000 + 7 * 8_192),
+    })
+  })
+
+  test('counts what waits to be read, and two reads that come on top', async () => {
+    expect(await partsOf({})).toMatchObject({ 'what was not looked at': 524_288 })
+  })
+
+  test('counts an eighth of a buffer for each kept frame that fills the rest, and what the last 48 share with frames of others', async () => {
+    const limits = { maxReplayBytes: 700_000, maxFrameBytes: 65_536 }
+    expect(await partsOf({ limits, resumeTimeoutMs: 1_000 })).toMatchObject({
+      'what it may need again': 800_000 + 65_536 + 48 * (8_192 + 1_024),
+    })
   })
 
   test('prints itself for people', async () => {

@@ -5,8 +5,9 @@ import { memoryOf, offsetOf, viewOf } from '../env/views.ts'
 export const PREFIX_BYTES = 4
 
 /** Short frames share memory: to make some for each would take longer than to fill it. Whoever keeps one keeps no more than this. */
-const SHARED_BYTES = 8_192
-const MAX_SHARED_BYTES: number = SHARED_BYTES / 8
+export const SHARED_BYTES = 8_192
+/** The longest of them, with its room. */
+export const MAX_SHARED_BYTES: number = SHARED_BYTES / 8
 
 type View = (this: void, memory: ArrayBufferLike, offset: number, length: number) => Uint8Array
 

@@ -1,7 +1,10 @@
+import { MAX_UNCOUNTED_BYTES } from '../connection/frame-log.ts'
 import { MAX_WAITING_CONNECTIONS } from '../options/limits.ts'
 import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
 import type { Limits } from '../options/limits.ts'
+import { SHARED_BYTES } from '../protocol/payloads.ts'
 import type { RequestLimits } from '../request/limits.ts'
+import { MAX_READ_BYTES, MAX_WAITING_BYTES } from '../transport/inlet.ts'
 
 /** One thing that each of many may make a server hold. */
 export interface MemoryPart {
@@ -35,16 +38,20 @@ const WAITING_BYTES = 4 * KiB
 /** A connection with nothing on it, and what TLS adds to that. */
 const CONNECTION_BYTES = 16 * KiB
 const TLS_BYTES = 96 * KiB
-/** What has come and was not looked at: the most that waits, and one chunk more. */
-const UNREAD_BYTES = 320 * KiB
+/** What has come: the most that waits, one read that may overshoot it, and one that is being looked at. */
+const UNREAD_BYTES: number = MAX_WAITING_BYTES + 2 * MAX_READ_BYTES
 /** A frame or a record grows in memory of twice its length, at most, while the half of that is still there. */
 const GROWING = 1.5
 const OPEN_RECORDS = 4
 /** Whatever is kept of a chunk is at least half of what it came in. */
 const PINNED = 2
-/** What an item, and a request whose handler is at work, cost beside their bytes. */
-const ITEM_BYTES = 512
-const REQUEST_BYTES = 4 * KiB
+/** What an item, and a request whose handler is at work, cost beside their bytes. The payload of either, where it is short, may be the last one that keeps what others shared with it. */
+const ITEM_BYTES: number = 512 + SHARED_BYTES
+const REQUEST_BYTES: number = 4 * KiB + SHARED_BYTES
+/** A chunk of a stream, too. */
+const CHUNK_BYTES: number = SHARED_BYTES
+/** A frame that takes along the buffer in which it was built fills at least seven eighths of that. */
+const BUILT = 8 / 7
 /** What a relay tells of the nodes below it, and of names: four times its bytes, as texts in lists, and what a node costs beside. */
 const TREE_BYTES = 4 * MAX_NODE_BYTES + MAX_NODES * 512 + MAX_NAMES * 512
 /** Settles and results that wait for a client to read them. */
@@ -52,7 +59,8 @@ const UNSENT_ANSWER_BYTES = 256 * KiB
 
 /**
  * The most memory that a server's clients, and whoever else comes to its port, can make it hold, by its limits. What the server itself puts,
- * sends and asks, and what its handlers keep, is its own and comes on top, and so do loops over messages (`maxUnreadBytes` each). A bound, and no estimate:
+ * sends and asks, and what its handlers keep, is its own and comes on top, and so do loops over messages (`maxUnreadBytes` each, and 8 KiB for each message that
+ * waits: a short one may keep the memory that others shared with it). A bound, and no estimate:
  * with default limits it is far more than any machine has, as each of 10,000 clients may do its worst; to hold a server to what there is,
  * lower the limits that stand at the largest terms.
  */
@@ -89,8 +97,8 @@ function introduction({ maxHelloBytes }: Limits): MemoryPart[] {
 }
 
 function client(limits: Limits & RequestLimits, resumes: boolean): MemoryPart[] {
-  const { maxFrameBytes, maxItemBytes, maxUnsettled, maxUnsettledBytes, maxReplayBytes } = limits
-  const { maxRequests, maxRequestBytes, maxStreamBytes, maxUnsentBytes } = limits
+  const { maxFrameBytes, maxItemBytes, maxUnsettled, maxUnsettledBytes } = limits
+  const { maxRequests, maxRequestBytes, maxStreamBytes, maxStreamChunks, maxUnsentBytes } = limits
   return [
     part('the connection', CONNECTION_BYTES),
     part('its TLS', TLS_BYTES),
@@ -105,17 +113,20 @@ function client(limits: Limits & RequestLimits, resumes: boolean): MemoryPart[] 
     part('answers to them, unsent', maxRequests * maxItemBytes, 'maxRequests', 'maxItemBytes'),
     part(
       'streams that somebody reads, both ways',
-      2 * maxRequests * PINNED * (maxStreamBytes + maxItemBytes),
+      2 * maxRequests * (PINNED * (maxStreamBytes + maxItemBytes) + maxStreamChunks * CHUNK_BYTES),
       'maxRequests',
       'maxStreamBytes',
+      'maxStreamChunks',
       'maxItemBytes',
     ),
     part('what is below it', TREE_BYTES),
     part('messages to it, unsent', maxUnsentBytes + maxItemBytes, 'maxUnsentBytes', 'maxItemBytes'),
-    ...(resumes
-      ? [part('what it may need again', maxReplayBytes + maxFrameBytes, 'maxReplayBytes', 'maxFrameBytes')]
-      : []),
+    ...(resumes ? [part('what it may need again', neededAgain(limits), 'maxReplayBytes', 'maxFrameBytes')] : []),
   ]
+}
+
+function neededAgain({ maxReplayBytes, maxFrameBytes }: Limits): number {
+  return BUILT * maxReplayBytes + maxFrameBytes + MAX_UNCOUNTED_BYTES
 }
 
 function part(what: string, bytes: number, ...limits: MemoryPart['limits']): MemoryPart {

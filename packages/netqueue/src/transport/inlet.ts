@@ -7,8 +7,10 @@ import type { Puller } from './pulled.ts'
 import type { Bytes } from './transport.ts'
 
 /** What waits to be read: past either, whoever feeds the inlet pauses. In pairs, as 1-byte pieces cost more than their bytes. */
-const MAX_WAITING_BYTES = 256 * 1024
+export const MAX_WAITING_BYTES: number = 256 * 1024
 const MAX_WAITING_PIECES = 64
+/** Bytes that come with one read of the system at most: twice as many as Node reads. */
+export const MAX_READ_BYTES = 131_072
 
 type Result = IteratorResult<Bytes, undefined>
 const END: Result = { done: true, value: undefined }

@@ -52,17 +52,32 @@ test('a sink pulls the next piece only when the last one was taken', async () =>
   expect(await source.next()).toEqual({ done: true, value: undefined })
 })
 
-test('a piece arrives as the same object, and never while the sender is still running', async () => {
+/** What arrives of a piece that was sent, and whether it was there before the sender had its next turn. */
+async function sent(piece: Uint8Array): Promise<{ got: unknown; isWithin: boolean }> {
   const [one, other] = memoryPair()
-  const piece = new Uint8Array([1, 2, 3])
   let got: unknown
   void other.source[Symbol.asyncIterator]()
     .next()
     .then(({ value }) => (got = value))
-  const sent = one.sink([piece])
-  expect(got).toBeUndefined()
-  await sent
+  const sending = one.sink([piece])
+  const isWithin = got !== undefined
+  await sending
+  return { got, isWithin }
+}
+
+test('a long piece arrives as the same object, and never while the sender is still running', async () => {
+  const piece = new Uint8Array(8_193)
+  const { got, isWithin } = await sent(piece)
   expect(got).toBe(piece)
+  expect(isWithin).toBe(false)
+})
+
+test.each([1, 8_192])('a piece of %i bytes arrives as a copy, in memory of its own', async (length) => {
+  const piece = new Uint8Array(length).fill(7)
+  const got = (await sent(piece)).got as Uint8Array
+  structuredClone(got.buffer, { transfer: [got.buffer] })
+  expect(got).toHaveLength(0)
+  expect(piece).toEqual(new Uint8Array(length).fill(7))
 })
 
 test('two ends that answer each other at once, on and on, leave the event loop its turns', async () => {

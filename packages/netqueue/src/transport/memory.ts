@@ -1,4 +1,5 @@
 import { host } from '../env/host.ts'
+import { copyOf } from '../env/views.ts'
 import { checkInteger } from '../errors/check.ts'
 import { badAddress } from './address.ts'
 import { connectFailed, connectionLost, listenFailed } from './failures.ts'
@@ -16,10 +17,15 @@ const FORM = 'memory:name'
 /** Two ends that answer each other at once would keep the event loop for ever, and no timer would fire. */
 const WRITES_IN_A_TURN = 64
 const RESOLVED: Promise<void> = Promise.resolve()
+/**
+ * An item that is most of a short frame is its receiver's with all the memory of that, to transfer to another thread, while a session that may resume
+ * still keeps the frame. No item is most of a longer one.
+ */
+const MAX_COPIED_BYTES = 8_192
 
 /**
  * Connections inside one process by `memory:name`. Each call makes a space of its own: who shall meet shares the transport.
- * A list of pieces is joined; one piece is handed over as it is, not copied: do not change what you have sent.
+ * A list of pieces is joined, and a piece of up to 8 KiB is copied; a longer one is handed over as it is: do not change what you have sent.
  */
 export function memory(options: Pick<ListenerOptions, 'maxWaiting'> = {}): Transport {
   return new MemoryTransport(options.maxWaiting ?? listenerDefaults.maxWaiting)
@@ -98,7 +104,7 @@ class MemoryDuplex extends Outlet implements ByteDuplex {
   }
 
   protected write(bytes: Bytes): boolean {
-    this.#other.source.push(bytes instanceof Uint8Array ? bytes : bytes.slice())
+    this.#other.source.push(bytes instanceof Uint8Array ? handedOver(bytes) : bytes.slice())
     this.#isBehind = this.#other.source.size > 0
     this.#writesLeft -= 1
     if (this.#writesLeft === 0) this.#pause()
@@ -140,6 +146,8 @@ class MemoryInlet extends ToldInlet {
     void RESOLVED.then(() => puller.onPiece(piece))
   }
 }
+
+const handedOver = (piece: Uint8Array): Uint8Array => (piece.length > MAX_COPIED_BYTES ? piece : copyOf(piece))
 
 function checkName(address: string): void {
   if (!address.startsWith(SCHEME) || address.length === SCHEME.length) throw badAddress(address, [FORM])

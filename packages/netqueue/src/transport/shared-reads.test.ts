@@ -1,13 +1,15 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { collect, isPattern, pattern } from '../conformance/bytes.ts'
 import { expectHandles, handles } from '../../test/support/handles.ts'
 import { sharedReads, withSharedReads } from './shared-reads.ts'
 import { fromSocket } from './socket.ts'
 import { tcp } from './tcp.ts'
-import type { ByteDuplex } from './transport.ts'
+import type { Puller } from './pulled.ts'
+import type { ByteDuplex, Bytes } from './transport.ts'
 
 let before: Record<string, number>
 
@@ -16,6 +18,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   await expectHandles(before)
 })
 
@@ -68,6 +71,147 @@ test('whoever borrows gets views of that memory, and nobody else does', async ()
   expect(first.buffer.byteLength).toBeGreaterThanOrEqual(2 * 131_072)
   expect(second.buffer.byteLength).toBe(100)
   for (const socket of [...sockets, ...writers]) socket.destroy()
+  server.close()
+})
+
+const FLOOD_BYTES = 4_000_000
+const READ_BYTES = 131_072
+
+/** The clock goes on by so much with each read that is looked at, and by nothing else. */
+function working(ms: number): () => void {
+  let now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  return () => (now += ms)
+}
+
+/** A server's connection, and a flood that comes to it: far more than one turn may read. */
+async function flooded() {
+  const { server, sockets, writers } = await accepted(1)
+  const [socket, writer] = [sockets[0] as Socket, writers[0] as Socket]
+  const duplex = fromSocket(socket, { remoteAddress: '' })
+  // It may be cut.
+  writer.on('error', () => {}).end(pattern(FLOOD_BYTES))
+  const close = (): void => {
+    socket.destroy()
+    writer.destroy()
+    server.close()
+  }
+  return { duplex, source: duplex.source as unknown as Flood, close }
+}
+
+/** What can be read without promises, as a connection reads it. */
+interface Flood extends AsyncIterable<Bytes> {
+  pull(puller: Puller): void
+}
+
+interface Reading {
+  onPiece(piece: Uint8Array): void
+  /** Whether the next piece is asked for later in the turn, and not within the call that brings one. */
+  isLate?: boolean
+}
+
+/** Reads a flood to its end. */
+function readAll(source: Flood, { onPiece, isLate = false }: Reading): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const pull = (): void =>
+      source.pull({
+        onPiece: (piece) => {
+          onPiece(piece as Uint8Array)
+          if (isLate) void Promise.resolve().then(pull)
+          else pull()
+        },
+        onEnd: resolve,
+        onError: reject,
+        borrows: !isLate,
+      })
+    pull()
+  })
+}
+
+/** Reads a flood whose reads take so long each; the most bytes that were read in one turn, and all of them. */
+async function mostInTurn(ms: number, isLate: boolean): Promise<{ most: number; all: Uint8Array }> {
+  const work = working(ms)
+  const { source, close } = await flooded()
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  let most = 0
+  const onTurn = (): void => {
+    most = Math.max(most, bytes)
+    bytes = 0
+    next = setImmediate(onTurn)
+  }
+  let next = setImmediate(onTurn)
+  const onPiece = (piece: Uint8Array): void => {
+    work()
+    bytes += piece.length
+    pieces.push(Uint8Array.from(piece))
+  }
+  await readAll(source, { isLate, onPiece })
+  clearImmediate(next)
+  close()
+  return { most, all: Buffer.concat(pieces) }
+}
+
+test.each([
+  { ms: 100, reads: 1, isLate: false },
+  { ms: 5, reads: 2, isLate: false },
+  { ms: 2.5, reads: 4, isLate: false },
+  // The reader asks for more later in the turn, so that the work of a read falls behind it.
+  { ms: 100, reads: 2, isLate: true },
+  { ms: 5, reads: 3, isLate: true },
+])(
+  'P8: of a flooded socket no turn reads more than 10 ms of work, and all arrives: %o',
+  async ({ ms, reads, isLate }) => {
+    const { most, all } = await mostInTurn(ms, isLate)
+    expect(isPattern(all, FLOOD_BYTES)).toBe(true)
+    expect(most).toBeLessThanOrEqual(reads * READ_BYTES)
+  },
+)
+
+test('P8: all of a flood arrives at a reader that lets the socket pause', async () => {
+  const work = working(5)
+  const { source, close } = await flooded()
+  const pieces: Uint8Array[] = []
+  for await (const piece of source) {
+    work()
+    pieces.push(piece.slice())
+    // Behind each fifth, so that what waits fills up, and the socket is paused for that while it is for its turns.
+    if (pieces.length % 5 === 0)
+      for (let turns = 0; turns < 3; turns += 1) await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(isPattern(Buffer.concat(pieces), FLOOD_BYTES)).toBe(true)
+  close()
+})
+
+// The second is the one behind which it rests.
+test.each([1, 2, 3])('P8: a flooded socket that is cut behind %i reads is read no more', async (count) => {
+  const work = working(5)
+  const { duplex, source, close } = await flooded()
+  let reads = 0
+  const onPiece = (): void => {
+    work()
+    reads += 1
+    if (reads === count) duplex.abort?.(new Error('enough'))
+  }
+  await expect(readAll(source, { onPiece })).rejects.toThrow('enough')
+  await duplex.closed
+  expect(reads).toBe(count)
+  close()
+})
+
+test('whoever is told of each socket that a server accepts is told of the one that is read', async () => {
+  const told: Socket[] = []
+  const onSocket = (message: unknown): void => void told.push((message as { socket: Socket }).socket)
+  subscribe('net.server.socket', onSocket)
+  const { server, sockets, writers } = await accepted(1)
+  unsubscribe('net.server.socket', onSocket)
+  const [socket, writer] = [sockets[0] as Socket, writers[0] as Socket]
+  expect(told).toEqual([socket])
+  expect(socket.remotePort).toBe(writer.localPort)
+  writer.end(pattern(300_000))
+  expect(isPattern(await collect(fromSocket(socket, { remoteAddress: '' }).source), 300_000)).toBe(true)
+  socket.end()
+  writer.resume()
   server.close()
 })
 

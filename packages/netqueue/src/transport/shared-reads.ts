@@ -1,29 +1,28 @@
+import { channel } from 'node:diagnostics_channel'
 import { Socket } from 'node:net'
 import type { ConnectOpts, OnReadOpts } from 'node:net'
 import { unfilled } from '../env/unfilled.ts'
+import { MAX_READ_BYTES } from './inlet.ts'
 import { lend } from './streams.ts'
-
-/** Bytes that come with one read of the system at most: twice as many as Node reads. */
-const READ_BYTES = 131_072
 
 /**
  * What all sockets of this process are read into: what came is taken before anything else is read. It is twice as long as a read, so that no
  * piece is most of it, and whoever keeps one keeps a copy (`lasting`).
  */
-const { buffer: memory } = unfilled(2 * READ_BYTES)
+const { buffer: memory } = unfilled(2 * MAX_READ_BYTES)
 
 /** Only Node's sockets have such a thing. */
 const onread: OnReadOpts | undefined =
   'bun' in process.versions || 'deno' in process.versions
     ? undefined
-    : { buffer: new Uint8Array(memory, 0, READ_BYTES), callback: onRead }
+    : { buffer: new Uint8Array(memory, 0, MAX_READ_BYTES), callback: onRead }
 
 /** What came last. Nobody keeps it, and the next read often brings as much. */
 let piece: Uint8Array = new Uint8Array(memory)
 
 function onRead(this: unknown, length: number): boolean {
   if (piece.length !== length) piece = new Uint8Array(memory, 0, length)
-  lend(this, piece)
+  lend(this, piece, length === MAX_READ_BYTES)
   return true
 }
 
@@ -32,6 +31,9 @@ function onRead(this: unknown, length: number): boolean {
  * heap follows sooner or later, and hand them on through a stream.
  */
 export const sharedReads: Pick<ConnectOpts, 'onread'> = onread === undefined ? {} : { onread }
+
+/** Who watches the servers of a process is told here of each socket, when it was accepted. */
+const accepting = channel('net.server.socket')
 
 interface Internals {
   _handle: object | null
@@ -45,6 +47,8 @@ interface Internals {
 export function withSharedReads(accepted: Socket): Socket {
   const { _handle: handle, _server: server } = accepted as unknown as Internals
   if (onread === undefined || handle === null) return accepted
+  // They are told of this very one, later, and would find it dead.
+  if (accepting.hasSubscribers) return accepted
   const socket = new Socket({ onread, handle, allowHalfOpen: true, manualStart: true } as object)
   Object.assign(accepted, { _handle: null, _server: null } satisfies Internals)
   // Which counts its sockets, and is told by each of its end.

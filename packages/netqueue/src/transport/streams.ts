@@ -1,5 +1,6 @@
 import { Readable, Writable } from 'node:stream'
 import type { ReadableStream, WritableStream } from 'node:stream/web'
+import { host } from '../env/host.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { connectionLost } from './failures.ts'
 import { Inlet } from './inlet.ts'
@@ -53,7 +54,7 @@ export interface StreamDuplexInit extends StreamPair {
 
 /** See {@link fromStreams}. */
 export class StreamDuplex extends Outlet implements ByteDuplex {
-  readonly source: Inlet
+  readonly source: StreamInlet
   readonly remoteAddress?: string
   protected readonly readable: Readable & Connected
   readonly #writable: Writable & Connected
@@ -131,8 +132,10 @@ export class StreamDuplex extends Outlet implements ByteDuplex {
   }
 
   /** @internal Bytes came that stay what they are only within this call. */
-  lent(piece: Uint8Array): void {
+  lent(piece: Uint8Array, isWhole: boolean): void {
+    this.source.begin(isWhole)
     this.source.lend(piece)
+    this.source.finish(isWhole)
     this.#pauseWhenFull()
   }
 
@@ -176,9 +179,9 @@ function onData(this: Connected, piece: Uint8Array | string): void {
   this[READER]?.received(piece)
 }
 
-/** Hands bytes that came to whoever reads a stream; they stay what they are only within this call. */
-export function lend(stream: unknown, piece: Uint8Array): void {
-  ;(stream as Connected)[READER]?.lent(piece)
+/** Hands bytes that came to whoever reads a stream; they stay what they are only within this call. `isWhole`: as many as one read may bring. */
+export function lend(stream: unknown, piece: Uint8Array, isWhole: boolean): void {
+  ;(stream as Connected)[READER]?.lent(piece, isWhole)
 }
 
 function onEnd(this: Connected): void {
@@ -200,15 +203,47 @@ function listen(stream: Readable | Writable): void {
   stream.on('close', onClose)
 }
 
+/**
+ * Milliseconds that reads of one stream in a row may take with all that they bring about. Behind a whole read Node reads on at once, up to 32 times:
+ * of short messages those are half a second's work, for which all others would wait. By time and not by reads, as each turn costs, and the
+ * same reads of long items are 5 ms.
+ */
+const MAX_ROW_MS = 10
+
 class StreamInlet extends Inlet {
   readonly #readable: Readable
+  /** When whole reads in a row have begun. */
+  #since: number | undefined
+  /** Nothing more is read in this turn of the event loop, whatever the reader asks for. */
+  #isResting = false
 
   constructor(readable: Readable) {
     super()
     this.#readable = readable
   }
 
+  /** What was read is about to be looked at. */
+  begin(isWhole: boolean): void {
+    if (isWhole) this.#since ??= host.now()
+  }
+
+  /** It was. */
+  finish(isWhole: boolean): void {
+    if (!isWhole) this.#since = undefined
+    else if (host.now() - (this.#since as number) >= MAX_ROW_MS) this.#rest()
+  }
+
   protected override read(): void {
-    if (this.low && this.#readable.isPaused()) this.#readable.resume()
+    if (this.low && !this.#isResting && this.#readable.isPaused()) this.#readable.resume()
+  }
+
+  #rest(): void {
+    this.#since = undefined
+    this.#isResting = true
+    this.#readable.pause()
+    host.afterPoll(() => {
+      this.#isResting = false
+      this.read()
+    })
   }
 }
