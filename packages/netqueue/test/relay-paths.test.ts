@@ -356,7 +356,7 @@ describe('along a path', () => {
     const root = await tree.root()
     await tree.relay('upper', 'root')
     const small = await tree.leaf('small', 'upper', { limits: { maxItemBytes: 1_000 } })
-    const lost = vi.fn()
+    const lost = vi.fn<() => void>()
     small.on('disconnect', lost)
     const finish: (() => void)[] = []
     void small.process((item) => new Promise<string>((resolve) => finish.push(() => resolve(item))), { concurrency: 2 })

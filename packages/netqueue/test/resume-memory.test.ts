@@ -6,7 +6,7 @@ const ITEMS = 40
 
 /** Takes the memory from an item, as whoever hands it to another thread does. */
 function transfer({ buffer }: Uint8Array): Uint8Array {
-  structuredClone(buffer, { transfer: [buffer] })
+  structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })
   return new Uint8Array(1)
 }
 

@@ -75,7 +75,7 @@ test('a long piece arrives as the same object, and never while the sender is sti
 test.each([1, 8_192])('a piece of %i bytes arrives as a copy, in memory of its own', async (length) => {
   const piece = new Uint8Array(length).fill(7)
   const got = (await sent(piece)).got as Uint8Array
-  structuredClone(got.buffer, { transfer: [got.buffer] })
+  structuredClone(got, { transfer: [got.buffer as ArrayBuffer] })
   expect(got).toHaveLength(0)
   expect(piece).toEqual(new Uint8Array(length).fill(7))
 })
