@@ -225,7 +225,8 @@ describe.skipIf(!hasPython)('an original net-queue peer in Python, written from 
     })
     open.push(client)
     const next = client.get()
-    there.signal('SIGKILL')
+    // Its connections are closed before its port is free: one comes in its place only once it is no more.
+    await there.end()
     await until(() => client.state === 'reconnecting')
     const replacement = await listen<string, string>(`tcp://127.0.0.1:${port}`)
     open.push(replacement)
