@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { bytes, connect, defineMessages, listen, memoryPair, type } from '../src/index.ts'
 import type { ByteDuplex, Bytes, Client, Server } from '../src/index.ts'
+import { MAX_READ_BYTES } from '../src/transport/inlet.ts'
 import { Pulled, pullFrom } from '../src/transport/pulled.ts'
 import type { Puller } from '../src/transport/pulled.ts'
 import { isPattern } from '../src/conformance/bytes.ts'
@@ -10,7 +11,6 @@ import { pattern } from './support/bytes.ts'
 
 /** What was lent is overwritten with this as soon as it was handed over. */
 const POISON = 0xa5
-const READ_BYTES = 131_072
 const RESOLVED = Promise.resolve()
 /** Short ones share frames, of the others some lie in one, in two, and in many reads. */
 const LENGTHS = [0, 1, 16, 127, 128, 300, 1_500, 2_049, 3_000, 9_000, 50_000, 70_000, 300_000]
@@ -19,7 +19,7 @@ const LENGTHS = [0, 1, 16, 127, 128, 300, 1_500, 2_049, 3_000, 9_000, 50_000, 70
 class LentSource extends Pulled {
   lent = 0
   readonly #pieces: AsyncIterator<Bytes>
-  readonly #memory = new Uint8Array(2 * READ_BYTES)
+  readonly #memory = new Uint8Array(2 * MAX_READ_BYTES)
   readonly #random: () => number
   #rest: Uint8Array = new Uint8Array(0)
 
@@ -39,7 +39,7 @@ class LentSource extends Pulled {
   }
 
   #hand(piece: Uint8Array, puller: Puller): void {
-    const most = this.#random() < 0.5 ? READ_BYTES : 100
+    const most = this.#random() < 0.5 ? MAX_READ_BYTES : 100
     const length = Math.min(piece.length, 1 + Math.floor(this.#random() * most))
     this.#rest = piece.subarray(length)
     void RESOLVED.then(() => {

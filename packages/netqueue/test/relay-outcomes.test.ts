@@ -185,7 +185,7 @@ describe('how a put of a leaf ends at the root, it ends at the leaf', () => {
   })
 })
 
-test('an answer goes up without what was put before it, where nobody above reads any more', async () => {
+test('a loss is told upwards without what was put before it, where nobody above reads any more', async () => {
   await using tree = new Tree()
   const root = await tree.root()
   await tree.relay('relay', 'root')

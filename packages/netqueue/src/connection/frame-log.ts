@@ -1,7 +1,7 @@
 import { unfilled } from '../env/unfilled.ts'
 import { copyTo, isMost, memoryOf } from '../env/views.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { MAX_SHARED_BYTES, PREFIX_BYTES, SHARED_BYTES } from '../framing/roomy.ts'
+import { MAX_SHARED_FRAME_BYTES, PREFIX_BYTES, SHARED_FRAMES_BYTES } from '../framing/roomy.ts'
 import { Ring } from '../queue/ring.ts'
 import type { Bytes } from '../transport/transport.ts'
 
@@ -13,7 +13,7 @@ const FRAME_COST_BYTES = 256
  */
 const LOOSE_FRAMES = 48
 /** What is kept beside what is counted: the memory of frames that stay where they were made, and of those that were packed together with one that is kept. */
-export const MAX_UNCOUNTED_BYTES: number = LOOSE_FRAMES * (SHARED_BYTES + MAX_SHARED_BYTES)
+export const MAX_UNCOUNTED_BYTES: number = LOOSE_FRAMES * (SHARED_FRAMES_BYTES + MAX_SHARED_FRAME_BYTES)
 
 /**
  * The frames of one session that its peer has not said to have taken, numbered from 1 over the life of the session. When the session goes on
@@ -83,9 +83,9 @@ export class FrameLog {
 
   /** Frames that keep far more than themselves get memory together in which there is nothing else. */
   #pack(): void {
-    const places = this.#pinning()
-    const packed = packedTogether(places.map((index) => this.#frames.at(index) as Uint8Array))
-    for (const frame of packed) this.#frames.replace(places.shift() as number, frame)
+    const pinning = this.#pinning()
+    const packed = packedTogether(pinning.map((index) => this.#frames.at(index) as Uint8Array))
+    for (const [which, index] of pinning.entries()) this.#frames.replace(index, packed[which] as Uint8Array)
     this.#loose = 0
   }
 

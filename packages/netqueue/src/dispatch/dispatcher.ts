@@ -139,7 +139,7 @@ export class Dispatcher<T, C> {
   pruned({ client }: Candidate<C>): void {
     const seat = this.#seats.get(client)
     if (seat === undefined) return
-    for (const entry of seat.addressed) if (entry.isLost) this.#strandWaiting(entry)
+    for (const entry of seat.addressed) if (entry.isLost) this.#strand(entry)
     this.#shortened(seat)
   }
 
@@ -258,19 +258,13 @@ export class Dispatcher<T, C> {
 
   /** The entries that waited for a client that is gone, in order, without those that were meant for it alone. */
   #orphans({ addressed }: Seat<C>): LinkedList<Entry> {
-    for (const entry of addressed) if (entry.target !== undefined) this.#strandWaiting(entry)
+    for (const entry of addressed) if (entry.target !== undefined) this.#strand(entry)
     return addressed
-  }
-
-  #strandWaiting(entry: Entry): void {
-    unlink(entry)
-    this.#strand(entry)
   }
 
   /** Whom an entry was for is gone. */
   #strand(entry: Entry): void {
-    this.#size -= 1
-    entry.state = 'gone'
+    this.#takeOut(entry)
     this.#init.unreachable(entry)
   }
 

@@ -5,9 +5,9 @@ import { memoryOf, offsetOf, viewOf } from '../env/views.ts'
 export const PREFIX_BYTES = 4
 
 /** Short frames share memory: to make some for each would take longer than to fill it. Whoever keeps one keeps no more than this. */
-export const SHARED_BYTES = 8_192
+export const SHARED_FRAMES_BYTES = 8_192
 /** The longest of them, with its room. */
-export const MAX_SHARED_BYTES: number = SHARED_BYTES / 8
+export const MAX_SHARED_FRAME_BYTES: number = SHARED_FRAMES_BYTES / 8
 
 type View = (this: void, memory: ArrayBufferLike, offset: number, length: number) => Uint8Array
 
@@ -25,10 +25,10 @@ let partly: ArrayBufferLike = memory
 /** Memory for a frame, with room for its length in front of it. All of the frame is to be written: it holds anything. */
 export function roomyFrame(length: number): Uint8Array {
   const whole = PREFIX_BYTES + length
-  if (whole > MAX_SHARED_BYTES) return unfilled(whole).subarray(PREFIX_BYTES)
+  if (whole > MAX_SHARED_FRAME_BYTES) return unfilled(whole).subarray(PREFIX_BYTES)
   // Memory that somebody transferred to another thread has no length.
   if (used + whole > shared.length) {
-    shared = new Uint8Array(SHARED_BYTES)
+    shared = new Uint8Array(SHARED_FRAMES_BYTES)
     memory = shared.buffer
     used = 0
   }

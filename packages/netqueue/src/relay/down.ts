@@ -86,6 +86,7 @@ export class Down extends Flow {
     this.#backlog.abandon(passage)
   }
 
+  /** Nearly always nothing is before it: no function is made then. */
   #settle(passage: Passage, how: Settlement): void {
     if (isLoss(how) || this.#isClear(passage)) passage.settle(how)
     else this.#inOrder(passage, () => passage.settle(how))

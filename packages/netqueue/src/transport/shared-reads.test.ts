@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { collect, isPattern, pattern } from '../conformance/bytes.ts'
 import { expectHandles, handles } from '../../test/support/handles.ts'
+import { MAX_READ_BYTES } from './inlet.ts'
 import { sharedReads, withSharedReads } from './shared-reads.ts'
 import { fromSocket } from './socket.ts'
 import { tcp } from './tcp.ts'
@@ -68,14 +69,13 @@ test('whoever borrows gets views of that memory, and nobody else does', async ()
   expect(sharedReads.onread).toBeDefined()
   expect(first.buffer).toBe(third.buffer)
   // So that whoever keeps a piece of it keeps a copy.
-  expect(first.buffer.byteLength).toBeGreaterThanOrEqual(2 * 131_072)
+  expect(first.buffer.byteLength).toBeGreaterThanOrEqual(2 * MAX_READ_BYTES)
   expect(second.buffer.byteLength).toBe(100)
   for (const socket of [...sockets, ...writers]) socket.destroy()
   server.close()
 })
 
 const FLOOD_BYTES = 4_000_000
-const READ_BYTES = 131_072
 
 /** The clock goes on by so much with each read that is looked at, and by nothing else. */
 function working(ms: number): () => void {
@@ -164,7 +164,7 @@ test.each([
   async ({ ms, reads, isLate }) => {
     const { most, all } = await mostInTurn(ms, isLate)
     expect(isPattern(all, FLOOD_BYTES)).toBe(true)
-    expect(most).toBeLessThanOrEqual(reads * READ_BYTES)
+    expect(most).toBeLessThanOrEqual(reads * MAX_READ_BYTES)
   },
 )
 
