@@ -8,15 +8,16 @@ import type { ClientOptions, NetQueueError } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { observe, Place, rest, until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
+import { ownAddress } from './support/ports.ts'
 import { frame, FRAME, hello, RawPeer, welcome } from './support/raw-peer.ts'
 
 describe('P11: connect() rejects', () => {
   test('with CONNECT_FAILED and the system’s error where nobody listens', async () => {
     const before = handles()
-    const server = await listen('tcp://127.0.0.1:0')
-    const address = server.address ?? ''
-    await server.close()
-    expect(await failureOf(connect(address))).toMatchObject({ code: 'CONNECT_FAILED', cause: { code: 'ECONNREFUSED' } })
+    expect(await failureOf(connect(await ownAddress()))).toMatchObject({
+      code: 'CONNECT_FAILED',
+      cause: { code: 'ECONNREFUSED' },
+    })
     expect(await failureOf(connect('memory:nobody'))).toMatchObject({ code: 'CONNECT_FAILED' })
     await expectHandles(before)
   })

@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 
 import { afterAll, describe, expect, test, vi } from 'vitest'
+
+import { ownPort } from './support/ports.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const scratch = join(import.meta.dirname, '.docs')
@@ -42,14 +43,6 @@ function programs(page: string, text: string): Program[] {
   return found
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 /** A program's first file is its server; the others connect to it. */
 async function listening(port: number): Promise<void> {
   for (let isOpen = false; !isOpen;) {
@@ -61,7 +54,7 @@ async function listening(port: number): Promise<void> {
 }
 
 async function run({ title, sources }: Program): Promise<string> {
-  const port = await freePort()
+  const port = await ownPort()
   const lines: string[] = []
   const log = vi.spyOn(console, 'log').mockImplementation((...values) => void lines.push(values.join(' ')))
   try {

@@ -2,6 +2,7 @@ import { constants, setPriority } from 'node:os'
 import { expect, test } from 'vitest'
 
 import { compared, MESSAGES, Neighbours } from './support/neighbours.ts'
+import { ownAddress } from './support/ports.ts'
 import { Processes } from './support/processes.ts'
 
 const IS_LONG = process.env['NETQUEUE_LONG'] === '1'
@@ -58,8 +59,9 @@ test(
     await using servers = await Processes.of(SERVER)
     await using clients = await Processes.of(CLIENT)
     const calm = await alone(servers)
-    const first = servers.start({ args: ['tcp://127.0.0.1:0', String(CLIENTS)] })
-    const address = String(await first.next())
+    const address = await ownAddress()
+    const first = servers.start({ args: [address, String(CLIENTS)] })
+    expect(await first.next()).toBe(address)
     const started = Array.from({ length: PROCESSES }, () =>
       clients.start({ args: [address, String(CLIENTS / PROCESSES)] }),
     )

@@ -4,6 +4,7 @@ import { connect, listen, tcp } from '../src/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
+import { ownAddress } from './support/ports.ts'
 import { Processes } from './support/processes.ts'
 
 /** Short, as nobody but us waits for the server. */
@@ -24,8 +25,9 @@ test('faults 23, 32: a server that is killed and started again gets what it had 
   const before = handles()
   {
     await using processes = await Processes.of(SERVER)
-    const first = processes.start({ args: ['tcp://127.0.0.1:0', 'a', 'b'] })
-    const address = String(await first.next())
+    const address = await ownAddress()
+    const first = processes.start({ args: [address, 'a', 'b'] })
+    expect(await first.next()).toBe(address)
     const client = await connect<string, string>(address, { id: 'worker', reconnect })
     const worked: string[] = []
     const states: string[] = []

@@ -12,6 +12,7 @@ import { clientHello } from './support/client-hello.ts'
 import { expectHandles, handles } from './support/handles.ts'
 import { until } from './support/nodes.ts'
 import { failureOf } from './support/outcome.ts'
+import { ownPort } from './support/ports.ts'
 import { RawPeer } from './support/raw-peer.ts'
 
 const authority = await Authority.found()
@@ -130,8 +131,8 @@ describe('fault 34: a client that does not believe the server', () => {
   })
 
   test('that comes back fails for good when the certificate is not good any more', async () => {
-    const server = await serve()
-    const { address = '' } = server
+    const address = `tls://127.0.0.1:${await ownPort()}`
+    const server = await serve(identity, {}, address)
     const client = await join(server)
     await server.close({ reason: 'restart' })
     await serve(expired, {}, address)

@@ -6,6 +6,7 @@ import { connect, defineMessages, json, listen, type } from '../../src/index.ts'
 import type { Client, ClientOptions, Server } from '../../src/index.ts'
 import { missionCommander, missionCommanderReconnect } from '../../src/protocol/mission-commander/mission-commander.ts'
 import { until } from '../support/nodes.ts'
+import { ownAddress } from '../support/ports.ts'
 import { hasPython, Python } from '../support/python.ts'
 
 const SCRIPT = 'mission_commander.py'
@@ -114,12 +115,12 @@ describe.skipIf(!hasPython)('a MissionCommander peer in Python, written from the
   })
 
   test('as a client that comes again: finds a server that restarts, and stays away from one that has stopped', async () => {
-    const { server, port, left } = await serve()
+    const { server, port, left } = await serve(await ownAddress())
     const there = python('steady', port, 'steady')
     await until(() => server.clients.length === 1)
     await server.close({ reason: 'restart' })
     expect(await there.next()).toEqual({ heard: 'END' })
-    const next = await serve(`tcp://127.0.0.1:${port}`)
+    const next = await serve(server.address)
     await until(() => next.server.clients.length === 1)
     expect(left).toEqual(['steady: goodbye'])
     await next.server.close()

@@ -6,6 +6,7 @@ import { connect, listen } from '../../src/index.ts'
 import type { Client, Server, ServerClient, ServerOptions } from '../../src/index.ts'
 import { netQueue } from '../../src/protocol/net-queue/net-queue.ts'
 import { until } from '../support/nodes.ts'
+import { ownPort } from '../support/ports.ts'
 import { hasPython, Python } from '../support/python.ts'
 
 const SCRIPT = 'net_queue.py'
@@ -216,8 +217,9 @@ describe.skipIf(!hasPython)('an original net-queue peer in Python, written from 
   })
 
   test('as a server: one that is killed is lost, and one that comes in its place is found', async () => {
-    const there = python('server')
-    const { port } = (await there.next()) as { port: number }
+    const port = await ownPort()
+    const there = python('server', String(port))
+    expect(await there.next()).toEqual({ port })
     const client = await connect<string, string>(`tcp://127.0.0.1:${port}`, {
       protocol: netQueue(),
       status: 'here',

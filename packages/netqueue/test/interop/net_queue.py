@@ -6,7 +6,7 @@
     net_queue.py vectors FILE                      reads and writes the vectors of a file, and says which of them differ
     net_queue.py client PORT [STATUS]              a client, which says what it hears, and does what it is told
     net_queue.py worker PORT WORKERS [dribble]     a client that answers each item; its status is how many workers are free
-    net_queue.py server                            a server, which says where it listens
+    net_queue.py server [PORT]                     a server, which says where it listens
 
 What it hears, it prints as lines of JSON; what it is told, it reads as such: {"send": "ENQUEUE", "data": ["a"]}, {"hex": "…"},
 {"close": true}, {"cut": true}. A server's lines have the number of the client as "client".
@@ -144,8 +144,8 @@ def worker(port, workers, manner=""):
                 peer.send("STATUS", str(free))
 
 
-def server():
-    listener = socket.create_server(("127.0.0.1", 0))
+def server(port=0):
+    listener = socket.create_server(("127.0.0.1", int(port)))
     say(port=listener.getsockname()[1])
     commands = Commands()
     peers = {}

@@ -9,6 +9,7 @@ import { json, listen } from '../../src/index.ts'
 import type { Server, ServerOptions } from '../../src/index.ts'
 import { spawnWorkers } from '../../src/workers/workers.ts'
 import { failureOf } from '../support/outcome.ts'
+import { ownAddress } from '../support/ports.ts'
 import { frame, FRAME, hello, RawServer, welcome } from '../support/raw-peer.ts'
 import type { RawPeer } from '../support/raw-peer.ts'
 
@@ -49,8 +50,10 @@ async function textOf(child: ChildProcess): Promise<string> {
   return text
 }
 
+const codecs = { item: json(), result: json() }
+
 const listening = (options: ServerOptions<unknown, unknown> = {}): Promise<Server> =>
-  listen('tcp://127.0.0.1:0', { item: json(), result: json(), ...options })
+  listen('tcp://127.0.0.1:0', { ...codecs, ...options })
 
 const numbers = Array.from({ length: 500 }, (_, index) => index)
 const doubled = numbers.map((n) => 2 * n)
@@ -99,11 +102,12 @@ describe.skipIf(!hasPython)('a worker in Python, written from docs/protocol.md a
   })
 
   test('finds a server that restarts, with an id that it keeps', async () => {
-    const server = await listening()
+    const address = await ownAddress()
+    const server = await listen(address, codecs)
     python(server, 'snake')
     await server.submit(1)
     await server.close({ reason: 'restart' })
-    const next = await listen(server.address as string, { item: json(), result: json() })
+    const next = await listen(address, codecs)
     expect(await next.submit(2)).toBe(4)
     await next.close()
   })

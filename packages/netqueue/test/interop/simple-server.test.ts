@@ -7,6 +7,7 @@ import type { Client, Headers, Server, ServerClient } from '../../src/index.ts'
 import type { Protocol } from '../../src/protocol/protocol.ts'
 import { simpleServer } from '../../src/protocol/simple-server/simple-server.ts'
 import { until } from '../support/nodes.ts'
+import { ownPort } from '../support/ports.ts'
 import { hasPython, Python } from '../support/python.ts'
 
 const VECTORS = join(import.meta.dirname, '../../../../docs/simple-server-vectors.json')
@@ -54,8 +55,9 @@ async function serve(gapMs = 0): Promise<Serving> {
 /** A client of ours at a server in Python. */
 async function atPython(
   gapMs = 0,
+  at = 0,
 ): Promise<{ client: Client<unknown, unknown, App>; there: Python; heard: Serving['heard'] }> {
-  const there = python('server')
+  const there = python('server', String(at))
   const { port } = await there.next()
   const client = await connect(`tcp://127.0.0.1:${String(port)}`, {
     ...speaking(gapMs),
@@ -166,13 +168,13 @@ describe.skipIf(!hasPython)('a SimpleServer peer in Python, written from the lay
   })
 
   test('as a server: one that is gone is lost, and one that comes in its place is found', async () => {
-    const { client, there } = await atPython()
+    const port = await ownPort()
+    const { client, there } = await atPython(0, port)
     await client.send('message', 'first')
     await there.next()
-    const { port } = new URL(client.servers[0]?.address ?? '')
     await there.end()
     await until(() => client.state === 'reconnecting')
-    const replacement = python('server', port)
+    const replacement = python('server', String(port))
     await replacement.next()
     await client.send('message', 'second')
     expect(await replacement.next()).toMatchObject({ heard: 'second' })
