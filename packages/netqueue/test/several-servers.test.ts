@@ -50,6 +50,42 @@ describe('connect([a, b]): one client of several servers', () => {
     ])
   })
 
+  test('P12: servers that say that they close for good are not looked for, though their connections break before this side has left', async () => {
+    await using place = new Country()
+    const { north, south, client } = await place.both()
+    void client.process(() => new Promise(() => {})).catch(() => {})
+    await Promise.all([north.put('a'), south.put('b')])
+    await rest()
+    for (const server of [north, south]) void server.close({ timeout: 60_000 })
+    await rest()
+    for (const road of Object.values(place.roads)) road.cut()
+    expect((await place.pass(client.closed)).error).toMatchObject({ code: 'CONNECTION_LOST' })
+    expect(statesOf(client)).toBe('north north failed, south south closed')
+  })
+
+  test('P8: an item for a server that is gone is not sent to one that takes none so long: ITEM_TOO_LARGE, and nothing else is lost', async () => {
+    await using place = new Country()
+    const north = await place.serve(NORTH, { id: 'north', limits: { maxItemBytes: 100 } })
+    const south = await place.serve(SOUTH, { id: 'south' })
+    const client = await place.reach({ prefetch: 1 })
+    void client.process(() => new Promise(() => {})).catch(() => {})
+    await north.put('in hand')
+    const held = south.receive()
+    await client.put('x'.repeat(500))
+    await held
+    void north.process(() => {}).catch(() => {})
+    await rest()
+    place.roads[SOUTH].mood = 'refuses'
+    place.roads[SOUTH].cut()
+    await rest()
+    const letters = (): unknown[] => client.deadLetters.list().map(({ item }) => item.slice(0, 1))
+    expect([letters(), north.clients[0]?.inFlight]).toEqual([['x'], 1])
+    // Nor is it when it is tried once more.
+    expect([client.deadLetters.requeue(), letters()]).toEqual([0, ['x']])
+    await client.put('short')
+    expect(north.clients).toHaveLength(1)
+  })
+
   test('P4: a settle for one server that waits behind a put goes when another server takes that', async () => {
     await using place = new Country()
     const { north, south, client } = await place.both()

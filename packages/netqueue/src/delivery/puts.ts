@@ -61,10 +61,11 @@ export class Puts<T> {
       env,
       warn,
       options,
-      requeue: (entry) => this.#line.requeue(entry),
+      requeue: (entry) => this.#requeue(entry),
       advance: () => this.#line.advance(),
       revive: (entry) => {
         checkOpen()
+        if (this.#objection(entry) !== undefined) return false
         this.#line.revive(entry)
         return true
       },
@@ -157,8 +158,7 @@ export class Puts<T> {
   join(link: Link): void {
     this.#links.push(link)
     this.#measure()
-    for (const { entry, error } of this.#line.refuse((entry) => this.#objection(entry)))
-      this.#redelivery.bury(entry, error as NetQueueError)
+    this.#refuse()
     this.#watcher?.()
   }
 
@@ -195,6 +195,7 @@ export class Puts<T> {
     this.#away.delete(link)
     if (index >= 0) this.#links.splice(index, 1)
     this.#measure()
+    this.#refuse()
     this.#watcher?.()
   }
 
@@ -218,6 +219,19 @@ export class Puts<T> {
     const objection = this.#objection(entry)
     if (objection !== undefined) throw objection
     return entry
+  }
+
+  /** One that comes back may have been for a server that is gone. */
+  #requeue(entry: Entry): void {
+    const objection = this.#objection(entry)
+    if (objection === undefined) this.#line.requeue(entry)
+    else this.#redelivery.bury(entry, objection)
+  }
+
+  /** Gives up what waits and is nothing for any server that there is. */
+  #refuse(): void {
+    for (const { entry, error } of this.#line.refuse((entry) => this.#objection(entry)))
+      this.#redelivery.bury(entry, error as NetQueueError)
   }
 
   /** Where nobody is connected, the next one may take it. */
