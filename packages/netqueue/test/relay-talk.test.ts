@@ -411,6 +411,115 @@ describe('streams cross relays', () => {
   })
 })
 
+describe('what the next hop does not take is ITEM_TOO_LARGE, and costs nothing else', () => {
+  const small = { limits: { maxItemBytes: 500 } }
+  const long = 'x'.repeat(600)
+  let [begun, ended] = [0, 0]
+  async function* two(): AsyncGenerator<string> {
+    begun += 1
+    try {
+      yield 'short'
+      yield long
+      for (;;) yield 'short'
+    } finally {
+      ended += 1
+    }
+  }
+
+  async function collect(stream: AsyncIterable<unknown>): Promise<never> {
+    for await (const chunk of stream) expect(chunk).toBe('short')
+    return never()
+  }
+
+  /** A root or a leaf that takes less than the relays between them, and an item at work meanwhile. */
+  async function narrow(tree: Tree, end: 'root' | 'leaf') {
+    const root = await tree.root({ messages, exposeErrors: true, ...(end === 'root' && small) })
+    await tree.relay('upper', 'root')
+    const lower = await tree.relay('lower', 'upper')
+    const options = { messages, exposeErrors: true }
+    const leaf = await tree.leaf('leaf', 'lower', { ...options, ...(end === 'leaf' && small) })
+    const busy = await tree.leaf('busy', 'lower', options)
+    const attempts: number[] = []
+    let finish = (): void => {}
+    void busy.process((_, { attempt }) => {
+      attempts.push(attempt)
+      return new Promise<string>((resolve) => (finish = () => resolve('done')))
+    })
+    await tree.wait(50)
+    const result = root.submit('item')
+    await tree.wait(50)
+    const over = async (): Promise<void> => {
+      finish()
+      expect([await tree.pass(result), attempts]).toEqual(['done', [1]])
+      expect([root, lower.server].map(({ clients }) => clients.length)).toEqual([1, 2])
+    }
+    return { root, leaf, over }
+  }
+
+  test('a request, which is asked elsewhere where somebody takes it', async () => {
+    await using tree = new Tree()
+    const root = await tree.root({ messages })
+    await tree.relay('upper', 'root')
+    await tree.relay('lower', 'upper')
+    const leaf = await tree.leaf('leaf', 'lower', { messages, ...small })
+    leaf.handle('text:shout', () => 'leaf')
+    await tree.wait(50)
+    const request = (text: string): Promise<unknown> => root.request('text:shout', text, { timeout: 1_000 })
+    const error = (await tree.pass(failure(request(long)))) as RemoteError
+    expect([error.remoteCode, error.delivered]).toEqual(['ITEM_TOO_LARGE', 'no'])
+    const beside = await tree.leaf('beside', 'root', { messages })
+    beside.handle('text:shout', () => 'beside')
+    await tree.wait(50)
+    for (let count = 0; count < 6; count += 1) expect(await tree.pass(request(long))).toBe('beside')
+    // It is still asked what it takes.
+    const answers = await tree.pass(Promise.all(Array.from({ length: 4 }, () => request('short'))))
+    expect(answers.filter((answer) => answer === 'leaf')).toHaveLength(2)
+  })
+
+  test.each<[string, (leaf: Leaf) => void]>([
+    ['a reply', (leaf) => leaf.handle('math:add', () => long)],
+    ['a chunk of a reply', (leaf) => leaf.handle('math:add', two)],
+    [
+      'the headers of a reply',
+      (leaf) =>
+        leaf.handle('math:add', (_, { setHeaders }) => {
+          setHeaders({ long })
+          return two()
+        }),
+    ],
+  ])('%s', async (_, handle) => {
+    await using tree = new Tree()
+    const { root, leaf, over } = await narrow(tree, 'root')
+    ;[begun, ended] = [0, 0]
+    handle(leaf)
+    const error = await tree.pass(
+      failure(collect(root.stream('math:add', 0, { to: root.node('upper', 'lower', 'leaf') }))),
+    )
+    expect((error as RemoteError).remoteCode).toBe('ITEM_TOO_LARGE')
+    await tree.wait(100)
+    expect(ended).toBe(begun) // nobody is left alone with what nobody hears
+    await over()
+  })
+
+  test('a chunk of a body, up and down', async () => {
+    for (const end of ['root', 'leaf'] as const) {
+      await using tree = new Tree()
+      const { root, leaf, over } = await narrow(tree, end)
+      ;[begun, ended] = [0, 0]
+      const codes: string[] = []
+      const handle = async (_: unknown, { body }: { body: AsyncIterable<unknown> }): Promise<void> => {
+        await collect(body).catch((error: RemoteError) => codes.push(error.remoteCode))
+      }
+      ;(end === 'root' ? root : leaf).handle('log:up', handle)
+      if (end === 'root') await tree.pass(leaf.request('log:up', 0, { body: two() }))
+      else await tree.pass(root.request('log:up', 0, { body: two(), to: root.node('upper', 'lower', 'leaf') }))
+      await tree.wait(100)
+      expect([codes, ended]).toEqual([['ITEM_TOO_LARGE'], 1])
+      await over()
+    }
+  })
+})
+
 describe('messages cross relays', () => {
   test('a broadcast of the root is heard by every leaf that defines it, once', async () => {
     await using tree = new Tree()

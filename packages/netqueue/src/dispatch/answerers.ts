@@ -197,9 +197,9 @@ export class Answerers<C extends Answerer> {
     return false
   }
 
-  /** Whether somebody, busy or not, handles a name, as far as is known. */
-  isHandled(name: string): boolean {
-    for (const client of this.#seats.keys()) if (this.#handles(client, name)) return true
+  /** Whether somebody, busy or not, handles a name, as far as is known, and fits. */
+  isHandled(name: string, fits: (client: C) => boolean = () => true): boolean {
+    for (const client of this.#seats.keys()) if (this.#handles(client, name) && fits(client)) return true
     return false
   }
 

@@ -35,6 +35,8 @@ export abstract class Errand<W, R = unknown> implements Again {
   deadline: number | undefined
   /** Who was asked last; nobody while it waits for somebody. */
   whom: W | undefined
+  /** Those below whom nobody takes anything as long as that. */
+  narrow: Set<W> | undefined
   readonly #seeker: Seeker<W>
 
   constructor(seeker: Seeker<W>, request: Request) {

@@ -9,8 +9,8 @@ const limits = { maxStreamChunks: 8, maxStreamBytes: 1_000 }
 
 /** A conduit between two sides, and what is written on each. */
 class Bench {
-  readonly source = { lanes: new Lanes({ wake: () => {}, flush: () => {} }), limits }
-  readonly sink = { lanes: new Lanes({ wake: () => {}, flush: () => {} }), limits }
+  readonly source = { lanes: new Lanes({ wake: () => {}, flush: () => {} }), limits, maxItemBytes: 100 }
+  readonly sink = { lanes: new Lanes({ wake: () => {}, flush: () => {} }), limits, maxItemBytes: 100 }
   ended = 0
   readonly conduit = new Conduit({
     source: this.source,
@@ -131,6 +131,21 @@ describe('the end of a stream', () => {
     expect([torn.said(), whole.said()]).toEqual([['9 end CONNECTION_LOST'], ['9 end ']])
   })
 
+  test('behind a chunk that is too long for the sink is ITEM_TOO_LARGE, and what follows is dropped', () => {
+    const bench = new Bench()
+    bench.conduit.granted(8, 1_000)
+    bench.fill('source')
+    bench.push(1, 100)
+    bench.push(1, 101)
+    bench.push(2)
+    bench.said()
+    bench.fill('sink')
+    bench.push(1)
+    bench.conduit.end()
+    bench.fill('sink')
+    expect([bench.said(), bench.ended]).toEqual([['9/3 body 100', '9 end ITEM_TOO_LARGE'], 1])
+  })
+
   test('finish() drops what waits, and what comes then', () => {
     const bench = new Bench()
     bench.conduit.granted(8, 1_000)
@@ -162,7 +177,7 @@ describe('the end of a stream', () => {
   test('a stream that goes elsewhere before anything of it had left waits for that', () => {
     const bench = new Bench()
     const other = new Lanes({ wake: () => {}, flush: () => {} })
-    bench.conduit.to({ lanes: other, limits })
+    bench.conduit.to({ lanes: other, limits, maxItemBytes: 100 })
     bench.conduit.granted(4, 1_000)
     bench.fill('source')
     bench.push(1)

@@ -16,6 +16,8 @@ import type { Incoming, Outgoing } from './streams.ts'
 export interface ConduitEnd {
   readonly lanes: Lanes
   readonly limits: Pick<RequestLimits, 'maxStreamChunks' | 'maxStreamBytes'>
+  /** The longest chunk that the other side takes. */
+  readonly maxItemBytes: number
 }
 
 export interface ConduitInit {
@@ -26,6 +28,8 @@ export interface ConduitInit {
   direction: Direction
   /** The end was written, and nothing more is. */
   ended?: () => void
+  /** A chunk was too long for the sink, which is told so: nothing more is wanted of the source. */
+  failed?: () => void
 }
 
 /** Tells the source how much may come. */
@@ -44,6 +48,7 @@ class Grant implements Mail {
 }
 
 const COMPLETE: Failure = { code: '', reason: '' }
+const TOO_LARGE: Failure = { code: 'ITEM_TOO_LARGE', reason: '' }
 
 /**
  * A stream that passes from one exchange to another, chunk by chunk, undecoded. The source is granted what the sink has granted, and no
@@ -161,6 +166,7 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
   write(writer: ExchangeWriter): boolean {
     const { channel, direction } = this.#init
     const tag = this.#sinkTag as number
+    if ((this.#chunks.at(0)?.length ?? 0) > (this.#sink as ConduitEnd).maxItemBytes) this.#fail()
     const payload = this.#chunks.at(0)
     if (payload !== undefined) return writer.chunk({ tag, channel, direction, payload }) && this.#left(payload)
     if (this.#end === undefined || this.#isEndWritten) return true
@@ -169,6 +175,12 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
     this.#state = 'over'
     this.#init.ended?.()
     return true
+  }
+
+  #fail(): void {
+    this.#chunks.clear()
+    this.#end = TOO_LARGE
+    this.#init.failed?.()
   }
 
   #left(payload: Uint8Array): true {

@@ -67,7 +67,13 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
     this.#objection = objection
     this.slot = new Slot(owner.nobody, owner)
     this.#interest = new Interest(this)
-    this.#reply = new Conduit({ sink: owner.side, channel, direction: 'reply', ended: () => this.#end() })
+    this.#reply = new Conduit({
+      sink: owner.side,
+      channel,
+      direction: 'reply',
+      ended: () => this.#end(),
+      failed: () => this.#leave(),
+    })
     if (!hasBody) return
     this.#body = new Conduit({ source: owner.side, channel, direction: 'body' })
     this.#body.open(tag)
@@ -171,9 +177,8 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
     unlink(this)
     void this.#body?.cease()
     void this.#reply.cease()
-    const call = this.#call
+    this.#leave()
     this.#over()
-    if (call !== undefined) this.#exchange?.leave(call)
   }
 
   /** The requester gives up. */
@@ -182,7 +187,9 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
   }
 
   answered(_call: Call, payload: Uint8Array, headers: Headers | undefined): void {
-    this.#post({ headers, hasStream: false, payload }, payload.length)
+    if (this.#takes(payload.length + headerBytes(headers)))
+      this.#post({ headers, hasStream: false, payload }, payload.length)
+    else this.#refused(TOO_LARGE)
   }
 
   /** Not called: its chunks pass as they come. */
@@ -228,7 +235,21 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
   }
 
   #streamed(headers: Headers | undefined): void {
-    this.#post({ headers, hasStream: true, payload: NOTHING }, 0)
+    if (this.#takes(headerBytes(headers))) return this.#post({ headers, hasStream: true, payload: NOTHING }, 0)
+    this.#leave()
+    this.#refused(TOO_LARGE)
+  }
+
+  /** Whether whoever asks takes an answer as long as that: a longer one would cost it the connection. */
+  #takes(bytes: number): boolean {
+    return bytes <= this.side.maxItemBytes
+  }
+
+  /** Nobody wants the answer any more, or the rest of it. */
+  #leave(): void {
+    const call = this.#call
+    this.#call = undefined
+    if (call !== undefined) this.#exchange?.leave(call)
   }
 
   #refused(refusal: Refusal): void {
@@ -266,3 +287,4 @@ export class Transit implements OpenRequest, Mail, Wanted, Asker {
 }
 
 const NOTHING = new Uint8Array(0)
+const TOO_LARGE: Refusal = { code: 'ITEM_TOO_LARGE', reason: '', headers: undefined, isUnbegun: false }

@@ -140,7 +140,8 @@ export class Addressing implements Seeker<ConnectedClient> {
   seek<R>(errand: Errand<ConnectedClient, R>): Promise<R> {
     const { answerers, env } = this.#init
     const { name } = errand
-    const free = errand.bytes === undefined ? answerers.free({ name, fits: this.#takesAll }) : undefined
+    const isAnybodys = errand.bytes === undefined && errand.narrow === undefined
+    const free = isAnybodys ? answerers.free({ name, fits: this.#takesAll }) : undefined
     if (free !== undefined) return errand.ask(free)
     const wanted = this.#wanted(errand)
     const fitting = answerers.free(wanted)
@@ -153,11 +154,18 @@ export class Addressing implements Seeker<ConnectedClient> {
   }
 
   /** @internal One that leaves or is lost is not the last word, and neither is one that does not handle the name, as long as another may. */
-  goesOn({ name, whom }: Errand<ConnectedClient>, cause: NetQueueError): boolean {
+  goesOn(errand: Errand<ConnectedClient>, cause: NetQueueError): boolean {
+    const { name, whom } = errand
+    const { answerers, env } = this.#init
     if (!(cause instanceof RemoteError) || cause.remoteCode === 'CLOSED') return true
+    if (cause.remoteCode === 'ITEM_TOO_LARGE' && whom?.isRelay === true) {
+      errand.narrow ??= new Set()
+      errand.narrow.add(whom)
+      return answerers.isHandled(name, this.#wanted(errand).fits)
+    }
     if (cause.remoteCode !== 'UNKNOWN_REQUEST') return false
-    whom?.refuses(name, this.#init.env.now() + REFUSED_MS)
-    return this.#init.answerers.isHandled(name)
+    whom?.refuses(name, env.now() + REFUSED_MS)
+    return answerers.isHandled(name)
   }
 
   #made(
@@ -170,14 +178,18 @@ export class Addressing implements Seeker<ConnectedClient> {
   }
 
   /** What somebody must know and take who answers a request. Throws as the request would: `ENCODE_FAILED`, `ITEM_TOO_LARGE` … */
-  #wanted({ request: { name, payload, options }, bytes: known }: Errand<ConnectedClient>): Wanted<ConnectedClient> {
-    if (known !== undefined) return { name, fits: (client) => client.takes(known) && this.#init.mayHear(client, name) }
+  #wanted(errand: Errand<ConnectedClient>): Wanted<ConnectedClient> {
+    const { name, payload, options } = errand.request
+    const { bytes: known } = errand
+    const isWide = (client: ConnectedClient): boolean => errand.narrow?.has(client) !== true
+    if (known !== undefined)
+      return { name, fits: (client) => client.takes(known) && isWide(client) && this.#init.mayHear(client, name) }
     try {
       checkRequest(options)
       const bytes =
         this.#init.lengthOf(name, payload) + headerBytes(headersFrom(options.headers, this.#init.headerFault))
       checkSize(bytes, this.#init.maxItemBytes)
-      return { name, fits: (client) => client.takes(bytes) }
+      return { name, fits: (client) => client.takes(bytes) && isWide(client) }
     } catch (error) {
       dropBody(options.body)
       throw error

@@ -29,10 +29,13 @@ export class Passing {
   pass(transit: Transit): void {
     const { to, named } = transit
     if (to !== undefined) return this.#passAlong(transit, to)
-    for (const client of this.#init.connected())
-      if (client.knows(named.name) && this.#init.mayHear(client, named.name))
-        return new Forwarding(this.#seeker, transit, (this.#count += 1)).forward()
-    transit.refuse('UNKNOWN_REQUEST')
+    let code = 'UNKNOWN_REQUEST'
+    for (const client of this.#init.connected()) {
+      if (!client.knows(named.name) || !this.#init.mayHear(client, named.name)) continue
+      if (client.takes(transit.length)) return new Forwarding(this.#seeker, transit, (this.#count += 1)).forward()
+      code = 'ITEM_TOO_LARGE'
+    }
+    transit.refuse(code)
   }
 
   /** A message from above goes along its path, or to all who know it and are not left out. Gives those that had no room for it. */
