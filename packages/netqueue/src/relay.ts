@@ -1,18 +1,14 @@
 import { Client, connect } from './client.ts'
-import { randomName } from './endpoint/random-name.ts'
-import { host } from './env/host.ts'
 import { checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
-import { codecFrom } from './message/codec.ts'
-import type { Shape } from './message/codec.ts'
 import type { Messages } from './message/messages.ts'
-import { limitsFrom } from './options/limits.ts'
 import { RELAYING } from './endpoint/relaying.ts'
 import { Interplay } from './relay/interplay.ts'
 import { joined } from './relay/joined.ts'
-import type { Codecs, Joint } from './relay/joined.ts'
+import type { Joint } from './relay/joined.ts'
 import type { RelayCloseOptions, RelayClosed, RelayEvents, RelayOptions } from './relay/relay-options.ts'
-import type { Stage } from './relay/stage.ts'
+import { relaySettingsFrom } from './relay/relay-settings.ts'
+import type { RelaySettings } from './relay/relay-settings.ts'
 import { listen, Server } from './server.ts'
 
 /**
@@ -23,13 +19,14 @@ import { listen, Server } from './server.ts'
 export async function relay<Item = unknown, Result = unknown, M extends Messages = Messages>(
   options: RelayOptions<Item, Result, M>,
 ): Promise<Relay<Item, Result, M>> {
-  const { parent, listen: address, down: _down, up: _up, client: ofClient, server: ofServer, ...shared } = options
-  const { id = randomName('relay', shared.env ?? host), tags = [], ...both } = shared
-  const interplay = new Interplay({ env: shared.env ?? host, id, messages: shared.messages })
-  const client = await connect<Item, Result, M>(parent, { ...both, id, tags, ...ofClient, [RELAYING]: interplay.above })
+  const settings = relaySettingsFrom<Item, Result, M>(options)
+  const { parent, listen: address, messages } = options
+  const { id, env, keepsLength, above } = settings
+  const interplay = new Interplay({ id, env, messages, keepsLength, maxItemBytes: above.maxItemBytes })
+  const client = await connect<Item, Result, M>(parent, { ...settings.client, [RELAYING]: interplay.above })
   try {
-    const server = await listen<Item, Result, M>(address, { ...both, id, ...ofServer, [RELAYING]: interplay.below })
-    return new Relay<Item, Result, M>(client, server, { ...options, interplay })
+    const server = await listen<Item, Result, M>(address, { ...settings.server, [RELAYING]: interplay.below })
+    return new Relay<Item, Result, M>(client, server, { ...settings, interplay })
   } catch (error) {
     await client.close({ timeout: 0 })
     throw error
@@ -57,20 +54,19 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   constructor(
     client: Client<Item, Result, M>,
     server: Server<Item, Result, M>,
-    options: RelayOptions<Item, Result, M> & { interplay: Interplay },
+    { env, above, below, down, up, interplay }: RelaySettings<Item, Result, M> & { interplay: Interplay },
   ) {
-    const { env = host, interplay } = options
     const warn = (error: NetQueueError): void => Client.partsOf(client).events.emit('warning', { error })
     this.client = client
     this.server = server
     this.#now = () => env.now()
     this.#joint = joined({
       env,
-      above: { ...Client.partsOf(client), ...codecsOf({ ...options, ...options.client }) },
-      below: { ...Server.partsOf(server), ...codecsOf({ ...options, ...options.server }) },
-      down: options.down as Stage<unknown> | undefined,
-      up: options.up as Stage<unknown> | undefined,
-      limits: limitsFrom(options.limits),
+      above: { ...Client.partsOf(client), ...above },
+      below: { ...Server.partsOf(server), ...below },
+      down,
+      up,
+      reach: interplay.reach,
       warn,
     })
     this.#interplay = interplay
@@ -84,6 +80,7 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
       await (this.#closing ?? this.close())
       return { ...above, undone: [...above.undone, ...this.#left], below }
     })
+    client.on('goaway', ({ server: parent }) => this.#joint.handBack(parent))
     // Without either side it is none any more.
     for (const end of [client.closed, server.closed]) void end.then(() => this.#closing ?? this.close())
   }
@@ -155,8 +152,4 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
   #timeLeft(): number {
     return Math.max(0, this.#end - this.#now())
   }
-}
-
-function codecsOf<Item, Result>({ item, result }: { item?: Shape<Item>; result?: Shape<Result> }): Codecs {
-  return { item: codecFrom('item', item), result: codecFrom('result', result) }
 }

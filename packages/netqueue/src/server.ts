@@ -9,7 +9,7 @@ import { Endpoint } from './endpoint/endpoint.ts'
 import { mapThrough } from './endpoint/map.ts'
 import type { MapOptions, MapOutcome } from './endpoint/map.ts'
 import { promised } from './endpoint/promised.ts'
-import { checkMs, checkOneOf } from './errors/check.ts'
+import { checkMs, checkOneOf, checkStrings } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import { decodeWith, encodeWithin } from './message/codec.ts'
 import type { BodyInput, MessageName, Messages, PayloadInput, Reply, RequestName } from './message/messages.ts'
@@ -116,6 +116,15 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
   /** The connected clients, and those that are away, in the order in which they came. */
   get clients(): readonly ServerClient[] {
     return this.#parts.backlog.dispatcher.clients
+  }
+
+  /**
+   * The client, or the node below one, at the end of a path of ids, for `to` and `except`: `server.node('branch', 'leaf')`. Throws `CLIENT_GONE` where nobody is
+   * known there.
+   */
+  node(...path: string[]): Recipient {
+    checkStrings('path', path)
+    return this.#parts.clientele.at(path)
   }
 
   /** Items that no client has. */

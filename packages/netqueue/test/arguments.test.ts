@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { connect, json, listen, memory, NetQueueError } from '../src/index.ts'
+import { connect, json, listen, memory, NetQueueError, relay } from '../src/index.ts'
 import { failureOf } from './support/outcome.ts'
 import { Place } from './support/nodes.ts'
 
@@ -31,6 +31,24 @@ describe('P11: wrong arguments are told at once, by name, rule and value', () =>
     ['`signal` to be an AbortSignal, got `[object Object]`', { signal: {} }],
   ])('connect() says “Expected %s …” before it connects', async (message, options) => {
     const error = await failureOf(connect('memory:nobody', wrong(options)))
+    expect(String(error)).toContain(message)
+    expect(error).not.toBeInstanceOf(NetQueueError)
+  })
+
+  test.each<[string, unknown]>([
+    ['the options of a relay, such as', undefined],
+    ['`parent` to be an address, several, or a duplex', {}],
+    ['`listen` to be an address, or several, got `5`', { parent: 'memory:nobody', listen: 5 }],
+    ['`down` to be a function, got `5` (number)', { parent: 'memory:nobody', down: 5 }],
+    ['`up` to be a function, got `"x"` (string)', { parent: 'memory:nobody', up: 'x' }],
+    ['`id` to have at least one character', { parent: 'memory:nobody', id: '' }],
+    [
+      '`messages` to be an option of the relay, got it as `client.messages`',
+      { parent: 'memory:nobody', client: { messages: [] } },
+    ],
+    ['`maxItemBytes` to be an integer', { parent: 'memory:nobody', server: { limits: { maxItemBytes: 'x' } } }],
+  ])('relay() says “Expected %s …” before it connects', async (message, options) => {
+    const error = await failureOf(relay(wrong(options)))
     expect(String(error)).toContain(message)
     expect(error).not.toBeInstanceOf(NetQueueError)
   })

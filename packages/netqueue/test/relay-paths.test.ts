@@ -415,6 +415,15 @@ describe('loops', () => {
     expect([error?.code, again.client.state, first.client.state]).toEqual(['LOOP', 'failed', 'connected'])
   })
 
+  test('a name for one side alone, by which no loop could be seen, is a TypeError', async () => {
+    await using tree = new Tree()
+    await tree.root()
+    const wrong = { server: { id: 'other' } } as object
+    await expect(tree.relay('relay', 'root', wrong)).rejects.toThrow(
+      'Expected `id` to be an option of the relay, got it as `server.id`: both sides have the same',
+    )
+  })
+
   test('a loop that arises later is found by whoever closes it: the other connections stay', async () => {
     await using tree = new Tree()
     await tree.root()
@@ -427,5 +436,28 @@ describe('loops', () => {
     await tree.wait(500)
     expect(upper.client.servers.map(({ state }) => state)).toEqual(['connected', 'failed'])
     expect([lower.client.state, lowest.client.state]).toEqual(['connected', 'connected'])
+  })
+})
+
+describe('a node by the ids on the way to it', () => {
+  test('is a client, or a node below one', async () => {
+    await using tree = new Tree()
+    const { root, node } = await forest(tree)
+    expect(root.node('upper')).toBe(root.clients[0])
+    expect(root.node('upper', 'lower', 'a')).toBe(node('lower', 'a'))
+  })
+
+  test.each([[['nobody']], [['upper', 'nobody']], [[]]])('%j is CLIENT_GONE', async (path) => {
+    await using tree = new Tree()
+    const { root } = await forest(tree)
+    expect(() => root.node(...path)).toThrow(expect.objectContaining({ code: 'CLIENT_GONE', value: path.join('/') }))
+  })
+
+  test('is no text: that is a TypeError, and not a client that is gone', async () => {
+    await using tree = new Tree()
+    const { root } = await forest(tree)
+    const to = 'upper/lower/a' as unknown as TreeNode
+    for (const call of [root.put('item', { to }), root.submit('item', { to })])
+      await expect(call).rejects.toThrow('Expected `to` to be a client of this server, or a node below one')
   })
 })

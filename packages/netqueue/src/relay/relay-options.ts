@@ -12,11 +12,20 @@ import type { ServerCloseOptions, ServerOptions } from '../server/server-options
 import type { ByteDuplex, Transport } from '../transport/index.ts'
 import type { Stage } from './stage.ts'
 
-export interface RelayOptions<Item, Result, M extends Messages = Messages> extends MessagesOptions<M> {
+/** What the two sides of a relay cannot have apart: loops are found by the name that both have. */
+export const OF_BOTH_SIDES = ['id', 'env', 'messages'] as const
+
+type OfBothSides = (typeof OF_BOTH_SIDES)[number]
+
+export interface RelayOptions<
+  Item = unknown,
+  Result = unknown,
+  M extends Messages = Messages,
+> extends MessagesOptions<M> {
   /** Where its parent is: an address, several, or a duplex of bytes, as {@link connect} takes them. */
   parent: string | readonly string[] | ByteDuplex
-  /** Where children connect. @default nowhere: it takes what `relay.server.accept` gives it */
-  listen?: string | undefined
+  /** Where children connect: an address, or several. @default nowhere: it takes what `relay.server.accept` gives it */
+  listen?: string | readonly string[] | undefined
   /** What goes down: a codec or a Standard Schema. All nodes must name the same codec. @default msgpack */
   item?: Shape<Item>
   /** What goes up. @default msgpack */
@@ -29,14 +38,18 @@ export interface RelayOptions<Item, Result, M extends Messages = Messages> exten
   id?: string
   /** What it is good for, as its parent is told. @default none */
   tags?: readonly string[]
+  /** What either side lets its peers cost it; `client.limits` and `server.limits` have what is to be different on one side. */
   limits?: Partial<Limits & RequestLimits>
+  /** How addresses are reached, and listened at. @default TCP, TLS, and within this process */
   transports?: readonly Transport[]
+  /** Where both sides log to. @default nowhere */
   logger?: Logger
+  /** Clock, timers and chance; tests bring their own. @default those of the process */
   env?: Env
-  /** What only its upper side has: credentials, `prefetch`, `reconnect`, `failover` … */
-  client?: ClientOptions<Item, Result, M>
-  /** What only its lower side has: who may come in, `chooseDispatch`, `resumeTimeoutMs` … */
-  server?: ServerOptions<Item, Result, M>
+  /** What only its upper side has: `token`, `prefetch`, `reconnect`, `failover`, codecs of its own … */
+  client?: Omit<ClientOptions<Item, Result, M>, OfBothSides>
+  /** What only its lower side has: who may come in, `chooseDispatch`, `resumeTimeoutMs`, codecs of its own … */
+  server?: Omit<ServerOptions<Item, Result, M>, OfBothSides>
 }
 
 export interface RelayEvents {

@@ -14,6 +14,7 @@ import { untimely } from '../endpoint/relaying.ts'
 import type { Relaying, TreeMessage } from '../endpoint/relaying.ts'
 import { notAuthorized } from '../message/denials.ts'
 import { pathBytes } from '../message/route.ts'
+import type { Path } from '../message/route.ts'
 import type { Logger } from '../options/logger.ts'
 import type { Permissions } from './permissions.ts'
 import type { Introduction } from '../protocol/handshake.ts'
@@ -22,7 +23,7 @@ import { Reception } from './reception.ts'
 import type { AcceptOptions } from './reception.ts'
 import { ConnectedClient } from './server-client.ts'
 import type { Arrival, ServerClient } from './server-client.ts'
-import type { ServerEvents } from './server-options.ts'
+import type { Recipient, ServerEvents } from './server-options.ts'
 import type { Talk } from '../endpoint/talk.ts'
 import { Visit } from './visit.ts'
 import type { VisitOwner } from './visit.ts'
@@ -114,6 +115,15 @@ export class Clientele<Item> {
     return this.#reception.accept(duplex, options)
   }
 
+  /** Who is at the end of a path. Throws `CLIENT_GONE` where nobody is known there. */
+  at([id = '', ...way]: Path): Recipient {
+    const client = this.#ids.get(id)
+    const found = way.length === 0 ? client : client?.below.find(way)
+    if (found !== undefined) return found
+    const value = [id, ...way].join('/')
+    throw new NetQueueError('CLIENT_GONE', `No client, and no node below one, is known by the path ${value}`, { value })
+  }
+
   /** Whether a client is one of these. */
   has(client: ConnectedClient): boolean {
     return this.#clients.get(client.link) === client
@@ -123,8 +133,10 @@ export class Clientele<Item> {
   objection(client: ServerClient, entry: Entry, { wantsResult }: { wantsResult: boolean }): NetQueueError | undefined {
     const peer = client instanceof ConnectedClient ? client.link.peer : undefined
     const bytes = entry.payload.length + (entry.way === undefined ? 0 : pathBytes(entry.way))
-    if (peer !== undefined && bytes > peer.maxItemBytes) {
-      const message = `Client ${client.id} takes items of at most ${peer.maxItemBytes} bytes (its maxItemBytes), got ${bytes}`
+    // What a path leads to may take longer ones than others below.
+    const most = entry.way === undefined ? client.maxItemBytes : peer?.maxItemBytes
+    if (peer !== undefined && bytes > (most ?? 0)) {
+      const message = `Client ${client.id} takes items of at most ${most} bytes (its maxItemBytes), got ${bytes}`
       return new NetQueueError('ITEM_TOO_LARGE', message, {
         limit: 'maxItemBytes',
         value: bytes,
@@ -264,7 +276,8 @@ export class Clientele<Item> {
   #told(link: Link, message: TreeMessage): void {
     const client = this.#clients.get(link)
     if (message.type === 'ancestry' || client?.isRelay !== true) throw untimely(message)
-    if (message.type === 'names') client.below.changeNames(message.changes)
+    if (message.type === 'longest') client.below.longest = message.longest
+    else if (message.type === 'names') client.below.changeNames(message.changes)
     else {
       client.below.changeNodes(message.changes)
       this.#init.backlog.dispatcher.pruned(client)

@@ -2,6 +2,7 @@ import { NetQueueError } from '../errors/errors.ts'
 import { clientGone } from '../dispatch/backlog.ts'
 import { exceptionBytes, MAX_EXCEPTION_BYTES, MAX_EXCEPTIONS } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
+import { ConnectedClient } from './server-client.ts'
 import type { ServerClient } from './server-client.ts'
 import type { PutOptions, Recipient } from './server-options.ts'
 import { KnownNode } from './tree-node.ts'
@@ -35,9 +36,13 @@ export interface Destination {
   below: KnownNode | undefined
 }
 
-/** Throws `CLIENT_GONE` for a node that is not there any more. */
+/** Throws `CLIENT_GONE` for a node that is not there any more, and a `TypeError` for what is neither a client nor a node. */
 export function destinationOf(to: Recipient): Destination {
-  if (!(to instanceof KnownNode)) return { client: to as ServerClient, below: undefined }
+  if (to instanceof ConnectedClient) return { client: to, below: undefined }
+  if (!(to instanceof KnownNode))
+    throw new TypeError(
+      'Expected `to` to be a client of this server, or a node below one, as `server.clients` and `server.node()` give them',
+    )
   if (!to.isConnected) throw clientGone(to.path.join('/'), 'no')
   return { client: to.client, below: to }
 }
