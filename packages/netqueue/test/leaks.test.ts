@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 
 import { describe, expect, test } from 'vitest'
 
-import { connect, json, listen, memory, tcp } from '../src/index.ts'
+import { connect, json, listen, memory, relay, tcp } from '../src/index.ts'
 import type { ByteDuplex, Client, Server, Transport } from '../src/index.ts'
 import { chaosProxy } from '../src/testing/index.ts'
 import { expectHandles, handles } from './support/handles.ts'
@@ -187,3 +187,21 @@ async function timedOut(place: Place, call: Promise<unknown>): Promise<void> {
   place.clock.advance(10)
   await ended
 }
+
+test('a relay whose parent is away keeps nothing of leaves that come and go', async () => {
+  const transports = [memory()]
+  const root = await listen('memory:root', { transports })
+  const node = await relay({ parent: 'memory:root', listen: 'memory:node', transports })
+  await root.close({ reason: 'restart' })
+  await until(() => node.client.state === 'reconnecting')
+  const comeAndGo = async (count: number): Promise<void> => {
+    for (let left = count; left > 0; left -= 1) {
+      const leaf = await connect('memory:node', { tags: ['tag'], transports })
+      await leaf.close()
+    }
+  }
+  const slope = await heapSlope({ rounds: ROUNDS, stepsPerRound: 100, measure: usedHeap, run: comeAndGo })
+  // One that is kept takes 30 kB.
+  expect(slope).toBeLessThan(MAX_BYTES_PER_CYCLE)
+  await node.close({ timeout: 0 })
+})

@@ -278,6 +278,7 @@ function write(writer: Writer, record: RecordFields): void {
     ancestry: () => writer.ancestry?.(of('ancestry').ids),
     nodes: () => writer.nodes?.([...of('nodes').changes]),
     names: () => writer.names?.([...of('names').changes]),
+    longest: () => writer.longest?.(of('longest').longest),
   }
   said[first?.type ?? '']?.()
 }

@@ -7,7 +7,7 @@ import { rest } from './support/nodes.ts'
 import { frame, FRAME, hello, introduce, RawPeer, welcome } from './support/raw-peer.ts'
 import { bytes, field, varint } from './support/records.ts'
 
-const [ITEMS, ANCESTRY, NODES, NAMES, REQUEST, MESSAGE] = [1, 15, 16, 17, 20, 22]
+const [ITEMS, ANCESTRY, NODES, NAMES, LONGEST, REQUEST, MESSAGE] = [1, 15, 16, 17, 18, 20, 22]
 const any = type<unknown>()
 const messages = defineMessages({ ask: { payload: any, reply: any } }) as never
 
@@ -59,6 +59,7 @@ describe('P7: what a client tells of a tree', () => {
   test.each<[what: string, more: object, record: Uint8Array]>([
     ['nodes, and it is no relay', {}, list(NODES, [there(['a'])])],
     ['names, and it is no relay', {}, list(NAMES, [known('a')])],
+    ['the longest items, and it is no relay', {}, bytes(LONGEST, 1, 1)],
     ['ancestors, as only servers do', relays, bytes(ANCESTRY, path('a'))],
     ['a node below one that is not there', relays, list(NODES, [there(['a', 'b'])])],
     ['a node below one that is gone', relays, list(NODES, [there(['a']), gone('a'), there(['a', 'b'])])],

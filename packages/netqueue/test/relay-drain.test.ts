@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import type { RelayOptions } from '../src/index.ts'
 import { observe } from './support/nodes.ts'
 import { Tree } from './support/tree.ts'
 
@@ -263,6 +264,29 @@ describe('a parent that drains', () => {
     expect([result(), closed()]).toEqual(['resolves ITEM', 'resolves {"undone":[]}'])
     await tree.pass(relay.closed)
     expect(work()).toBe('resolves')
+  })
+
+  test.each<[string, RelayOptions<string, string>['server'], boolean]>([
+    ['that the policy of the relay has nobody for', { chooseDispatch: () => undefined }, false],
+    ['that is for one leaf, which does not read', {}, true],
+  ])('is not held up by an item %s: it comes back', async (_, server, isAddressed) => {
+    for (const reason of ['closed', 'restart'] as const) {
+      await using tree = new Tree()
+      const root = await tree.root()
+      const relay = await tree.relay('relay', 'root', { server: server ?? {} })
+      const leaf = await tree.leaf('leaf', 'relay', { prefetch: 1 })
+      const other = await tree.leaf('other', 'relay')
+      void other.process(() => {})
+      if (!isAddressed) void leaf.process(() => {})
+      await tree.wait(60)
+      const to = isAddressed ? root.node('relay', 'leaf') : undefined
+      const result = observe(() => root.submit('item', { to }))
+      await tree.rest()
+      expect([relay.server.backlog, root.backlog]).toEqual([1, 0])
+      const from = tree.clock.now()
+      expect(await tree.pass(root.close({ reason }))).toEqual({ undone: [] })
+      expect([result(), tree.clock.now() - from < 1_000]).toEqual(['rejects CLOSED', true])
+    }
   })
 
   test('is not held up by leaves that go on and on putting', async () => {

@@ -94,7 +94,17 @@ describe('how an item ends at a leaf, it ends at the root', () => {
     })
     await tree.pass(root.put('item'))
     await tree.pass(root.idle())
-    expect(root.deadLetters.list()).toMatchObject([{ item: 'item', history: [{ code: 'DEAD_LETTER' }] }])
+    expect(root.deadLetters.list()).toMatchObject([
+      {
+        item: 'item',
+        history: [
+          {
+            code: 'DEAD_LETTER',
+            reason: '3 attempts, the last: leaf released NO It said NO',
+          },
+        ],
+      },
+    ])
     expect([count, lower.server.deadLetters.size, lower.server.backlog]).toEqual([3, 0, 0])
   })
 

@@ -107,7 +107,7 @@ describe('the stage down', () => {
     await tree.kill(leaf)
   })
 
-  test('gives back what it still works on when the relay closes', async () => {
+  test('gives back, unstarted, what it still works on when the relay closes', async () => {
     await using tree = new Tree()
     const root = await tree.root()
     let finish = (): void => {}
@@ -124,7 +124,7 @@ describe('the stage down', () => {
     finish()
     const other = await tree.leaf('other', 'root')
     void other.process((item, { attempt }) => `${item} ${attempt}`)
-    expect(await tree.pass(result)).toBe('item 2')
+    expect(await tree.pass(result)).toBe('item 1')
     await tree.pass(closed)
   })
 
@@ -296,6 +296,33 @@ describe('the stage up', () => {
     await tree.rest()
     expect(idle()).toBe('resolves')
   })
+})
+
+test('a stage that keeps many results holds back what is sent down: 64 of them, and what children take', async () => {
+  await using tree = new Tree()
+  const root = await tree.root()
+  const kept: (() => void)[] = []
+  await tree.relay('relay', 'root', {
+    up: (result) => new Promise((resolve) => kept.push(() => resolve(result))),
+    client: { prefetch: 1 },
+  })
+  const leaf = await tree.leaf('leaf', 'relay', { prefetch: 1 })
+  void leaf.process((item) => item)
+  await tree.rest()
+  const results = Array.from({ length: 200 }, (_, n) => root.submit(`${n}`))
+  await tree.wait(1_000)
+  expect([kept.length, root.backlog]).toEqual([65, 135])
+  const [first] = kept
+  first?.()
+  await tree.rest()
+  expect([kept.length, root.backlog]).toEqual([66, 134])
+  for (let done = 1; done < 200;) {
+    const due = kept.slice(done)
+    done += due.length
+    for (const finish of due) finish()
+    await tree.rest()
+  }
+  expect(await tree.pass(Promise.all(results))).toEqual(results.map((_, n) => `${n}`))
 })
 
 describe('without a stage', () => {

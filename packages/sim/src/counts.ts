@@ -77,6 +77,8 @@ const OF_TREES = [
   'cancelsHeard',
   'floods',
   'stuck',
+  'choices',
+  'longItems',
 ] as const
 
 /** The same of trees. */
@@ -109,6 +111,8 @@ export const TREES_COUNTED = [
   'stageDrops',
   'floods',
   'stuck',
+  'choices',
+  'longItems',
   'addressed',
   'requests',
   'answers',

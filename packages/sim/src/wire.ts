@@ -134,6 +134,10 @@ export class RecordReader {
       case 16:
       case 17:
         return [{ kind: 'tree', nodes: tree(kind, reader) }]
+      case 18:
+        reader.varint()
+        reader.varint()
+        return [{ kind: 'other' }]
       default:
         return [readTalk(kind, reader)]
     }

@@ -1,4 +1,5 @@
 import type { Path } from '../message/route.ts'
+import type { Longest } from '../message/tree.ts'
 import type { Pending } from '../queue/pending.ts'
 import type { Linked } from '../queue/linked-list.ts'
 import { SettleDeadline } from './settle-deadlines.ts'
@@ -12,6 +13,8 @@ export interface Attempt {
   outcome: 'lost' | 'released' | 'rejected' | 'overdue'
   /** The code that a refusal or failure carried. */
   code?: string
+  /** Why a relay gave it up, in words; or the text of an error, where the peer exposes those. */
+  reason?: string
 }
 
 /** Who is waiting for what becomes of a submitted item. */
@@ -105,6 +108,10 @@ export class Entry implements Linked {
   /** Whoever has it asked for more time. */
   extended(): void {}
 }
+
+/** Whether somebody takes an item as long as that. */
+export const isWithin = ({ payload, result }: Entry, { put, submitted }: Longest): boolean =>
+  payload.length <= (result === undefined ? put : submitted)
 
 /** A node below a peer. */
 export interface NodeBelow {

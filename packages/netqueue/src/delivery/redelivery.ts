@@ -51,7 +51,7 @@ export class Redelivery<T> {
         return this.#answer(entry, settlement)
       case 'failed':
         if (entry.result !== undefined) return this.#refuse(entry, remoteError(settlement), settlement)
-        return this.#retry(entry, { peer, outcome: 'released', code: settlement.code })
+        return this.#retry(entry, { peer, outcome: 'released', ...saidOf(settlement) })
       case 'reject':
         return this.#reject(entry, peer, settlement)
       case 'overdue':
@@ -118,8 +118,8 @@ export class Redelivery<T> {
     this.#end(entry, how)
   }
 
-  #reject(entry: Entry, peer: string, settlement: Extract<Settlement, { code: string }>): void {
-    record(entry, { peer, outcome: 'rejected', code: settlement.code })
+  #reject(entry: Entry, peer: string, settlement: Failed): void {
+    record(entry, { peer, outcome: 'rejected', ...saidOf(settlement) })
     this.bury(entry, remoteError(settlement), settlement)
   }
 
@@ -144,10 +144,13 @@ export class Redelivery<T> {
     record(entry, attempt)
     if (entry.attempt <= maxAttempts) return true
     const message = `The item was delivered ${maxAttempts} times (maxAttempts) and never settled`
-    this.bury(
-      entry,
-      new NetQueueError('DEAD_LETTER', message, { limit: 'maxAttempts', value: maxAttempts, delivered: 'maybe' }),
-    )
+    const details = { limit: 'maxAttempts', value: maxAttempts, delivered: 'maybe' } as const
+    const reason = `${entry.attempt - 1} attempts, the last: ${told(attempt)}`
+    this.bury(entry, new NetQueueError('DEAD_LETTER', message, details), {
+      type: 'reject',
+      code: 'DEAD_LETTER',
+      reason,
+    })
     return false
   }
 
@@ -158,12 +161,23 @@ export class Redelivery<T> {
   }
 }
 
+type Failed = Extract<Settlement, { code: string }>
+
+/** For people, at the nodes above. */
+const told = ({ peer, outcome, code, reason }: Attempt): string =>
+  [peer, outcome, code, reason].filter((word) => word !== undefined).join(' ')
+
+const saidOf = ({ code, reason }: Failed): Pick<Attempt, 'code' | 'reason'> => ({
+  code,
+  ...(reason !== '' && { reason }),
+})
+
 function record(entry: Entry, attempt: Attempt): void {
   entry.history ??= []
   entry.history.push(attempt)
   entry.attempt += 1
 }
 
-function remoteError({ code, reason }: Extract<Settlement, { code: string }>): RemoteError {
+function remoteError({ code, reason }: Failed): RemoteError {
   return new RemoteError(code, reason === '' ? {} : { reason })
 }

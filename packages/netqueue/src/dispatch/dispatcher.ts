@@ -90,6 +90,16 @@ export class Dispatcher<T, C> {
     return [...this.#parked, ...this.#fresh].toReversed()
   }
 
+  /** All that wait, in order. */
+  get waiting(): Entry[] {
+    return [
+      ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
+      ...this.#parked,
+      ...this.#fresh,
+      ...[...this.#seats.values()].flatMap(({ addressed }) => [...addressed]),
+    ]
+  }
+
   /** Has somebody told when {@link room} may have changed other than by what it puts. */
   watch(watcher: () => void): void {
     this.#watcher = watcher
@@ -190,12 +200,7 @@ export class Dispatcher<T, C> {
   /** Takes out all that waits, in order. */
   close(): Entry[] {
     this.#isClosed = true
-    const entries = [
-      ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
-      ...this.#parked,
-      ...this.#fresh,
-      ...[...this.#seats.values()].flatMap(({ addressed }) => [...addressed]),
-    ]
+    const entries = this.waiting
     for (const entry of entries) this.#takeOut(entry)
     this.#watcher?.()
     return entries
@@ -270,15 +275,22 @@ export class Dispatcher<T, C> {
 
   /** Serves those who wait for this client, then says whether it is free for others. */
   #refresh(seat: Seat<C>): void {
-    const { candidate, addressed } = seat
     this.#row.end()
-    for (let entry = addressed.first; entry !== undefined; entry = addressed.first) {
-      if (!this.#takes(seat) || (isAlone(entry, candidate) && candidate.inFlight > 0)) break
-      addressed.shift()
+    const isWaitedFor = seat.addressed.first !== undefined && !this.#serve(seat)
+    if (seat.loner !== undefined && !this.#takes(seat)) this.#freeLoner(seat)
+    this.#free.set(seat.candidate, !isWaitedFor && this.#takes(seat))
+  }
+
+  /** Gives a client what waits for it; tells whether nothing does that it can have. A relay may lose the one below it that took what is long, and get another. */
+  #serve(seat: Seat<C>): boolean {
+    const { candidate, addressed } = seat
+    for (const entry of addressed) {
+      if (!candidate.carries(entry)) continue
+      if (!this.#takes(seat) || (isAlone(entry, candidate) && candidate.inFlight > 0)) return false
+      unlink(entry)
       this.#assign(seat, entry)
     }
-    if (seat.loner !== undefined && !this.#takes(seat)) this.#freeLoner(seat)
-    this.#free.set(candidate, addressed.first === undefined && this.#takes(seat))
+    return true
   }
 
   /** What waits until its client has nothing else is for whoever comes next, when that client takes nothing more: it may have left for good. */

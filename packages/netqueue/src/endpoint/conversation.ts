@@ -142,6 +142,7 @@ export class Conversation implements SessionUser {
       case 'ancestry':
       case 'nodes':
       case 'names':
+      case 'longest':
         if (this.#init.told === undefined) throw untimely(message)
         this.#init.told(message)
         return this.link.acknowledge()

@@ -7,7 +7,7 @@ import type { Finder } from '../request/finder.ts'
 export const RELAYING: unique symbol = Symbol('relaying')
 
 /** What is told of a tree. */
-export type TreeMessage = Extract<Message, { type: 'ancestry' | 'nodes' | 'names' }>
+export type TreeMessage = Extract<Message, { type: 'ancestry' | 'nodes' | 'names' | 'longest' }>
 
 /** What a peer is to be told of the tree. */
 export interface TreeMail {

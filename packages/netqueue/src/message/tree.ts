@@ -26,6 +26,14 @@ export interface NameChange {
   readonly isKnown: boolean
 }
 
+/** The longest items that somebody below a relay takes, in bytes. */
+export interface Longest {
+  /** Of those that are put. */
+  readonly put: number
+  /** Of those whose result is wanted: not all can answer. */
+  readonly submitted: number
+}
+
 /** What may be known below one client: nodes, the bytes of what they are told by, and names. */
 export const MAX_NODES = 1_024
 export const MAX_NODE_BYTES = 1_048_576

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors/errors.ts'
 import type { Headers } from '../message/headers.ts'
 import type { Path, Route } from '../message/route.ts'
-import type { NameChange, NodeChange } from '../message/tree.ts'
+import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
 import type { Payloads } from './payloads.ts'
 
 /** How a receiver settled items: done, failed and to be tried again, handed back unstarted, or dropped because the sender cancelled. */
@@ -70,6 +70,7 @@ export type Message =
   /** What has changed below a relay that is a client. */
   | { type: 'nodes'; changes: readonly NodeChange[] }
   | { type: 'names'; changes: readonly NameChange[] }
+  | { type: 'longest'; longest: Longest }
   /** How many batches of the session its peer has taken; for the session itself. */
   | { type: 'ack'; batches: number }
   /** No code: the peer gave none that we know. */
@@ -132,4 +133,5 @@ export interface Writer {
   /** What did not fit stays in the list. */
   nodes?(changes: Omit<NodeChange, 'bytes'>[]): boolean
   names?(changes: NameChange[]): boolean
+  longest?(longest: Longest): boolean
 }

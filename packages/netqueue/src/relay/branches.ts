@@ -24,6 +24,8 @@ const keyOf = (path: Path): string => path.join('\n')
 /** What is below a relay, as those above it have been told. */
 export class Branches {
   readonly #shown: Map<ConnectedClient, Map<string, Shown>> = new Map()
+  /** Those of whom, or of what is below whom, something was left out for want of room. */
+  readonly #leftOut: Set<ConnectedClient> = new Set()
   #count = 0
   #bytes = 0
   /** Whether something was left out. */
@@ -31,11 +33,19 @@ export class Branches {
 
   /** All of it, each behind the one above it. */
   get all(): ToldNode[] {
-    return [...this.#shown.values()].flatMap((shown) => [...shown.values()])
+    return [...this.#shown.values()].flatMap((shown) => Array.from(shown.values(), toldOf))
   }
 
-  /** Looks again at a child, and at some nodes below it, or at all. Gives what has changed. */
+  /** Looks again at a child, and at some nodes below it, or at all; where there is room then, at those that were left out. Gives what has changed. */
   changes(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
+    const [count, bytes] = [this.#count, this.#bytes]
+    const changes = this.#changesOf(client, ways)
+    if (this.#leftOut.size === 0 || (this.#count >= count && this.#bytes >= bytes)) return changes
+    return [...changes, ...[...this.#leftOut].flatMap((other) => this.#changesOf(other, 'all'))]
+  }
+
+  #changesOf(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
+    if (ways === 'all') this.#leftOut.delete(client)
     const shown = this.#shown.get(client) ?? new Map<string, Shown>()
     this.#shown.set(client, shown)
     const nodes = ways === 'all' ? waysBelow(client, shown) : ways
@@ -52,7 +62,7 @@ export class Branches {
     if (now === undefined) return this.#forget(shown, path)
     const known = shown.get(keyOf(path))
     const gone = known === undefined || known.of === now.of ? [] : this.#forget(shown, path)
-    return this.#show(shown, now) ? [...gone, now] : gone
+    return this.#show(client, shown, now) ? [...gone, toldOf(now)] : gone
   }
 
   /** It is gone, with what was below it. */
@@ -69,21 +79,26 @@ export class Branches {
   }
 
   /** Tells whether there is something to be told. */
-  #show(shown: Map<string, Shown>, node: Shown): boolean {
+  #show(client: ConnectedClient, shown: Map<string, Shown>, node: Shown): boolean {
     const key = keyOf(node.path)
     const known = shown.get(key)
     if (known?.text === node.text) return false
     const bytes = this.#bytes + node.bytes - (known?.bytes ?? 0)
     const hasRoom = (known !== undefined || this.#count < MAX_NODES) && bytes <= MAX_NODE_BYTES
     const isBelow = node.path.length === 1 || shown.has(keyOf(node.path.slice(0, -1)))
-    if (!hasRoom) this.isFull = true
-    if (!hasRoom || !isBelow || !isPath(node.path)) return false
+    if (!hasRoom) this.#leftOut.add(client)
+    const isShown = hasRoom && isPath(node.path)
+    if (!isShown) this.isFull = true
+    if (!isShown || !isBelow) return false
     shown.set(key, node)
     this.#count += known === undefined ? 1 : 0
     this.#bytes = bytes
     return true
   }
 }
+
+/** Without whom it is of: what waits to be told keeps nobody who is gone. */
+const toldOf = ({ path, about }: Shown): ToldNode => ({ path, about })
 
 /** To all that are there, and to all that were: those may be gone. */
 function waysBelow({ nodes }: ConnectedClient, shown: ReadonlyMap<string, Shown>): Path[] {

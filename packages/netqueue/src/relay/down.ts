@@ -1,5 +1,7 @@
 import type { Settlement } from '../delivery/settlement.ts'
 import { SETTLED } from '../delivery/settlement.ts'
+import type { Sender } from '../delivery/delivery.ts'
+import type { Entry } from '../delivery/entry.ts'
 import type { Link } from '../delivery/link.ts'
 import type { Backlog } from '../dispatch/backlog.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
@@ -13,14 +15,18 @@ import { contextOf, Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
 import type { Order } from './order.ts'
 import { Passage } from './passage.ts'
+import type { Reach } from './reach.ts'
 import { DROP, runStage } from './stage.ts'
 import type { Stage } from './stage.ts'
+
+/** Results that the stage may work on before they count against what children take: it may take longer than they do, and is nobody's to wait for then. */
+const RESULTS_ASIDE = 64
 
 /** What a relay needs of the backlog of its server. */
 export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw'> {
   readonly dispatcher: Pick<
     Dispatcher<unknown, ServerClient>,
-    'room' | 'isTaken' | 'isClosed' | 'capacity' | 'unclaimed' | 'watch' | 'clients'
+    'room' | 'isTaken' | 'isClosed' | 'capacity' | 'unclaimed' | 'waiting' | 'watch' | 'clients'
   >
 }
 
@@ -28,6 +34,7 @@ export interface DownInit extends FlowInit {
   backlog: Children
   clientele: Pick<Clientele<unknown>, 'objection'>
   order: Order
+  reach: Reach
   /** What results are, and what is made of each. @default nothing */
   resultCodec: Codec<unknown>
   resultStage: Stage<unknown> | undefined
@@ -37,6 +44,8 @@ export interface DownInit extends FlowInit {
 export class Down extends Flow {
   readonly #init: DownInit
   readonly #backlog: Children
+  /** Results in the stage. */
+  #results = 0
 
   constructor(init: DownInit) {
     super(init)
@@ -53,7 +62,7 @@ export class Down extends Flow {
   }
 
   protected get room(): number {
-    return this.#backlog.dispatcher.room
+    return this.#backlog.dispatcher.room - Math.max(0, this.#results - RESULTS_ASIDE)
   }
 
   protected get isTaken(): boolean {
@@ -67,8 +76,9 @@ export class Down extends Flow {
   protected send(passage: Passage): void {
     const { to } = passage.delivery
     const code = to && this.#address(passage, to)
-    if (code === undefined) this.#backlog.pass(passage)
-    else passage.settle({ type: 'reject', code, reason: '' })
+    if (code !== undefined) passage.settle({ type: 'reject', code, reason: '' })
+    else if (to === undefined && this.#isTooLong(passage)) this.#giveBack(passage)
+    else this.#backlog.pass(passage)
     // The place that was meant for it is free as it was, where it went back, or waits for one child.
     if (passage.state === 'waiting') this.changed()
   }
@@ -80,6 +90,16 @@ export class Down extends Flow {
     passage.node = way.length > 0 && child instanceof ConnectedClient ? child.below.find(way) : undefined
     if (child === undefined || (way.length > 0 && passage.node === undefined)) return 'CLIENT_GONE'
     return this.#init.clientele.objection(child, passage, passage.delivery)?.code
+  }
+
+  /** Whether no child takes it for that, and whom it came from may know somebody else. */
+  #isTooLong(passage: Passage): boolean {
+    return !this.#init.reach.takes(passage) && !passage.delivery.source.isKept
+  }
+
+  /** One that the stage has made so long counts as tried: it would be as long again. */
+  #giveBack(passage: Passage): void {
+    passage.settle(this.#init.stage === undefined ? SETTLED.returned : SETTLED.released)
   }
 
   protected abandon(passage: Passage): void {
@@ -110,12 +130,28 @@ export class Down extends Flow {
         if (delivery.isHeld) delivery.failed(error)
       })
     if (!delivery.isOpen) return passage.settle(SETTLED.cancelled)
+    let item: unknown
     try {
-      const item = result && decodeWith(this.#init.resultCodec, result, 'a result')
-      runStage(stage, item, contextOf(delivery), { made: (made) => this.#answer(passage, made), failed: fail })
+      item = result && decodeWith(this.#init.resultCodec, result, 'a result')
     } catch (error) {
-      fail(error)
+      return fail(error)
     }
+    this.#results += 1
+    runStage(stage, item, contextOf(delivery), {
+      made: (made) => {
+        this.#resultLeft()
+        this.#answer(passage, made)
+      },
+      failed: (error) => {
+        this.#resultLeft()
+        fail(error)
+      },
+    })
+  }
+
+  #resultLeft(): void {
+    this.#results -= 1
+    if (this.#results >= RESULTS_ASIDE) this.changed()
   }
 
   #answer(passage: Passage, result: unknown): void {
@@ -125,6 +161,12 @@ export class Down extends Flow {
       else delivery.done(result)
     }
     this.#inOrder(passage, settle)
+  }
+
+  /** A parent leaves: what no child has goes back to it, as from any of its clients, be it for one child alone. */
+  handBack(parent: Sender): void {
+    for (const passage of passagesOf(this.#backlog.dispatcher.waiting))
+      if (passage.delivery.from.id === parent.id) this.#withdrawn(passage).settle(SETTLED.returned)
   }
 
   protected override regrant({ isMore }: { isMore: boolean }): void {
@@ -153,17 +195,26 @@ export class Down extends Flow {
   }
 
   #trimBacklog(): void {
-    let excess = -this.room
+    if (this.#init.reach.isLess)
+      for (const passage of this.#waiting()) if (this.#isTooLong(passage)) this.#giveBack(this.#withdrawn(passage))
+    const excess = -this.room
     if (excess <= 0) return
-    for (const entry of this.#backlog.dispatcher.unclaimed) {
-      if (!(entry instanceof Passage)) continue
-      this.#backlog.withdraw(entry)
-      entry.settle(SETTLED.returned)
-      excess -= 1
-      if (excess === 0) return
-    }
+    for (const passage of this.#waiting().slice(0, excess)) this.#withdrawn(passage).settle(SETTLED.returned)
+  }
+
+  /** Those that wait for whoever is free, the newest first. */
+  #waiting(): Passage[] {
+    return passagesOf(this.#backlog.dispatcher.unclaimed)
+  }
+
+  #withdrawn(passage: Passage): Passage {
+    this.#backlog.withdraw(passage)
+    return passage
   }
 }
+
+/** Those that came from above: the relay's user may put some as well. */
+const passagesOf = (entries: readonly Entry[]): Passage[] => entries.filter((entry) => entry instanceof Passage)
 
 /** Whom it was for is gone: nobody says so whose puts would go up before. */
 const isLoss = (how: Settlement): boolean => how.type === 'reject' && how.code === 'CLIENT_GONE'

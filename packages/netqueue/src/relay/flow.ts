@@ -152,7 +152,8 @@ export abstract class Flow implements Standing, Way {
   #made(delivery: Delivery<unknown>, item: unknown): void {
     this.#left(delivery)
     if (!delivery.isHeld) return
-    if (!delivery.isOpen || this.#isOver) return void delivery.release()
+    if (!delivery.isOpen) return void delivery.release()
+    if (this.#isOver) return void delivery.giveBack()
     if (item === DROP) return void delivery.done()
     this.#passOn(delivery, () => item)
   }

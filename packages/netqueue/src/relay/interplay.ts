@@ -1,17 +1,16 @@
 import type { Calls } from '../client/calls.ts'
 import type { Relaying } from '../endpoint/relaying.ts'
-import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Messages } from '../message/messages.ts'
 import type { Passing } from '../server/passing.ts'
 import type { Permissions } from '../server/permissions.ts'
 import type { ConnectedClient, ServerClient } from '../server/server-client.ts'
 import { Downwards, Upwards } from './talk.ts'
+import type { Reach } from './reach.ts'
 import { Tree } from './tree.ts'
+import type { TreeInit } from './tree.ts'
 
-export interface InterplayInit {
-  env: Env
-  id: string
+export interface InterplayInit extends Pick<TreeInit, 'env' | 'id' | 'maxItemBytes' | 'keepsLength'> {
   /** What the relay defines itself. */
   messages: Messages | undefined
 }
@@ -33,12 +32,12 @@ export class Interplay {
   /** Nobody listens before both sides are there. */
   #warn: (error: NetQueueError) => void = () => {}
 
-  constructor({ env, id, messages }: InterplayInit) {
+  constructor({ messages, ...tree }: InterplayInit) {
     const warn = (error: NetQueueError): void => this.#warn(error)
     const names = new Set(Array.from(messages ?? [], ({ name }) => name))
     this.#downwards = new Downwards(warn)
     this.#upwards = new Upwards(warn)
-    this.#tree = new Tree({ env, id, names, downwards: this.#downwards, upwards: this.#upwards, warn })
+    this.#tree = new Tree({ ...tree, names, downwards: this.#downwards, upwards: this.#upwards, warn })
   }
 
   /** For the options of the client. */
@@ -54,6 +53,11 @@ export class Interplay {
   /** The ids of all nodes above. */
   get ancestors(): readonly string[] {
     return this.#tree.ancestors
+  }
+
+  /** What children take. */
+  get reach(): Reach {
+    return this.#tree.reach
   }
 
   /** Both sides are there. */

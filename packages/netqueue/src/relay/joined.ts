@@ -1,12 +1,14 @@
+import type { Sender } from '../delivery/delivery.ts'
 import type { Inbox } from '../delivery/inbox.ts'
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import type { Codec } from '../message/codec.ts'
-import type { Limits } from '../options/limits.ts'
 import { Down } from './down.ts'
 import type { Children, DownInit } from './down.ts'
 import { Order } from './order.ts'
+import type { Reach } from './reach.ts'
 import type { Stage } from './stage.ts'
+import type { SideTraits } from './relay-settings.ts'
 import { Up } from './up.ts'
 import type { Parents } from './up.ts'
 
@@ -18,16 +20,18 @@ export interface Codecs {
 
 export interface JointInit {
   env: Env
-  above: Codecs & { inbox: Inbox; puts: Parents }
-  below: Codecs & { inbox: Inbox; backlog: Children; clientele: DownInit['clientele'] }
+  above: SideTraits & { inbox: Inbox; puts: Parents }
+  below: SideTraits & { inbox: Inbox; backlog: Children; clientele: DownInit['clientele'] }
   down: Stage<unknown> | undefined
   up: Stage<unknown> | undefined
-  limits: Limits
+  reach: Reach
   warn: (error: NetQueueError) => void
 }
 
 /** What joins the two sides of a relay. */
 export interface Joint {
+  /** A parent is about to leave. */
+  handBack(parent: Sender): void
   /** Takes nothing more from above. */
   stopDown(): void
   /** Resolves when all that children have put is the parent's, or time is up. */
@@ -39,16 +43,18 @@ export interface Joint {
 }
 
 /** Joins a client and a server: what comes in on one goes out on the other. */
-export function joined({ env, above, below, down, up, limits: { maxItemBytes }, warn }: JointInit): Joint {
+export function joined({ env, above, below, down, up, reach, warn }: JointInit): Joint {
   const order = new Order()
-  const shared = { env, maxItemBytes, warn, order }
+  const shared = { env, warn, order }
   const upStage = up ?? between(below.result, above.result)
   const downwards = new Down({
     ...shared,
     inbox: above.inbox,
     backlog: below.backlog,
     clientele: below.clientele,
+    reach,
     codec: below.item,
+    maxItemBytes: below.maxItemBytes,
     stage: down ?? between(above.item, below.item),
     resultCodec: below.result,
     resultStage: upStage,
@@ -58,9 +64,11 @@ export function joined({ env, above, below, down, up, limits: { maxItemBytes }, 
     inbox: below.inbox,
     puts: above.puts,
     codec: above.result,
+    maxItemBytes: above.maxItemBytes,
     stage: upStage,
   })
   return {
+    handBack: (parent) => downwards.handBack(parent),
     stopDown: () => downwards.stop(),
     finishUp: (timeout) => upwards.finish(timeout),
     limitUp: (timeout) => upwards.limit(timeout),

@@ -1,5 +1,4 @@
 import { MAX_NAMES } from '../message/tree.ts'
-import type { NameChange } from '../message/tree.ts'
 import type { ConnectedClient } from '../server/server-client.ts'
 
 /** The names of messages that somebody below a relay defines, and it does not: by how many children each is known. */
@@ -8,17 +7,19 @@ export class KnownNames {
   readonly #counts: Map<string, number> = new Map()
   /** Those of relays, which change; a leaf's do not. */
   readonly #ofRelays: Map<ConnectedClient, ReadonlySet<string>> = new Map()
-  /** As parents have been told. */
+  /** As parents are told. */
   readonly #told: Set<string> = new Set()
   /** Those that may be told anew. */
   readonly #changed: Set<string> = new Set()
+  /** Whether something was left out. */
+  isFull = false
 
   constructor(own: ReadonlySet<string>) {
     this.#own = own
   }
 
-  /** As parents have been told. */
-  get told(): Iterable<string> {
+  /** As parents are told. */
+  get told(): ReadonlySet<string> {
     return this.#told
   }
 
@@ -39,19 +40,25 @@ export class KnownNames {
     this.#ofRelays.delete(client)
   }
 
-  /** What is to be told, and is from now on told. */
-  changes(): NameChange[] {
-    const changes = [...this.#changed].flatMap((name) => this.#change(name))
+  /** Decides anew which are told; whether those are other ones. */
+  look(): boolean {
+    const changed = [...this.#changed]
     this.#changed.clear()
-    return changes.toSorted((a, b) => Number(a.isKnown) - Number(b.isKnown))
+    const gone = changed.filter((name) => !this.#counts.has(name) && this.#told.delete(name))
+    const known = changed.filter((name) => this.#counts.has(name) && this.#tell(name))
+    return gone.length + known.length > 0
   }
 
-  #change(name: string): NameChange[] {
-    const isKnown = this.#counts.has(name)
-    if (isKnown === this.#told.has(name) || (isKnown && this.#told.size >= MAX_NAMES)) return []
-    if (isKnown) this.#told.add(name)
-    else this.#told.delete(name)
-    return [{ name, isKnown }]
+  #tell(name: string): boolean {
+    if (this.#told.has(name)) return false
+    if (this.#told.size < MAX_NAMES) {
+      this.#told.add(name)
+      return true
+    }
+    this.isFull = true
+    // When others are gone, there is room for it.
+    this.#changed.add(name)
+    return false
   }
 
   #count(names: Iterable<string>, change: 1 | -1): void {

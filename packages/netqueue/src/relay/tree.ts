@@ -2,13 +2,14 @@ import type { Conversation } from '../endpoint/conversation.ts'
 import type { Relaying, TreeMessage } from '../endpoint/relaying.ts'
 import type { Env, Timer } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../message/route.ts'
+import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, MAX_DEPTH, pathBytes } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
-import { MAX_NODES } from '../message/tree.ts'
+import { MAX_NAMES, MAX_NODES } from '../message/tree.ts'
 import type { Finder } from '../request/finder.ts'
 import type { ConnectedClient } from '../server/server-client.ts'
 import { Branches } from './branches.ts'
 import { KnownNames } from './names.ts'
+import { Reach } from './reach.ts'
 import { Ancestry, Told } from './told.ts'
 
 export interface TreeInit {
@@ -17,6 +18,10 @@ export interface TreeInit {
   id: string
   /** The names that it defines itself. */
   names: ReadonlySet<string>
+  /** The longest item that it takes from above. */
+  maxItemBytes: number
+  /** Whether what goes down has the length with which it came. */
+  keepsLength: boolean
   /** Find somebody for what comes from above, and from below. */
   downwards: Finder
   upwards: Finder
@@ -41,6 +46,8 @@ export class Tree {
   readonly #children: Map<Conversation, Ancestry> = new Map()
   readonly #everybody: Set<ConnectedClient> = new Set()
   readonly #names: KnownNames
+  /** What children take. */
+  readonly reach: Reach
   #ancestors: readonly string[] = []
   /** Children that are to be looked at again, and the nodes below each. */
   readonly #dirty: Map<ConnectedClient, readonly Path[] | 'all'> = new Map()
@@ -53,6 +60,7 @@ export class Tree {
   constructor(init: TreeInit) {
     this.#init = init
     this.#names = new KnownNames(init.names)
+    this.reach = new Reach(init.maxItemBytes)
   }
 
   /** What makes the client one of a relay. */
@@ -108,11 +116,11 @@ export class Tree {
     const { id = '' } = conversation.peer ?? {}
     if (this.#isBelow(id)) throw loop(id)
     this.#tellParents()
-    const told = new Told(
-      () => conversation.wake(),
-      () => this.#branches.all,
-      this.#names.told,
-    )
+    const told = new Told(() => conversation.wake(), {
+      everything: () => this.#branches.all,
+      names: this.#names.told,
+      longest: this.#init.keepsLength && this.reach.isLess ? this.reach.longest : undefined,
+    })
     this.#parents.set(conversation, { told, ancestors: [] })
     this.#tellChildren()
     conversation.wake()
@@ -136,6 +144,7 @@ export class Tree {
 
   #heardFromBelow(client: ConnectedClient, message: TreeMessage): void {
     if (message.type === 'names') this.#names.changed(client)
+    if (message.type === 'longest') this.#lookAtReach()
     this.#changed(client, message.type === 'nodes' ? message.changes.map(({ path }) => path) : [])
   }
 
@@ -143,6 +152,7 @@ export class Tree {
     const client = clientOf(conversation)
     this.#everybody.add(client)
     this.#names.came(client)
+    this.#lookAtReach()
     this.#changed(client, 'all')
     if (!client.isRelay) return undefined
     const ancestry = new Ancestry(() => conversation.wake())
@@ -156,7 +166,16 @@ export class Tree {
     this.#everybody.delete(client)
     this.#children.delete(conversation)
     this.#names.left(client)
+    this.#lookAtReach()
     this.#changed(client, 'all')
+    // Without a parent nobody else looks: who is gone would be kept until there is one.
+    if (this.#parents.size === 0) this.#tellParents()
+  }
+
+  /** At once, and not with other news: items would go to and fro meanwhile. */
+  #lookAtReach(): void {
+    if (!this.reach.look(this.#everybody) || !this.#init.keepsLength) return
+    for (const { told } of this.#parents.values()) told.limit(this.reach.longest)
   }
 
   #isBelow(id: string): boolean {
@@ -181,16 +200,16 @@ export class Tree {
     const dirty = [...this.#dirty]
     this.#dirty.clear()
     const nodes = dirty.flatMap(([client, ways]) => this.#branches.changes(client, ways))
-    const names = this.#names.changes()
-    if (this.#branches.isFull) this.#warnOnce()
-    if (nodes.length === 0 && names.length === 0) return
-    for (const { told } of this.#parents.values()) told.tell(nodes, names)
+    const hasNewNames = this.#names.look()
+    if (this.#branches.isFull || this.#names.isFull) this.#warnOnce()
+    if (nodes.length === 0 && !hasNewNames) return
+    for (const { told } of this.#parents.values()) told.tell(nodes, { hasNewNames })
   }
 
   #warnOnce(): void {
     if (this.#hasWarned) return
     this.#hasWarned = true
-    const message = `More than ${MAX_NODES} nodes are below, or too many bytes of them: parents are not told of all, and can address only those that they know`
+    const message = `More than ${MAX_NODES} nodes, or ${MAX_NAMES} names of messages, are below, or more than ${MAX_DEPTH} one below the other, or too many bytes of them: parents are not told of all, and can address only those that they know`
     this.#init.warn(new NetQueueError('TREE_TOO_LARGE', message, { limit: 'nodes', value: MAX_NODES }))
   }
 }

@@ -1,16 +1,18 @@
 import { NetQueueError } from '../errors/errors.ts'
 import type { Path } from '../message/route.ts'
 import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
-import type { NameChange, NodeChange } from '../message/tree.ts'
+import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
 import type { ServerClient } from './server-client.ts'
 import { KnownNode } from './tree-node.ts'
 
 /** Ids have no control characters. */
 const keyOf = (path: Path): string => path.join('\n')
 
-/** What is known below one client: the nodes by their paths, and the names of messages that somebody there defines. */
+/** What is known below one client: the nodes by their paths, the names of messages that somebody there defines, and how long items may be. */
 export class Below {
   readonly names: Set<string> = new Set()
+  /** `undefined`: as long as those that the client takes. */
+  longest: Longest | undefined
   readonly #client: ServerClient
   readonly #nodes: Map<string, KnownNode> = new Map()
   #bytes = 0

@@ -1,11 +1,13 @@
 import type { Connection } from '../connection/connection.ts'
 import type { Session } from '../connection/session.ts'
+import { isWithin } from '../delivery/entry.ts'
 import type { Entry } from '../delivery/entry.ts'
 import type { Conversation } from '../endpoint/conversation.ts'
 import type { Link } from '../delivery/link.ts'
 import type { Answerer } from '../dispatch/answerers.ts'
 import type { Candidate } from '../dispatch/free-clients.ts'
 import type { Timer } from '../env/env.ts'
+import type { Longest } from '../message/tree.ts'
 import type { Timed } from '../queue/deadlines.ts'
 import { Below } from './below.ts'
 import type { KnownNode, TreeNode } from './tree-node.ts'
@@ -33,6 +35,8 @@ export interface ServerClient {
   readonly inFlight: number
   /** Items that it would take now. */
   readonly credit: number
+  /** The longest item that it takes, in bytes as it is encoded; of a relay, the longest that somebody below it takes. */
+  readonly maxItemBytes: number
   /** Milliseconds for a message to it and back, averaged; `undefined` before the first measurement. */
   readonly rtt: number | undefined
   /** Milliseconds from an item's assignment to its settle, averaged; `undefined` before the first one. */
@@ -198,6 +202,20 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
     return this.link.outbox.credit
   }
 
+  get maxItemBytes(): number {
+    return this.longest.put
+  }
+
+  /** What it takes, or somebody below it. */
+  get longest(): Longest {
+    const { maxItemBytes = 0, supports } = this.link.peer ?? {}
+    const { put, submitted } = this.#below?.longest ?? { put: maxItemBytes, submitted: maxItemBytes }
+    return {
+      put: Math.min(put, maxItemBytes),
+      submitted: supports?.result === true ? Math.min(submitted, maxItemBytes) : 0,
+    }
+  }
+
   get rtt(): number | undefined {
     return this.link.rtt
   }
@@ -259,7 +277,13 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   }
 
   carries(entry: Entry): boolean {
-    return this.takesItems && this.link.outbox.carries(entry)
+    return this.takesItems && this.link.outbox.carries(entry) && this.#isTakenBelow(entry)
+  }
+
+  /** A node that is addressed says so itself. */
+  #isTakenBelow(entry: Entry): boolean {
+    const longest = this.#below?.longest
+    return longest === undefined || entry.way !== undefined || isWithin(entry, longest)
   }
 
   assign(entry: Entry): void {

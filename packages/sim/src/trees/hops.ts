@@ -126,12 +126,21 @@ export class Hops {
       maxUnsettled: plan.maxUnsettled,
       counts,
       violate,
-      isFifo: !plan.has.stages && this.#world.isSingle,
     }
+    const { stages, choosing, lengths } = plan.has
+    const isFifo = !stages && this.#world.isSingle
+    // What a policy has nobody for, or is too long for whoever is free, others overtake.
+    const overtakes = choosing || lengths
     const arrow = `${name}: ${above.name}`
     return {
-      down: new HopFlow({ ...shared, name: `${arrow} → ${below.name}`, sender: above.down, receiver: below.down }),
-      up: new HopFlow({ ...shared, name: `${arrow} ← ${below.name}`, sender: below.up, receiver: above.up }),
+      down: new HopFlow({
+        ...shared,
+        name: `${arrow} → ${below.name}`,
+        isFifo: isFifo && !overtakes,
+        sender: above.down,
+        receiver: below.down,
+      }),
+      up: new HopFlow({ ...shared, name: `${arrow} ← ${below.name}`, isFifo, sender: below.up, receiver: above.up }),
     }
   }
 

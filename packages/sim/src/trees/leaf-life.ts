@@ -6,7 +6,7 @@ import { byHandler, drawHabit, putOnly } from './leaf-habits.ts'
 import type { Habit } from './leaf-habits.ts'
 import { marksDown } from './marks.ts'
 import type { NodeLife } from './node-life.ts'
-import { addressOf } from './plan.ts'
+import { addressOf, MAX_SHORT_BYTES, SHORT_BYTES } from './plan.ts'
 import type { Place } from './plan.ts'
 import { codecs, finding, limitsOf } from './settings.ts'
 import type { TreeItem } from './tree-item.ts'
@@ -86,7 +86,7 @@ export class LeafLife {
       env: life.env,
       transports: life.place.parents.map((parent) => this.#world.transport(life, parent)),
       signal: this.#stop.signal,
-      limits: limitsOf(plan),
+      limits: { ...limitsOf(plan), ...(this.#isShort && { maxItemBytes: MAX_SHORT_BYTES }) },
     })
     try {
       return await this.#world.track(life.process, 'connect', call)
@@ -95,6 +95,10 @@ export class LeafLife {
       life.isClosed = true
       return undefined
     }
+  }
+
+  get #isShort(): boolean {
+    return this.#world.plan.shortLeaves.has(this.life.place.name)
   }
 
   #leaveLater(client: LeafClient): void {
@@ -193,7 +197,11 @@ export class LeafLife {
   } {
     const { life } = this
     this.#puts += 1
-    const item = this.#world.newItem(life, `${life.name}-${this.#puts}`, life.random.integer(1, 200))
+    const item = this.#world.newItem(
+      life,
+      `${life.name}-${this.#puts}`,
+      life.random.integer(1, this.#isShort ? SHORT_BYTES : 200),
+    )
     const call = this.#world.put(life.up, item, (this.client as LeafClient).put(item.text, options))
     return { item, call }
   }

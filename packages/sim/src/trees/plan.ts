@@ -17,6 +17,8 @@ const HABITS = [
   'mapping',
   'addressing',
   'talking',
+  'lengths',
+  'choosing',
 ] as const
 
 export type TreeFault = (typeof FAULTS)[number]
@@ -37,6 +39,8 @@ export interface Plan {
   has: Record<TreeFault | TreeHabit, boolean>
   relays: Place[]
   leaves: Place[]
+  /** Names of the leaves that take short items alone; never all of them. */
+  shortLeaves: ReadonlySet<string>
   items: number
   /** Simulated milliseconds until nothing fails any more. */
   faultsEnd: number
@@ -60,15 +64,24 @@ export interface Plan {
 
 const MOST_RELAYS = 6
 
+/** What leaves take that take short items alone, and how long those are that all take, in bytes. */
+export const MAX_SHORT_BYTES = 160
+export const SHORT_BYTES = 40
+
 export const ROOT: Place = { name: 'root', kind: 'root', depth: 0, parents: [] }
 
 export function drawPlan(random: Random): Plan {
   const has = Object.fromEntries([...FAULTS, ...HABITS].map((name) => [name, random.chance(0.5)])) as Plan['has']
   has.twoParents &&= random.chance(0.5)
   has.dropping &&= has.stages
+  // What stages write behind an item makes it longer on its way.
+  has.lengths &&= !has.stages
+  const tree = drawTree(random.fork(), has.twoParents)
+  const [, ...others] = tree.leaves
   return {
     has,
-    ...drawTree(random.fork(), has.twoParents),
+    ...tree,
+    shortLeaves: new Set(others.flatMap(({ name }) => (has.lengths && random.chance(0.5) ? name : []))),
     items: random.integer(6, 30),
     faultsEnd: random.integer(500, 2_500),
     faultEvery: random.integer(60, 400),

@@ -6,7 +6,7 @@ import { isDropped, wantsResult } from './marks.ts'
 import type { NodeLife } from './node-life.ts'
 import { addressOf } from './plan.ts'
 import type { Place } from './plan.ts'
-import { codecs, finding, limitsOf, servingOf } from './settings.ts'
+import { choosing, codecs, finding, limitsOf, servingOf } from './settings.ts'
 import type { TreeWorld } from './tree-world.ts'
 
 /** One process at a relay's place. */
@@ -67,7 +67,7 @@ export class RelayLife {
       ...codecs,
       ...(plan.has.stages ? this.#stages() : {}),
       client: { ...finding, prefetch: plan.relayPrefetch },
-      server: servingOf(plan),
+      server: { ...servingOf(plan), ...choosing(this.#world, life) },
       env: life.env,
       transports: [...place.parents, place].map((each) => this.#world.transport(life, each)),
       limits: limitsOf(plan),

@@ -5,11 +5,14 @@ import { keyOf } from '../ledger.ts'
 import type { Random } from '../random.ts'
 import type { NodeLife } from './node-life.ts'
 import { isDropped, marksUp } from './marks.ts'
-import { addressOf, ROOT } from './plan.ts'
-import { codecs, limitsOf, servingOf } from './settings.ts'
+import { addressOf, MAX_SHORT_BYTES, ROOT, SHORT_BYTES } from './plan.ts'
+import { choosing, codecs, limitsOf, servingOf } from './settings.ts'
 import type { TreeItem } from './tree-item.ts'
 import type { TalkMessages } from './tree-talk.ts'
 import type { TreeWorld } from './tree-world.ts'
+
+/** Kinds of items that each leaf can have. */
+const FOR_ALL: ReadonlySet<string> = new Set(['to', 'flood', 'beside'])
 
 /** What the root's user does: puts in many ways, and reads what comes up. */
 export class RootLife {
@@ -42,6 +45,7 @@ export class RootLife {
       ...world.talk?.registry,
       ...codecs,
       ...servingOf(plan),
+      ...choosing(world, life),
       env: life.env,
       transports: [world.transport(life, ROOT)],
       limits: limitsOf(plan),
@@ -219,6 +223,15 @@ export class RootLife {
 
   #item(kind: string): TreeItem {
     this.#count += 1
-    return this.#world.newItem(this.life, `${kind}${this.#count}`, this.#random.integer(1, 300))
+    const bytes = this.#bytesOf(kind)
+    if (this.#world.plan.shortLeaves.size > 0 && bytes > SHORT_BYTES) this.#world.counts.longItems += 1
+    return this.#world.newItem(this.life, `${kind}${this.#count}`, bytes)
+  }
+
+  /** Where lengths matter, those between short and long are none: their results would be too long for leaves that take them. */
+  #bytesOf(kind: string): number {
+    if (!this.#world.plan.has.lengths) return this.#random.integer(1, 300)
+    if (FOR_ALL.has(kind) || this.#random.chance(0.5)) return this.#random.integer(1, SHORT_BYTES)
+    return this.#random.integer(MAX_SHORT_BYTES, 300)
   }
 }

@@ -1,6 +1,8 @@
 import { text } from 'netqueue'
-import type { ClientOptions, Codec, ServerOptions } from 'netqueue'
+import type { ChooseDispatch, ClientOptions, ServerClient, Codec, ServerOptions } from 'netqueue'
+import type { NodeLife } from './node-life.ts'
 import type { Plan } from './plan.ts'
+import type { TreeWorld } from './tree-world.ts'
 
 /** What both kinds of sides have in common. */
 export const codecs: { item: Codec<string>; result: Codec<string> } = {
@@ -21,6 +23,24 @@ export function servingOf(plan: Plan): Omit<ServerOptions<string, string>, 'mess
     retryDelayMs: 5,
     maxRetryDelayMs: 100,
     resumeTimeoutMs: plan.resumeTimeoutMs,
+  }
+}
+
+/** Somebody who is free, whoever that is, now or later; nobody at times, while somebody has work and will be heard of. */
+export function choosing(
+  world: TreeWorld,
+  { random, process }: NodeLife,
+): { chooseDispatch?: ChooseDispatch<string, ServerClient> } {
+  if (!world.plan.has.choosing || random.chance(0.3)) return {}
+  return {
+    chooseDispatch: (free, { clients }) => {
+      const isHeardOf = clients.some(({ inFlight }) => inFlight > 0)
+      if (isHeardOf && !world.isCalm && random.chance(0.15)) return undefined
+      world.counts.choices += 1
+      const choice = random.pick(free)
+      if (random.chance(0.7)) return choice
+      return world.sleep(process, random.between(0, 5)).then(() => choice)
+    },
   }
 }
 

@@ -19,6 +19,7 @@ export const Kind = {
   ANCESTRY: 15,
   NODES: 16,
   NAMES: 17,
+  LONGEST: 18,
   REQUEST: 20,
   RESPONSE: 21,
   MESSAGE: 22,
@@ -31,7 +32,7 @@ export const Kind = {
 /** Records that overtake, and are never in pieces. */
 const CONTROL = marks(Kind.CREDIT, Kind.CANCEL, Kind.RECLAIM, Kind.PING, Kind.PONG)
 /** Records of the item lane that have no sequence number of their own to be acknowledged by. */
-const TREE = [Kind.ANCESTRY, Kind.NODES, Kind.NAMES]
+const TREE = [Kind.ANCESTRY, Kind.NODES, Kind.NAMES, Kind.LONGEST]
 const ORDERED_ITEMS = [Kind.SETTLE, Kind.RESULT, Kind.REJECT, Kind.EXTEND, Kind.STATUS, Kind.GOAWAY, ...TREE]
 const IN_ITEM_LANE = marks(Kind.ITEMS, Kind.RELEASED, ...ORDERED_ITEMS)
 const ORDERED_REQUESTS = [

@@ -2,7 +2,7 @@ import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../../message/rout
 import { isName } from '../../message/names.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import { MAX_ABOUT_BYTES } from '../../message/tree.ts'
-import type { About, NameChange, NodeChange } from '../../message/tree.ts'
+import type { About, Longest, NameChange, NodeChange } from '../../message/tree.ts'
 import type { Message } from '../message.ts'
 import type { Batch } from './batch.ts'
 import { decodeJson, encodeText } from './bytes.ts'
@@ -23,7 +23,16 @@ export type ToldNode = Omit<NodeChange, 'bytes'>
 export function readTree(kind: number, reader: ByteReader): Message {
   if (kind === Kind.ANCESTRY) return { type: 'ancestry', ids: readAncestry(reader) }
   if (kind === Kind.NODES) return { type: 'nodes', changes: readList(reader, readNode) }
-  return { type: 'names', changes: readList(reader, readNameChange) }
+  if (kind === Kind.NAMES) return { type: 'names', changes: readList(reader, readNameChange) }
+  return { type: 'longest', longest: { put: reader.varint(), submitted: reader.varint() } }
+}
+
+export function writeLongest(batch: Batch, { put, submitted }: Longest): boolean {
+  if (!batch.fits(ITEM_LANE, RECORD_OVERHEAD_BYTES)) return false
+  batch.begin(Kind.LONGEST)
+  batch.out.varint(put)
+  batch.out.varint(submitted)
+  return true
 }
 
 export function writeAncestry(batch: Batch, ids: readonly string[]): boolean {
