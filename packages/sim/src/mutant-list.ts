@@ -568,8 +568,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'puts-repeated-last',
     why: 'what is put again waits behind all others',
     file: 'delivery/puts.js',
-    find: 'requeue: (entry) => this.#line.requeue(entry)',
-    replace: 'requeue: (entry) => this.#line.revive(entry)',
+    find: 'this.#line.requeue(entry)',
+    replace: 'this.#line.revive(entry)',
   },
   // Relays.
   {
