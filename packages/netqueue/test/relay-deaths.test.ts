@@ -35,7 +35,7 @@ async function forest(tree: Tree, root: Server<string, string>) {
 }
 
 const ITEMS = Array.from({ length: 60 }, (_, index) => (index % 3 === 0 ? `${index} slow` : `${index}`))
-const NAMES = ['a', 'b', 'a1', 'a2', 'b1', 'b2', 'a1x', 'a1y', 'a2x', 'b1x', 'b2y']
+const NAMES = ['a', 'b', 'a1', 'a2', 'b1', 'b2', 'a1x', 'a1y', 'a2x', 'a2y', 'b1x', 'b1y', 'b2x', 'b2y']
 
 describe('a node that dies in a tree of 2 × 2 × 2', () => {
   test.each(NAMES)('%s: every result arrives all the same', async (name) => {

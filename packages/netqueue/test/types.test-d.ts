@@ -2,7 +2,20 @@ import { pipe } from 'it-pipe'
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 
-import { bytes, connect, hashBy, json, leastBusy, listen, manualTicks, msgpack, prefer, text } from '../src/index.ts'
+import {
+  bytes,
+  connect,
+  DROP,
+  hashBy,
+  json,
+  leastBusy,
+  listen,
+  manualTicks,
+  msgpack,
+  prefer,
+  relay,
+  text,
+} from '../src/index.ts'
 import type {
   ChooseDispatch,
   Client,
@@ -12,8 +25,11 @@ import type {
   Handler,
   MapOutcome,
   NetQueueError,
+  Relay,
+  RelayOptions,
   Server,
   ServerClient,
+  Stage,
   Tick,
   Undone,
 } from '../src/index.ts'
@@ -44,6 +60,33 @@ test('item and result come from codecs', async () => {
 test('item and result come from Standard Schemas, as what they give', async () => {
   expectTypeOf(await listen('memory:x', { item: job, result: z.number() })).toEqualTypeOf<Server<Job, number>>()
   expectTypeOf(await connect('memory:x', { item: job, result: title })).toEqualTypeOf<Client<Job, string>>()
+})
+
+test('those of a relay are what its stages get, and may return', async () => {
+  expectTypeOf(await relay<Job, string>({ parent: 'memory:x' })).toEqualTypeOf<Relay<Job, string>>()
+  const made = await relay({
+    parent: ['memory:x', 'memory:y'],
+    listen: ['memory:a', 'memory:b'],
+    item: msgpack<Job>(),
+    result: text(),
+    down: (item, { signal }) => {
+      expectTypeOf(item).toEqualTypeOf<Job>()
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+      return item.depth === 0 ? DROP : item
+    },
+    up: async (result) => {
+      expectTypeOf(result).toEqualTypeOf<string>()
+      return result.trim()
+    },
+    server: { chooseDispatch: (free, { item }) => free.find(({ maxItemBytes }) => item.url.length < maxItemBytes) },
+  })
+  expectTypeOf(made).toEqualTypeOf<Relay<Job, string>>()
+  // @ts-expect-error -- a stage makes items of what comes
+  void relay({ parent: 'memory:x', item: text(), down: (item) => item.length })
+  // @ts-expect-error -- both sides have one name
+  void relay({ parent: 'memory:x', server: { id: 'other' } })
+  const options: RelayOptions = { parent: 'memory:x' }
+  expectTypeOf(options.down).toEqualTypeOf<Stage<unknown> | undefined>()
 })
 
 test('without either they are unknown', async () => {

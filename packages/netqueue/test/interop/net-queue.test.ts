@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { connect, listen } from '../../src/index.ts'
+import { connect, listen, relay } from '../../src/index.ts'
 import type { Client, Server, ServerClient, ServerOptions } from '../../src/index.ts'
 import { netQueue } from '../../src/protocol/net-queue/net-queue.ts'
 import { until } from '../support/nodes.ts'
@@ -26,7 +26,7 @@ function python(...args: string[]): Python {
   return made
 }
 
-const portOf = ({ address = '' }: Pick<Server, 'address'>): string => address.slice('tcp://127.0.0.1:'.length)
+const portOf = ({ address = '' }: { address?: string | undefined }): string => address.slice('tcp://127.0.0.1:'.length)
 
 async function serve(options: ServerOptions<string, string> = {}): Promise<Server<string, string>> {
   const server = await listen<string, string>('tcp://127.0.0.1:0', options)
@@ -186,6 +186,40 @@ describe.skipIf(!hasPython)('an original net-queue peer in Python, written from 
     expect([...workers].toSorted()).toEqual(['1 in Python', '2 in Python', 'a', 'b'])
     expect(await server.close()).toEqual({ undone: [] })
     await Promise.all(working)
+  })
+
+  test('below a relay: takes items, one at a time, and what it puts goes up to the root', async () => {
+    const root = await serve()
+    const node = await relay<string, string>({ parent: root.address as string, listen: 'tcp://127.0.0.1:0' })
+    open.push(node)
+    python('worker', portOf(node), '1')
+    const items = Array.from({ length: 20 }, (_, index) => `item ${index}`)
+    const putting = root.putAll(items)
+    expect(await took(root, items.length)).toEqual(items.map((item) => `${item} by 1 in Python`))
+    await putting
+    await root.idle()
+    expect(root.clients[0]?.nodes.map(({ isRelay }) => isRelay)).toEqual([false])
+  })
+
+  test('above a relay: gives items to its leaves, and gets what they put', async () => {
+    const there = python('server')
+    const { port } = (await there.next()) as { port: number }
+    const node = await relay<string, string>({
+      parent: `tcp://127.0.0.1:${port}`,
+      listen: 'tcp://127.0.0.1:0',
+      client: { protocol: netQueue(), reconnect: false },
+    })
+    const leaf = await connect<string, string>(node.address as string)
+    open.push(leaf, node)
+    void leaf.process((item) => leaf.put(`${item} at the leaf`))
+    await there.hears('CONN')
+    there.tell({ client: 0, send: 'ENQUEUE', data: ['one', 'two'] })
+    expect([await there.hears('ENQUEUE'), await there.hears('ENQUEUE')]).toEqual([
+      ['one at the leaf'],
+      ['two at the leaf'],
+    ])
+    there.tell({ client: 0, close: true })
+    await leaf.closed
   })
 
   test('as a server: answers CONN, is told the status once, and takes and gives items', async () => {
