@@ -35,6 +35,8 @@ async function everybody(world: TreeWorld, { root, relays, leaves }: Inhabitants
     ...leaves.filter(({ node: leaf }) => leaf?.isReading !== true).map(({ place }) => place.name),
   ]
   const ready = async (): Promise<void> => {
+    // Whoever was paused until now hears first what it has missed: that its parent has left for good, and it with that.
+    await world.sleep(root.life.process, 100)
     while (missing().length > 0) {
       world.note(`waits for ${missing().join(' ')}`)
       await world.sleep(root.life.process, 100)
