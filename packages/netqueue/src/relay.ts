@@ -1,4 +1,5 @@
 import { Client, connect } from './client.ts'
+import type { Uplink } from './client/uplink.ts'
 import { checkMs, checkOneOf } from './errors/check.ts'
 import { NetQueueError } from './errors/errors.ts'
 import type { Messages } from './message/messages.ts'
@@ -80,7 +81,10 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
       await (this.#closing ?? this.close())
       return { ...above, undone: [...above.undone, ...this.#left], below }
     })
-    client.on('goaway', ({ server: parent }) => this.#joint.handBack(parent))
+    client.on('goaway', ({ server: parent }) => {
+      const { link } = parent as Uplink
+      if (link !== undefined) this.#joint.handBack(link.intake)
+    })
     // Without either side it is none any more.
     for (const end of [client.closed, server.closed]) void end.then(() => this.#closing ?? this.close())
   }

@@ -289,6 +289,28 @@ describe('a parent that drains', () => {
     }
   })
 
+  test.each([
+    ['that a leaf fails meanwhile', 0],
+    ['that waits for its next attempt', 60_000],
+  ])('is not held up by an item %s: it is not tried again below', async (_, retryDelayMs) => {
+    await using tree = new Tree()
+    const root = await tree.root({ retryDelayMs: 1 })
+    await tree.relay('relay', 'root', { server: { retryDelayMs: Math.max(1, retryDelayMs), maxRetryDelayMs: 60_000 } })
+    const leaf = await tree.leaf('leaf', 'relay')
+    let attempts = 0
+    void leaf.process(async () => {
+      attempts += 1
+      if (retryDelayMs === 0) await new Promise<void>((resolve) => tree.clock.setTimer(resolve, 50))
+      throw new Error('not now')
+    })
+    await tree.rest()
+    await tree.pass(root.put('item'))
+    await tree.rest()
+    const from = tree.clock.now()
+    expect(await tree.pass(root.close())).toEqual({ undone: ['item'] })
+    expect([attempts, tree.clock.now() - from < 500]).toEqual([1, true])
+  })
+
   test('is not held up by leaves that go on and on putting', async () => {
     await using tree = new Tree({ latencyMs: 10 })
     const root = await tree.root()

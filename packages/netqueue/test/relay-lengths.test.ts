@@ -152,6 +152,29 @@ describe('an item that is too long for all leaves of a branch', () => {
   })
 })
 
+test.each(['puts and reads nothing', 'has stopped reading'])(
+  'a leaf that %s takes nothing, however long',
+  async (what) => {
+    await using tree = new Tree()
+    const { root, left, short, long } = await branches(tree)
+    void short.process(() => 'short', { concurrency: 4 })
+    const wide = await tree.leaf('wide', 'left', medium)
+    if (what === 'has stopped reading') {
+      const stop = new AbortController()
+      const reading = wide.process(() => 'wide', { signal: stop.signal }).catch(() => {})
+      await tree.wait(100)
+      stop.abort()
+      await reading
+    }
+    void long.process(() => 'long')
+    await tree.wait(200)
+    expect(root.node('left')).toMatchObject({ maxItemBytes: 100 })
+    const results = Array.from({ length: 20 }, () => root.submit(LONG))
+    expect(await tree.pass(Promise.all(results))).toEqual(results.map(() => 'long'))
+    expect(left.server.backlog).toBe(0)
+  },
+)
+
 test('limits of one side are beside those of both, and hold on that side', async () => {
   await using tree = new Tree()
   const root = await tree.root({ limits: { maxItemBytes: 3_000_000 } })
@@ -177,6 +200,18 @@ test('what a stage makes shorter is nobody’s to refuse above it', async () => 
   void leaf.process((item) => `${item.length}`)
   await tree.rest()
   expect(await tree.pass(root.submit(LONG))).toBe('10')
+})
+
+test('an item that is empty is too long for those who take none', async () => {
+  await using tree = new Tree()
+  const root = await tree.root()
+  const left = await tree.relay('left', 'root')
+  const original = await tree.leaf('original', 'left', { protocol: netQueue() })
+  void original.process(() => {})
+  await tree.rest()
+  const result = observe(() => root.submit(''))
+  await tree.wait(100)
+  expect([result(), left.server.backlog, root.backlog]).toEqual(['waits', 0, 1])
 })
 
 test('an item whose result is wanted goes where somebody can answer', async () => {

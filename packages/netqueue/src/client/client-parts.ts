@@ -84,7 +84,15 @@ export function partsOf<In, Out, M extends Messages>(
   const isOnDemand = settings.onDemandMs !== undefined
   if (isOnDemand && !reaches.every(({ isRepeatable }) => isRepeatable))
     throw new TypeError('Expected `onDemand` to come with a way that leads there again, got a duplex or `stdio:`')
-  const puts = new Puts<Out>({ env, limits, codec: result, options, checkOpen: isOnDemand ? wanting : checkPut, warn })
+  const puts = new Puts<Out>({
+    env,
+    limits,
+    codec: result,
+    options,
+    checkOpen: isOnDemand ? wanting : checkPut,
+    isAwaited: () => uplinks.all.some(({ isAwaited }) => isAwaited),
+    warn,
+  })
   const calls = new Calls({
     env,
     talk,

@@ -98,6 +98,11 @@ export class Uplink implements ClientServer {
     return this.state === 'reconnecting' || isGoing ? undefined : this.#conversation
   }
 
+  /** Whether it has no server, and may have one again. */
+  get isAwaited(): boolean {
+    return !this.isOver && this.#conversation === undefined
+  }
+
   get isOver(): boolean {
     return this.state === 'closed' || this.state === 'failed'
   }

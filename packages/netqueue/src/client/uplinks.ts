@@ -222,6 +222,7 @@ export class Uplinks<Out> implements UplinkOwner {
     const isLast = this.all.every(({ isOver }) => isOver)
     if (isLast) return this.#finish(error ?? clientClosed(), entries)
     this.#init.puts.lost(uplink.id, entries)
+    this.#init.puts.refuse()
     if (error !== undefined) this.warn(error, uplink)
     this.#init.shared.link.inbox.deny(this.#objection(ITEMS))
     this.changed()

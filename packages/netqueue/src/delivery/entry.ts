@@ -87,6 +87,11 @@ export class Entry implements Linked {
     return false
   }
 
+  /** Whether whoever sent it wants it back: it is not tried again here. */
+  get isRecalled(): boolean {
+    return false
+  }
+
   /** The same item at the beginning of another life. */
   anew(): Entry {
     const { target, deadline } = this
@@ -110,8 +115,11 @@ export class Entry implements Linked {
 }
 
 /** Whether somebody takes an item as long as that. */
-export const isWithin = ({ payload, result }: Entry, { put, submitted }: Longest): boolean =>
-  payload.length <= (result === undefined ? put : submitted)
+export function isWithin({ payload, result }: Entry, { put, submitted }: Longest): boolean {
+  const most = result === undefined ? put : submitted
+  // Nobody takes anything, be it empty.
+  return most > 0 && payload.length <= most
+}
 
 /** A node below a peer. */
 export interface NodeBelow {

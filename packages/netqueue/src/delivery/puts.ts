@@ -26,6 +26,8 @@ export interface PutsInit<T> {
   options: RedeliveryOptions & SettleOptions
   /** Throws when nothing can be put any more. */
   checkOpen: () => void
+  /** Whether a server that is not there is looked for. */
+  isAwaited: () => boolean
   warn: (error: NetQueueError) => void
 }
 
@@ -35,6 +37,8 @@ export class Puts<T> {
   readonly deadlines: SettleDeadlines
   readonly #init: PutsInit<T>
   readonly #links: Link[] = []
+  /** Whether there ever was more than one: then not all that waits is for any of them. */
+  #wereSeveral = false
   /** Those of them that take nothing new: their servers drain, or cannot be reached. */
   readonly #leaving: Set<Link> = new Set()
   readonly #away: Set<Link> = new Set()
@@ -157,8 +161,9 @@ export class Puts<T> {
   /** A server can be put to. What waits and is nothing for any that there is, is given up. */
   join(link: Link): void {
     this.#links.push(link)
+    this.#wereSeveral ||= this.#links.length > 1
     this.#measure()
-    this.#refuse()
+    this.refuse()
     this.#watcher?.()
   }
 
@@ -195,7 +200,6 @@ export class Puts<T> {
     this.#away.delete(link)
     if (index >= 0) this.#links.splice(index, 1)
     this.#measure()
-    this.#refuse()
     this.#watcher?.()
   }
 
@@ -221,15 +225,16 @@ export class Puts<T> {
     return entry
   }
 
-  /** One that comes back may have been for a server that is gone. */
+  /** One that comes back may be for a server that is gone: where that is looked for, it waits. */
   #requeue(entry: Entry): void {
-    const objection = this.#objection(entry)
+    const objection = this.#init.isAwaited() ? undefined : this.#objection(entry)
     if (objection === undefined) this.#line.requeue(entry)
     else this.#redelivery.bury(entry, objection)
   }
 
-  /** Gives up what waits and is nothing for any server that there is. */
-  #refuse(): void {
+  /** Gives up what waits and is nothing for any server that there is, unless one is looked for that may take it. */
+  refuse(): void {
+    if (this.#init.isAwaited()) return
     for (const { entry, error } of this.#line.refuse((entry) => this.#objection(entry)))
       this.#redelivery.bury(entry, error as NetQueueError)
   }
@@ -247,8 +252,9 @@ export class Puts<T> {
 
   /** Of those that have credit, the one with the fewest items in flight. */
   #taker(entry: Entry): Link | undefined {
-    // What the only one there is does not carry was refused before.
-    if (this.#links.length === 1) return this.#hasRoom(this.#links[0] as Link) ? this.#links[0] : undefined
+    // What the only one that ever was does not carry was refused before.
+    if (this.#links.length === 1 && !this.#wereSeveral)
+      return this.#hasRoom(this.#links[0] as Link) ? this.#links[0] : undefined
     let best: Link | undefined
     for (const link of this.#links) {
       const isBetter = best === undefined || link.outbox.inFlight < best.outbox.inFlight

@@ -93,6 +93,11 @@ export class Redelivery<T> {
     return true
   }
 
+  /** Gives back what waits for its next attempt, where its sender wants that. */
+  recall(): void {
+    for (const entry of this.#delayed.keys()) if (entry.isRecalled && this.drop(entry)) this.#init.requeue(entry)
+  }
+
   /** Stops all delays and returns the entries that were waiting; what comes back from now on waits for nothing. */
   close(): Entry[] {
     this.#isClosed = true
@@ -129,7 +134,7 @@ export class Redelivery<T> {
 
   #retry(entry: Entry, attempt: Attempt): void {
     if (!this.#count(entry, attempt)) return
-    if (this.#isClosed) return this.#init.requeue(entry)
+    if (this.#isClosed || entry.isRecalled) return this.#init.requeue(entry)
     const timer = this.#init.env.setTimer(() => {
       this.#delayed.delete(entry)
       this.#init.requeue(entry)

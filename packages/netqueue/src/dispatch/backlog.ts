@@ -162,7 +162,7 @@ export class Backlog<T, C extends EntryTarget> {
   }
 
   #requeue(entry: Entry): void {
-    if (this.#isClosed) this.#giveUp(entry)
+    if (this.#isClosed || entry.isRecalled) this.#giveUp(entry)
     else this.dispatcher.requeue(entry)
   }
 
@@ -173,6 +173,11 @@ export class Backlog<T, C extends EntryTarget> {
     this.#checkRoom()
     this.#enter(entry)
     return true
+  }
+
+  /** Gives back what waits for its next attempt, where its sender wants that. */
+  recall(): void {
+    this.#redelivery.recall()
   }
 
   /** Takes out an item that waits. */

@@ -36,15 +36,18 @@ export class Branches {
     return [...this.#shown.values()].flatMap((shown) => Array.from(shown.values(), toldOf))
   }
 
-  /** Looks again at a child, and at some nodes below it, or at all; where there is room then, at those that were left out. Gives what has changed. */
-  changes(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
-    const [count, bytes] = [this.#count, this.#bytes]
-    const changes = this.#changesOf(client, ways)
-    if (this.#leftOut.size === 0 || (this.#count >= count && this.#bytes >= bytes)) return changes
-    return [...changes, ...[...this.#leftOut].flatMap((other) => this.#changesOf(other, 'all'))]
+  /** Looks again at those that were left out, one after the other, as long as there is room. Gives what has changed. */
+  late(): ToldNode[] {
+    const changes: ToldNode[] = []
+    for (const client of Array.from(this.#leftOut)) {
+      changes.push(...this.changes(client, 'all'))
+      if (this.#leftOut.has(client)) break
+    }
+    return changes
   }
 
-  #changesOf(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
+  /** Looks again at a child, and at some nodes below it, or at all. Gives what has changed. */
+  changes(client: ConnectedClient, ways: readonly Path[] | 'all'): ToldNode[] {
     if (ways === 'all') this.#leftOut.delete(client)
     const shown = this.#shown.get(client) ?? new Map<string, Shown>()
     this.#shown.set(client, shown)

@@ -1,6 +1,6 @@
 import type { Settlement } from '../delivery/settlement.ts'
 import { SETTLED } from '../delivery/settlement.ts'
-import type { Sender } from '../delivery/delivery.ts'
+import type { DeliverySource } from '../delivery/delivery.ts'
 import type { Entry } from '../delivery/entry.ts'
 import type { Link } from '../delivery/link.ts'
 import type { Backlog } from '../dispatch/backlog.ts'
@@ -23,7 +23,7 @@ import type { Stage } from './stage.ts'
 const RESULTS_ASIDE = 64
 
 /** What a relay needs of the backlog of its server. */
-export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw'> {
+export interface Children extends Pick<Backlog<unknown, never>, 'pass' | 'abandon' | 'withdraw' | 'recall'> {
   readonly dispatcher: Pick<
     Dispatcher<unknown, ServerClient>,
     'room' | 'isTaken' | 'isClosed' | 'capacity' | 'unclaimed' | 'waiting' | 'watch' | 'clients'
@@ -46,12 +46,15 @@ export class Down extends Flow {
   readonly #backlog: Children
   /** Results in the stage. */
   #results = 0
+  /** Where parents that leave have put their items. */
+  readonly #leaving: Set<DeliverySource> = new Set()
 
   constructor(init: DownInit) {
     super(init)
     this.#init = init
     this.#backlog = init.backlog
     init.backlog.dispatcher.watch(() => this.changed())
+    init.reach.watch(() => this.changed())
     this.changed()
   }
 
@@ -163,10 +166,17 @@ export class Down extends Flow {
     this.#inOrder(passage, settle)
   }
 
-  /** A parent leaves: what no child has goes back to it, as from any of its clients, be it for one child alone. */
-  handBack(parent: Sender): void {
+  /** A parent leaves: what no child has goes back to it, as from any of its clients, be it for one child alone; and so does what comes back from children. */
+  handBack(source: DeliverySource): void {
+    for (const other of this.#leaving) if (other.isKept) this.#leaving.delete(other) // gone by now
+    this.#leaving.add(source)
     for (const passage of passagesOf(this.#backlog.dispatcher.waiting))
-      if (passage.delivery.from.id === parent.id) this.#withdrawn(passage).settle(SETTLED.returned)
+      if (passage.isRecalled) this.#withdrawn(passage).settle(SETTLED.returned)
+    this.#backlog.recall()
+  }
+
+  override recalls({ delivery: { source } }: Passage): boolean {
+    return this.#leaving.has(source)
   }
 
   protected override regrant({ isMore }: { isMore: boolean }): void {
@@ -182,6 +192,7 @@ export class Down extends Flow {
 
   /** What no child takes any more goes back, the newest first. */
   protected override trim(): void {
+    this.#init.reach.look()
     this.#trimBacklog()
     this.#trimInbox()
   }

@@ -96,6 +96,10 @@ export abstract class Flow implements Standing, Way {
     passage.settle(how)
   }
 
+  recalls(_passage: Passage): boolean {
+    return false
+  }
+
   revoked(passage: Passage): void {
     if (passage.isGone) return
     this.abandon(passage)

@@ -1,4 +1,4 @@
-import type { Sender } from '../delivery/delivery.ts'
+import type { DeliverySource } from '../delivery/delivery.ts'
 import type { Inbox } from '../delivery/inbox.ts'
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
@@ -30,8 +30,8 @@ export interface JointInit {
 
 /** What joins the two sides of a relay. */
 export interface Joint {
-  /** A parent is about to leave. */
-  handBack(parent: Sender): void
+  /** A parent is about to leave: it is not to wait for what has come from there and nobody works on. */
+  handBack(source: DeliverySource): void
   /** Takes nothing more from above. */
   stopDown(): void
   /** Resolves when all that children have put is the parent's, or time is up. */
@@ -68,7 +68,7 @@ export function joined({ env, above, below, down, up, reach, warn }: JointInit):
     stage: upStage,
   })
   return {
-    handBack: (parent) => downwards.handBack(parent),
+    handBack: (source) => downwards.handBack(source),
     stopDown: () => downwards.stop(),
     finishUp: (timeout) => upwards.finish(timeout),
     limitUp: (timeout) => upwards.limit(timeout),

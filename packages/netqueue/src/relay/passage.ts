@@ -12,6 +12,8 @@ export interface Way {
   ended(passage: Passage, how: Settlement): void
   /** Where it came from, it is wanted no more. */
   revoked(passage: Passage): void
+  /** Whether it is to go back where nobody has it. */
+  recalls(passage: Passage): boolean
 }
 
 /** Says that a result is wanted. What becomes of it is told by {@link Passage.ended}. */
@@ -41,6 +43,10 @@ export class Passage extends Entry implements Revocable {
 
   override get isLost(): boolean {
     return this.node?.isConnected === false
+  }
+
+  override get isRecalled(): boolean {
+    return this.#way.recalls(this)
   }
 
   /** Made for those who ask; the bytes, where they stand for nothing. */

@@ -1,22 +1,40 @@
 import { isWithin } from '../delivery/entry.ts'
 import type { Entry } from '../delivery/entry.ts'
+import type { Env, Timer } from '../env/env.ts'
 import type { Longest } from '../message/tree.ts'
 
 /** What is looked at of a child. */
 interface Taker {
   readonly takesItems: boolean
+  readonly credit: number
+  readonly inFlight: number
   readonly longest: Longest
 }
 
+export interface ReachInit {
+  env: Env
+  /** The longest item that the relay takes itself. */
+  most: number
+  children: Iterable<Taker>
+  /** It is another one. */
+  changed: () => void
+}
+
+/** So long a child takes nothing before it is not counted on: whoever asks for one item after the other asks for none in between. */
+const LEAVE_MS = 50
+
 /** How long an item may be for somebody below a relay to take it. */
 export class Reach {
-  /** The most that the relay takes itself. */
-  readonly #most: number
+  readonly #init: ReachInit
   #longest: Longest
+  /** Whether somebody has taken anything so far. */
+  #isKnown = false
+  #lowering: Timer | undefined
+  #watcher: (() => void) | undefined
 
-  constructor(most: number) {
-    this.#most = most
-    this.#longest = { put: most, submitted: most }
+  constructor(init: ReachInit) {
+    this.#init = init
+    this.#longest = { put: init.most, submitted: init.most }
   }
 
   get longest(): Longest {
@@ -26,31 +44,48 @@ export class Reach {
   /** Whether something is too long for all, that the relay itself would take. */
   get isLess(): boolean {
     const { put, submitted } = this.#longest
-    return put < this.#most || submitted < this.#most
+    return put < this.#init.most || submitted < this.#init.most
   }
 
   takes(entry: Entry): boolean {
     return isWithin(entry, this.#longest)
   }
 
-  /** Looks at all children anew; tells whether anything is different. Where there is none it stays as it is, as nothing comes then. */
-  look(children: ReadonlySet<Taker>): boolean {
-    if (children.size === 0) return false
-    const { put, submitted } = this.#longest
-    this.#longest = {
-      put: this.#largest(children, 'put'),
-      submitted: this.#largest(children, 'submitted'),
-    }
-    return put !== this.#longest.put || submitted !== this.#longest.submitted
+  /** Has somebody told when it has changed. */
+  watch(watcher: () => void): void {
+    this.#watcher = watcher
   }
 
-  /** Mostly the first one takes as much as the relay: nobody else is asked then. */
-  #largest(children: ReadonlySet<Taker>, which: keyof Longest): number {
-    let largest = 0
-    for (const child of children) {
-      if (child.takesItems) largest = Math.max(largest, child.longest[which])
-      if (largest >= this.#most) return this.#most
+  /** Looks at all children anew. Less is believed at once of those who are gone, of others when it stays so. */
+  look({ isGone = false }: { isGone?: boolean } = {}): void {
+    const seen = this.#seen()
+    const isLower = seen.put < this.#longest.put || seen.submitted < this.#longest.submitted
+    if (!isLower || isGone || !this.#isKnown) return this.#set(seen)
+    this.#lowering ??= this.#init.env.setTimer(() => this.#set(this.#seen()), LEAVE_MS, { background: true })
+  }
+
+  #set(seen: Longest): void {
+    this.#lowering?.cancel()
+    this.#lowering = undefined
+    const { put, submitted } = this.#longest
+    this.#isKnown = seen !== this.#longest
+    if (seen.put === put && seen.submitted === submitted) return
+    this.#longest = seen
+    this.#init.changed()
+    this.#watcher?.()
+  }
+
+  /** What those take who take anything; where there is none it stays as it is, as nothing comes then. Mostly the first one takes as much as the relay: nobody else is asked. */
+  #seen(): Longest {
+    const { most, children } = this.#init
+    let [put, submitted] = [0, 0]
+    for (const { takesItems, credit, inFlight, longest } of children) {
+      if (!takesItems || credit + inFlight === 0) continue
+      put = Math.max(put, Math.min(most, longest.put))
+      submitted = Math.max(submitted, Math.min(most, longest.submitted))
+      if (put === most && submitted === most) break
     }
-    return largest
+    if (put === 0) return this.#longest
+    return { put, submitted }
   }
 }

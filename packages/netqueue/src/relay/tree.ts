@@ -60,7 +60,12 @@ export class Tree {
   constructor(init: TreeInit) {
     this.#init = init
     this.#names = new KnownNames(init.names)
-    this.reach = new Reach(init.maxItemBytes)
+    this.reach = new Reach({
+      env: init.env,
+      most: init.maxItemBytes,
+      children: this.#everybody,
+      changed: () => this.#tellReach(),
+    })
   }
 
   /** What makes the client one of a relay. */
@@ -144,7 +149,7 @@ export class Tree {
 
   #heardFromBelow(client: ConnectedClient, message: TreeMessage): void {
     if (message.type === 'names') this.#names.changed(client)
-    if (message.type === 'longest') this.#lookAtReach()
+    if (message.type === 'longest') this.reach.look()
     this.#changed(client, message.type === 'nodes' ? message.changes.map(({ path }) => path) : [])
   }
 
@@ -152,7 +157,7 @@ export class Tree {
     const client = clientOf(conversation)
     this.#everybody.add(client)
     this.#names.came(client)
-    this.#lookAtReach()
+    this.reach.look()
     this.#changed(client, 'all')
     if (!client.isRelay) return undefined
     const ancestry = new Ancestry(() => conversation.wake())
@@ -166,15 +171,15 @@ export class Tree {
     this.#everybody.delete(client)
     this.#children.delete(conversation)
     this.#names.left(client)
-    this.#lookAtReach()
+    this.reach.look({ isGone: true })
     this.#changed(client, 'all')
     // Without a parent nobody else looks: who is gone would be kept until there is one.
     if (this.#parents.size === 0) this.#tellParents()
   }
 
   /** At once, and not with other news: items would go to and fro meanwhile. */
-  #lookAtReach(): void {
-    if (!this.reach.look(this.#everybody) || !this.#init.keepsLength) return
+  #tellReach(): void {
+    if (!this.#init.keepsLength) return
     for (const { told } of this.#parents.values()) told.limit(this.reach.longest)
   }
 
@@ -199,7 +204,8 @@ export class Tree {
     this.#toldAt = this.#init.env.now()
     const dirty = [...this.#dirty]
     this.#dirty.clear()
-    const nodes = dirty.flatMap(([client, ways]) => this.#branches.changes(client, ways))
+    const changes = dirty.flatMap(([client, ways]) => this.#branches.changes(client, ways))
+    const nodes = [...changes, ...this.#branches.late()]
     const hasNewNames = this.#names.look()
     if (this.#branches.isFull || this.#names.isFull) this.#warnOnce()
     if (nodes.length === 0 && !hasNewNames) return

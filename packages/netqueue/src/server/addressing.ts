@@ -165,7 +165,7 @@ export class Addressing implements Seeker<ConnectedClient> {
     }
     if (cause.remoteCode !== 'UNKNOWN_REQUEST') return false
     whom?.refuses(name, env.now() + REFUSED_MS)
-    return answerers.isHandled(name)
+    return answerers.isHandled(name, this.#wanted(errand).fits)
   }
 
   #made(
