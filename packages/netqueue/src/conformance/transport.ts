@@ -1,3 +1,5 @@
+import { host } from '../env/host.ts'
+import type { Timer } from '../env/env.ts'
 import type { ByteDuplex, DialOptions, Listener, Transport } from '../transport/transport.ts'
 import { collect, ending, pattern } from './bytes.ts'
 import { check, coded, rejection, same, turn } from './checks.ts'
@@ -206,12 +208,16 @@ async function meet(
 
 /** Turns of the event loop after which something from this machine has arrived. */
 const TURNS_TO_ARRIVE = 50
+/** To look up a name takes its own time, in which many turns may pass. */
+const MS_TO_ARRIVE = 150
 
 /** A connection that waits at the listener; some are made only when they are opened there. */
 async function begun(transport: Transport, { address }: Listener): Promise<{ connecting: Promise<ByteDuplex> }> {
   const connecting = transport.connect(address)
   connecting.catch(() => {}) // which is looked at later
-  await Promise.race([connecting, arrival()])
+  let timer: Timer | undefined
+  const late = new Promise<void>((resolve) => (timer = host.setTimer(resolve, MS_TO_ARRIVE)))
+  await Promise.race([connecting, late]).finally(() => timer?.cancel())
   return { connecting }
 }
 
