@@ -280,7 +280,7 @@ export class Uplink implements ClientServer {
     departure?.end()
     if (sent.length + queued.length === 0 && this.#mayRest(error)) return this.#life.rest()
     // Who said that it closes for good is not looked for, however its connection has ended.
-    const reason = departure?.returns === false ? this.#sequel(departure) : (error ?? this.#sequel(departure))
+    const reason = (departure?.returns === false ? undefined : error) ?? this.#sequel(departure)
     if (conversation !== undefined) conversation.farewell = error ?? reason
     if (this.state === 'reconnecting') return puts.lost(id, { sent, queued })
     if (reason !== undefined && this.#life.returnsAfter(reason)) {

@@ -85,7 +85,6 @@ export class Reach {
       submitted = Math.max(submitted, Math.min(most, longest.submitted))
       if (put === most && submitted === most) break
     }
-    if (put === 0) return this.#longest
-    return { put, submitted }
+    return put === 0 ? this.#longest : { put, submitted }
   }
 }

@@ -166,9 +166,9 @@ export class Conduit implements Incoming, Omit<Outgoing, 'release'>, Mail {
   write(writer: ExchangeWriter): boolean {
     const { channel, direction } = this.#init
     const tag = this.#sinkTag as number
-    if ((this.#chunks.at(0)?.length ?? 0) > (this.#sink as ConduitEnd).maxItemBytes) this.#fail()
     const payload = this.#chunks.at(0)
-    if (payload !== undefined) return writer.chunk({ tag, channel, direction, payload }) && this.#left(payload)
+    if (payload !== undefined && payload.length > (this.#sink as ConduitEnd).maxItemBytes) this.#fail()
+    else if (payload !== undefined) return writer.chunk({ tag, channel, direction, payload }) && this.#left(payload)
     if (this.#end === undefined || this.#isEndWritten) return true
     if (!writer.chunkEnd({ tag, channel, direction, ...this.#end })) return false
     this.#isEndWritten = true

@@ -1,5 +1,5 @@
 import { text } from 'netqueue'
-import type { ChooseDispatch, ClientOptions, ServerClient, Codec, ServerOptions } from 'netqueue'
+import type { ChooseDispatch, ClientOptions, Codec, ServerClient, ServerOptions } from 'netqueue'
 import type { NodeLife } from './node-life.ts'
 import type { Plan } from './plan.ts'
 import type { TreeWorld } from './tree-world.ts'
