@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 
 import type { Client, ClientEvents } from '../src/index.ts'
-import { rest, until } from './support/nodes.ts'
+import { observe, rest, until } from './support/nodes.ts'
 import { Country, FIRST_MS, Neighbours, NORTH } from './support/places.ts'
 import type { App } from './support/talking.ts'
+import { Tree } from './support/tree.ts'
 
 /** All that a client tells, in short. */
 function telling(client: Client<string, string, App>): string[] {
@@ -62,6 +63,24 @@ describe('P12: close() by a listener', () => {
     await place.later(10_000)
     expect([server.getAll(), (await client.closed).error]).toEqual([['sent'], undefined])
   })
+})
+
+test('P12: abort of a call by a listener of deadLetter, as the client leaves for which both items were', async () => {
+  await using tree = new Tree()
+  const root = await tree.root()
+  const leaf = await tree.leaf('leaf', 'root', { prefetch: 1 })
+  const first = tree.pass(leaf.receive())
+  const caller = new AbortController()
+  const to = root.node('leaf')
+  await tree.pass(root.put('tried', { to }))
+  ;(await first).release()
+  await tree.wait(10_000) // until it may be tried again
+  const second = observe(() => root.put('aborted', { to, signal: caller.signal }))
+  root.on('deadLetter', () => caller.abort(new Error('mine')))
+  expect(root.backlog).toBe(2)
+  await tree.pass(leaf.close())
+  await tree.rest()
+  expect([root.backlog, root.deadLetters.size, second()]).toEqual([0, 1, 'rejects CLIENT_GONE'])
 })
 
 describe('what happens while a listener is told is told behind it', () => {

@@ -289,6 +289,26 @@ describe('a parent that drains', () => {
     }
   })
 
+  test('is not held up by an item that the stage has made meanwhile, for one leaf, which does not read: it comes back', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    const finish: (() => void)[] = []
+    await tree.relay('relay', 'root', {
+      down: (item) => new Promise<string>((resolve) => finish.push(() => resolve(item))),
+    })
+    const leaf = await tree.leaf('leaf', 'relay', { prefetch: 1 })
+    const other = await tree.leaf('other', 'relay')
+    void other.process(() => {})
+    await tree.wait(60)
+    const result = observe(() => root.submit('item', { to: root.node('relay', leaf.id) }))
+    await tree.rest()
+    const closed = observe(() => root.close())
+    await tree.rest()
+    finish[0]?.()
+    await tree.wait(1_000)
+    expect([result(), closed()]).toEqual(['rejects CLOSED', 'resolves {"undone":[]}'])
+  })
+
   test.each([
     ['that a leaf fails meanwhile', 0],
     ['that waits for its next attempt', 60_000],

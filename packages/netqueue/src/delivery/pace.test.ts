@@ -80,6 +80,18 @@ describe('with patience', () => {
     expect(worker.returned).toBe(10)
   })
 
+  test('what comes after that waits as long before it goes back', () => {
+    const worker = new Worker({ patience: 5 })
+    worker.take()
+    for (const returned of [10, 20]) {
+      worker.wait(10)
+      worker.env.advance(45)
+      expect(worker.returned).toBe(returned - 10)
+      worker.env.advance(10)
+      expect(worker.returned).toBe(returned)
+    }
+  })
+
   test('what waits for a moment only does not go back, however little is wanted now', () => {
     const worker = new Worker({ patience: 5 })
     worker.work(10, 5)

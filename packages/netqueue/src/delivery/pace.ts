@@ -156,7 +156,10 @@ export class Pace {
     else if (this.#idleLooks >= patience) this.#learnIdle(env.now())
     const isNext = isBusy() && !hasMany()
     this.#lateLooks = waiting() + (isNext ? 1 : 0) > this.#window ? this.#lateLooks + 1 : 0
-    if (this.#lateLooks >= patience) overdue()
+    if (this.#lateLooks >= patience) {
+      this.#restart()
+      overdue()
+    }
     if (waiting() > 0) this.watch()
   }
 }

@@ -10,6 +10,7 @@ class Peer implements Answerer {
   requests = 0
   readonly maxRequests = 2
   isOpen = true
+  refusedUntil: number | undefined
   readonly #names: readonly string[]
 
   constructor(...names: string[]) {
@@ -20,8 +21,8 @@ class Peer implements Answerer {
     return this.#names.includes(name)
   }
 
-  refusesUntil(): undefined {
-    return undefined
+  refusesUntil(): number | undefined {
+    return this.refusedUntil
   }
 }
 
@@ -104,6 +105,17 @@ test('what does not fit one client waits for another, and holds up nobody whom t
   expect(await short).toBe(little)
   all.join(large)
   expect(await long).toBe(large)
+})
+
+test('what does not fit whoever handles it does not wait for it, but is asked of whoever has refused the name', () => {
+  const { all, ask } = begin()
+  const [handler, other] = [new Peer('rare'), new Peer('rare')]
+  other.refusedUntil = 1_000
+  for (const peer of [handler, other]) all.join(peer)
+  expect(all.free({ name: 'rare', fits: (peer) => peer === other })).toBe(other)
+  expect(all.free({ name: 'rare', fits })).toBe(handler)
+  for (let times = 0; times < 2; times += 1) ask(handler)
+  expect(all.free({ name: 'rare', fits })).toBeUndefined()
 })
 
 test('P8: clients that take next to nothing come and go beside 50,000 requests that are too long for them', async () => {

@@ -119,7 +119,16 @@ export class Answerers<C extends Answerer> {
 
   /** The one to be asked now. None of those who wait is overtaken: they could not be asked of anybody who is free. Nobody after the end. */
   free(wanted: Wanted<C>): C | undefined {
-    return this.#end === undefined ? this.#leastBusy(wanted) : undefined
+    const handler = this.handler(wanted)
+    if (handler !== undefined || this.#end !== undefined || this.isHandled(wanted)) return handler
+    const { name, fits } = wanted
+    return this.#free.leastBusy(({ client }) => client.knows(name) && fits(client))?.client
+  }
+
+  /** The same, of those alone that handle it, as far as is known. */
+  handler({ name, fits }: Wanted<C>): C | undefined {
+    if (this.#end !== undefined) return undefined
+    return this.#free.leastBusy(({ client }) => this.#handles(client, name) && fits(client))?.client
   }
 
   /**
@@ -171,7 +180,7 @@ export class Answerers<C extends Answerer> {
       if (this.#end !== undefined || seat?.isFree !== true) break
       const { name, fits } = asker.question
       if (!client.knows(name) || !fits(client)) continue
-      if (this.#handles(client, name) || !this.isHandled(name)) this.#begin(asker, client)
+      if (this.#handles(client, name) || !this.isHandled(asker.question)) this.#begin(asker, client)
     }
   }
 
@@ -197,16 +206,10 @@ export class Answerers<C extends Answerer> {
     return false
   }
 
-  /** Whether somebody, busy or not, handles a name, as far as is known, and fits. */
-  isHandled(name: string, fits: (client: C) => boolean = () => true): boolean {
+  /** Whether somebody, busy or not, handles it, as far as is known. */
+  isHandled({ name, fits }: Wanted<C>): boolean {
     for (const client of this.#seats.keys()) if (this.#handles(client, name) && fits(client)) return true
     return false
-  }
-
-  #leastBusy({ name, fits }: Wanted<C>): C | undefined {
-    const found = this.#free.leastBusy(({ client }) => this.#handles(client, name) && fits(client))
-    if (found !== undefined || this.isHandled(name)) return found?.client
-    return this.#free.leastBusy(({ client }) => client.knows(name) && fits(client))?.client
   }
 
   #handles(client: C, name: string): boolean {

@@ -370,6 +370,23 @@ describe('a chooseDispatch that takes its time', () => {
     expect(y.held).toBe('a')
   })
 
+  test.each(['joins', 'has room again'])(
+    'P11: is asked again where it chose nobody, and somebody %s meanwhile',
+    async (news) => {
+      const slow = new Slow()
+      const place = new Place(slow.policy)
+      const x = place.join('x', 9)
+      place.put('ab')
+      if (news === 'joins') place.join('y')
+      else place.dispatcher.changed(x)
+      await slow.answer(undefined)
+      await slow.answer(x)
+      expect(slow.asked).toEqual(['a', 'b', 'a'])
+      await slow.answer(undefined)
+      expect([slow.asked.length, x.held, place.dispatcher.size]).toEqual([3, 'b', 1])
+    },
+  )
+
   test('P11: that always chooses one who is long gone parks the item, and does not spin', async () => {
     const gone = new Worker('gone')
     let asked = 0

@@ -45,6 +45,8 @@ export class Dispatcher<T, C> {
   readonly #rush: Rush
   /** Counts who comes and goes. */
   #membership = 0
+  /** Counts whatever a policy may choose by. */
+  #changes = 0
   #members: Members<C> | undefined
   /** Told when clients may take more, or fewer, than before. */
   #watcher: (() => void) | undefined
@@ -124,7 +126,7 @@ export class Dispatcher<T, C> {
     this.#membershipChanged()
     this.#row.end()
     this.#free.set(candidate, false)
-    this.#unpark()
+    this.#reconsider()
     this.#fresh.prepend(this.#orphans(seat))
     this.advance()
     this.#watcher?.()
@@ -140,7 +142,7 @@ export class Dispatcher<T, C> {
       this.#freeLonersFor(seat)
     }
     this.#refresh(seat)
-    this.#unpark()
+    this.#reconsider()
     this.advance()
     this.#watcher?.()
   }
@@ -337,9 +339,16 @@ export class Dispatcher<T, C> {
     this.#fresh.prepend(this.#parked)
   }
 
+  /** Something has changed by which a policy may choose: those that it has parked are asked about again. */
+  #reconsider(): void {
+    this.#changes += 1
+    this.#unpark()
+  }
+
   /** Waits for a policy that takes its time; meanwhile the entry can still be withdrawn. */
   async #await(entry: Entry, choice: PromiseLike<C | undefined>): Promise<void> {
     const membership = this.#membership
+    const changes = this.#changes
     this.#asked = entry
     const client = await Promise.resolve(choice).catch((cause: unknown) => this.#chooser.failed(cause))
     this.#asked = undefined
@@ -348,7 +357,7 @@ export class Dispatcher<T, C> {
       // One that was gone before the question is no reason to ask again: the answer would be the same, for ever.
       const hasVanished = client !== undefined && !this.#seats.has(client) && membership !== this.#membership
       if (hasVanished) this.#fresh.unshift(entry)
-      else this.#give(entry, client)
+      else this.#give(entry, client, { isStale: changes !== this.#changes })
     }
     this.advance()
   }
@@ -369,11 +378,13 @@ export class Dispatcher<T, C> {
     this.#row.begin(seat, this.#free.rowOf(seat.candidate, { isRush: this.#rush.isOn }))
   }
 
-  #give(entry: Entry, client: C | undefined): void {
+  /** `isStale`: the choice was made before the last change, so that one for nobody is no answer. */
+  #give(entry: Entry, client: C | undefined, { isStale = false } = {}): void {
     const seat = client === undefined ? undefined : this.#seats.get(client)
     if (client !== undefined && seat === undefined)
       this.#chooser.failed(new TypeError('It chose something that is no connected client'))
-    if (seat === undefined || !seat.candidate.carries(entry)) return this.#parked.push(entry)
+    if (seat === undefined || !seat.candidate.carries(entry))
+      return isStale ? this.#fresh.push(entry) : this.#parked.push(entry)
     const { candidate, addressed } = seat
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
     else if (isAlone(entry, candidate) && candidate.inFlight > 0) {

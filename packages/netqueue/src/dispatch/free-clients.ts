@@ -18,7 +18,7 @@ export interface Candidate<C> {
   readonly isOpen: boolean
   /** Whether it hands items on. @default false */
   readonly isRelay?: boolean
-  /** Whether its protocol can carry the item. */
+  /** Whether it may and can be given this item: by its permissions, its protocol, and the length, for itself or somebody below it. */
   carries(entry: Entry): boolean
   assign(entry: Entry): void
 }

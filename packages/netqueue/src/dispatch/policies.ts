@@ -8,9 +8,10 @@ export interface DispatchContext<T, C> {
 }
 
 /**
- * Chooses who gets an item. `free` are the clients with credit; the answer is one of them, or a connected one that is not free, for
- * which the item then waits, or `undefined`: the item is parked, later ones are offered, and it is asked about again when credit,
- * status or membership changes. Calls never overlap. A chosen client that vanished meanwhile means that the question is asked again.
+ * Chooses who gets an item. `free` are the clients with credit that can be given this one; the answer is one of them, or a connected one that is not
+ * free, for which the item then waits, or `undefined`: the item is parked, later ones are offered, and it is asked about again when credit,
+ * status or membership changes, or has changed before the answer. Calls never overlap. A chosen client that vanished meanwhile means that the
+ * question is asked again; one that throws, or chooses what is no client of the server, parks the item (warning `DISPATCH_FAILED`).
  */
 export type ChooseDispatch<T, C> = (
   free: readonly C[],
@@ -34,7 +35,11 @@ export interface DispatchPolicy<T, C> {
   ): C | undefined
 }
 
-/** The client with the fewest items in flight, rounded to 1/64 of its window where that is deep; among equals, the one that waits longest. Costs the same for two clients and for ten thousand. The default. */
+/**
+ * The client with the fewest items in flight; among equals, the one that waits longest. Where windows are deep, items in flight are rounded: to 1/64 of the
+ * window, to 1/8 of one that the client chooses itself (`prefetch: 'auto'`), and where items come without a pause to half of that, at most 256. Costs the same
+ * for two clients and for ten thousand. The default.
+ */
 export function leastBusy<T, C>(): DispatchPolicy<T, C> {
   return { name: 'leastBusy', inRows: true, choose: (free, _context, accepts) => free.leastBusy(accepts)?.client }
 }

@@ -141,7 +141,7 @@ export class Addressing implements Seeker<ConnectedClient> {
     const { answerers, env } = this.#init
     const { name } = errand
     const isAnybodys = errand.bytes === undefined && errand.narrow === undefined
-    const free = isAnybodys ? answerers.free({ name, fits: this.#takesAll }) : undefined
+    const free = isAnybodys ? answerers.handler({ name, fits: this.#takesAll }) : undefined
     if (free !== undefined) return errand.ask(free)
     const wanted = this.#wanted(errand)
     const fitting = answerers.free(wanted)
@@ -161,11 +161,11 @@ export class Addressing implements Seeker<ConnectedClient> {
     if (cause.remoteCode === 'ITEM_TOO_LARGE' && whom?.isRelay === true) {
       errand.narrow ??= new Set()
       errand.narrow.add(whom)
-      return answerers.isHandled(name, this.#wanted(errand).fits)
+      return answerers.isHandled(this.#wanted(errand))
     }
     if (cause.remoteCode !== 'UNKNOWN_REQUEST') return false
     whom?.refuses(name, env.now() + REFUSED_MS)
-    return answerers.isHandled(name, this.#wanted(errand).fits)
+    return answerers.isHandled(this.#wanted(errand))
   }
 
   #made(

@@ -214,7 +214,7 @@ export class Clientele<Item> {
   }
 
   #ownVisits(): VisitOwner {
-    const { link, talk, answerers, warn } = this.#init
+    const { link, talk, answerers, events, warn } = this.#init
     return {
       links: link,
       linkOwner: this.#ownLinks(),
@@ -225,7 +225,7 @@ export class Clientele<Item> {
       worked: (visit) => this.#worked(visit),
       asked: (visit) => answerers.changed(visit.link.from as ConnectedClient),
       changed: (visit) => this.#advanced(visit),
-      told: (visit, message) => this.#told(visit.link, message),
+      told: (visit, message) => events.together(() => this.#told(visit.link, message)),
       warn: (visit, error) => warn(error, this.#clients.get(visit.link)),
     }
   }
@@ -266,7 +266,7 @@ export class Clientele<Item> {
       measured: (link) => this.#with(link, (client) => this.#init.relaying?.measured?.(client.conversation)),
       closed: (link, error, entries) => {
         const client = this.#clients.get(link)
-        if (client !== undefined) this.#leave(client, error, entries)
+        if (client !== undefined) events.together(() => this.#leave(client, error, entries))
       },
       warn: (error, link) => warn(error, this.#clients.get(link)),
     }

@@ -26,7 +26,7 @@ export function servingOf(plan: Plan): Omit<ServerOptions<string, string>, 'mess
   }
 }
 
-/** Somebody who is free, whoever that is, now or later; nobody at times, while somebody has work and will be heard of. */
+/** Somebody who is free, whoever that is, now or later; nobody at times, where somebody has work and will be heard of, be it before the answer. */
 export function choosing(
   world: TreeWorld,
   { random, process }: NodeLife,
@@ -35,9 +35,9 @@ export function choosing(
   return {
     chooseDispatch: (free, { clients }) => {
       const isHeardOf = clients.some(({ inFlight }) => inFlight > 0)
-      if (isHeardOf && !world.isCalm && random.chance(0.15)) return undefined
-      world.counts.choices += 1
-      const choice = random.pick(free)
+      const isNobodys = isHeardOf && !world.isCalm && random.chance(0.15)
+      if (!isNobodys) world.counts.choices += 1
+      const choice = isNobodys ? undefined : random.pick(free)
       if (random.chance(0.7)) return choice
       return world.sleep(process, random.between(0, 5)).then(() => choice)
     },
