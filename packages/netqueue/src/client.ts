@@ -8,7 +8,7 @@ import type {
   Closed,
   CloseOptions,
 } from './client/client-options.ts'
-import { partsOf } from './client/client-parts.ts'
+import { assembleClient } from './client/client-parts.ts'
 import type { ClientParts, ClientSelf } from './client/client-parts.ts'
 import { settingsFrom } from './client/client-settings.ts'
 import type { ClientServer } from './client/client-server.ts'
@@ -54,7 +54,7 @@ export async function connect<In = unknown, Out = unknown, M extends Messages = 
   checkWait({ signal: options.signal })
   const { closeDuplex } = settings
   const reaches = reachesOf(address, { transports, failover, closeDuplex }, { localAddress, localPort, tls })
-  return Client.begin<In, Out, M>(partsOf(reaches, settings, options), options)
+  return Client.begin<In, Out, M>(assembleClient(reaches, settings, options), options)
 }
 
 /** Takes items from a server, by {@link Consumer}, puts items to it, and talks with it; finds it again when it is lost. */
@@ -134,8 +134,9 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   /**
    * Hands an item to a server: resolves when one has credit for it, which waits for a connection where there is none. `timeout` →
    * `QUEUE_FULL`, `signal` → its reason, and then the item was certainly not sent. Also rejects with `ITEM_TOO_LARGE`, `ENCODE_FAILED`,
-   * `UNSUPPORTED`, `CLOSED`, and with the error of a client that failed. While the server drains, puts are taken as long as an item of
-   * its is in hand. The item must not be changed afterwards: it is sent again if the server hands it back, or is lost before it settled it.
+   * `UNSUPPORTED`, `CLOSED`, and with the error of a client that failed. While the server drains, puts are taken while this client still
+   * works on one of that server's items. The item must not be changed afterwards: it is sent again if the server hands it back, or is lost
+   * before it settled it.
    */
   put(item: Out, options?: WaitOptions): Promise<void> {
     return this.#puts.put(item, options)
@@ -209,6 +210,7 @@ export class Client<In = unknown, Out = unknown, M extends Messages = Messages>
   }
 
   /** {@link send}, of a payload that the message's codec has encoded already; nothing checks it here. */
+  // With names of its own type, as {@link send}: otherwise a client with messages would be no `Client` to a function that takes any.
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   sendEncoded<N extends MessageName<M>>(name: N, payload: Uint8Array, options?: ClientSendOptions): Promise<void> {
     return this.#calls.sendEncoded(name, payload, options)

@@ -12,6 +12,14 @@ import { relaySettingsFrom } from './relay/relay-settings.ts'
 import type { RelaySettings } from './relay/relay-settings.ts'
 import { listen, Server } from './server.ts'
 
+// What is where in the folder relay/:
+// - relay-options, relay-settings: what a user may ask for, and what each side gets of it
+// - joined: joins the two sides by two flows of items, down and up; flow is what both are
+// - passage, stage, order: one item on its way, what works on it there, and which settles wait for it
+// - interplay: all that is no item, as the options of both sides have it; talk passes requests and messages on
+// - tree: hears and tells who is above and below, and finds loops; told is what waits to be told
+// - branches, names, lengths: what a tree knows of those below, to tell it: nodes, messages, and how long items may be
+
 /**
  * Connects to a parent, and listens for children: a client and a server in one, which hand items, results, requests and messages on. An item
  * stays its sender's until whoever got it in the end has settled it, and nobody is asked for more than can go on.
@@ -67,7 +75,7 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
       below: { ...Server.partsOf(server), ...below },
       down,
       up,
-      reach: interplay.reach,
+      lengths: interplay.lengths,
       warn,
     })
     this.#interplay = interplay
@@ -114,8 +122,9 @@ export class Relay<Item = unknown, Result = unknown, M extends Messages = Messag
 
   /**
    * Ends the relay: what no child has begun goes back to the parent, children finish and leave, and their results go up; then it leaves its
-   * parent. When time is up, what is left is cancelled below and goes back above. A second call waits for the same end, and no longer than its
-   * own `timeout`.
+   * parent. When time is up (`timeout`, 5 s), what is left is cancelled below and goes back above. A second call waits for the same end, and no
+   * longer than its own `timeout`. Rejects with a `TypeError` or a `RangeError` for options that are none. What was left undone, {@link closed}
+   * tells.
    */
   async close({ timeout = 5_000, reason = 'closed' }: RelayCloseOptions = {}): Promise<void> {
     checkMs('timeout', timeout)

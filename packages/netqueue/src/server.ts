@@ -38,7 +38,7 @@ import type {
   SubmitOptions,
   Undone,
 } from './server/server-options.ts'
-import { partsOf } from './server/server-parts.ts'
+import { assembleServer } from './server/server-parts.ts'
 import type { ServerParts } from './server/server-parts.ts'
 import { settingsFrom } from './server/server-settings.ts'
 import type { ByteDuplex, Listener } from './transport/index.ts'
@@ -90,7 +90,7 @@ export class Server<Item = unknown, Result = unknown, M extends Messages = Messa
 
   /** @internal Use {@link listen}. */
   constructor(options: ServerOptions<Item, Result, M>, doors: Doors = NO_DOORS) {
-    const parts = partsOf(settingsFrom(options), options, doors)
+    const parts = assembleServer(settingsFrom(options), options, doors)
     super(parts)
     const { name, supports } = parts.settings.protocol
     this.#parts = parts

@@ -37,7 +37,7 @@ describe('P11: wrong arguments are told at once, by name, rule and value', () =>
 
   test.each<[string, unknown]>([
     ['the options of a relay, such as', undefined],
-    ['`parent` to be an address, several, or a duplex', {}],
+    ['`parent` to be an address, several, a duplex of bytes, or a function', {}],
     ['`listen` to be an address, or several, got `5`', { parent: 'memory:nobody', listen: 5 }],
     ['`down` to be a function, got `5` (number)', { parent: 'memory:nobody', down: 5 }],
     ['`up` to be a function, got `"x"` (string)', { parent: 'memory:nobody', up: 'x' }],

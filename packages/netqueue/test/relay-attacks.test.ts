@@ -17,7 +17,7 @@ const there = (ids: string[], about = '{}'): Uint8Array => bytes(1, path(...ids)
 const gone = (...ids: string[]): Uint8Array => bytes(0, path(...ids))
 const known = (name: string): Uint8Array => bytes(1, field(name))
 const batch = (...records: Uint8Array[]): string => frame(FRAME.BATCH, bytes(...records))
-const times = (count: number, of: (index: number) => Uint8Array): Uint8Array[] =>
+const times = <T>(count: number, of: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => of(index))
 
 /** What a peer is told in the end. */
@@ -143,6 +143,19 @@ describe('P7: what a parent tells a relay', () => {
     expect(pathBytes(ids)).toBeLessThan(16_384)
     parent.send(batch(bytes(ANCESTRY, path(...ids))))
     expect(await ending(parent)).toBe('LOOP')
+    await node.closed
+  })
+
+  test('ids of ancestors that are too long with its parent: LOOP, which says how long they may be', async () => {
+    const { node, parent } = await relayBelow()
+    const ids = times(127, (index) => `${index}`.padStart(127, 'n')).concat('x'.repeat(121))
+    expect(pathBytes(ids)).toBeLessThanOrEqual(16_384)
+    parent.send(batch(bytes(ANCESTRY, path(...ids))))
+    expect(await ending(parent)).toBe('LOOP')
+    const bytesAbove = pathBytes([...ids, 'above'])
+    const { error } = await node.client.closed
+    expect(error).toMatchObject({ code: 'LOOP', limit: 'ancestors', value: bytesAbove })
+    expect(error?.message).toContain(`ids of ${bytesAbove} bytes, of at most 16384`)
     await node.closed
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import type { ByteDuplex } from '../src/index.ts'
 import { netQueue } from '../src/protocol/index.ts'
 import { observe } from './support/nodes.ts'
 import { Tree } from './support/tree.ts'
@@ -63,6 +64,25 @@ describe('several parents', () => {
     await tree.pass(leaf.put('second', { timeout: 1_000 }))
     expect([item, await tree.pass(second)]).toEqual(['first', 'second'])
   })
+})
+
+test('a function that makes the way to the parent makes another one when that is lost', async () => {
+  await using tree = new Tree()
+  const root = await tree.root()
+  const made: ByteDuplex[] = []
+  const parent = async (): Promise<ByteDuplex> => {
+    const duplex = await tree.memory.connect('memory:root')
+    made.push(duplex)
+    return duplex
+  }
+  await tree.relay('relay', 'root', { parent })
+  const leaf = await tree.leaf('leaf', 'relay')
+  void leaf.process((item) => item.toUpperCase())
+  expect(await tree.pass(root.submit('a'))).toBe('A')
+  made[0]?.abort?.(new Error('cut'))
+  await tree.rest()
+  expect(await tree.pass(root.submit('b'))).toBe('B')
+  expect(made).toHaveLength(2)
 })
 
 describe('original net-queue nodes', () => {

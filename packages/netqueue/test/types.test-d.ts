@@ -11,6 +11,7 @@ import {
   leastBusy,
   listen,
   manualTicks,
+  memoryPair,
   msgpack,
   prefer,
   relay,
@@ -85,6 +86,12 @@ test('those of a relay are what its stages get, and may return', async () => {
   void relay({ parent: 'memory:x', item: text(), down: (item) => item.length })
   // @ts-expect-error -- both sides have one name
   void relay({ parent: 'memory:x', server: { id: 'other' } })
+  void relay({
+    parent: async (signal) => {
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+      return memoryPair()[0]
+    },
+  })
   const options: RelayOptions = { parent: 'memory:x' }
   expectTypeOf(options.down).toEqualTypeOf<Stage<unknown> | undefined>()
 })

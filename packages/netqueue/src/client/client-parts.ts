@@ -38,7 +38,7 @@ export interface ClientParts<Out> extends EndpointInit<ClientEvents> {
 const RELAY_PATIENCE = 5
 
 /** Puts a client together; nothing is connected yet. Throws for options of messages and of redelivery that no client can have. */
-export function partsOf<In, Out, M extends Messages>(
+export function assembleClient<In, Out, M extends Messages>(
   reaches: readonly Reach[],
   settings: ClientSettings<In, Out>,
   options: ClientOptions<In, Out, M>,

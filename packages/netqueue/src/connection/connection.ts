@@ -6,7 +6,7 @@ import type { Limits } from '../options/limits.ts'
 import type { PeerEnd } from '../protocol/message.ts'
 import type { Protocol } from '../protocol/protocol.ts'
 import type { ByteDuplex, Bytes } from '../transport/transport.ts'
-import { endedAtOnce, endedByPeer, isPeersFault, lost, noticeOf, unanswered } from './failures.ts'
+import { endedAtOnce, isPeersFault, lost, noticeOf, peerError, unanswered } from './failures.ts'
 import type { DelayedSource } from './delayed-outgoing.ts'
 import { Farewell } from './farewell.ts'
 import { Introductions } from './introductions.ts'
@@ -25,6 +25,21 @@ const NO_FRAMES: readonly Uint8Array[] = []
  * chunks into frames, and the protocol decodes each frame into messages, which the session takes.
  *
  * No async function and no race waits while it is idle, and it is itself what its parts ask and tell: a server may have ten thousand.
+ *
+ * How it ends: who says so, what the peer is told, and whether the session may go on with another connection.
+ *
+ * | | called by | the peer is told | the session |
+ * | --- | --- | --- | --- |
+ * | `end` | its session, a server that closes, `ended` | all that is due, then goodbye | ends |
+ * | `fail` | `broke`; liveness, where introductions take too long | the error | ends |
+ * | `cut` | its session, whoever gave up connecting, a server that closes; `leave`, `endedByPeer` | nothing | ends |
+ * | `leave` | liveness: the time for the goodbyes is up | nothing more | ends |
+ * | `lose` | `broke`, the sink; liveness: silence; a server whose client came again | nothing | may go on, unless a side has said goodbye |
+ * | `endedByPeer` | session or introductions: the peer said goodbye, or an error | goodbye, by `ended`; to an error nothing | ends |
+ * | `ended` | frames: the stream of the peer is at its end | goodbye; without one of its own, as `lose` | as with `end` or `lose` |
+ * | `broke` | frames: the stream, or what came in it, is no good | as `fail` where that is its fault, else as `lose` | as with these |
+ *
+ * Behind all of them: `#stop`, nothing more is sent or received; `#finish`, the session is told, once; `#over`, duplex and timers are released.
  */
 export class Connection implements IntroductionsOwner, Watched, DelayedSource, FrameTaker, FramingOptions {
   /** Settles when duplex and timers are released; never rejects. */
@@ -33,6 +48,8 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
   readonly env: Env
   /** @internal Frames that came. */
   readonly received: Progress = { begun: 0, done: 0 }
+  /** @internal Whether there may be a frame behind the last one that nobody tells of: always, where that was not the session's. */
+  hasMore = true
   readonly #limits: Limits
   readonly #pipes: Pipes
   /** Until both sides know each other. */
@@ -150,16 +167,13 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
   /** @internal An error of the peer's is not answered; its goodbye is, so that it knows that nothing more comes. */
   endedByPeer(end: PeerEnd): void {
     this.#farewell.hear('goodbye')
-    if (end.type === 'error') this.cut(endedByPeer(end))
+    if (end.type === 'error') this.cut(peerError(end))
   }
 
   /** @internal Introductions and last words wait for nobody. */
   get mayWait(): boolean {
     return this.#session !== undefined && this.#urgent.length === 0 && this.#farewell.isOpen
   }
-
-  /** @internal Whether there may be one behind the last frame that nobody tells of: always, where that was not the session's. */
-  hasMore = true
 
   /** @internal The next frame; `undefined` when there is none now, `'end'` when there will be none. */
   nextFrame(): Bytes | undefined | 'end' {
@@ -208,7 +222,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     if (isOpen) return this.broke(endedAtOnce())
     const isDeclined = saying === 'open' && this.#session === undefined
     this.end()
-    if (isDeclined) this.#finish(endedByPeer({ type: 'disconnect' }))
+    if (isDeclined) this.#finish(peerError({ type: 'disconnect' }))
     this.#readToEnd()
   }
 
@@ -225,7 +239,7 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     return { name, bytes: this.#limits[name] }
   }
 
-  /** @internal Introductions may take their time over a frame. */
+  /** @internal Whether whoever takes the frames keeps copies of what it keeps of them: a session may, introductions keep the frame itself. */
   get borrows(): boolean {
     return this.#session?.wire.borrows === true
   }
@@ -241,7 +255,10 @@ export class Connection implements IntroductionsOwner, Watched, DelayedSource, F
     this.#pipe(protocol)
   }
 
-  /** Whoever waited for a session that takes no word of the peer's has a turn before anything comes. */
+  /**
+   * Tells whether what was waited for is there by now: a session, where that takes no word of the peer's, or a failure. Whoever waited has a
+   * turn then before anything comes.
+   */
   #begin(): boolean {
     try {
       return this.#introductions?.begin() === true

@@ -15,7 +15,7 @@ const REFUSALS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
 ])
 
 /** The peer ended the conversation, with an error, or before it had begun. */
-export function endedByPeer(end: PeerEnd): NetQueueError {
+export function peerError(end: PeerEnd): NetQueueError {
   if (end.type === 'disconnect') return new NetQueueError('CONNECTION_LOST', 'The peer declined the connection')
   const { code, limit, max, value } = end
   const bound = limit === undefined ? '' : ` (${limit}${max === undefined ? '' : ` ${max}`})`

@@ -39,6 +39,15 @@ export const isNodeId = (id: string): boolean => id !== '' && isPlain(id) && utf
 export const isPath = (path: Path): boolean =>
   path.length > 0 && path.length <= MAX_DEPTH && path.every(isNodeId) && pathBytes(path) <= MAX_PATH_BYTES
 
+/** No two paths that are kept make one key: their ids have no control characters, by {@link isNodeId}. */
+const SEPARATOR = '\n'
+
+/** A path as one text, for a table of nodes. */
+export const keyOf = (path: Path): string => path.join(SEPARATOR)
+
+/** Whether a node is the one at a key, or below that; both by their keys. */
+export const isAtOrBelow = (node: string, key: string): boolean => node === key || node.startsWith(`${key}${SEPARATOR}`)
+
 /** Whether a name and its codec are such as an introduction may have. */
 export const isNamed = ({ name, codec }: Named): boolean => isName(name) && isCodecName(codec)
 

@@ -20,6 +20,9 @@ export interface NodeChange {
   readonly bytes: number
 }
 
+/** What is told of a node, before it is written. */
+export type ToldNode = Omit<NodeChange, 'bytes'>
+
 /** Somebody below a relay defines a message of that name, or nobody does any more. */
 export interface NameChange {
   readonly name: string

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors/errors.ts'
 import type { Headers } from '../message/headers.ts'
 import type { Path, Route } from '../message/route.ts'
-import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
+import type { Longest, NameChange, NodeChange, ToldNode } from '../message/tree.ts'
 import type { Payloads } from './payloads.ts'
 
 /** How a receiver settled items: done, failed and to be tried again, handed back unstarted, or dropped because the sender cancelled. */
@@ -131,7 +131,7 @@ export interface Writer {
   itemTo?(seq: number, payload: Uint8Array, attempt: number, wantsResult: boolean, to: Path): boolean
   ancestry?(ids: readonly string[]): boolean
   /** What did not fit stays in the list. */
-  nodes?(changes: Omit<NodeChange, 'bytes'>[]): boolean
+  nodes?(changes: ToldNode[]): boolean
   names?(changes: NameChange[]): boolean
   longest?(longest: Longest): boolean
 }

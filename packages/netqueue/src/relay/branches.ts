@@ -1,10 +1,9 @@
-import { isPath, pathBytes } from '../message/route.ts'
+import { isAtOrBelow, isPath, keyOf, pathBytes } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
 import { utf8Bytes } from '../message/names.ts'
 import { MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
-import type { About } from '../message/tree.ts'
+import type { About, ToldNode } from '../message/tree.ts'
 import type { ConnectedClient } from '../server/server-client.ts'
-import type { ToldNode } from './told.ts'
 
 interface Shown {
   /** What it is: one that comes again at the same path is another one. */
@@ -18,8 +17,6 @@ interface Shown {
 
 /** What surrounds a path and its text on the wire, at most. */
 const OVERHEAD_BYTES = 4
-
-const keyOf = (path: Path): string => path.join('\n')
 
 /** What is below a relay, as those above it have been told. */
 export class Branches {
@@ -73,7 +70,7 @@ export class Branches {
     const key = keyOf(path)
     if (!shown.has(key)) return []
     for (const [other, { bytes }] of shown) {
-      if (other !== key && !other.startsWith(`${key}\n`)) continue
+      if (!isAtOrBelow(other, key)) continue
       shown.delete(other)
       this.#count -= 1
       this.#bytes -= bytes

@@ -15,7 +15,7 @@ import { contextOf, Flow } from './flow.ts'
 import type { FlowInit } from './flow.ts'
 import type { Order } from './order.ts'
 import { Passage } from './passage.ts'
-import type { Reach } from './reach.ts'
+import type { Lengths } from './lengths.ts'
 import { DROP, runStage } from './stage.ts'
 import type { Stage } from './stage.ts'
 
@@ -34,7 +34,7 @@ export interface DownInit extends FlowInit {
   backlog: Children
   clientele: Pick<Clientele<unknown>, 'objection'>
   order: Order
-  reach: Reach
+  lengths: Lengths
   /** What results are, and what is made of each. @default nothing */
   resultCodec: Codec<unknown>
   resultStage: Stage<unknown> | undefined
@@ -54,7 +54,7 @@ export class Down extends Flow {
     this.#init = init
     this.#backlog = init.backlog
     init.backlog.dispatcher.watch(() => this.changed())
-    init.reach.watch(() => this.changed())
+    init.lengths.watch(() => this.changed())
     this.changed()
   }
 
@@ -81,9 +81,15 @@ export class Down extends Flow {
     const code = to && this.#address(passage, to)
     if (code !== undefined) passage.settle({ type: 'reject', code, reason: '' })
     else if (to === undefined && this.#isTooLong(passage)) this.#giveBack(passage)
-    else this.#backlog.pass(passage)
+    else this.#pass(passage)
     // The place that was meant for it is free as it was, where it went back, or waits for one child.
     if (passage.state === 'waiting') this.changed()
+  }
+
+  /** One of a parent that leaves waits for nobody here; it may have been in the stage when that said so. */
+  #pass(passage: Passage): void {
+    this.#backlog.pass(passage)
+    if (passage.state === 'waiting' && passage.isRecalled) this.#withdrawn(passage).settle(SETTLED.returned)
   }
 
   /** For the child at the beginning of its path, or for the node below that to which it leads; tells why it cannot go there, if so. */
@@ -97,7 +103,7 @@ export class Down extends Flow {
 
   /** Whether no child takes it for that, and whom it came from may know somebody else. */
   #isTooLong(passage: Passage): boolean {
-    return !this.#init.reach.takes(passage) && !passage.delivery.source.isKept
+    return !this.#init.lengths.takes(passage) && !passage.delivery.source.isKept
   }
 
   /** One that the stage has made so long counts as tried: it would be as long again. */
@@ -192,7 +198,7 @@ export class Down extends Flow {
 
   /** What no child takes any more goes back, the newest first. */
   protected override trim(): void {
-    this.#init.reach.look()
+    this.#init.lengths.look()
     this.#trimBacklog()
     this.#trimInbox()
   }
@@ -206,7 +212,7 @@ export class Down extends Flow {
   }
 
   #trimBacklog(): void {
-    if (this.#init.reach.isLess)
+    if (this.#init.lengths.isLess)
       for (const passage of this.#waiting()) if (this.#isTooLong(passage)) this.#giveBack(this.#withdrawn(passage))
     const excess = -this.room
     if (excess <= 0) return

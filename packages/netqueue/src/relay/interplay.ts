@@ -6,7 +6,7 @@ import type { Passing } from '../server/passing.ts'
 import type { Permissions } from '../server/permissions.ts'
 import type { ConnectedClient, ServerClient } from '../server/server-client.ts'
 import { Downwards, Upwards } from './talk.ts'
-import type { Reach } from './reach.ts'
+import type { Lengths } from './lengths.ts'
 import { Tree } from './tree.ts'
 import type { TreeInit } from './tree.ts'
 
@@ -56,8 +56,8 @@ export class Interplay {
   }
 
   /** What children take. */
-  get reach(): Reach {
-    return this.#tree.reach
+  get lengths(): Lengths {
+    return this.#tree.lengths
   }
 
   /** Both sides are there. */

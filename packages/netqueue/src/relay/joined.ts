@@ -6,17 +6,11 @@ import type { Codec } from '../message/codec.ts'
 import { Down } from './down.ts'
 import type { Children, DownInit } from './down.ts'
 import { Order } from './order.ts'
-import type { Reach } from './reach.ts'
+import type { Lengths } from './lengths.ts'
 import type { Stage } from './stage.ts'
 import type { SideTraits } from './relay-settings.ts'
 import { Up } from './up.ts'
 import type { Parents } from './up.ts'
-
-/** How items and results travel on one side. */
-export interface Codecs {
-  item: Codec<unknown>
-  result: Codec<unknown>
-}
 
 export interface JointInit {
   env: Env
@@ -24,7 +18,7 @@ export interface JointInit {
   below: SideTraits & { inbox: Inbox; backlog: Children; clientele: DownInit['clientele'] }
   down: Stage<unknown> | undefined
   up: Stage<unknown> | undefined
-  reach: Reach
+  lengths: Lengths
   warn: (error: NetQueueError) => void
 }
 
@@ -43,7 +37,7 @@ export interface Joint {
 }
 
 /** Joins a client and a server: what comes in on one goes out on the other. */
-export function joined({ env, above, below, down, up, reach, warn }: JointInit): Joint {
+export function joined({ env, above, below, down, up, lengths, warn }: JointInit): Joint {
   const order = new Order()
   const shared = { env, warn, order }
   const upStage = up ?? between(below.result, above.result)
@@ -52,7 +46,7 @@ export function joined({ env, above, below, down, up, reach, warn }: JointInit):
     inbox: above.inbox,
     backlog: below.backlog,
     clientele: below.clientele,
-    reach,
+    lengths,
     codec: below.item,
     maxItemBytes: below.maxItemBytes,
     stage: down ?? between(above.item, below.item),

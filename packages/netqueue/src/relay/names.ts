@@ -44,11 +44,14 @@ export class KnownNames {
   look(): boolean {
     const changed = [...this.#changed]
     this.#changed.clear()
-    const gone = changed.filter((name) => !this.#counts.has(name) && this.#told.delete(name))
-    const known = changed.filter((name) => this.#counts.has(name) && this.#tell(name))
-    return gone.length + known.length > 0
+    let isOther = false
+    for (const name of changed) if (!this.#counts.has(name) && this.#told.delete(name)) isOther = true
+    // Behind those that are gone, whose room they may have.
+    for (const name of changed) if (this.#counts.has(name) && this.#tell(name)) isOther = true
+    return isOther
   }
 
+  /** Tells whether it was not told before, and there is room for it. */
   #tell(name: string): boolean {
     if (this.#told.has(name)) return false
     if (this.#told.size < MAX_NAMES) {

@@ -1,6 +1,7 @@
 import type { ClientOptions, Closed } from '../client/client-options.ts'
 import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
+import type { DuplexMaker } from '../life/reach.ts'
 import type { Shape } from '../message/codec.ts'
 import type { Messages } from '../message/messages.ts'
 import type { MessagesOptions } from '../message/registry.ts'
@@ -8,7 +9,7 @@ import type { Limits } from '../options/limits.ts'
 import type { Logger } from '../options/logger.ts'
 import type { RequestLimits } from '../request/limits.ts'
 import type { ServerClient } from '../server/server-client.ts'
-import type { ServerCloseOptions, ServerOptions } from '../server/server-options.ts'
+import type { ServerOptions } from '../server/server-options.ts'
 import type { ByteDuplex, Transport } from '../transport/index.ts'
 import type { Stage } from './stage.ts'
 
@@ -22,8 +23,8 @@ export interface RelayOptions<
   Result = unknown,
   M extends Messages = Messages,
 > extends MessagesOptions<M> {
-  /** Where its parent is: an address, several, or a duplex of bytes, as {@link connect} takes them. */
-  parent: string | readonly string[] | ByteDuplex
+  /** Where its parent is: an address, several, a duplex of bytes, or a function that makes one, as {@link connect} takes them. */
+  parent: string | readonly string[] | ByteDuplex | DuplexMaker
   /** Where children connect: an address, or several. @default nowhere: it takes what `relay.server.accept` gives it */
   listen?: string | readonly string[] | undefined
   /** What goes down: a codec or a Standard Schema. All nodes must name the same codec. @default msgpack */
@@ -57,7 +58,16 @@ export interface RelayEvents {
   warning: { error: NetQueueError; client?: ServerClient }
 }
 
-export interface RelayCloseOptions extends ServerCloseOptions {}
+export interface RelayCloseOptions {
+  /**
+   * Milliseconds for all of it, one after the other: children finish and leave; what they made goes up; the relay leaves its parent. Each has
+   * what those before it have left. When it is up, the work of children is cancelled, and ours, for which there are 250 ms more; whoever does not
+   * answer a goodbye is cut 2 s after it. @default 5_000
+   */
+  timeout?: number
+  /** Why, as children are told: those of a relay that restarts may come back. @default 'closed' */
+  reason?: 'closed' | 'restart'
+}
 
 /** How a relay ended: as its client did, and what was its own to put below. */
 export interface RelayClosed<Item, Result> extends Closed<Result> {

@@ -4,18 +4,19 @@ import type { Env } from '../env/env.ts'
 import { host } from '../env/host.ts'
 import { checkFunction } from '../errors/check.ts'
 import { codecFrom } from '../message/codec.ts'
-import type { Shape } from '../message/codec.ts'
+import type { Codec, Shape } from '../message/codec.ts'
 import type { Messages } from '../message/messages.ts'
 import { limitsFrom } from '../options/limits.ts'
 import type { Limits } from '../options/limits.ts'
 import type { ServerOptions } from '../server/server-options.ts'
-import type { Codecs } from './joined.ts'
 import { OF_BOTH_SIDES } from './relay-options.ts'
 import type { RelayOptions } from './relay-options.ts'
 import type { Stage } from './stage.ts'
 
 /** How one side writes items and results, and the longest that it takes. */
-export interface SideTraits extends Codecs {
+export interface SideTraits {
+  item: Codec<unknown>
+  result: Codec<unknown>
   maxItemBytes: number
 }
 
@@ -51,10 +52,11 @@ export function relaySettingsFrom<Item, Result, M extends Messages>(
 function check(options: unknown): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
-      `Expected the options of a relay, such as { parent: 'tcp://…', listen: 'tcp://…' }, got ${String(options)}`,
+      `Expected the options of a relay, such as { parent: 'tcp://...', listen: 'tcp://...' }, got ${String(options)}`,
     )
   const { parent, listen, down, up, id, client = {}, server = {} } = options as RelayOptions
-  if (parent === undefined) throw new TypeError('Expected `parent` to be an address, several, or a duplex of bytes')
+  if (parent === undefined)
+    throw new TypeError('Expected `parent` to be an address, several, a duplex of bytes, or a function that makes one')
   if (listen !== undefined && !isAddress(listen))
     throw new TypeError(`Expected \`listen\` to be an address, or several, got \`${String(listen)}\``)
   if (down !== undefined) checkFunction('down', down)

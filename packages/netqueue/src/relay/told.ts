@@ -1,10 +1,7 @@
 import type { TreeMail } from '../endpoint/relaying.ts'
 import { MAX_NODES } from '../message/tree.ts'
-import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
+import type { Longest, NameChange, ToldNode } from '../message/tree.ts'
 import type { Writer } from '../protocol/message.ts'
-
-/** A change as a writer takes it. */
-export type ToldNode = Omit<NodeChange, 'bytes'>
 
 /** Changes that may wait for a parent that takes nothing; beyond it, it is told all anew. */
 const MAX_WAITING = 4 * MAX_NODES

@@ -9,7 +9,7 @@ import type { Finder } from '../request/finder.ts'
 import type { ConnectedClient } from '../server/server-client.ts'
 import { Branches } from './branches.ts'
 import { KnownNames } from './names.ts'
-import { Reach } from './reach.ts'
+import { Lengths } from './lengths.ts'
 import { Ancestry, Told } from './told.ts'
 
 export interface TreeInit {
@@ -28,7 +28,7 @@ export interface TreeInit {
   warn: (error: NetQueueError) => void
 }
 
-/** What changes is told so often at most. @default 20 ms: many leaves come at once, and statuses change in a row */
+/** What changes is told so often at most: many leaves come at once, and statuses change in a row. */
 const PAUSE_MS = 20
 
 interface Parent {
@@ -47,7 +47,7 @@ export class Tree {
   readonly #everybody: Set<ConnectedClient> = new Set()
   readonly #names: KnownNames
   /** What children take. */
-  readonly reach: Reach
+  readonly lengths: Lengths
   #ancestors: readonly string[] = []
   /** Children that are to be looked at again, and the nodes below each. */
   readonly #dirty: Map<ConnectedClient, readonly Path[] | 'all'> = new Map()
@@ -60,11 +60,11 @@ export class Tree {
   constructor(init: TreeInit) {
     this.#init = init
     this.#names = new KnownNames(init.names)
-    this.reach = new Reach({
+    this.lengths = new Lengths({
       env: init.env,
       most: init.maxItemBytes,
       children: this.#everybody,
-      changed: () => this.#tellReach(),
+      changed: () => this.#tellLongest(),
     })
   }
 
@@ -124,7 +124,7 @@ export class Tree {
     const told = new Told(() => conversation.wake(), {
       everything: () => this.#branches.all,
       names: this.#names.told,
-      longest: this.#init.keepsLength && this.reach.isLess ? this.reach.longest : undefined,
+      longest: this.#init.keepsLength && this.lengths.isLess ? this.lengths.longest : undefined,
     })
     this.#parents.set(conversation, { told, ancestors: [] })
     this.#tellChildren()
@@ -149,7 +149,7 @@ export class Tree {
 
   #heardFromBelow(client: ConnectedClient, message: TreeMessage): void {
     if (message.type === 'names') this.#names.changed(client)
-    if (message.type === 'longest') this.reach.look()
+    if (message.type === 'longest') this.lengths.look()
     this.#changed(client, message.type === 'nodes' ? message.changes.map(({ path }) => path) : [])
   }
 
@@ -157,7 +157,7 @@ export class Tree {
     const client = clientOf(conversation)
     this.#everybody.add(client)
     this.#names.came(client)
-    this.reach.look()
+    this.lengths.look()
     this.#changed(client, 'all')
     if (!client.isRelay) return undefined
     const ancestry = new Ancestry(() => conversation.wake())
@@ -171,16 +171,16 @@ export class Tree {
     this.#everybody.delete(client)
     this.#children.delete(conversation)
     this.#names.left(client)
-    this.reach.look({ isGone: true })
+    this.lengths.look({ isGone: true })
     this.#changed(client, 'all')
     // Without a parent nobody else looks: who is gone would be kept until there is one.
     if (this.#parents.size === 0) this.#tellParents()
   }
 
   /** At once, and not with other news: items would go to and fro meanwhile. */
-  #tellReach(): void {
+  #tellLongest(): void {
     if (!this.#init.keepsLength) return
-    for (const { told } of this.#parents.values()) told.limit(this.reach.longest)
+    for (const { told } of this.#parents.values()) told.limit(this.lengths.longest)
   }
 
   #isBelow(id: string): boolean {
@@ -192,7 +192,7 @@ export class Tree {
   #tellChildren(): void {
     const above = Array.from(this.#parents, ([{ peer }, { ancestors }]) => [peer?.id ?? '', ...ancestors])
     const ids = [...new Set(above.flat())].filter((id) => id !== '').toSorted()
-    if (ids.length > MAX_ANCESTORS || pathBytes(ids) > MAX_ANCESTRY_BYTES) throw tooDeep(ids.length)
+    checkAncestry(ids)
     if (ids.length === this.#ancestors.length && ids.every((id, index) => id === this.#ancestors[index])) return
     this.#ancestors = ids
     for (const ancestry of this.#children.values()) ancestry.tell(ids)
@@ -227,7 +227,13 @@ function loop(id: string): NetQueueError {
   return new NetQueueError('LOOP', `${id} is both above and below this relay: items would go round`, { value: id })
 }
 
-function tooDeep(value: number): NetQueueError {
-  const message = `More nodes are above this relay than it can tell its children of: ${value}, of at most ${MAX_ANCESTORS}`
+function checkAncestry(ids: readonly string[]): void {
+  const bytes = pathBytes(ids)
+  if (ids.length > MAX_ANCESTORS) throw tooMuchAbove(`${ids.length} nodes, of at most ${MAX_ANCESTORS}`, ids.length)
+  if (bytes > MAX_ANCESTRY_BYTES) throw tooMuchAbove(`ids of ${bytes} bytes, of at most ${MAX_ANCESTRY_BYTES}`, bytes)
+}
+
+function tooMuchAbove(what: string, value: number): NetQueueError {
+  const message = `More is above this relay than it can tell its children of: ${what}`
   return new NetQueueError('LOOP', message, { limit: 'ancestors', value })
 }

@@ -1,12 +1,10 @@
 import { NetQueueError } from '../errors/errors.ts'
+import { isAtOrBelow, keyOf } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
 import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
 import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
 import type { ServerClient } from './server-client.ts'
 import { KnownNode } from './tree-node.ts'
-
-/** Ids have no control characters. */
-const keyOf = (path: Path): string => path.join('\n')
 
 /** What is known below one client: the nodes by their paths, the names of messages that somebody there defines, and how long items may be. */
 export class Below {
@@ -88,7 +86,7 @@ export class Below {
   #remove(key: string): void {
     if (!this.#nodes.has(key)) return
     for (const [other, node] of this.#nodes) {
-      if (other !== key && !other.startsWith(`${key}\n`)) continue
+      if (!isAtOrBelow(other, key)) continue
       this.#nodes.delete(other)
       this.#bytes -= node.bytes
       node.isConnected = false

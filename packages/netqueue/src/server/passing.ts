@@ -1,6 +1,6 @@
 import { Forwarding } from '../endpoint/forwarding.ts'
 import type { Seeker } from '../endpoint/errand.ts'
-import type { Path } from '../message/route.ts'
+import type { Path, Route } from '../message/route.ts'
 import type { PassedMessage } from '../request/finder.ts'
 import type { Transit } from '../request/transit.ts'
 import type { ConnectedClient } from './server-client.ts'
@@ -10,6 +10,13 @@ export interface PassingInit {
   connected: () => Iterable<ConnectedClient>
   /** Whether a client may be asked, or sent, what passes by that name. */
   mayHear: (client: ConnectedClient, name: string) => boolean
+}
+
+/** Whom a message is for. */
+interface Hearer {
+  client: ConnectedClient
+  /** What the message says of those below it. */
+  route: Route
 }
 
 /** To which clients the requests and messages go that somebody above has sent. */
@@ -38,20 +45,34 @@ export class Passing {
     transit.refuse(code)
   }
 
-  /** A message from above goes along its path, or to all who know it and are not left out. Gives those that had no room for it. */
+  /**
+   * A message from above goes along its path, or to all who know it and are not left out. Gives those that have no room for it, and had some
+   * for the one before: of several in a row, one is told of.
+   */
   carry(said: PassedMessage): ConnectedClient[] {
-    const { to, named, except = [] } = said
-    if (to !== undefined) {
-      const client = this.#find(to[0])
-      if (client === undefined || !this.#init.mayHear(client, named.name)) return []
-      return isMissed(client, said, to.slice(1), undefined) ? [client] : []
+    const late: ConnectedClient[] = []
+    for (const hearer of this.#hearers(said)) {
+      const { client } = hearer
+      const wasBehind = client.isBehind
+      client.isBehind = !passTo(hearer, said)
+      if (client.isBehind && !wasBehind) late.push(client)
     }
-    const isLeftOut = ({ id }: ConnectedClient): boolean => except.some((path) => path.length === 1 && path[0] === id)
-    const below = ({ id }: ConnectedClient): Path[] =>
-      except.flatMap((path) => (path.length > 1 && path[0] === id ? [path.slice(1)] : []))
-    const isFor = (client: ConnectedClient): boolean =>
-      client.knows(named.name) && !isLeftOut(client) && this.#init.mayHear(client, named.name)
-    return [...this.#init.connected()].filter((client) => isFor(client) && isMissed(client, said, [], below(client)))
+    return late
+  }
+
+  *#hearers({ to, named: { name }, except = [] }: PassedMessage): Generator<Hearer> {
+    if (to !== undefined) {
+      const [id, ...way] = to
+      const client = this.#find(id)
+      if (client !== undefined && this.#init.mayHear(client, name)) yield { client, route: { to: orNone(way) } }
+      return
+    }
+    for (const client of this.#init.connected()) {
+      if (!client.knows(name)) continue
+      const ways = waysBelow(client, except)
+      const isLeftOut = ways.some(({ length }) => length === 0)
+      if (!isLeftOut && this.#init.mayHear(client, name)) yield { client, route: { except: orNone(ways) } }
+    }
   }
 
   #find(id: string | undefined): ConnectedClient | undefined {
@@ -71,33 +92,18 @@ export class Passing {
   }
 }
 
-/** Whether a message does not reach a client; of several in a row, one is told of. */
-function isMissed(
-  client: ConnectedClient,
-  said: PassedMessage,
-  to: Path,
-  except: readonly Path[] | undefined,
-): boolean {
-  const wasBehind = client.isBehind
-  client.isBehind = !hasPassed(client, said, to, except)
-  return client.isBehind && !wasBehind
-}
+/** Of paths, those that begin with a client, from there on; that of the client itself has no step left. */
+const waysBelow = ({ id }: ConnectedClient, paths: readonly Path[]): Path[] =>
+  paths.filter(([first]) => first === id).map((path) => path.slice(1))
 
-/** Passes a message on to a client, if that has room. */
-function hasPassed(
-  { conversation, isRelay }: ConnectedClient,
-  said: PassedMessage,
-  to: Path,
-  except: readonly Path[] | undefined,
-): boolean {
-  if (to.length > 0 && !isRelay) return true
+/** Passes a message on to a client; tells whether that had room. What is for somebody below one that is no relay is for nobody. */
+function passTo({ client: { conversation, isRelay }, route }: Hearer, said: PassedMessage): boolean {
+  if (route.to !== undefined && !isRelay) return true
   try {
-    const route = {
-      ...(to.length > 0 && { to }),
-      ...(except !== undefined && except.length > 0 && { except }),
-    }
     return conversation.exchange.tryPass(said, route)
   } catch {
     return false
   }
 }
+
+const orNone = <T>(list: readonly T[]): readonly T[] | undefined => (list.length === 0 ? undefined : list)

@@ -105,7 +105,10 @@ export class ConnectedClient implements ServerClient, Candidate<ServerClient>, A
   isDraining = false
   /** Why it leaves, in its own words. */
   reason = ''
-  /** It took no message in the time that a broadcast gives: the next ones pass over it until it has room. */
+  /**
+   * It had no room for the last message, in the time that a broadcast gives, or at once for one that passed. Until it has, a broadcast does not
+   * wait for it, and of what passes and is lost no more is told.
+   */
   isBehind = false
   readonly #ready: ((client: ServerClient) => boolean) | undefined
   readonly #dismissed: (client: ConnectedClient) => void

@@ -45,7 +45,7 @@ export interface ServerParts<Item, Result> extends EndpointInit<ServerEvents<Ite
 }
 
 /** Puts a server together; nobody can connect yet. Throws for options of messages and of redelivery that no server can have. */
-export function partsOf<Item, Result, M extends Messages>(
+export function assembleServer<Item, Result, M extends Messages>(
   settings: ServerSettings<Item, Result>,
   options: ServerOptions<Item, Result, M>,
   { hasCertificates }: { hasCertificates: boolean },

@@ -3,8 +3,7 @@ import type { Evidence, Guard, HandshakeStep, Identified } from '../handshake.ts
 import type { Token } from '../token.ts'
 import { decodeJson } from './bytes.ts'
 import { badMessage } from '../failures.ts'
-import { frameOf, frameType, FrameType } from './frame-types.ts'
-import { unexpected } from './native-wire.ts'
+import { frameOf, frameType, FrameType, unexpected } from './frame-types.ts'
 import { isEqual, provenToken, proveToken } from './proof.ts'
 import type { Transcript } from './proof.ts'
 

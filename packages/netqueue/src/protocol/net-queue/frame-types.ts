@@ -1,3 +1,5 @@
+import { NetQueueError } from '../../errors/errors.ts'
+
 /** The first two bytes of every frame. 1 to 6 are the original's, 16 and up are ours. */
 export const FrameType = {
   CONN: 1,
@@ -29,4 +31,18 @@ export function frameOf(type: number, data: Uint8Array = new Uint8Array(0)): Uin
   frame[1] = type
   frame.set(data, TYPE_BYTES)
   return frame
+}
+
+/** The error for a frame that cannot stand where it came: a type that we know in the wrong place, or one that nobody knows. */
+export function unexpected(type: number): NetQueueError {
+  const known = Object.entries(FrameType).find(([, value]) => value === type)?.[0]
+  if (known === undefined)
+    return new NetQueueError('UNKNOWN_TYPE', `The peer sent a frame of type ${type}, which has no meaning`, {
+      value: type,
+    })
+  return new NetQueueError(
+    'UNEXPECTED_FRAME',
+    `The peer sent a frame of type ${type} (${known}) where it has no place`,
+    { value: type },
+  )
 }

@@ -1,4 +1,3 @@
-import { NetQueueError } from '../../errors/errors.ts'
 import type { Limits } from '../../options/limits.ts'
 import type { Bytes } from '../../transport/transport.ts'
 import type { Message, Writer } from '../message.ts'
@@ -7,7 +6,7 @@ import type { Supports } from '../supports.ts'
 import { ByteReader, ByteWriter, joined, MAX_VARINT_BYTES } from './bytes.ts'
 import { badMessage } from '../failures.ts'
 import { decodeError, encodeError } from './error-frame.ts'
-import { frameData, frameOf, frameType, FrameType, TYPE_BYTES } from './frame-types.ts'
+import { frameData, frameOf, frameType, FrameType, TYPE_BYTES, unexpected } from './frame-types.ts'
 import { RecordReader } from './record-reader.ts'
 import type { RecordReaderInit } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -134,18 +133,4 @@ function batchesOf(data: Uint8Array): number {
   const batches = reader.varint()
   if (reader.left > 0) throw badMessage('an ACK that is longer than its number')
   return batches
-}
-
-/** The error for a frame that cannot stand where it came: a type that we know in the wrong place, or one that nobody knows. */
-export function unexpected(type: number): NetQueueError {
-  const known = Object.entries(FrameType).find(([, value]) => value === type)?.[0]
-  if (known === undefined)
-    return new NetQueueError('UNKNOWN_TYPE', `The peer sent a frame of type ${type}, which has no meaning`, {
-      value: type,
-    })
-  return new NetQueueError(
-    'UNEXPECTED_FRAME',
-    `The peer sent a frame of type ${type} (${known}) where it has no place`,
-    { value: type },
-  )
 }

@@ -1,7 +1,6 @@
 import type { Handshake, HandshakeInit, HandshakeStep } from '../handshake.ts'
-import { frameOf, frameType, FrameType } from './frame-types.ts'
+import { frameOf, frameType, FrameType, unexpected } from './frame-types.ts'
 import { isOriginalType } from './handshake.ts'
-import { unexpected } from './native-wire.ts'
 import { OriginalWire, statusFrame } from './original-wire.ts'
 
 /** A client of an original server: CONN, and whatever comes back. An original may send an item before its CONN. */

@@ -11,8 +11,7 @@ import type { Peer, Wire } from '../wire.ts'
 import type { Supports } from '../supports.ts'
 import { decodeText, encodeText } from './bytes.ts'
 import { itemTooLarge } from '../failures.ts'
-import { frameData, frameOf, frameType, FrameType } from './frame-types.ts'
-import { unexpected } from './native-wire.ts'
+import { frameData, frameOf, frameType, FrameType, unexpected } from './frame-types.ts'
 
 export const ORIGINAL = 'net-queue'
 export const originalSupports: Supports = {

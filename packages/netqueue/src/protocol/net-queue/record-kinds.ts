@@ -31,8 +31,8 @@ export const Kind = {
 
 /** Records that overtake, and are never in pieces. */
 const CONTROL = marks(Kind.CREDIT, Kind.CANCEL, Kind.RECLAIM, Kind.PING, Kind.PONG)
-/** Records of the item lane that have no sequence number of their own to be acknowledged by. */
 const TREE = [Kind.ANCESTRY, Kind.NODES, Kind.NAMES, Kind.LONGEST]
+/** Records of the item lane that have no sequence number of their own to be acknowledged by. */
 const ORDERED_ITEMS = [Kind.SETTLE, Kind.RESULT, Kind.REJECT, Kind.EXTEND, Kind.STATUS, Kind.GOAWAY, ...TREE]
 const IN_ITEM_LANE = marks(Kind.ITEMS, Kind.RELEASED, ...ORDERED_ITEMS)
 const ORDERED_REQUESTS = [

@@ -1,7 +1,7 @@
 import type { Bytes } from '../../transport/transport.ts'
 import { pathBytes } from '../../message/route.ts'
 import type { Path, Route } from '../../message/route.ts'
-import type { Longest, NameChange } from '../../message/tree.ts'
+import type { Longest, NameChange, ToldNode } from '../../message/tree.ts'
 import type { Outcome, Said, SaidInChannel, Writer } from '../message.ts'
 import { Batch } from './batch.ts'
 import type { Form } from './batch.ts'
@@ -20,7 +20,6 @@ import { MAX_FAILURE_BYTES, writeFailure } from './record-fields.ts'
 import * as requests from './request-writer.ts'
 import { writePath } from './route-block.ts'
 import { writeAncestry, writeLongest, writeNames, writeNodes } from './tree-records.ts'
-import type { ToldNode } from './tree-records.ts'
 
 /** Items in a row that share attempt and flags make one ITEMS record, whose count is filled in as they come. */
 interface Run {

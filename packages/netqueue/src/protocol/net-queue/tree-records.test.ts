@@ -2,10 +2,9 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { MAX_ABOUT_BYTES } from '../../message/tree.ts'
-import type { NameChange } from '../../message/tree.ts'
+import type { NameChange, ToldNode } from '../../message/tree.ts'
 import type { Message, Writer } from '../message.ts'
 import { newReader, newWriter } from '../../../test/support/records.ts'
-import type { ToldNode } from './tree-records.ts'
 
 const id = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }).map((text) => text.replaceAll(/\p{Cc}/gu, '-'))
 const path = fc.array(id, { minLength: 1, maxLength: 8 })

@@ -2,7 +2,7 @@ import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../../message/rout
 import { isName } from '../../message/names.ts'
 import { MAX_STATUS_BYTES } from '../../message/status.ts'
 import { MAX_ABOUT_BYTES } from '../../message/tree.ts'
-import type { About, Longest, NameChange, NodeChange } from '../../message/tree.ts'
+import type { About, Longest, NameChange, NodeChange, ToldNode } from '../../message/tree.ts'
 import type { Message } from '../message.ts'
 import type { Batch } from './batch.ts'
 import { decodeJson, encodeText } from './bytes.ts'
@@ -15,9 +15,6 @@ const GONE = 0
 const THERE = 1
 /** What stands around the texts of an entry, at most. */
 const ENTRY_BYTES = 8
-
-/** What a writer is told of a node. */
-export type ToldNode = Omit<NodeChange, 'bytes'>
 
 /** Reads the body of a record of one of these kinds. */
 export function readTree(kind: number, reader: ByteReader): Message {

@@ -11,12 +11,12 @@ interface Taker {
   readonly longest: Longest
 }
 
-export interface ReachInit {
+export interface LengthsInit {
   env: Env
   /** The longest item that the relay takes itself. */
   most: number
   children: Iterable<Taker>
-  /** It is another one. */
+  /** `longest` has changed. */
   changed: () => void
 }
 
@@ -24,15 +24,15 @@ export interface ReachInit {
 const LEAVE_MS = 50
 
 /** How long an item may be for somebody below a relay to take it. */
-export class Reach {
-  readonly #init: ReachInit
+export class Lengths {
+  readonly #init: LengthsInit
   #longest: Longest
-  /** Whether somebody has taken anything so far. */
-  #isKnown = false
+  /** Whether the last look found somebody who takes anything. After one that found nobody, less is believed at once. */
+  #hasTaker = false
   #lowering: Timer | undefined
   #watcher: (() => void) | undefined
 
-  constructor(init: ReachInit) {
+  constructor(init: LengthsInit) {
     this.#init = init
     this.#longest = { put: init.most, submitted: init.most }
   }
@@ -60,7 +60,7 @@ export class Reach {
   look({ isGone = false }: { isGone?: boolean } = {}): void {
     const seen = this.#seen()
     const isLower = seen.put < this.#longest.put || seen.submitted < this.#longest.submitted
-    if (!isLower || isGone || !this.#isKnown) return this.#set(seen)
+    if (!isLower || isGone || !this.#hasTaker) return this.#set(seen)
     this.#lowering ??= this.#init.env.setTimer(() => this.#set(this.#seen()), LEAVE_MS, { background: true })
   }
 
@@ -68,7 +68,7 @@ export class Reach {
     this.#lowering?.cancel()
     this.#lowering = undefined
     const { put, submitted } = this.#longest
-    this.#isKnown = seen !== this.#longest
+    this.#hasTaker = seen !== this.#longest
     if (seen.put === put && seen.submitted === submitted) return
     this.#longest = seen
     this.#init.changed()
