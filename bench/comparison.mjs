@@ -77,15 +77,17 @@ function verdict(goal, figure, samples, peers) {
   const ours = samples.get(subject)
   if (ours === undefined) return { goal: text, measured: `${subject} was not measured`, isMet: null }
   if (goal.against === undefined) {
-    const value = median(ours.map((sample) => figure.of(sample)))
+    const value = valueOf(goal, ours.map(figure.of))
     return { goal: text, measured: digits(value), isMet: isWithin(goal, value) }
   }
   const measured = opponents(goal, peers)
     .filter((name) => samples.has(name))
     .map((name) => ({ name, value: ratio(samples, figure, [subject, name]) }))
     .toSorted((one, other) => one.value - other.value)
-  const hardest = goal.least === undefined ? measured.at(-1) : measured[0]
-  if (hardest === undefined) return { goal: text, measured: `${goal.against} not measured`, isMet: null }
+  // One that cannot be compared leaves the goal open: it might have been the hardest.
+  const noisy = measured.find(({ value }) => Number.isNaN(value))
+  const hardest = noisy ?? (goal.least === undefined ? measured.at(-1) : measured[0])
+  if (hardest === undefined) return { goal: text, measured: `${othersOf(goal)} not measured`, isMet: null }
   const { name, value } = hardest
   if (Number.isNaN(value)) return { goal: text, measured: `too noisy to be compared with ${name}`, isMet: null }
   return { goal: text, measured: `${digits(value)} times ${name}`, isMet: isWithin(goal, value) }
@@ -101,8 +103,18 @@ function digits(value) {
  * @param {ReadonlyMap<string, Peer>} peers
  */
 function opponents({ against = '', except = [] }, peers) {
-  if (against !== 'peers') return [against]
+  if (against !== 'peers') return [against].flat()
   return [...peers].flatMap(([name, { kind = 'peer' }]) => (kind === 'peer' && !except.includes(name) ? [name] : []))
+}
+
+/**
+ * Of the rounds.
+ * @param {Goal} goal
+ * @param {readonly number[]} values
+ */
+function valueOf({ everyRound = false, most }, values) {
+  if (!everyRound) return median(values)
+  return most === undefined ? Math.min(...values) : Math.max(...values)
 }
 
 /**
@@ -117,9 +129,17 @@ function isWithin({ least = -Infinity, most = Infinity }, value) {
  * @param {Goal} goal
  * @param {Figure} figure
  */
-function textOf({ subject = OURS, against, except = [], least, most, figure: own }, figure) {
+function textOf(goal, figure) {
+  const { subject = OURS, against, least, most, figure: own, everyRound = false } = goal
   const bound = [least === undefined ? [] : [`at least ${least}`], most === undefined ? [] : [`at most ${most}`]]
   const what = own !== undefined || against === undefined ? `${figure.title} ` : ''
-  const others = against === 'peers' ? ['every peer', ...except.map((name) => `but ${name}`)].join(' ') : against
-  return `${subject}: ${what}${bound.flat().join(', ')}${against === undefined ? '' : ` times ${others}`}`
+  const of = against === undefined ? '' : ` times ${othersOf(goal)}`
+  return `${subject}: ${what}${bound.flat().join(', ')}${of}${everyRound ? ', in every round' : ''}`
+}
+
+/** @param {Goal} goal */
+function othersOf({ against = '', except = [] }) {
+  return against === 'peers'
+    ? ['every peer', ...except.map((name) => `but ${name}`)].join(' ')
+    : [against].flat().join(', ')
 }

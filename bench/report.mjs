@@ -81,7 +81,7 @@ function results({ workload, options, samples, peers }) {
 }
 
 /** Of the sources that are measured; with `-dirty` where they differ from it. */
-function commit() {
+export function commit() {
   try {
     const id = git('rev-parse', 'HEAD')
     return git('status', '--porcelain', '--', 'packages/netqueue/src', 'bench') === '' ? id : `${id}-dirty`

@@ -7,7 +7,7 @@ import { install } from './install.mjs'
 import { measure } from './measure.mjs'
 import { document, hasPlace, titleOf } from './page.mjs'
 import { loadPeer, peerNames } from './peers/load.mjs'
-import { report, setupsOf, textOf } from './report.mjs'
+import { commit, report, setupsOf, textOf } from './report.mjs'
 
 /** @import { Command, Run } from './command.mjs' */
 /** @import { Named } from './measure.mjs' */
@@ -51,11 +51,9 @@ async function redraw(file, workloads, peers) {
  * @param {ReadonlyMap<string, Peer>} peers
  */
 async function runAll({ runs, peers: chosen, json, docs }, peers) {
-  const homeless = runs
-    .map(({ name, workload, options }) => titleOf(name, workload, options))
-    .find((title) => !hasPlace(title))
-  if (docs && homeless !== undefined) {
-    console.error(`bench: docs/performance.md has no place for ${homeless}`)
+  const obstacle = docs ? undocumentable(runs) : undefined
+  if (obstacle !== undefined) {
+    console.error(`bench: ${obstacle}`)
     return 2
   }
   /** @type {Report[]} */
@@ -71,6 +69,19 @@ async function runAll({ runs, peers: chosen, json, docs }, peers) {
     if (docs) await document(run.workload, result, peers)
   }
   return failed ? 1 : 0
+}
+
+/**
+ * Why the figures of these runs cannot get onto the page.
+ * @param {readonly Run[]} runs
+ */
+function undocumentable(runs) {
+  if (commit().endsWith('-dirty'))
+    return '--docs writes figures of a commit: commit what is changed in packages/netqueue/src and bench, or leave --docs out'
+  const homeless = runs
+    .map(({ name, workload, options }) => titleOf(name, workload, options))
+    .find((title) => !hasPlace(title))
+  return homeless === undefined ? undefined : `docs/performance.md has no place for ${homeless}`
 }
 
 /**
@@ -104,8 +115,7 @@ async function named(name) {
 }
 
 /**
- * The chosen peers that can run the workload here; why another cannot is said. One that it is not for is no news where all
- * were meant.
+ * The chosen peers that can run the workload here; why another cannot is said.
  * @param {Workload} workload
  * @param {readonly string[]} names
  * @param {ReadonlyMap<string, Peer>} peers
@@ -115,13 +125,7 @@ async function ablePeers(workload, names, peers) {
   const able = []
   /** @type {Map<string, string>} */
   const skipped = new Map()
-  for (const name of names) {
-    const peer = peers.get(name)
-    const unfit = unfitness(name, peer, workload)
-    if (peer === undefined || unfit !== undefined) {
-      if (names.length < peers.size) console.log(`bench: ${name} is skipped: ${unfit}`)
-      continue
-    }
+  for (const [name, peer] of fitPeers(workload, names, peers)) {
     const reason = (await install(peer.packages)) ?? (await peer.missing?.())
     if (reason === undefined) able.push([name, peer])
     else {
@@ -133,15 +137,31 @@ async function ablePeers(workload, names, peers) {
 }
 
 /**
- * @param {string} name
- * @param {Peer | undefined} peer
+ * Those that the workload is for; the others are named, in a line for each reason.
  * @param {Workload} workload
- * @returns {string | undefined}
+ * @param {readonly string[]} names
+ * @param {ReadonlyMap<string, Peer>} peers
  */
-function unfitness(name, peer, { needs, only }) {
-  if (peer?.[needs] === undefined) return `it has no part for this (${needs})`
-  if (only?.includes(name) === false) return `this is for ${only.join(', ')} alone`
-  return undefined
+function fitPeers({ needs, only }, names, peers) {
+  const loaded = [...peers].filter(([name]) => names.includes(name))
+  const [having, lacking] = parted(loaded, ([, peer]) => peer[needs] !== undefined)
+  const [meant, others] = parted(having, ([name]) => only?.includes(name) !== false)
+  if (lacking.length > 0) console.log(`bench: no part for this: ${namesOf(lacking)}`)
+  if (others.length > 0) console.log(`bench: this is for ${only?.join(', ')} alone, not for ${namesOf(others)}`)
+  return meant
+}
+
+/**
+ * @param {readonly Named[]} peers
+ * @param {(peer: Named) => boolean} isFirst
+ */
+function parted(peers, isFirst) {
+  return /** @type {const} */ ([peers.filter(isFirst), peers.filter((peer) => !isFirst(peer))])
+}
+
+/** @param {readonly Named[]} peers */
+function namesOf(peers) {
+  return peers.map(([name]) => name).join(', ')
 }
 
 /** @returns {Promise<Map<string, Workload>>} */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { bufferOf } from './shared/buffer.mjs'
 import { Crowd } from './shared/crowd.mjs'
 import { Questions } from './shared/questions.mjs'
-import { WINDOW, Window } from './shared/window.mjs'
+import { ACK, WINDOW, Window } from './shared/window.mjs'
 
 /** @import { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js' */
 /** @import { Peer } from './peer.d.ts' */
@@ -17,8 +17,6 @@ const OPTIONS = {
   // Clients in one process else share a connection.
   'grpc.use_local_subchannel_pool': 1,
 }
-/** A worker answers each item with this: it works in order, so that need not say which. */
-const ACK = Buffer.of(1)
 
 const same = (/** @type {Buffer} */ bytes) => bytes
 const service = {

@@ -8,13 +8,13 @@ import { WINDOW } from './shared/window.mjs'
 
 const STREAM = 'work'
 const CONSUMER = 'workers'
-/** Stored items that no worker has settled, above which the producer waits: work else piles up on the disk. */
+/** Stored items that no worker has settled, above which the producer waits: work else piles up at the server. */
 const MOST_STORED = 4_096
 
 /** @type {Peer} */
 export const peer = {
   packages: ['@nats-io/transport-node', '@nats-io/jetstream'],
-  setup: `JetStream of nats-server: a work-queue stream in files, at most ${WINDOW} items published whose storing is not confirmed, one pull consumer that the workers share, ${WINDOW} items pulled per worker, each acknowledged. The producer looks now and then how many are stored, and waits above ${MOST_STORED.toLocaleString('en')}`,
+  setup: `JetStream of nats-server: a work-queue stream in memory, nothing on disk, at most ${WINDOW} items published whose storing is not confirmed, one pull consumer that the workers share, ${WINDOW} items pulled per worker, each acknowledged. The producer looks now and then how many are stored, and waits above ${MOST_STORED.toLocaleString('en')}`,
   missing,
   broker: () => natsServer({ stores: true }),
 
@@ -29,7 +29,7 @@ export const peer = {
         name: STREAM,
         subjects: [STREAM],
         retention: RetentionPolicy.Workqueue,
-        storage: StorageType.File,
+        storage: StorageType.Memory,
       })
       await manager.consumers.add(STREAM, { durable_name: CONSUMER, ack_policy: AckPolicy.Explicit })
       const stream = jetstream(connection)

@@ -1,7 +1,8 @@
 // @ts-check
-import { Queue } from '../../packages/netqueue/dist/queue/queue.js'
 import { WINDOW } from './shared/window.mjs'
+import { distribute } from './netqueue/distribute.mjs'
 import { fanOut } from './netqueue/fan-out.mjs'
+import { Queue } from './netqueue/library.mjs'
 import { between } from './netqueue/relay.mjs'
 import { requests } from './netqueue/requests.mjs'
 import { streams } from './netqueue/streams.mjs'
@@ -39,17 +40,7 @@ export const peer = {
   requests,
   guarded: requests,
 
-  distribute: {
-    async producer() {
-      const server = await serve()
-      return { ...side(server), put: (item) => server.put(item), results: () => server }
-    },
-
-    async worker(address, work) {
-      const client = await join(address)
-      for await (const item of client) await client.put(await work(item))
-    },
-  },
+  distribute: distribute(),
 
   idle: {
     async server(setting) {

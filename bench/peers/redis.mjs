@@ -1,14 +1,14 @@
 // @ts-check
 import { missing, open, redisServer } from './redis/connection.mjs'
 import { bufferOf } from './shared/buffer.mjs'
-import { addAll, BATCH, createGroup, empty, joined, joinGroup, MOST_STORED, readAll } from './redis/items.mjs'
+import { addAll, BATCH, createGroup, empty, joined, joinGroup, MOST_STORED, readAll, workAll } from './redis/items.mjs'
 
 /** @import { Peer, Stream } from './peer.d.ts' */
 
 /** @type {Peer} */
 export const peer = {
   packages: ['ioredis'],
-  setup: `streams of redis-server by ioredis, nothing on disk: XADD in pipelines of ${BATCH} with XLEN at their end, by which the sender waits above ${MOST_STORED.toLocaleString('en')} items or 32 MiB; XREADGROUP for up to ${BATCH} at a time, in one pipeline with XACK and XDEL of those before; objects as JSON`,
+  setup: `streams of redis-server by ioredis, nothing on disk: XADD in pipelines of up to ${BATCH}, two of them under way, with XLEN at their end, by which the sender waits at ${MOST_STORED.toLocaleString('en')} items or 32 MiB; XREAD for up to ${BATCH} at a time, in one pipeline with XDEL of those before; work by XREADGROUP instead, with XACK and XDEL; objects as JSON`,
   missing,
   broker: redisServer,
 
@@ -33,7 +33,7 @@ export const peer = {
       const redis = await open(address)
       const name = `worker-${process.pid}`
       await joinGroup(redis, name)
-      await readAll(redis, name, did)
+      await workAll(redis, name, did)
     },
   },
 }
@@ -47,8 +47,7 @@ function streamBy({ encode, decode }) {
   return {
     async receiver(took, { broker }) {
       const redis = await open(broker)
-      await createGroup(redis)
-      void readAll(redis, 'receiver', (payload) => took(decode(payload)))
+      void readAll(redis, (payload) => took(decode(payload)))
       return broker
     },
 

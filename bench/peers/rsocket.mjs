@@ -3,14 +3,13 @@ import { createServer } from 'node:net'
 import { bufferOf } from './shared/buffer.mjs'
 import { Questions } from './shared/questions.mjs'
 import { addressOf } from './shared/tcp.mjs'
-import { WINDOW, Window } from './shared/window.mjs'
+import { ACK, WINDOW, Window } from './shared/window.mjs'
 
 /** @import { Payload, RSocket } from 'rsocket-core' */
 /** @import { Peer } from './peer.d.ts' */
 
 const NOTHING = Buffer.alloc(0)
-/** A worker answers each item with this: it works in order, so that need not say which. */
-const ACK = { data: Buffer.of(1) }
+const SETTLED = { data: ACK }
 /** So many messages are as good as all, for RSocket. */
 const NO_END = 2 ** 31 - 1
 /** Bytes that a receiver asks for before they come, in at least so many and at most so many messages. */
@@ -76,12 +75,12 @@ export const peer = {
 
     async worker(address, did) {
       const client = await connect(address)
-      const settlements = client.requestChannel(ACK, NO_END, false, {
+      const settlements = client.requestChannel(SETTLED, NO_END, false, {
         ...ignored,
         onError() {},
         onNext({ data }) {
           if (data) did(data)
-          settlements.onNext(ACK, false)
+          settlements.onNext(SETTLED, false)
         },
       })
       await closed(client)

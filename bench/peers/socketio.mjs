@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { bufferOf } from './shared/buffer.mjs'
 import { Crowd } from './shared/crowd.mjs'
+import { TURN_MESSAGES, Turns } from './shared/fan-out.mjs'
 import { Questions } from './shared/questions.mjs'
 import { WINDOW, Window } from './shared/window.mjs'
 import { closed, connect, DEFAULT, listen, messagePack, NAME } from './socketio/sides.mjs'
@@ -16,7 +17,7 @@ const LARGE_BYTES = 2 ** 14
 /** @type {Peer} */
 export const peer = {
   packages: ['socket.io', 'socket.io-client', 'socket.io-msgpack-parser'],
-  setup: `by WebSocket alone, with the MessagePack parser (where payloads are smaller than ${LARGE_BYTES / 1024} KiB) and bufferutil where it loads, as its page on performance advises; Socket.IO holds no sender back: two batches of ${BATCH.items} items or ${BATCH.bytes / 2 ** 20} MiB are on their way, the last item of each acknowledged; work and requests by emit with an acknowledgement, at most ${WINDOW} unsettled items per worker, counted by hand; a message to all by io.emit, which leaves nobody out`,
+  setup: `by WebSocket alone, with the MessagePack parser (where payloads are smaller than ${LARGE_BYTES / 1024} KiB) and bufferutil where it loads, as its page on performance advises; Socket.IO holds no sender back: two batches of ${BATCH.items} items or ${BATCH.bytes / 2 ** 20} MiB are on their way, the last item of each acknowledged; work and requests by emit with an acknowledgement, at most ${WINDOW} unsettled items per worker, counted by hand; a message to all by io.emit, which leaves nobody out, up to ${TURN_MESSAGES} in one turn`,
 
   stream: streamBy({ encode: bufferOf, parserFor }),
   objects: streamBy({ encode: (item) => item, parserFor: messagePack }),
@@ -69,6 +70,7 @@ export const peer = {
   fanOut: {
     async announcer({ bytes }) {
       const clients = new Crowd()
+      const turns = new Turns()
       /** @type {Namespace | undefined} */
       let all
       const address = await listen(await parserFor(bytes), ({ nsp }) => {
@@ -79,7 +81,7 @@ export const peer = {
         ...clients.side(address),
         async announce(message) {
           all?.emit(NAME, bufferOf(message))
-          await turn()
+          if (turns.isOver(message)) await turn()
           return 0
         },
       }

@@ -4,6 +4,7 @@
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded, sum } from '../statistics.mjs'
 import { cost, rate } from './common/cells.mjs'
+import { CLIENT_PROCESSES, joinAll } from './common/joining.mjs'
 import { PREFETCH, WARM_UP_MS } from './common/options.mjs'
 import { bytePayloads, Checker } from './common/payloads.mjs'
 import { producer } from './common/producer.mjs'
@@ -21,12 +22,9 @@ export { producer }
 
 const COUNTS = [10, 100, 1_000]
 const [FEWEST, MOST] = [10, 1_000]
-const CLIENT_PROCESSES = 2
-/** Clients that connect at once: fewer than wait in a listener's queue. */
-const AT_ONCE = 50
 
 /** @type {Figure<Sample>} */
-const RATIO = {
+const MOST_TO_FEWEST = {
   title: `CPU time for an item with ${MOST} clients, to that with ${FEWEST}`,
   best: 'least',
   of: (sample) => mean(of(sample, MOST)) / mean(of(sample, FEWEST)),
@@ -64,7 +62,7 @@ export const workload = {
   },
 
   summary,
-  goals: () => [{ most: 1.3, figure: RATIO }],
+  goals: () => [{ most: 1.3, figure: MOST_TO_FEWEST }],
 
   columns: [
     ...COUNTS.map(
@@ -81,7 +79,7 @@ export const workload = {
           (/** @type {Result} */ { perSecond }) => rate(perSecond[count] ?? Number.NaN),
         ]),
     ),
-    ['ratio', ({ ratio }) => String(ratio)],
+    ['ratio', ({ mostToFewest }) => String(mostToFewest)],
     ['lost', ({ lost }) => String(lost)],
   ],
 
@@ -97,14 +95,14 @@ function summary(samples) {
     Object.fromEntries(
       COUNTS.map((count) => [count, rounded(median(samples.flatMap((sample) => of(sample, count).map(pick))), digits)]),
     )
-  const ratios = samples.map((sample) => rounded(RATIO.of(sample), 3))
+  const ratios = samples.map((sample) => rounded(MOST_TO_FEWEST.of(sample), 3))
   const cpuMicrosPerItem = byCount((slice) => slice.cpuMicrosPerItem, 3)
   return {
     unit: 'µs',
     median: cpuMicrosPerItem[MOST] ?? Number.NaN,
     cpuMicrosPerItem,
     perSecond: byCount((slice) => slice.perSecond, 0),
-    ratio: rounded(median(ratios), 2),
+    mostToFewest: rounded(median(ratios), 2),
     ratios,
     lost: sum(samples.flatMap(({ slices }) => slices.map(({ lost }) => lost))),
     samples: samples.map((sample) => rounded(mean(of(sample, MOST)), 3)),
@@ -132,20 +130,12 @@ function mean(slices) {
  */
 async function side(stage, clients) {
   const server = stage.start(producer)
-  const others = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(workers))
-  const address = await server.methods.listen()
-  const failure = Promise.race(others.map(({ methods }) => methods.failure()))
-  const connect = async () => {
-    for (let connected = 0; connected < clients;) {
-      const some = Math.min(AT_ONCE, clients - connected)
-      const counts = others.map((_, index) => Math.floor((some + index) / CLIENT_PROCESSES))
-      await Promise.all(others.map(({ methods }, index) => methods.join({ address, count: counts[index] ?? 0 })))
-      connected += some
-      await server.methods.connected(connected)
-    }
-  }
-  await Promise.race([connect(), failure])
-  const taken = async () => sum(await Promise.all(others.map(({ methods }) => methods.count())))
+  const others = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(workers).methods)
+  const { listen, connected } = server.methods
+  const address = await listen()
+  const failure = Promise.race(others.map((other) => other.failure()))
+  await Promise.race([joinAll(others, { address, connected }, clients), failure])
+  const taken = async () => sum(await Promise.all(others.map((other) => other.count())))
   const run = async (/** @type {number} */ ms) => {
     const before = await taken()
     const { sent, elapsed, cpuMicros } = await Promise.race([server.methods.run({ ms }), failure])

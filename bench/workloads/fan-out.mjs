@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { micros } from '../cpu.mjs'
 import { median, quantile, rounded, sum } from '../statistics.mjs'
 import { cost, range, rate } from './common/cells.mjs'
-import { MEASURED_MS } from './common/options.mjs'
+import { CLIENT_PROCESSES, joinAll } from './common/joining.mjs'
+import { MEASURED_MS, WARM_UP_MS } from './common/options.mjs'
 import { announcer, listeners } from './fan-out/roles.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -21,10 +22,6 @@ export { announcer, listeners }
 /** @typedef {Awaited<ReturnType<typeof theGood>>} Good */
 /** @typedef {{ server: Actor<Awaited<ReturnType<typeof announcer>>>['methods'], address: string }} Source */
 
-const CLIENT_PROCESSES = 2
-/** Clients that connect at once: fewer than wait in a listener's queue. */
-const AT_ONCE = 50
-const WARM_UP_MS = 500
 /** Of the messages that come at full speed, so many are timed. */
 const TIMED = 31
 const [POLL_MS, PATIENCE_MS] = [20, 1_000]
@@ -171,13 +168,8 @@ function brokerMicros({ brokerPids }) {
  */
 async function theGood(stage, { server, address }, clients) {
   const others = Array.from({ length: CLIENT_PROCESSES }, () => stage.start(listeners).methods)
-  for (let connected = 0; connected < clients;) {
-    const some = Math.min(AT_ONCE, clients - connected)
-    const counts = others.map((_, index) => Math.floor((some + index) / CLIENT_PROCESSES))
-    await Promise.all(others.map(({ join }, index) => join({ address, count: counts[index] ?? 0 })))
-    connected += some
-    await server.connected(connected + 1)
-  }
+  // The one that is stopped is there already.
+  await joinAll(others, { address, connected: (count) => server.connected(count + 1) }, clients)
   const received = async () => {
     const all = await Promise.all(others.map((other) => other.received()))
     return { count: sum(all.map(({ count }) => count)), last: Math.max(...all.map(({ last }) => last)) }

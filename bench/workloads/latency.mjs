@@ -5,7 +5,7 @@ import { availableParallelism, setPriority } from 'node:os'
 import { median, quantile, rounded } from '../statistics.mjs'
 import { askInTwoProcesses } from './common/asking.mjs'
 import { range } from './common/cells.mjs'
-import { MEASURED_MS, PREFETCH, WARM_UP_MS } from './common/options.mjs'
+import { MEASURED_MS, SUBMIT_PREFETCH, WARM_UP_MS } from './common/options.mjs'
 
 /** @import { Figure, Workload } from './workload.d.ts' */
 
@@ -30,7 +30,7 @@ export const workload = {
   options: {
     size: { default: 128, help: 'bytes of a question and its answer' },
     ms: MEASURED_MS,
-    prefetch: PREFETCH,
+    prefetch: SUBMIT_PREFETCH,
   },
 
   async round(stage, { options: { ms = 0 }, progress }) {

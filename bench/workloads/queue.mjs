@@ -4,7 +4,7 @@
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
 import { range, rate } from './common/cells.mjs'
-import { MEASURED_MS } from './common/options.mjs'
+import { MEASURED_MS, WARM_UP_MS } from './common/options.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
 /** @import { HandOff } from '../peers/peer.d.ts' */
@@ -12,7 +12,6 @@ import { MEASURED_MS } from './common/options.mjs'
 /** @typedef {{ perSecond: number, nanosPerItem: number }} Sample */
 /** @typedef {ReturnType<typeof summary>} Result */
 
-const WARM_UP_MS = 300
 /** A run that takes so long is not started with more items. */
 const CALIBRATED_MS = 20
 const FIRST_COUNT = 10_000

@@ -24,7 +24,7 @@ const MOST_HOPS = 2
  * Four processes compile what they run on two cores, and one question at a time shows them little of it: on a slow machine an answer through two nodes
  * took 0.9 ms after 2 s, 0.32 after 3, and 0.32 after 8: twice what it needed there.
  */
-const WARM_UP_MS = 6_000
+const LONG_WARM_UP_MS = 6_000
 const TIMES_ASKED = 3
 
 /** How much of the throughput a hop leaves: the mean of all hops, each to what there was before it. @param {Sample} sample */
@@ -120,7 +120,7 @@ async function handOut(stage, hops, ms) {
   const failure = failureOf(sink.methods.work({ address }))
   const rest = async () => {
     await source.methods.connected(1)
-    await source.methods.run({ ms: WARM_UP_MS })
+    await source.methods.run({ ms: LONG_WARM_UP_MS })
     const before = await sink.methods.count()
     const { sent, elapsed } = await source.methods.run({ ms })
     const missing = sent - ((await sink.methods.count()) - before)
@@ -156,7 +156,7 @@ async function ask(stage, hops, ms) {
   const failure = failureOf(client.methods.answer({ address }))
   const rest = async () => {
     await server.methods.connected()
-    await server.methods.ask({ inFlight: 1, ms: WARM_UP_MS })
+    await server.methods.ask({ inFlight: 1, ms: LONG_WARM_UP_MS })
     const { micros } = await server.methods.ask({ inFlight: 1, ms })
     return { p50: quantile(micros, 0.5), p99: quantile(micros, 0.99) }
   }

@@ -4,7 +4,7 @@
 import { askInTwoProcesses } from './common/asking.mjs'
 import { cost, range, rate } from './common/cells.mjs'
 import { goalsFor } from './common/goals.mjs'
-import { MEASURED_MS, PREFETCH, WARM_UP_MS } from './common/options.mjs'
+import { MEASURED_MS, SUBMIT_PREFETCH, WARM_UP_MS } from './common/options.mjs'
 import { ratesOf } from './common/summary.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -28,7 +28,7 @@ export const workload = {
     size: { default: 128, help: 'bytes of a question and its answer' },
     'in-flight': { default: 256, help: 'questions that are open at once' },
     ms: MEASURED_MS,
-    prefetch: PREFETCH,
+    prefetch: SUBMIT_PREFETCH,
   },
   variants: [...GOALS.keys()].map((inFlight) => ({ 'in-flight': inFlight })),
 

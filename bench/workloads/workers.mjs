@@ -16,6 +16,8 @@ export { producer, worker }
 /** @typedef {ReturnType<typeof summary>} Result */
 
 const WORKERS = 2
+/** netqueue with a prefetch that does not change. */
+const FIXED = [1, 64, 256, 1_024, 4_096].map((prefetch) => `netqueue-prefetch-${prefetch}`)
 
 /** @type {Workload<Sample, Result>} */
 export const workload = {
@@ -66,6 +68,7 @@ export const workload = {
     { subject: 'netqueue-process', against: 'peers', except: ['ws'], least: 12 },
     { subject: 'netqueue-process', against: 'raw', least: 0.3 },
     { subject: 'netqueue-async', against: 'zeromq', least: 3 },
+    { against: FIXED, least: 0.9 },
   ],
 
   columns: [

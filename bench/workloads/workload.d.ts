@@ -46,15 +46,17 @@ export interface Figure<Sample = unknown> {
   readonly title: string
   /** Which is better. @default 'most' */
   readonly best?: 'most' | 'least'
-  of(sample: Sample): number
+  of(this: void, sample: Sample): number
 }
 
 /** A bound for a ratio: netqueue's figure to another's in the same round, the median of the rounds. */
 export interface Goal<Sample = unknown> {
   /** @default 'netqueue' */
   readonly subject?: string
-  /** A peer's name, or all products; nothing for a bound on the figure itself. */
-  readonly against?: string
+  /** A peer's name, several of which the best counts, or all products (`'peers'`); nothing for a bound on the figure itself. */
+  readonly against?: string | readonly string[]
+  /** The worst round has to reach it, not the middle one; for a bound on the figure itself. @default false */
+  readonly everyRound?: boolean
   /** Products that another goal is for. @default none */
   readonly except?: readonly string[]
   readonly least?: number

@@ -10,15 +10,16 @@ const NOTHING = Buffer.alloc(0)
  * @param {number} [times] how often all of them
  */
 export function framed(payloads, times = 1) {
-  const once = Buffer.concat(payloads.flatMap((payload) => [header(payload.byteLength), payload]))
+  const once = Buffer.concat(payloads.map(frameOf))
   return Buffer.concat(Array.from({ length: times }, () => once))
 }
 
-/** @param {number} length */
-function header(length) {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES)
-  bytes.writeUInt32BE(length)
-  return bytes
+/** @param {Uint8Array} payload */
+export function frameOf(payload) {
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.byteLength)
+  frame.writeUInt32BE(payload.byteLength)
+  frame.set(payload, HEADER_BYTES)
+  return frame
 }
 
 /**

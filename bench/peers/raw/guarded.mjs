@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import { Questions } from '../shared/questions.mjs'
 import { dial, listen } from '../shared/tcp.mjs'
-import { HEADER_BYTES } from './frames.mjs'
+import { frameOf, HEADER_BYTES } from './frames.mjs'
 
 /** @import { Socket } from 'node:net' */
 /** @import { Guarded } from '../peer.d.ts' */
@@ -46,6 +46,7 @@ export const guarded = {
 }
 
 /**
+ * What a cutter does, but a length is looked at first, as whoever listens to anybody has to.
  * @param {Socket} socket
  * @param {(frame: Buffer) => void} take
  * @param {() => void} refuse a length that is none
@@ -78,12 +79,4 @@ function refuse(socket, refusals, code) {
   socket.removeAllListeners('data')
   socket.resume()
   socket.end(frameOf(Buffer.from(code)))
-}
-
-/** @param {Uint8Array} payload */
-function frameOf(payload) {
-  const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.byteLength)
-  frame.writeUInt32BE(payload.byteLength)
-  frame.set(payload, HEADER_BYTES)
-  return frame
 }

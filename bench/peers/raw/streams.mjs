@@ -1,7 +1,7 @@
 // @ts-check
 import { setImmediate as turn } from 'node:timers/promises'
 import { dial, listen } from '../shared/tcp.mjs'
-import { cutter, framed, gatherer } from './frames.mjs'
+import { cutter, frameOf, gatherer } from './frames.mjs'
 import { cut, written } from './stream.mjs'
 
 /** @import { Socket } from 'node:net' */
@@ -15,11 +15,11 @@ const WRITES_PER_TURN = 16
 /** Each stream has a connection of its own, and all questions share one: nothing has to be divided up. @type {Streams} */
 export const streams = {
   async source({ chunks, answer }) {
-    const pieces = chunks.map((chunk) => cut(framed([chunk])))
+    const pieces = chunks.map((chunk) => cut(frameOf(chunk)))
     return await listen((socket) => {
       /** @type {((frame: Buffer) => Promise<unknown>) | undefined} */
       let take
-      const answered = async (/** @type {Buffer} */ question) => socket.write(framed([await answer(question)]))
+      const answered = async (/** @type {Buffer} */ question) => socket.write(frameOf(await answer(question)))
       const begin = async (/** @type {Buffer} */ frame) => {
         const purpose = frame.toString()
         if (purpose === QUESTIONS) take = answered
@@ -49,7 +49,7 @@ export const streams = {
       ask: (question) =>
         new Promise((resolve) => {
           waiting.push(resolve)
-          questions.write(framed([question]))
+          questions.write(frameOf(question))
         }),
     }
   },
@@ -61,7 +61,7 @@ export const streams = {
  */
 async function open(address, purpose) {
   const socket = await dial(address)
-  socket.write(framed([Buffer.from(purpose)]))
+  socket.write(frameOf(Buffer.from(purpose)))
   return socket
 }
 

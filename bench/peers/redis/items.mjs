@@ -1,5 +1,5 @@
 // @ts-check
-// Items in a Redis stream: added by pipelines, read by a group, deleted when they are settled.
+// Items in a Redis stream: added by pipelines, read by one alone or by a group, deleted when they are taken.
 
 import { until } from '../shared/brokers.mjs'
 
@@ -8,8 +8,10 @@ import { until } from '../shared/brokers.mjs'
 
 const STREAM = 'items'
 const GROUP = 'workers'
-/** Items added, read and settled in one go. */
+/** Items added, read and deleted in one go. */
 export const BATCH = 256
+/** Pipelines that there is room for, however large the items are: two under way, one that waits, one that is read. */
+const PIPELINES = 4
 /** What may be in the stream before the sender waits: so many items, or so many bytes. */
 export const MOST_STORED = 8_192
 const MOST_BYTES = 2 ** 25
@@ -58,20 +60,30 @@ export async function empty(redis) {
  */
 
 /**
+ * Sends each pipeline while the reply to the one before is awaited.
  * @template Item
  * @param {Redis} redis
  * @param {Items<Item>} items
  */
 export async function addAll(redis, items) {
-  const { bytes } = items
-  const most = Math.min(MOST_STORED, Math.floor(MOST_BYTES / bytes))
-  let isMore = true
-  while (isMore) {
+  const most = Math.min(MOST_STORED, Math.floor(MOST_BYTES / items.bytes))
+  const batch = Math.min(BATCH, Math.ceil(most / PIPELINES))
+  let replied = Promise.resolve(0)
+  for (let isMore = true; isMore;) {
     const pipeline = redis.pipeline()
-    isMore = addSome(pipeline, items, Math.min(BATCH, most))
-    const replies = await results(pipeline.xlen(STREAM))
-    if (Number(replies.at(-1)) >= most) await until(async () => (await redis.xlen(STREAM)) < most / 2)
+    isMore = addSome(pipeline, items, batch)
+    const before = replied
+    replied = lengthAfter(pipeline)
+    // It is awaited below; should it fail before that, nobody listens yet.
+    replied.catch(() => {})
+    if ((await before) + batch >= most) await until(async () => (await redis.xlen(STREAM)) < most / 2)
   }
+  await replied
+}
+
+/** Items in the stream when a pipeline is done. @param {ChainableCommander} pipeline */
+async function lengthAfter(pipeline) {
+  return Number((await results(pipeline.xlen(STREAM))).at(-1))
 }
 
 /**
@@ -91,19 +103,41 @@ function addSome(pipeline, { payloads, encode }, count) {
 }
 
 /**
- * Reads as one of the group, until the connection ends. What was taken is settled together with the next read.
+ * Reads as the only one, until the connection ends.
+ * @param {Redis} redis
+ * @param {(item: Buffer) => void} took
+ */
+export function readAll(redis, took) {
+  return takeAll(redis, took, (pipeline, ids) => {
+    if (ids.length > 0) pipeline.xdel(STREAM, ...ids)
+    return pipeline.xreadBuffer('COUNT', BATCH, 'BLOCK', 0, 'STREAMS', STREAM, ids.at(-1) ?? '0')
+  })
+}
+
+/**
+ * Reads as one of the group, until the connection ends.
  * @param {Redis} redis
  * @param {string} name
  * @param {(item: Buffer) => void} took
  */
-export async function readAll(redis, name, took) {
+export function workAll(redis, name, took) {
+  return takeAll(redis, took, (pipeline, ids) => {
+    if (ids.length > 0) pipeline.xack(STREAM, GROUP, ...ids).xdel(STREAM, ...ids)
+    return pipeline.xreadgroupBuffer('GROUP', GROUP, name, 'COUNT', BATCH, 'BLOCK', 0, 'STREAMS', STREAM, '>')
+  })
+}
+
+/**
+ * What was taken is settled in one pipeline with the next read.
+ * @param {Redis} redis
+ * @param {(item: Buffer) => void} took
+ * @param {(pipeline: ChainableCommander, ids: Buffer[]) => ChainableCommander} settleAndRead
+ */
+async function takeAll(redis, took, settleAndRead) {
   /** @type {Buffer[]} */
   let ids = []
   for (;;) {
-    const pipeline = redis.pipeline()
-    if (ids.length > 0) pipeline.xack(STREAM, GROUP, ...ids).xdel(STREAM, ...ids)
-    pipeline.xreadgroupBuffer('GROUP', GROUP, name, 'COUNT', BATCH, 'BLOCK', 0, 'STREAMS', STREAM, '>')
-    const replies = await results(pipeline)
+    const replies = await results(settleAndRead(redis.pipeline(), ids))
     const [[, entries]] = /** @type {[[stream: Buffer, entries: Entry[]]]} */ (replies.at(-1))
     for (const [, [, payload]] of entries) took(payload)
     ids = entries.map(([id]) => id)

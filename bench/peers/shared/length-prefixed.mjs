@@ -5,13 +5,10 @@ import { once } from 'node:events'
 import { Crowd } from './crowd.mjs'
 import { Questions } from './questions.mjs'
 import { dial, listen } from './tcp.mjs'
-import { WINDOW, Window } from './window.mjs'
+import { ACK, WINDOW, Window } from './window.mjs'
 
 /** @import { Socket } from 'node:net' */
 /** @import { Payloads, Peer } from '../peer.d.ts' */
-
-/** A worker answers each item with this: it works in order, so that need not say which. */
-const ACK = Uint8Array.of(1)
 
 /**
  * @typedef {object} Writer

@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { corkTurn } from './cork.mjs'
 import { Crowd } from './crowd.mjs'
-import { announcerBy, MOST_UNWRITTEN } from './fan-out.mjs'
+import { announcerBy, MOST_UNWRITTEN, TURN_MESSAGES } from './fan-out.mjs'
 import { Questions } from './questions.mjs'
 import { addressOf } from './tcp.mjs'
-import { WINDOW, Window } from './window.mjs'
+import { ACK, WINDOW, Window } from './window.mjs'
 
 /** @import { Socket } from 'node:net' */
 /** @import { RawData, WebSocket } from 'ws' */
@@ -18,8 +18,6 @@ import { WINDOW, Window } from './window.mjs'
 const BUFFERED_BYTES = 2 ** 18
 /** Where the system takes everything at once a sender never waits, and its process would do nothing else. */
 const TURN_ITEMS = 1_024
-/** A worker answers each item with this: it works in order, so that need not say which. */
-const ACK = Uint8Array.of(1)
 
 /** A message to the other side. @typedef {(message: Uint8Array | string) => void} Send */
 
@@ -30,7 +28,7 @@ const ACK = Uint8Array.of(1)
 export function webSocketPeer({ setup, isCorked }) {
   return {
     packages: ['ws'],
-    setup: `${setup}; a message per item, objects as JSON, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions; a message to all is sent to each client at which at most 1 MiB is buffered`,
+    setup: `${setup}; a message per item, objects as JSON, no compression, bufferutil for the masks where it loads; the sender waits at ${BUFFERED_BYTES / 1024} KiB buffered; work by hand with ${WINDOW} unsettled items per worker and a message for each that is settled; answers in the order of the questions; a message to all is sent to each client at which at most 1 MiB is buffered, up to ${TURN_MESSAGES} in one turn`,
 
     stream: streamBy({ encode: (item) => item, decode: bytesOf }),
     objects: streamBy({ encode: JSON.stringify, decode: (text) => JSON.parse(bytesOf(text).toString()) }),

@@ -9,6 +9,8 @@ import { Condition } from './condition.mjs'
 
 /** Unsettled items of a worker. */
 export const WINDOW = 256
+/** A worker answers each item with this: it works in order, so that need not say which. */
+export const ACK = Buffer.of(1)
 
 /**
  * @typedef {object} Worker

@@ -8,3 +8,5 @@
 export const WARM_UP_MS = 2_000
 export const MEASURED_MS = { default: 1_000, help: 'milliseconds that are measured, after a warm-up' }
 export const PREFETCH = { default: 0, help: 'prefetch of netqueue, 0 for its default' }
+/** Where questions are asked: a request knows no prefetch. */
+export const SUBMIT_PREFETCH = { default: 0, help: 'prefetch of netqueue-submit alone, 0 for its default' }

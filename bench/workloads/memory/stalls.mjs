@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { median, rounded } from '../../statistics.mjs'
 import { failureOf } from '../common/failure.mjs'
+import { WARM_UP_MS } from '../common/options.mjs'
 import { worker } from '../common/worker.mjs'
 import { puttingServer, staller } from './roles.mjs'
 
@@ -26,7 +27,6 @@ import { puttingServer, staller } from './roles.mjs'
 /** Of a stalled worker, whatever makes it stall. @typedef {Actor<{ work: (options: { address: string }) => Promise<void> }>} Stalled */
 
 const KIB = 1_024
-const WARM_UP_MS = 1_000
 /** By which the good worker has settled what it has when the server puts no more. */
 const REST_MS = 200
 

@@ -1,0 +1,4 @@
+// @ts-check
+import { withPrefetch } from './netqueue/fixed.mjs'
+
+export const peer = withPrefetch(1024)
