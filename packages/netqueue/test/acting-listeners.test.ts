@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import type { Client, ClientEvents } from '../src/index.ts'
+import type { Client, ClientEvents, Delivery, NetQueueError } from '../src/index.ts'
 import { observe, rest, until } from './support/nodes.ts'
 import { Country, FIRST_MS, Neighbours, NORTH } from './support/places.ts'
 import type { App } from './support/talking.ts'
@@ -81,6 +81,92 @@ test('P12: abort of a call by a listener of deadLetter, as the client leaves for
   await tree.pass(leaf.close())
   await tree.rest()
   expect([root.backlog, root.deadLetters.size, second()]).toEqual([0, 1, 'rejects CLIENT_GONE'])
+})
+
+describe('P1: a call that is given up by a listener', () => {
+  test('of SETTLE_TIMEOUT, whose client had the item, says so, and is counted out once', async () => {
+    await using place = new Neighbours()
+    const { server, client } = await place.both({}, { settleTimeoutMs: 100 })
+    const caller = new AbortController()
+    server.on('warning', ({ error }) => error.code === 'SETTLE_TIMEOUT' && caller.abort(new Error('mine')))
+    const taken: string[] = []
+    void (async () => {
+      for await (const { item } of client.deliveries()) taken.push(item)
+    })()
+    await rest()
+    const result = server.submit('item', { signal: caller.signal }).catch((error: NetQueueError) => error)
+    await rest()
+    await place.later(100)
+    expect(await result).toMatchObject({ code: 'ABORTED', delivered: 'maybe' })
+    await place.later(60_000)
+    expect([taken, server.backlog]).toEqual([['item'], 0])
+    const idle = observe(() => server.idle())
+    await rest()
+    expect(idle()).toBe('resolves')
+  })
+
+  test('of deadLetter, as its item is settled beside that one, is counted out once', async () => {
+    await using place = new Neighbours()
+    const { server, client } = await place.both({ prefetch: 4 }, { maxAttempts: 1 })
+    const caller = new AbortController()
+    server.on('deadLetter', () => caller.abort(new Error('mine')))
+    const held: Delivery<string>[] = []
+    void (async () => {
+      for await (const delivery of client.deliveries()) held.push(delivery)
+    })()
+    await rest()
+    const result = server.submit('asked', { signal: caller.signal }).catch((error: NetQueueError) => error)
+    await server.put('put')
+    await rest()
+    for (const delivery of held) delivery.release()
+    await place.later(1_000)
+    expect([await result, server.backlog]).toMatchObject([{ delivered: 'maybe' }, 0])
+    const idle = observe(() => server.idle())
+    await rest()
+    expect(idle()).toBe('resolves')
+  })
+
+  test('by the item itself, as it is encoded, goes nowhere', async () => {
+    await using place = new Neighbours()
+    const server = await place.listen<unknown, string>()
+    const client = await place.connect<unknown, string>()
+    const taken: unknown[] = []
+    void client.process((item) => {
+      taken.push(item)
+      return 'done'
+    })
+    await rest()
+    const caller = new AbortController()
+    const item = {
+      get field() {
+        caller.abort(new Error('mine'))
+        return 1
+      },
+    }
+    await expect(server.submit(item, { signal: caller.signal })).rejects.toThrow('mine')
+    await rest()
+    expect([taken, server.backlog]).toEqual([[], 0])
+  })
+
+  test('a put of a listener of SETTLE_TIMEOUT resolves, though the room comes free with what it hears of', async () => {
+    await using place = new Neighbours()
+    const { server, client } = await place.both({ settleTimeoutMs: 200, limits: { maxUnsettledBytes: 1_000 } })
+    let third: Promise<void> | undefined
+    client.on('warning', ({ error }) => {
+      if (error.code === 'SETTLE_TIMEOUT') third ??= client.put('third')
+    })
+    void (async () => {
+      for await (const { item } of server.deliveries()) void item
+    })()
+    await rest()
+    await client.put('x'.repeat(1_100))
+    const second = observe(() => client.put('second'))
+    await rest()
+    await place.later(200)
+    const isPut = observe(() => third)
+    await rest()
+    expect([second(), isPut()]).toEqual(['resolves', 'resolves'])
+  })
 })
 
 describe('what happens while a listener is told is told behind it', () => {

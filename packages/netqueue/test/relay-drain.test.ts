@@ -309,6 +309,41 @@ describe('a parent that drains', () => {
     expect([result(), closed()]).toEqual(['rejects CLOSED', 'resolves {"undone":[]}'])
   })
 
+  test('P1: is not told that an item was not begun which a leaf got because another one went back', async () => {
+    await using tree = new Tree()
+    const root = await tree.root()
+    await tree.relay('relay', 'root')
+    const leaf = await tree.leaf('leaf', 'relay', { prefetch: 4 })
+    const log: string[] = []
+    let finish = (): void => {}
+    void (async () => {
+      for await (const delivery of leaf.deliveries()) {
+        const { item, attempt } = delivery
+        log.push(`${item} ${attempt}`)
+        if (item === 'alone') delivery.release()
+        else if (item === 'held') finish = () => void delivery.done('held')
+        else delivery.done('worked on')
+      }
+    })()
+    await tree.wait(60)
+    const to = root.node('relay', 'leaf')
+    const outcomes = ['held', 'alone', 'behind'].map((item) => async () => {
+      const outcome = observe(() => root.submit(item, { to }))
+      await tree.wait(1_000)
+      return outcome
+    })
+    const told: (() => string)[] = []
+    for (const submit of outcomes) told.push(await submit())
+    root.clients[0]?.dismiss()
+    await tree.wait(500)
+    finish()
+    await tree.wait(500)
+    // Whoever is told that it was not begun may have it done elsewhere.
+    const wasBegun = log.includes('behind 1')
+    expect([log.slice(0, 3), told[0]?.()]).toEqual([['held 1', 'alone 1', 'alone 2'], 'resolves held'])
+    expect(told[2]?.()).toBe(wasBegun ? 'resolves worked on' : 'rejects CLIENT_GONE')
+  })
+
   test.each([
     ['that a leaf fails meanwhile', 0],
     ['that waits for its next attempt', 60_000],

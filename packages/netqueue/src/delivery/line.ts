@@ -2,7 +2,7 @@ import type { Env } from '../env/env.ts'
 import { Pending } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
 import type { Entry } from './entry.ts'
-import { LinkedList, unlink } from '../queue/linked-list.ts'
+import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import { Turns } from './turns.ts'
 import { checkWaiting, nobodyFree } from './waiting.ts'
 
@@ -54,6 +54,7 @@ export class Line {
     if (this.tryPut(entry)) return this.#turns.next()
     checkWaiting(this.#size, this.#init.maxWaiting)
     this.#enter(entry)
+    if (entry.state !== 'waiting') return this.#turns.next()
     const assigned = new Pending<void>({
       env: this.#init.env,
       wait,
@@ -78,9 +79,9 @@ export class Line {
     if (!this.tryPut(entry)) this.#enter(entry)
   }
 
-  /** Takes out an item that waits. */
+  /** Takes out an item that waits here. */
   withdraw(entry: Entry): void {
-    if (entry.state === 'waiting') this.#withdraw(entry)
+    if (entry.state === 'waiting' && isLinked(entry)) this.#withdraw(entry)
   }
 
   /** Puts a dead letter to the end. Throws `QUEUE_FULL` where too many wait already. */

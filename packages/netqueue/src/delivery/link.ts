@@ -173,7 +173,7 @@ export class Link implements OutboxOwner, IntakeOwner {
       this.#serviceTime = smooth(this.#serviceTime, this.#init.shared.env.now() - this.#sample.startedAt)
       this.#sample = undefined
     }
-    this.#init.owner.settled(this, entry, settlement)
+    this.#ended(entry, settlement)
   }
 
   /** @internal Settles came for deliveries that are over. */
@@ -206,7 +206,7 @@ export class Link implements OutboxOwner, IntakeOwner {
     owner.warn(overdue(entries.length, this.id), this)
     for (const entry of entries.toReversed()) {
       if (this.#sample?.entry === entry) this.#sample = undefined
-      owner.settled(this, entry, OVERDUE)
+      this.#ended(entry, OVERDUE)
     }
     owner.changed(this)
   }
@@ -332,6 +332,12 @@ export class Link implements OutboxOwner, IntakeOwner {
   #settle({ outcome, first, length }: Extract<Message, { type: 'settle' }>): void {
     this.outbox.settle(outcome, first, length)
     this.#init.owner.changed(this)
+  }
+
+  /** Until it is its turn, an entry is still the peer's: whoever hears of one that was settled before it may give it up. */
+  #ended(entry: Entry, settlement: Settlement): void {
+    entry.state = 'waiting'
+    this.#init.owner.settled(this, entry, settlement)
   }
 
   #answered(seq: number, settlement: Settlement): void {

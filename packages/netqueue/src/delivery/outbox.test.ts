@@ -42,7 +42,10 @@ function make({ maxUnsettled = 8, maxUnsettledBytes = 1_000 } = {}): Outbox {
     owner: {
       wake: () => {},
       flush: () => (flushes += 1),
-      settled: (entry, how) => settled.push([entry.item, how.type === 'settle' ? how.outcome : how.type]),
+      settled: (entry, how) => {
+        entry.state = 'waiting'
+        settled.push([entry.item, how.type === 'settle' ? how.outcome : how.type])
+      },
       stale: (count) => (stale += count),
     },
   })
@@ -208,6 +211,27 @@ describe('P2: an outbox keeps an item until the peer settles it', () => {
   })
 })
 
+test.each([
+  ['items', 1],
+  ['bytes', 100_000],
+])('P7: of what is cancelled while nothing is written, no more is kept than so many %s', (_, bytes) => {
+  outbox = make({ maxUnsettledBytes: 10_000_000 })
+  outbox.granted(1_000, 100_000_000, 0)
+  let kept = 0
+  for (let count = 0; count < 1_000; count += 1) {
+    const one = entry('x', bytes)
+    outbox.assign(one)
+    outbox.cancel(one)
+    Object.defineProperty(one, 'state', { get: () => (kept += 1) && 'gone' })
+  }
+  const last = entry('last')
+  outbox.assign(last)
+  kept = 0
+  expect(fill()).toEqual([['item', 1, 1]])
+  expect(kept * bytes).toBeLessThanOrEqual(300_000)
+  expect(kept).toBeLessThanOrEqual(64)
+})
+
 describe('P1: cancelling', () => {
   test('takes out what was not sent without a word', () => {
     const queued = entry()
@@ -241,12 +265,18 @@ describe('P9: an item that its peer does not settle in time', () => {
   function sendLimited(...items: string[]): Entry[] {
     const entries = items.map((item) => entry(item))
     for (const one of entries) {
-      one.holder = { cancel: () => {}, takeBack: (overdue) => outbox.takeBack(overdue) }
+      one.holder = { cancel: () => {}, takeBack }
       limitSettling(one, { settleTimeoutMs: 100 })
       outbox.assign(one)
     }
     fill()
     return entries
+  }
+
+  /** As a link does. */
+  function takeBack(overdue: readonly Entry[]): void {
+    outbox.takeBack(overdue)
+    for (const one of overdue) one.state = 'waiting'
   }
 
   beforeEach(() => outbox.granted(4, 100, 0))
@@ -311,6 +341,13 @@ describe('P9: an item that its peer does not settle in time', () => {
     outbox.cancel(a as Entry)
     Object.assign(a as Entry, { isCancelled: true })
     env.advance(100)
+    expect(fill()).toEqual([['cancel', 1]])
+  })
+
+  test('and that is given up in that moment is not cancelled either', () => {
+    const [a] = sendLimited('a')
+    outbox.takeBack([a as Entry])
+    outbox.cancel(a as Entry)
     expect(fill()).toEqual([['cancel', 1]])
   })
 
@@ -382,6 +419,14 @@ describe('P7: a peer that breaks the rules', () => {
     expect(act).toThrow(expect.objectContaining({ code: 'BAD_MESSAGE' }))
     expect(outbox.takeAll().sent).toEqual(entries)
     expect(settled).toEqual([])
+  })
+
+  test('P8: has only those looked at that it says were cancelled', () => {
+    const entries = send('a', 'b', 'c')
+    const looked: number[] = []
+    for (const one of entries) Object.defineProperty(one, 'isCancelled', { get: () => looked.push(one.seq) > 0 })
+    outbox.settle('cancelled', 2, 1)
+    expect([looked, settled]).toEqual([[2], [['b', 'cancelled']]])
   })
 
   test('may cancel what was cancelled', () => {

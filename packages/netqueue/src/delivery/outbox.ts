@@ -17,7 +17,7 @@ export interface OutboxOwner {
   wake(): void
   /** There is a frame's worth to write. */
   flush(): void
-  /** The peer settled an entry, which is the outbox's no more. */
+  /** The peer settled an entry, which is the outbox's no more. Its state is `sent` until it is told of: of several, one after the other. */
   settled(entry: Entry, how: Settlement): void
   /** A settle, or an extension, came for a delivery that is not open any more. */
   stale(count: number): void
@@ -44,6 +44,9 @@ export class Outbox {
   #queuedCount = 0
   #queuedBytes = 0
   #queuedRequests = 0
+  /** Entries in `#queued` that were cancelled, and their bytes. */
+  #goneCount = 0
+  #goneBytes = 0
   #unsettledBytes = 0
   /** The last number that was sent or skipped, and the bytes up to it. */
   #seq = 0
@@ -125,13 +128,19 @@ export class Outbox {
       entry.state = 'gone'
       this.#queuedCount -= 1
       this.#queuedBytes -= entry.payload.length
-    } else if (entry.state === 'sent') {
+      this.#goneCount += 1
+      this.#goneBytes += entry.payload.length
+      if (this.#isMostlyGone()) this.#dropGone()
+    } else if (entry.state === 'sent' && this.#unsettled.get(entry.seq) === entry) {
       this.#cancels.push(entry.seq)
       this.#owner.wake()
     }
   }
 
-  /** Takes back items that were sent and not settled in time. The peer is told, and its place for each is not free before it has answered. */
+  /**
+   * Takes back items that were sent and not settled in time: they are the outbox's no more. The peer is told, and its place for each is not free
+   * before it has answered.
+   */
   takeBack(entries: readonly Entry[]): void {
     for (const entry of entries) {
       this.#unsettled.replace(entry.seq, TAKEN_BACK)
@@ -218,8 +227,10 @@ export class Outbox {
     this.#queued.clear()
     this.#queuedCount = 0
     this.#queuedBytes = 0
+    this.#goneCount = 0
+    this.#goneBytes = 0
     for (const entry of sent) this.#left(entry)
-    for (const entry of queued) entry.state = 'waiting'
+    for (const entry of [...sent, ...queued]) entry.state = 'waiting'
     return { sent, queued }
   }
 
@@ -235,11 +246,33 @@ export class Outbox {
   /** Writes what is queued; `false` when the frame is full before all of it is in. */
   fill(writer: Writer): boolean {
     for (let entry = this.#queued.at(0); entry !== undefined; entry = this.#queued.at(0)) {
-      if (entry.state === 'queued' && !this.#send(entry, writer)) return false
+      if (entry.state !== 'queued') this.#dropped(entry)
+      else if (!this.#send(entry, writer)) return false
       this.#queued.shift()
     }
     this.#queuedRequests = 0
     return !this.#isReclaimed || this.#release(writer)
+  }
+
+  /** Nothing is written while the peer reads nothing: what was cancelled would be kept beyond all limits. */
+  #isMostlyGone(): boolean {
+    return (
+      this.#goneCount > Math.max(MAX_GONE, this.#queuedCount) ||
+      this.#goneBytes > Math.max(MAX_GONE_BYTES, this.#queuedBytes)
+    )
+  }
+
+  #dropGone(): void {
+    const open = [...this.#queued].filter(({ state }) => state === 'queued')
+    this.#queued.clear()
+    for (const entry of open) this.#queued.push(entry)
+    this.#goneCount = 0
+    this.#goneBytes = 0
+  }
+
+  #dropped(entry: Entry): void {
+    this.#goneCount -= 1
+    this.#goneBytes -= entry.payload.length
   }
 
   #isFlushDue(): boolean {
@@ -301,7 +334,6 @@ export class Outbox {
 
   #left(entry: Entry): void {
     this.#unsettledBytes -= entry.payload.length
-    entry.state = 'waiting'
     endDeadline(entry)
   }
 
@@ -314,8 +346,8 @@ export class Outbox {
   }
 
   #checkCancelled(first: number, last: number): void {
-    for (const { seq, isCancelled } of this.#unsettled) {
-      if (seq < first || seq > last || isCancelled) continue
+    for (const { seq, isCancelled } of this.#unsettled.within(first, last)) {
+      if (isCancelled) continue
       throw new NetQueueError('BAD_MESSAGE', `The peer cancelled item ${seq}, which nobody asked for`, { value: seq })
     }
   }
@@ -330,5 +362,8 @@ const FLUSHED_ITEMS = 512
 const FLUSHED_BYTES = 49_152
 /** Submitted items cost both sides far more than a write does, and what comes of them is waited for. */
 const FLUSHED_REQUESTS = 64
+/** So many that were cancelled before they were on the wire are kept at most, or as much as waits beside them. */
+const MAX_GONE = 64
+const MAX_GONE_BYTES = 262_144
 /** Cancels written in one frame: control messages have little room, and the rest follows in the next. */
 const MAX_CANCELS = 8

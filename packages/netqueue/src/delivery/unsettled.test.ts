@@ -51,6 +51,14 @@ describe('what is unsettled', () => {
     expect(unsettled.places).toBe(0)
   })
 
+  test('P8: many gaps are walked over once, however often a peer settles them again', () => {
+    const unsettled = filled(...Array.from({ length: 16_384 }, (_, index) => index + 1))
+    unsettled.takeRange(2, 8_192)
+    expect(unsettled.places).toBe(16_384)
+    expect([unsettled.takeRange(2, 8_192), unsettled.places, unsettled.size]).toEqual([[], 8_193, 8_193])
+    expect([...unsettled.within(1, 8_194)]).toEqual(['item 1', 'item 8193', 'item 8194'])
+  })
+
   test('is what a plain map would be', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('push' as const), gap: fc.integer({ min: 1, max: 3 }) }),

@@ -61,17 +61,33 @@ export class Unsettled<T> {
     return value
   }
 
-  /** Removes what is open from `first` to `last`, and returns it in order. Walks over what is open, however wide the range. */
+  /**
+   * Removes what is open from `first` to `last`, and returns it in order. Walks over what is open, however wide the range, and over
+   * many gaps only once.
+   */
   takeRange(first: number, last: number): T[] {
     const taken: T[] = []
+    let gaps = 0
     for (let index = this.#lowerBound(first); this.#isUpTo(last, index); index += 1) {
       const value = this.#values.at(index)
-      if (value === undefined) continue
+      if (value === undefined) {
+        gaps += 1
+        continue
+      }
       this.#values.replace(index, undefined)
       taken.push(value)
     }
     this.#removed(taken.length)
+    if (gaps > MAX_GAPS) this.#closeUp()
     return taken
+  }
+
+  /** What is open from `first` to `last`, in order. */
+  *within(first: number, last: number): Generator<T> {
+    for (let index = this.#lowerBound(first); this.#isUpTo(last, index); index += 1) {
+      const value = this.#values.at(index)
+      if (value !== undefined) yield value
+    }
   }
 
   takeAll(): T[] {

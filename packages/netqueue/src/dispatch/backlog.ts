@@ -109,6 +109,8 @@ export class Backlog<T, C extends EntryTarget> {
   /** Resolves with the result. Throws `QUEUE_FULL` where too many wait already. */
   submit<R>(entry: Entry, { wait, assigned, decode }: SubmitInit<R>): Promise<R> {
     this.#checkRoom()
+    // It may have fired while the item was encoded, by what the item itself does then.
+    if (wait.signal?.aborted === true) return Promise.reject(wait.signal.reason as Error)
     const answer = new Pending<R>({
       env: this.#init.env,
       wait,
@@ -180,19 +182,20 @@ export class Backlog<T, C extends EntryTarget> {
     this.#redelivery.recall()
   }
 
-  /** Takes out an item that waits. */
-  withdraw(entry: Entry): void {
-    this.dispatcher.withdraw(entry)
-    this.#gone()
+  /** Takes out an item that waits; tells whether it did. */
+  withdraw(entry: Entry): boolean {
+    const isOut = this.dispatcher.withdraw(entry)
+    if (isOut) this.#gone()
+    return isOut
   }
 
   /** Nobody wants it any more: it is not delivered again, and a client that has it is told. */
   abandon(entry: Entry): void {
     entry.isCancelled = true
-    if (entry.state === 'sent') return entry.holder?.cancel(entry)
-    if (entry.state === 'queued') entry.holder?.cancel(entry)
-    else if (!this.#redelivery.drop(entry)) this.dispatcher.withdraw(entry)
-    this.#gone()
+    const { state } = entry
+    if (state === 'sent' || state === 'queued') entry.holder?.cancel(entry)
+    const isOut = state === 'queued' || this.#redelivery.drop(entry) || this.dispatcher.withdraw(entry)
+    if (isOut) this.#gone()
   }
 
   /** Whom an entry was addressed to is gone. */

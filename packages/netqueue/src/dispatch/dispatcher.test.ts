@@ -329,6 +329,22 @@ describe('chooseDispatch', () => {
   })
 })
 
+test.each<[string, (place: Place, entry: Entry) => unknown]>([
+  ['gives up', (place, entry) => place.dispatcher.withdraw(entry)],
+  ['closes all for', (place) => place.dispatcher.close()],
+])('P11: an item that the policy %s while it is asked goes nowhere', (_, act) => {
+  const policy: ChooseDispatch<string, Worker> = (free, { item }) => {
+    if (item === 'a') act(place, a)
+    return free[0]
+  }
+  const place = new Place(policy)
+  const a = new Entry('a', new Uint8Array(1))
+  place.dispatcher.put(a)
+  const x = place.join('x', 9)
+  expect([x.held, a.state, place.dispatcher.size]).toEqual(['', 'gone', 0])
+  expect(place.dispatcher.withdraw(a)).toBe(false)
+})
+
 describe('a chooseDispatch that takes its time', () => {
   /** A policy whose answers a test gives. */
   class Slow {

@@ -1,6 +1,6 @@
 import type { Entry } from '../delivery/entry.ts'
 import type { Env } from '../env/env.ts'
-import { LinkedList, unlink } from '../queue/linked-list.ts'
+import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import { isThenable } from '../queue/thenable.ts'
 import { Chooser } from './chooser.ts'
 import type { ChooserInit } from './chooser.ts'
@@ -190,13 +190,14 @@ export class Dispatcher<T, C> {
     if (!this.#isBusy) this.#advance(this.#next())
   }
 
-  /** Takes out an entry that waits. */
-  withdraw(entry: Entry): void {
-    if (entry.state !== 'waiting') return
+  /** Takes out an entry that waits here; tells whether it did. */
+  withdraw(entry: Entry): boolean {
+    if (entry.state !== 'waiting' || (!isLinked(entry) && entry !== this.#asked)) return false
     const seat = this.#seatBefore(entry)
     this.#takeOut(entry)
     if (seat !== undefined) this.#shortened(seat)
     this.#watcher?.()
+    return true
   }
 
   /** Takes out all that waits, in order. */
@@ -211,9 +212,12 @@ export class Dispatcher<T, C> {
   #advance(first: Entry | undefined): void {
     this.#isBusy = true
     for (let entry = first; entry !== undefined; entry = this.#next()) {
+      this.#asked = entry
       const choice = this.#chooser.choose(entry, this.#everyone())
       if (isThenable(choice)) return void this.#await(entry, choice)
-      this.#give(entry, choice)
+      this.#asked = undefined
+      // Whoever was asked may have given it up, or closed all.
+      if (entry.state === 'waiting') this.#give(entry, choice)
     }
     this.#isBusy = false
   }
@@ -349,7 +353,6 @@ export class Dispatcher<T, C> {
   async #await(entry: Entry, choice: PromiseLike<C | undefined>): Promise<void> {
     const membership = this.#membership
     const changes = this.#changes
-    this.#asked = entry
     const client = await Promise.resolve(choice).catch((cause: unknown) => this.#chooser.failed(cause))
     this.#asked = undefined
     this.#isBusy = false

@@ -89,7 +89,7 @@ export class Down extends Flow {
   /** One of a parent that leaves waits for nobody here; it may have been in the stage when that said so. */
   #pass(passage: Passage): void {
     this.#backlog.pass(passage)
-    if (passage.state === 'waiting' && passage.isRecalled) this.#withdrawn(passage).settle(SETTLED.returned)
+    if (passage.isRecalled) this.#sendBack(passage)
   }
 
   /** For the child at the beginning of its path, or for the node below that to which it leads; tells why it cannot go there, if so. */
@@ -176,8 +176,7 @@ export class Down extends Flow {
   handBack(source: DeliverySource): void {
     for (const other of this.#leaving) if (other.isKept) this.#leaving.delete(other) // gone by now
     this.#leaving.add(source)
-    for (const passage of passagesOf(this.#backlog.dispatcher.waiting))
-      if (passage.isRecalled) this.#withdrawn(passage).settle(SETTLED.returned)
+    for (const passage of passagesOf(this.#backlog.dispatcher.waiting)) if (passage.isRecalled) this.#sendBack(passage)
     this.#backlog.recall()
   }
 
@@ -213,10 +212,11 @@ export class Down extends Flow {
 
   #trimBacklog(): void {
     if (this.#init.lengths.isLess)
-      for (const passage of this.#waiting()) if (this.#isTooLong(passage)) this.#giveBack(this.#withdrawn(passage))
+      for (const passage of this.#waiting())
+        if (this.#isTooLong(passage) && this.#backlog.withdraw(passage)) this.#giveBack(passage)
     const excess = -this.room
     if (excess <= 0) return
-    for (const passage of this.#waiting().slice(0, excess)) this.#withdrawn(passage).settle(SETTLED.returned)
+    for (const passage of this.#waiting().slice(0, excess)) this.#sendBack(passage)
   }
 
   /** Those that wait for whoever is free, the newest first. */
@@ -224,9 +224,9 @@ export class Down extends Flow {
     return passagesOf(this.#backlog.dispatcher.unclaimed)
   }
 
-  #withdrawn(passage: Passage): Passage {
-    this.#backlog.withdraw(passage)
-    return passage
+  /** Unless a child has it by now: to take out one may have made room for another. */
+  #sendBack(passage: Passage): void {
+    if (this.#backlog.withdraw(passage)) passage.settle(SETTLED.returned)
   }
 }
 
