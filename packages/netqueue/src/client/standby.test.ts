@@ -62,6 +62,19 @@ describe('P11: a call that waits for a connection', () => {
     expect(await next).toBe('connection')
   })
 
+  test('whose signal fires as it asks has left once', async () => {
+    const stop = new AbortController()
+    const ask = (whom: string): string => {
+      stop.abort(new Error('enough'))
+      return whom
+    }
+    const waiting = failureOf(standby.wait({ ordinal: 1, ask }, { signal: stop.signal }, late))
+    void standby.wait(question(2), {}, late)
+    const left = ['it']
+    standby.serve(() => left.shift())
+    expect([await waiting, standby.size, asked]).toEqual([new Error('enough'), 1, []])
+  })
+
   test('is told the reason when nothing comes any more', async () => {
     const calls = [
       failureOf(standby.wait(question(1), {}, late)),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { Receiving } from '../../test/support/receiving.ts'
 import { failureOf } from '../../test/support/outcome.ts'
+import { NetQueueError } from '../errors/errors.ts'
 import type { Delivery } from './delivery.ts'
 import { listed } from '../protocol/payloads.ts'
 
@@ -66,6 +67,86 @@ describe('readers', () => {
       new Error('over'),
       new Error('over'),
     ])
+  })
+})
+
+/** A decoder that is up to something with one item; `bad` is none that it can decode. */
+function meddling(receiving: Receiving, when: unknown, act: () => void): void {
+  const decode = (payload: Uint8Array): unknown => {
+    const item: unknown = JSON.parse(new TextDecoder().decode(payload))
+    if (item === when) act()
+    if (item === 'bad') throw new NetQueueError('DECODE_FAILED', 'It is bad')
+    return item
+  }
+  Object.assign(receiving.intake, { decode })
+}
+
+describe('a reader that is called off while items are decoded', () => {
+  const stop = (): { signal: AbortSignal; abort: () => void } => {
+    const controller = new AbortController()
+    return { signal: controller.signal, abort: () => controller.abort(new Error('enough')) }
+  }
+
+  test('P2: leaves what comes behind one that nobody can decode to the next reader', async () => {
+    const receiving = new Receiving()
+    const { signal, abort } = stop()
+    meddling(receiving, 'bad', abort)
+    const first = failureOf(receiving.inbox.wait({ signal }).promise)
+    const second = receiving.inbox.wait({})
+    receiving.said()
+    receiving.send(['bad', 'good'])
+    expect(await first).toEqual(new Error('enough'))
+    expect(second.settled).toBe(true)
+    expect(await itemOf(second.promise)).toBe('good')
+  })
+
+  test('P2: leaves it to the loop that is at work, when no reader waits', async () => {
+    const receiving = new Receiving({ prefetch: 16 })
+    const { signal, abort } = stop()
+    meddling(receiving, 'bad', abort)
+    receiving.inbox.beginLoop()
+    const first = failureOf(receiving.inbox.wait({ signal }).promise)
+    receiving.said()
+    receiving.send(['bad', 'good', 'better'])
+    expect(await first).toEqual(new Error('enough'))
+    expect([receiving.intake.handedOut, receiving.take().item, receiving.take().item]).toEqual([0, 'good', 'better'])
+  })
+
+  test('P2: leaves an item that was decoded for it to the next reader; without one it goes back unstarted', async () => {
+    const receiving = new Receiving({ prefetch: 16 })
+    const { signal, abort } = stop()
+    meddling(receiving, 'good', abort)
+    const first = failureOf(receiving.inbox.wait({ signal }).promise)
+    const second = receiving.inbox.wait({})
+    receiving.said()
+    receiving.send(['good'])
+    expect([await first, second.settled]).toEqual([new Error('enough'), true])
+    const again = stop()
+    meddling(receiving, 'last', again.abort)
+    receiving.inbox.beginLoop()
+    const last = failureOf(receiving.inbox.wait(again).promise)
+    receiving.said()
+    receiving.send(['last'])
+    expect(await last).toEqual(new Error('enough'))
+    expect([receiving.intake.handedOut, receiving.said()]).toEqual([1, [['settle', 'returned', 2, 1]]])
+  })
+
+  test('P2: does not take what stays here wherever it came from: it waits for the next one', async () => {
+    const receiving = new Receiving({ isCredited: false })
+    const { signal, abort } = stop()
+    meddling(receiving, 'good', abort)
+    const first = failureOf(receiving.inbox.wait({ signal }).promise)
+    receiving.send(['good', 'better'])
+    expect(await first).toEqual(new Error('enough'))
+    expect([receiving.take().item, receiving.take().item, receiving.intake.handedOut]).toEqual(['good', 'better', 2])
+  })
+
+  test('P11: before it waits, rejects with the reason, and nobody else is expected', async () => {
+    const receiving = filled(['bad'])
+    const { signal, abort } = stop()
+    meddling(receiving, 'bad', abort)
+    expect(await failureOf(receiving.consumer.receive({ signal }))).toEqual(new Error('enough'))
+    expect([receiving.inbox.slots, receiving.said()]).toEqual([0, [['reclaim'], ['reject', 1, 'DECODE_FAILED', '']]])
   })
 })
 

@@ -182,6 +182,7 @@ export class Inbox implements WaitingItemsOwner {
 
   /** Waits for an item. `timeout` → `QUEUE_EMPTY`, `signal` → its reason, the end of the connection → why it ended. */
   wait(options: WaitOptions): Reader {
+    if (options.signal?.aborted) return this.#calledOff(options.signal.reason)
     const reader: Reader = new Waiter({
       env: this.#init.env,
       wait: options,
@@ -392,20 +393,40 @@ export class Inbox implements WaitingItemsOwner {
 
   #serve(): void {
     const demand = this.#demand
-    for (let { reader } = demand; reader !== undefined; reader = demand.reader) {
-      const delivery = this.#next()
+    // Whoever decodes, or is warned of what cannot be decoded, may call readers off: each item is the one's who is first behind that.
+    while (demand.reader !== undefined) {
+      const delivery = this.#out()
       if (delivery === undefined) return
-      demand.leave(reader)
-      reader.resolve(delivery)
-      delivery.source.taken()
+      if (this.#isReadable(delivery)) this.#hand(delivery)
     }
     for (const standing of demand.standing) if (this.size > 0 && standing.demand > 0) standing.offer()
+  }
+
+  /** Gives an item to the reader that has waited longest; back, unstarted, when none does any more. */
+  #hand(delivery: Delivery<unknown>): void {
+    const { reader } = this.#demand
+    if (reader === undefined) {
+      if (delivery.isHeld) delivery.giveBack()
+      return
+    }
+    this.#demand.leave(reader)
+    reader.resolve(delivery)
+    delivery.source.taken()
   }
 
   #leave(reader: Reader): void {
     if (!this.#demand.leave(reader)) return
     this.#demand.expectNobody()
     this.#shrink()
+  }
+
+  /** A reader whose signal fired on its way here: by whoever decoded, or was warned of what could not be decoded. */
+  #calledOff(reason: unknown): Reader {
+    const reader: Reader = new Waiter({ env: this.#init.env, timedOut: () => reason })
+    reader.reject(reason)
+    this.#demand.expectNobody()
+    this.#shrink()
+    return reader
   }
 
   #refusal(): Error | undefined {

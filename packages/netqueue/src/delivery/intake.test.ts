@@ -485,6 +485,42 @@ describe('P2: when the peer is lost', () => {
   })
 })
 
+describe('P12: signals that fire when time is up', () => {
+  /** Three that are handed out; at its signal, each settles those that it is told to. */
+  function handedOut(settled: Record<number, number[]>): { receiving: Receiving; fired: number[] } {
+    const receiving = new Receiving({ prefetch: 16 })
+    receiving.inbox.beginLoop()
+    receiving.said()
+    receiving.send([0, 1, 2])
+    const fired: number[] = []
+    const deliveries = [0, 1, 2].map(() => receiving.take())
+    for (const [index, { signal }] of deliveries.entries())
+      signal.addEventListener('abort', () => {
+        fired.push(index)
+        for (const other of settled[index] ?? []) deliveries[other]?.release()
+      })
+    return { receiving, fired }
+  }
+
+  test('are those of all that is handed out, also where each releases its own', () => {
+    const { receiving, fired } = handedOut({ 0: [0], 1: [1], 2: [2] })
+    receiving.intake.revoke(new Error('over'))
+    expect([fired, receiving.intake.isSettled]).toEqual([[0, 1, 2], true])
+  })
+
+  test('are not those of what another one’s listener has settled', () => {
+    const { receiving, fired } = handedOut({ 0: [0, 1] })
+    receiving.intake.revoke(new Error('over'))
+    expect([fired, receiving.warnings]).toEqual([[0, 2], []])
+  })
+
+  test('as all is handed back: what another one’s listener has settled is not handed back again', () => {
+    const { receiving, fired } = handedOut({ 0: [1] })
+    receiving.intake.handBack(new Error('over'))
+    expect([fired, receiving.warnings, receiving.said()]).toEqual([[0, 2], [], [['settle', 'released', 1, 3]]])
+  })
+})
+
 describe('P12: handing back', () => {
   test('tells what was started from what was not, fires signals, and leaves nothing', () => {
     const receiving = new Receiving({ prefetch: 16 })

@@ -358,7 +358,12 @@ export class Intake implements DeliverySource, GrantsOwner {
 
   /** Fires the signals of what is handed out, which can still be settled. */
   revoke(reason: Error): void {
-    for (const delivery of this.#unsettled) delivery.abort(reason)
+    // A listener may settle any of them: a walk over those that are left would pass some over.
+    const open = [...this.#unsettled]
+    for (const delivery of open) {
+      if (!delivery.isHeld) continue
+      delivery.abort(reason)
+    }
   }
 
   /** Hands back what was not settled, started or not; handlers' signals fire. */
@@ -366,6 +371,7 @@ export class Intake implements DeliverySource, GrantsOwner {
     const { inbox } = this.#shared
     const open = [...this.#unsettled]
     for (const delivery of open) {
+      if (!delivery.isHeld) continue
       const outcome = inbox.withdraw(delivery) ? 'returned' : 'released'
       if (this.#finish(delivery, { wasWorkedOn: outcome !== 'returned' })) this.#settle(delivery, outcome)
       delivery.abort(reason)

@@ -21,6 +21,17 @@ async function begun(items: readonly unknown[]): Promise<AsyncIterableIterator<u
   return loop
 }
 
+/** From now on nothing can be decoded but `good`; what is done as that shows. */
+function refusing(act: () => void): void {
+  const decode = (payload: Uint8Array): unknown => {
+    const item: unknown = JSON.parse(new TextDecoder().decode(payload))
+    if (item === 'good') return item
+    act()
+    throw new NetQueueError('DECODE_FAILED', 'It is bad')
+  }
+  Object.assign(receiving.intake, { decode })
+}
+
 describe('P3: a loop', () => {
   test('settles an item when the next one is asked for, before waiting for it', async () => {
     const loop = await begun(['a'])
@@ -122,6 +133,60 @@ describe('P11: a loop ends', () => {
     expect(await failureOf(loop.next())).toEqual(new Error('enough'))
     expect(receiving.said()).toContainEqual(['settle', 'released', 1, 1])
     expect((await loop.next()).done).toBe(true)
+  })
+
+  /** A loop that was called often enough, and worked for long enough, to pause for the event loop now. */
+  async function paused(
+    signal: AbortSignal,
+  ): Promise<{ loop: AsyncIterableIterator<unknown>; next: Promise<unknown> }> {
+    const loop = receiving.consumer.items({ signal })
+    const first = loop.next()
+    receiving.said()
+    receiving.send([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    await first
+    for (let asked = 1; asked < 8; asked += 1) await loop.next()
+    receiving.env.advance(5)
+    receiving.said()
+    return { loop, next: failureOf(loop.next()) }
+  }
+
+  test.each([
+    ['and what waited went', () => receiving.consumer.getAll()],
+    ['and an item waits', () => {}],
+  ])('with the reason of its signal: while it lets the event loop turn, %s', async (_, meanwhile) => {
+    const stop = new AbortController()
+    const { loop, next } = await paused(stop.signal)
+    meanwhile()
+    stop.abort(new Error('enough'))
+    receiving.env.advance(0)
+    expect(await next).toEqual(new Error('enough'))
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+    expect([receiving.inbox.isRead, receiving.inbox.slots, receiving.inbox.size]).toEqual([false, 0, 0])
+    expect(receiving.intake.isSettled).toBe(true)
+  })
+
+  test('with the reason of its signal: when that fires as an item is refused that nobody can decode', async () => {
+    const stop = new AbortController()
+    const loop = receiving.consumer.items({ signal: stop.signal })
+    const first = loop.next()
+    receiving.said()
+    receiving.send(['a', 'bad'])
+    await first
+    refusing(() => stop.abort(new Error('enough')))
+    expect(await failureOf(loop.next())).toEqual(new Error('enough'))
+    expect((await loop.next()).done).toBe(true)
+    expect([receiving.inbox.isRead, receiving.intake.isSettled]).toEqual([false, true])
+  })
+
+  test.each([
+    ['nobody else reads', [], true],
+    ['others read', ['good'], false],
+  ])('that is left as an item is refused: %s', async (_, others, isLast) => {
+    const loop = await begun(['a', 'bad', ...others])
+    if (!isLast) receiving.inbox.beginLoop()
+    refusing(() => void loop.return?.())
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+    expect([receiving.inbox.isRead, receiving.intake.isSettled]).toEqual([!isLast, true])
   })
 
   test('quietly, when the connection was closed in peace', async () => {

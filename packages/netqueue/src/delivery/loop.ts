@@ -23,8 +23,12 @@ const RESOLVED: Promise<void> = Promise.resolve()
 export class Loop<T, V> implements AsyncIterableIterator<V> {
   readonly #init: LoopInit<T, V>
   readonly #handOut = (): IteratorResult<V, undefined> => this.#hand()
-  readonly #goOn = (): Promise<IteratorResult<V, undefined>> | IteratorResult<V, undefined> =>
-    this.#state === 'over' ? this.#hand() : this.#take()
+  /** Behind a pause, in which the loop may have been left, or its signal may have fired. */
+  readonly #goOn = (): Promise<IteratorResult<V, undefined>> | IteratorResult<V, undefined> => {
+    const { signal } = this.#init
+    if (this.#state === 'over') return this.#hand()
+    return signal?.aborted ? this.#abort(signal) : this.#take()
+  }
   #state: 'new' | 'running' | 'over' = 'new'
   /** A `next()` was called and its caller has not seen the item. */
   #isBusy = false
@@ -62,8 +66,18 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
   /** What was cancelled during a pause is not taken behind it. */
   #take(): Promise<IteratorResult<V, undefined>> {
     this.#taken = this.#init.inbox.take() as Delivery<T> | undefined
+    // By whoever decoded, or was warned of what could not be decoded.
+    if (this.#state === 'over') return this.#handBack()
     // One microtask later, although the item is here: a call that overlaps this one is seen, and settles nothing.
     return this.#taken === undefined ? this.#wait() : RESOLVED.then(this.#handOut)
+  }
+
+  /** The loop was left while it took. */
+  #handBack(): Promise<IteratorResult<V, undefined>> {
+    const delivery = this.#taken
+    this.#taken = undefined
+    if (delivery?.isHeld) delivery.giveBack()
+    return Promise.resolve(this.#hand())
   }
 
   #begin(): void {
@@ -73,8 +87,8 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
 
   async #wait(): Promise<IteratorResult<V, undefined>> {
     const { inbox, signal } = this.#init
-    this.#reader = inbox.wait({ signal })
     try {
+      this.#reader = inbox.wait({ signal })
       const delivery = (await this.#reader.promise) as Delivery<T>
       if (this.#state === 'over') delivery.giveBack()
       else this.#taken = delivery
@@ -105,6 +119,7 @@ export class Loop<T, V> implements AsyncIterableIterator<V> {
   }
 
   #abort(signal: AbortSignal): Promise<never> {
+    this.#isBusy = false
     this.#leave()
     return Promise.reject(signal.reason)
   }

@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
+import { turn } from '../../test/support/handles.ts'
 import { Clock } from '../../test/support/nodes.ts'
+import { failureOf } from '../../test/support/outcome.ts'
 import { NetQueueError } from '../errors/errors.ts'
 import { Answerers } from './answerers.ts'
 import type { Answerer } from './answerers.ts'
@@ -131,4 +133,63 @@ test('P8: clients that take next to nothing come and go beside 50,000 requests t
   expect(looks).toBe(50_000 * 100)
   all.close(new NetQueueError('CLOSED', 'The test is over'))
   await Promise.allSettled(waiting)
+})
+
+describe('P11: a signal that fires as a payload is encoded', () => {
+  const wanted = { name: 'rare', fits, timeout }
+
+  test('ends all who share it, and holds up nobody behind them', async () => {
+    const { all, ask } = begin()
+    const stop = new AbortController()
+    const { signal } = stop
+    const asks = (peer: Peer): Peer => {
+      stop.abort(new Error('enough'))
+      return ask(peer)
+    }
+    const sharing = [1, 2, 3].map(async () => failureOf(all.wait({ ...wanted, ask: asks }, { signal })))
+    const other = all.wait({ ...wanted, ask }, {})
+    const rare = new Peer('rare')
+    all.join(rare)
+    expect(await Promise.all(sharing)).toEqual([1, 2, 3].map(() => new Error('enough')))
+    expect(await other).toBe(rare)
+    expect(rare.requests).toBe(2)
+  })
+
+  test('counts once: whoever waits behind that is asked', async () => {
+    const { all, ask } = begin()
+    const stop = new AbortController()
+    const asks = (peer: Peer): Peer => {
+      stop.abort(new Error('enough'))
+      return peer
+    }
+    const called = failureOf(all.wait({ ...wanted, ask: asks }, { signal: stop.signal }))
+    const rare = new Peer('rare')
+    all.join(rare)
+    expect(await called).toEqual(new Error('enough'))
+    rare.requests = 2
+    all.changed(rare)
+    let answerer: Peer | undefined
+    void all.wait({ ...wanted, ask: (peer) => (answerer = ask(peer)) }, {})
+    rare.requests = 0
+    all.changed(rare)
+    expect(answerer).toBe(rare)
+  })
+
+  test('P7: leaves nobody to hear what comes of the request, and no unhandled rejection', async () => {
+    const { all } = begin()
+    const stop = new AbortController()
+    const asks = (): Promise<never> => {
+      stop.abort(new Error('enough'))
+      return Promise.reject(new Error('never begun'))
+    }
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    const called = failureOf(all.wait({ ...wanted, ask: asks }, { signal: stop.signal }))
+    all.join(new Peer('rare'))
+    expect(await called).toEqual(new Error('enough'))
+    await turn()
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+  })
 })

@@ -1,6 +1,6 @@
 import type { Env } from '../env/env.ts'
 import { NetQueueError } from '../errors/errors.ts'
-import { LinkedList, unlink } from '../queue/linked-list.ts'
+import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
 import { RecentMap } from '../queue/recent-map.ts'
 import { checkWait } from '../queue/pending.ts'
 import type { WaitOptions } from '../queue/pending.ts'
@@ -167,21 +167,26 @@ export class Answerers<C extends Answerer> {
     this.#due.add(client)
     if (this.#due.size > 1) return
     for (const next of this.#due) {
-      this.#askAll(next)
+      let isAsked = false
+      while (!isAsked) isAsked = this.#askAll(next)
       this.#due.delete(next)
     }
   }
 
-  /** Those who have waited longest first. */
-  #askAll(client: C): void {
+  /** Those who have waited longest first. `false` where it has to begin anew. */
+  #askAll(client: C): boolean {
     const seat = this.#seats.get(client)
     for (const asker of this.#line) {
+      const { after } = asker
       seat?.look()
       if (this.#end !== undefined || seat?.isFree !== true) break
       const { name, fits } = asker.question
       if (!client.knows(name) || !fits(client)) continue
       if (this.#handles(client, name) || !this.isHandled(asker.question)) this.#begin(asker, client)
+      // Whoever encodes the payload may fire a signal, and those who share it leave: the next one leads nowhere then. To walk a copy would cost too much.
+      if (!isLinked(after)) return false
     }
+    return true
   }
 
   #begin(asker: Asker<C, Question<C>>, client: C): void {

@@ -17,8 +17,12 @@ export class Asker<W, Q extends Question<W> = Question<W>> extends Waiter<unknow
 
   /** Asks at once: whoever is chosen next is to be chosen by what this one has then. */
   begin(whom: W): void {
+    if (this.settled) return
     try {
-      this.resolve(this.question.ask(whom))
+      const answer = this.question.ask(whom)
+      // Its signal may fire as the payload is encoded: then nobody hears what comes of it.
+      if (this.settled) Promise.resolve(answer).catch(() => {})
+      else this.resolve(answer)
     } catch (error) {
       this.reject(error)
     }

@@ -40,10 +40,10 @@ export class Pending<T> {
     })
     const { env, timedOut, wait: { timeout = Number.POSITIVE_INFINITY, signal } = {} } = init
     if (signal?.aborted) {
-      this.#abort()
+      this.#refuse()
       return
     }
-    if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#abort())
+    if (signal !== undefined) this.#callOff = onAbort(signal, () => this.#withdraw(this.#reason()))
     if (timeout !== Number.POSITIVE_INFINITY) this.#timer = env.setTimer(() => this.#withdraw(timedOut()), timeout)
   }
 
@@ -59,10 +59,18 @@ export class Pending<T> {
     if (this.#end()) this.#reject(reason)
   }
 
-  #abort(): void {
+  /** The signal had fired before. Whoever extends this has no fields yet, and stands in no line: {@link withdrawn} is not for that. */
+  #refuse(): void {
+    const reason = this.#reason()
+    this.#settled = true
+    this.#init.withdrawn?.()
+    this.#reject(reason)
+  }
+
+  #reason(): unknown {
     const { wait, aborted } = this.#init
     const reason: unknown = wait?.signal?.reason
-    this.#withdraw(aborted === undefined ? reason : aborted(reason))
+    return aborted === undefined ? reason : aborted(reason)
   }
 
   #withdraw(reason: unknown): void {
