@@ -148,7 +148,7 @@ export class Tree {
   }
 
   #heardFromBelow(client: ConnectedClient, message: TreeMessage): void {
-    if (message.type === 'names') this.#names.changed(client)
+    if (message.type === 'names') this.#names.changed(client, message.changes)
     if (message.type === 'longest') this.lengths.look()
     this.#changed(client, message.type === 'nodes' ? message.changes.map(({ path }) => path) : [])
   }

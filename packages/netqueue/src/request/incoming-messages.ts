@@ -2,6 +2,7 @@ import type { Env } from '../env/env.ts'
 import type { NetQueueError } from '../errors/errors.ts'
 import { notAuthorized } from '../message/denials.ts'
 import { headerBytes } from '../message/headers.ts'
+import { MAX_NAMES } from '../message/tree.ts'
 import { Bucket } from './bucket.ts'
 import { badMessage, rateExceeded } from './failures.ts'
 import { PER_SECOND } from './limits.ts'
@@ -29,7 +30,7 @@ export class IncomingMessages<From> {
   readonly #init: IncomingMessagesInit<From>
   /** Of those that cannot be decoded. */
   #refusals: Bucket | undefined
-  /** Names of those that the peer sent although it may not. */
+  /** Names of those that the peer sent although it may not; at a relay it chooses them. */
   #dropped: Set<string> | undefined
   /** It sent more that cannot be decoded than is taken, as somebody who reads them late may find out. */
   #isOverdrawn = false
@@ -72,10 +73,10 @@ export class IncomingMessages<From> {
     finder.carry({ named, headers, payload, to: route?.to, except: route?.except, from: from() })
   }
 
-  /** It may not send this: whoever is told of it is told once for each name. */
+  /** It may not send this: whoever is told of it is told once for each name, and of as many as there may be below a peer. */
   #drop(name: string): void {
     this.#dropped ??= new Set()
-    if (this.#dropped.has(name)) return
+    if (this.#dropped.has(name) || this.#dropped.size >= MAX_NAMES) return
     this.#dropped.add(name)
     this.#init.warn(notAuthorized('The client', 'send', name))
   }

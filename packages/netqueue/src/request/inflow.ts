@@ -19,9 +19,9 @@ export interface InflowInit {
   begin?: (() => void) | undefined
   /** The reader has taken all that came, and waits for the peer. */
   waits?: () => void
-  /** Something came for a reader that waits; `resume` is called when it may go on, which may be at once. */
+  /** Something came for a reader that waits, or it leaves; `resume` is called when it may go on, which may be at once. */
   goesOn?: (resume: () => void) => void
-  /** A reader that waits hears that the stream was aborted, and goes on. */
+  /** A reader that waits, or whoever has left beside it, hears that the stream was aborted, and goes on. */
   aborted?: () => void
   /** The reader left before the end, or what came could not be decoded. */
   left?: () => void
@@ -86,13 +86,13 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
     })
   }
 
-  /** Leaves the stream: the producer at the other end is told, and stops. */
+  /** Leaves the stream: the producer at the other end is told, and stops. Where a reader waits, both go on once there is a place for them. */
   return(): Promise<Result> {
     const isEarly = this.#state === 'new' || this.#state === 'open'
     this.#discard()
-    this.#takeReader()?.resolve(DONE)
+    const isLeft = this.#leave()
     if (isEarly) this.#init.left?.()
-    return Promise.resolve(DONE)
+    return isLeft
   }
 
   /** Throws for a chunk beyond what was granted. Nobody may read it any more. */
@@ -124,7 +124,10 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
 
   /** It is over at once: what is here is not read any more. */
   abort(error: unknown): void {
-    if (this.#state === 'over') return
+    // Whoever has left may still wait for a place.
+    const hasLeft = this.#state === 'over'
+    if (hasLeft && this.#reader !== undefined) this.#init.aborted?.()
+    if (hasLeft) return
     this.#discard()
     const reader = this.#takeReader()
     if (reader !== undefined) {
@@ -215,6 +218,17 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
     this.#hasFailed = false
     this.#chunks.clear()
     unlink(this)
+  }
+
+  /** A reader that waits goes on with whoever left. */
+  #leave(): Promise<Result> {
+    const { goesOn } = this.#init
+    const goOn = (): Result => {
+      this.#takeReader()?.resolve(DONE)
+      return DONE
+    }
+    if (this.#reader === undefined || goesOn === undefined) return Promise.resolve(goOn())
+    return new Promise((resolve) => goesOn(() => resolve(goOn())))
   }
 
   #takeReader(): Reader | undefined {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
 
+import { turn } from '../../test/support/handles.ts'
 import { Pair, watch } from '../../test/support/exchanges.ts'
 import { RemoteError } from '../errors/errors.ts'
 import type { RequestContext } from './handlers.ts'
@@ -489,15 +490,16 @@ describe('a body', () => {
 async function crowded(): Promise<{
   pair: Pair
   read: () => Promise<unknown>
+  leave: () => Promise<unknown>
   stream: AsyncIterator<unknown>
   free: () => void
 }> {
   const pair = new Pair()
-  let read: (() => Promise<unknown>) | undefined
+  let reader: RequestContext['body'] | undefined
   let free: (() => void) | undefined
   const handler = (kind: string, { body }: RequestContext): unknown => {
     if (kind === 'hold') return new Promise<void>((resolve) => (free = resolve))
-    read = () => body.next()
+    reader = body
     return new Source(5)
   }
   pair.there.handlers.add('ask', handler, { concurrency: 1 })
@@ -505,7 +507,8 @@ async function crowded(): Promise<{
   watch(pair.here.exchange.call('ask', 'hold', { channel: 1 }))
   await pair.settle()
   const stream = (await both).stream as AsyncIterator<unknown>
-  return { pair, read: () => (read as () => Promise<unknown>)(), stream, free: () => free?.() }
+  const body = reader as Required<RequestContext['body']>
+  return { pair, read: () => body.next(), leave: () => body.return(), stream, free: () => free?.() }
 }
 
 describe('P8: a handler with one place', () => {
@@ -532,6 +535,46 @@ describe('P8: a handler with one place', () => {
     await pair.settle()
     expect(await chunk.promise).toEqual(done('chunk', false))
     pair.cut()
+  })
+
+  test('that leaves a body while it waits for it goes on, and its reader, when nobody else is at work', async () => {
+    const pair = new Pair()
+    const frees: (() => void)[] = []
+    let atWork = 0
+    const ends: unknown[] = []
+    const handler = async (_: unknown, { body }: RequestContext): Promise<void> => {
+      const chunk = body.next()
+      await turn()
+      ends.push(await body.return?.(), await chunk)
+      atWork += 1
+      await new Promise<void>((resolve) => frees.push(resolve))
+      atWork -= 1
+    }
+    pair.there.handlers.add('ask', handler, { concurrency: 1 })
+    const bodies = [1, 2, 3].map(() => ({ [Symbol.asyncIterator]: () => ({ next: never }) }))
+    const calls = bodies.map((body, channel) => watch(pair.here.exchange.call('ask', 1, { body, channel })))
+    for (const finished of [0, 1, 2, 3]) {
+      await pair.settle()
+      const answered = calls.filter(({ outcome }) => outcome() === 'resolved').length
+      expect([atWork, answered]).toEqual([finished < 3 ? 1 : 0, finished])
+      frees[finished]?.()
+    }
+    expect(ends).toEqual(Array.from({ length: 6 }, () => done(undefined, true)))
+    pair.cut()
+  })
+
+  test('P11: that leaves a body, and waits for its place, goes on at once when nobody wants its answer any more', async () => {
+    const { pair, read, leave } = await crowded()
+    const [chunk, left] = [watch(read()), watch(leave())]
+    const again = watch(leave())
+    await pair.settle()
+    expect([chunk.outcome(), left.outcome(), again.outcome()]).toEqual(['waits', 'waits', 'waits'])
+    pair.cut()
+    expect(await Promise.all([chunk.promise, left.promise, again.promise])).toEqual([
+      done(undefined, true),
+      done(undefined, true),
+      done(undefined, true),
+    ])
   })
 
   test('reads a body beside the reply that it streams, whichever of them has to wait', async () => {

@@ -1,5 +1,5 @@
 import { NetQueueError } from '../errors/errors.ts'
-import { isAtOrBelow, keyOf } from '../message/route.ts'
+import { keyOf } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
 import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
 import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
@@ -13,6 +13,8 @@ export class Below {
   longest: Longest | undefined
   readonly #client: ServerClient
   readonly #nodes: Map<string, KnownNode> = new Map()
+  /** By the key of a node, those right below it: whoever goes takes them along without a look at all others. */
+  readonly #children: Map<string, Set<string>> = new Map()
   #bytes = 0
   readonly #own: readonly string[]
   // Made when they are asked for, which a policy does for each item.
@@ -61,13 +63,14 @@ export class Below {
   clear(): void {
     for (const node of this.#nodes.values()) node.isConnected = false
     this.#nodes.clear()
+    this.#children.clear()
     this.#list = undefined
   }
 
   #change({ path, about, bytes }: NodeChange): void {
     const key = keyOf(path)
     if (about === undefined) return this.#remove(key)
-    if (path.length > 1 && !this.#nodes.has(keyOf(path.slice(0, -1))))
+    if (path.length > 1 && !this.#nodes.has(aboveOf(path)))
       throw tooMany('a node below one that is not there', path.length)
     const node = this.#nodes.get(key) ?? this.#added(key, path, about)
     node.change(about)
@@ -80,19 +83,33 @@ export class Below {
   #added(key: string, path: Path, about: NonNullable<NodeChange['about']>): KnownNode {
     const node = new KnownNode(this.#client, path, about)
     this.#nodes.set(key, node)
+    if (path.length > 1) this.#childrenOf(aboveOf(path)).add(key)
     return node
   }
 
+  #childrenOf(key: string): Set<string> {
+    const known = this.#children.get(key)
+    if (known !== undefined) return known
+    const children = new Set<string>()
+    this.#children.set(key, children)
+    return children
+  }
+
+  /** With all that is below it: no deeper than a path is long. */
   #remove(key: string): void {
-    if (!this.#nodes.has(key)) return
-    for (const [other, node] of this.#nodes) {
-      if (!isAtOrBelow(other, key)) continue
-      this.#nodes.delete(other)
-      this.#bytes -= node.bytes
-      node.isConnected = false
-    }
+    const node = this.#nodes.get(key)
+    if (node === undefined) return
+    for (const child of this.#children.get(key) ?? []) this.#remove(child)
+    this.#children.delete(key)
+    this.#children.get(aboveOf(node.way))?.delete(key)
+    this.#nodes.delete(key)
+    this.#bytes -= node.bytes
+    node.isConnected = false
   }
 }
+
+/** The key of the node above. */
+const aboveOf = (path: Path): string => keyOf(path.slice(0, -1))
 
 function tooMany(what: string, value: number): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', `The peer told of ${what}`, { value })
