@@ -128,8 +128,8 @@ describe('P1: a call that is given up by a listener', () => {
 
   test('by the item itself, as it is encoded, goes nowhere', async () => {
     await using place = new Neighbours()
-    const server = await place.listen<unknown, string>()
-    const client = await place.connect<unknown, string>()
+    const server = await place.listen<unknown>()
+    const client = await place.connect<unknown>()
     const taken: unknown[] = []
     void client.process((item) => {
       taken.push(item)

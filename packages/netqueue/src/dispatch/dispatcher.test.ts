@@ -403,6 +403,21 @@ describe('a chooseDispatch that takes its time', () => {
     },
   )
 
+  test.each([
+    ['that it keeps for one who is busy', true],
+    ['that it has nobody for', false],
+  ])('P5: an item %s leaves room for others, and whoever waits for that is told', async (_, isKept) => {
+    const slow = new Slow()
+    const place = new Place(slow.policy)
+    const [busy] = [place.join('busy', 0), place.join('free', 1)]
+    const rooms: number[] = []
+    place.dispatcher.watch(() => rooms.push(place.dispatcher.room))
+    place.put('a')
+    expect([place.dispatcher.room, rooms]).toEqual([0, []])
+    await slow.answer(isKept ? busy : undefined)
+    expect([place.dispatcher.room, rooms.at(-1)]).toEqual([1, 1])
+  })
+
   test('P11: that always chooses one who is long gone parks the item, and does not spin', async () => {
     const gone = new Worker('gone')
     let asked = 0

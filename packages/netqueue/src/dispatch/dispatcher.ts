@@ -363,6 +363,8 @@ export class Dispatcher<T, C> {
       else this.#give(entry, client, { isStale: changes !== this.#changes })
     }
     this.advance()
+    // It may wait for one client alone now, and leave room for others.
+    this.#watcher?.()
   }
 
   /** Gives an entry to whoever had the one before it, if that is whom the policy would choose; tells whether it did. */
