@@ -102,7 +102,7 @@ export class Tree {
 
   #changed(client: ConnectedClient, ways: readonly Path[] | 'all'): void {
     const known = this.#dirty.get(client) ?? []
-    const isAll = known === 'all' || ways === 'all' || known.length > MAX_NODES
+    const isAll = known === 'all' || ways === 'all' || known.length + ways.length > MAX_NODES
     this.#dirty.set(client, isAll ? 'all' : [...known, ...ways])
     this.#schedule()
   }

@@ -56,3 +56,17 @@ test('nothing is said beside a message without headers', () => {
   posts.trySendEncoded('news', new Uint8Array(1), new CheckedHeaders({}))
   expect(written()).toEqual([undefined, undefined])
 })
+
+test('P11: a call that its own headers give up, where it would wait, takes no place in the line', async () => {
+  const { posts } = postsOf(requestLimitDefaults.maxUnsentBytes)
+  expect(posts.trySendEncoded('news', new Uint8Array(requestLimitDefaults.maxUnsentBytes))).toBe(true)
+  const caller = new AbortController()
+  const headers = {
+    get lang() {
+      caller.abort(new Error('mine'))
+      return 'en'
+    },
+  }
+  await expect(posts.sendEncoded('news', new Uint8Array(1), { headers, signal: caller.signal })).rejects.toThrow('mine')
+  expect(posts.size).toBe(1)
+})

@@ -199,6 +199,8 @@ export class Posts implements PostOwner {
   }
 
   #wait(post: Post, options: WaitOptions, deadline: number | undefined): Promise<void> {
+    // It may have fired while payload and headers were encoded, by what they themselves do then.
+    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason as Error)
     const { env } = this.#side
     const { maxWaiting } = this.#side.limits
     if (this.#waiting >= maxWaiting) throw tooManyWaiting(maxWaiting)
