@@ -6,11 +6,11 @@ import { Chooser } from './chooser.ts'
 import type { ChooserInit } from './chooser.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
-import { membersOf } from './offer.ts'
-import type { Members } from './offer.ts'
 import { Row } from './row.ts'
 import { Rush } from './rush.ts'
-import { isAlone, Seat } from './seat.ts'
+import { isAlone } from './seat.ts'
+import type { Seat } from './seat.ts'
+import { Seats } from './seats.ts'
 
 /** Entries that may wait for one client, or for a change, before they count against what all others take. */
 const MAX_ASIDE = 64
@@ -30,11 +30,9 @@ export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
 export class Dispatcher<T, C> {
   readonly #init: DispatcherInit<T, C>
   readonly #free: FreeClients<C> = new FreeClients()
-  readonly #seats: Map<C, Seat<C>> = new Map()
+  readonly #seats: Seats<C> = new Seats()
   readonly #fresh: LinkedList<Entry> = new LinkedList()
   readonly #parked: LinkedList<Entry> = new LinkedList()
-  /** Those with a {@link Seat.loner}. */
-  readonly #withLoner: Set<Seat<C>> = new Set()
   #size = 0
   #isBusy = false
   #isClosed = false
@@ -43,11 +41,8 @@ export class Dispatcher<T, C> {
   readonly #chooser: Chooser<T, C>
   readonly #row: Row<Seat<C>> = new Row()
   readonly #rush: Rush
-  /** Counts who comes and goes. */
-  #membership = 0
   /** Counts whatever a policy may choose by. */
   #changes = 0
-  #members: Members<C> | undefined
   /** Told when clients may take more, or fewer, than before. */
   #watcher: (() => void) | undefined
 
@@ -74,7 +69,7 @@ export class Dispatcher<T, C> {
   /** Whether anybody takes something, be it later: some client has given credit that is not used, or has something in hand. */
   get isTaken(): boolean {
     if (this.#isClosed) return false
-    return this.#everyone().candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
+    return this.#seats.members.candidates.some(({ isOpen, credit, inFlight }) => isOpen && (credit > 0 || inFlight > 0))
   }
 
   /** Whether nothing is handed out any more. */
@@ -84,7 +79,7 @@ export class Dispatcher<T, C> {
 
   /** Items that clients have, and take now. */
   get capacity(): number {
-    return this.#everyone().candidates.reduce((sum, { credit, inFlight }) => sum + credit + inFlight, 0)
+    return this.#seats.members.candidates.reduce((sum, { credit, inFlight }) => sum + credit + inFlight, 0)
   }
 
   /** Those that wait for whoever is free, the newest first. */
@@ -98,7 +93,7 @@ export class Dispatcher<T, C> {
       ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
       ...this.#parked,
       ...this.#fresh,
-      ...[...this.#seats.values()].flatMap(({ addressed }) => [...addressed]),
+      ...this.#seats.addressed,
     ]
   }
 
@@ -109,21 +104,17 @@ export class Dispatcher<T, C> {
 
   /** All connected clients, in the order in which they came. */
   get clients(): readonly C[] {
-    return this.#everyone().clients
+    return this.#seats.members.clients
   }
 
   join(candidate: Candidate<C>): void {
-    this.#seats.set(candidate.client, new Seat(candidate))
-    this.#membershipChanged()
+    this.#seats.join(candidate)
     this.changed(candidate)
   }
 
   leave(candidate: Candidate<C>): void {
-    const seat = this.#seats.get(candidate.client)
+    const seat = this.#seats.leave(candidate)
     if (seat === undefined) return
-    this.#seats.delete(candidate.client)
-    this.#withLoner.delete(seat)
-    this.#membershipChanged()
     this.#row.end()
     this.#free.set(candidate, false)
     this.#reconsider()
@@ -134,7 +125,7 @@ export class Dispatcher<T, C> {
 
   /** Credit, load or status of a client changed. */
   changed(candidate: Candidate<C>): void {
-    const seat = this.#seats.get(candidate.client)
+    const seat = this.#seats.of(candidate.client)
     if (seat === undefined) return
     this.#row.end()
     if (candidate.inFlight === 0) {
@@ -149,7 +140,7 @@ export class Dispatcher<T, C> {
 
   /** Nodes below a client are gone: what waits for one of them waits for nobody. */
   pruned({ client }: Candidate<C>): void {
-    const seat = this.#seats.get(client)
+    const seat = this.#seats.of(client)
     if (seat === undefined) return
     for (const entry of seat.addressed) if (entry.isLost) this.#strand(entry)
     this.#shortened(seat)
@@ -162,7 +153,7 @@ export class Dispatcher<T, C> {
 
   /** Whether an entry is for whoever is free, or for somebody who is not gone. */
   reaches(entry: Entry): boolean {
-    return entry.target === undefined || this.#seatFor(entry) !== undefined
+    return entry.target === undefined || this.#seats.for(entry) !== undefined
   }
 
   /** Adds an entry to the end of the backlog. */
@@ -193,7 +184,7 @@ export class Dispatcher<T, C> {
   /** Takes out an entry that waits here; tells whether it did. */
   withdraw(entry: Entry): boolean {
     if (entry.state !== 'waiting' || (!isLinked(entry) && entry !== this.#asked)) return false
-    const seat = this.#seatBefore(entry)
+    const seat = this.#seats.before(entry)
     this.#takeOut(entry)
     if (seat !== undefined) this.#shortened(seat)
     this.#watcher?.()
@@ -213,7 +204,7 @@ export class Dispatcher<T, C> {
     this.#isBusy = true
     for (let entry = first; entry !== undefined; entry = this.#next()) {
       this.#asked = entry
-      const choice = this.#chooser.choose(entry, this.#everyone())
+      const choice = this.#chooser.choose(entry, this.#seats.members)
       if (isThenable(choice)) return void this.#await(entry, choice)
       this.#asked = undefined
       // Whoever was asked may have given it up, or closed all.
@@ -242,26 +233,14 @@ export class Dispatcher<T, C> {
     return this.#fresh.count() + (this.#asked?.state === 'waiting' ? 1 : 0)
   }
 
-  /** Of the client that takes nothing else before it has had the entry, or it is withdrawn. */
-  #seatBefore(entry: Entry): Seat<C> | undefined {
-    if (entry.target !== undefined) return this.#seatFor(entry)
-    for (const seat of this.#withLoner) if (seat.loner === entry) return seat
-    return undefined
-  }
-
   /** Something does not wait for a client any more, which may be free now. */
   #shortened(seat: Seat<C>): void {
     this.#refresh(seat)
     this.advance()
   }
 
-  /** Of the client to which an entry is addressed; none where whom it is for is gone. */
-  #seatFor({ target, isLost }: Entry): Seat<C> | undefined {
-    return isLost ? undefined : this.#seats.get(target as C)
-  }
-
   #address(entry: Entry, enter: (addressed: LinkedList<Entry>) => void): void {
-    const seat = this.#seatFor(entry)
+    const seat = this.#seats.for(entry)
     if (seat === undefined) return this.#strand(entry)
     enter(seat.addressed)
     this.#refresh(seat)
@@ -302,23 +281,18 @@ export class Dispatcher<T, C> {
   /** What waits until its client has nothing else is for whoever comes next, when that client takes nothing more: it may have left for good. */
   #freeLoner(seat: Seat<C>): void {
     const { loner } = seat
-    this.#setLoner(seat, undefined)
+    this.#seats.setLoner(seat, undefined)
     // One that was withdrawn is nowhere.
     if (loner?.state !== 'waiting') return
     unlink(loner)
     this.#fresh.unshift(loner)
   }
 
-  #setLoner(seat: Seat<C>, loner: Entry | undefined): void {
-    seat.loner = loner
-    if (loner === undefined) this.#withLoner.delete(seat)
-    else this.#withLoner.add(seat)
-  }
-
   /** Who has nothing can have at once what waits until somebody else has nothing. */
   #freeLonersFor(idle: Seat<C>): void {
-    if (this.#withLoner.size === 0 || idle.addressed.first !== undefined || !this.#takes(idle)) return
-    for (const seat of [...this.#withLoner].toReversed()) {
+    const { withLoner } = this.#seats
+    if (withLoner.length === 0 || idle.addressed.first !== undefined || !this.#takes(idle)) return
+    for (const seat of withLoner) {
       this.#freeLoner(seat)
       this.#refresh(seat)
     }
@@ -326,16 +300,6 @@ export class Dispatcher<T, C> {
 
   #takes({ candidate, isAlone: hasLoner }: Seat<C>): boolean {
     return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#chooser.isReady(candidate)
-  }
-
-  #everyone(): Members<C> {
-    this.#members ??= membersOf([...this.#seats.values()].map(({ candidate }) => candidate))
-    return this.#members
-  }
-
-  #membershipChanged(): void {
-    this.#membership += 1
-    this.#members = undefined
   }
 
   /** Entries that were parked come again, before those that came later. */
@@ -351,14 +315,15 @@ export class Dispatcher<T, C> {
 
   /** Waits for a policy that takes its time; meanwhile the entry can still be withdrawn. */
   async #await(entry: Entry, choice: PromiseLike<C | undefined>): Promise<void> {
-    const membership = this.#membership
+    const { membership } = this.#seats
     const changes = this.#changes
     const client = await Promise.resolve(choice).catch((cause: unknown) => this.#chooser.failed(cause))
     this.#asked = undefined
     this.#isBusy = false
     if (entry.state === 'waiting') {
       // One that was gone before the question is no reason to ask again: the answer would be the same, for ever.
-      const hasVanished = client !== undefined && !this.#seats.has(client) && membership !== this.#membership
+      const hasVanished =
+        client !== undefined && this.#seats.of(client) === undefined && membership !== this.#seats.membership
       if (hasVanished) this.#fresh.unshift(entry)
       else this.#give(entry, client, { isStale: changes !== this.#changes })
     }
@@ -385,7 +350,7 @@ export class Dispatcher<T, C> {
 
   /** `isStale`: the choice was made before the last change, so that one for nobody is no answer. */
   #give(entry: Entry, client: C | undefined, { isStale = false } = {}): void {
-    const seat = client === undefined ? undefined : this.#seats.get(client)
+    const seat = client === undefined ? undefined : this.#seats.of(client)
     if (client !== undefined && seat === undefined)
       this.#chooser.failed(new TypeError('It chose something that is no connected client'))
     if (seat === undefined || !seat.candidate.carries(entry))
@@ -394,7 +359,7 @@ export class Dispatcher<T, C> {
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
     else if (isAlone(entry, candidate) && candidate.inFlight > 0) {
       addressed.push(entry)
-      this.#setLoner(seat, entry)
+      this.#seats.setLoner(seat, entry)
     } else this.#assign(seat, entry)
     this.#refresh(seat)
     this.#beginRow(seat)
@@ -403,7 +368,7 @@ export class Dispatcher<T, C> {
   #assign(seat: Seat<C>, entry: Entry): void {
     this.#size -= 1
     if (isAlone(entry, seat.candidate)) seat.isAlone = true
-    if (seat.loner === entry) this.#setLoner(seat, undefined)
+    if (seat.loner === entry) this.#seats.setLoner(seat, undefined)
     seat.candidate.assign(entry)
     this.#init.assigned(entry)
   }
