@@ -15,6 +15,18 @@ export function statusFrom(status: unknown): unknown {
   throw new RangeError(`Expected \`status\` to have at most ${MAX_STATUS_BYTES} bytes as JSON, got ${bytes}`)
 }
 
+/**
+ * Whether what a peer says of itself is as short as {@link statusFrom} has it. Its own text may have been shorter than what is made of it for
+ * others: `1e20` is twenty-one digits. Nested too deeply, it is no text at all.
+ */
+export function isStatus(value: unknown): boolean {
+  try {
+    return encoder.encode(JSON.stringify(value) ?? '').length <= MAX_STATUS_BYTES
+  } catch {
+    return false
+  }
+}
+
 function jsonOf(status: unknown): string {
   try {
     return JSON.stringify(status) ?? 'null'

@@ -1,5 +1,6 @@
 import { NetQueueError } from '../../errors/errors.ts'
 import { decodeText, encodeText } from './bytes.ts'
+import { isStatus, MAX_STATUS_BYTES } from '../../message/status.ts'
 import { badMessage } from '../failures.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { MAX_CODE_BYTES, MAX_REASON_BYTES } from './record-kinds.ts'
@@ -44,4 +45,10 @@ export function unknownKind(kind: number): NetQueueError {
   return new NetQueueError('UNKNOWN_TYPE', `The peer sent a record of kind ${kind}, which has no meaning here`, {
     value: kind,
   })
+}
+
+/** What a peer says of itself, as long as it may be. Throws `BAD_MESSAGE`. */
+export function checkedStatus(status: unknown): unknown {
+  if (isStatus(status)) return status
+  throw badMessage(`a status that is longer than ${MAX_STATUS_BYTES} bytes as JSON`)
 }

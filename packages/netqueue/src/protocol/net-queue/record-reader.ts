@@ -7,7 +7,7 @@ import { LonePayload, readPayloads } from './record-payloads.ts'
 import { Assemblies } from './assemblies.ts'
 import { ByteReader, decodeJson } from './bytes.ts'
 import { badMessage, itemTooLarge } from '../failures.ts'
-import { readFailure, readNumber } from './record-fields.ts'
+import { checkedStatus, readFailure, readNumber } from './record-fields.ts'
 import { CancelTarget, isControl, isOfTrees, isOrdered, ItemsFlag, Kind, OUTCOMES, ResultKind } from './record-kinds.ts'
 import { RequestReader } from './request-reader.ts'
 import { readPath } from './route-block.ts'
@@ -188,6 +188,6 @@ function cancel(reader: ByteReader): Message {
 
 function status(reader: ByteReader): unknown {
   const data = reader.bytes()
-  if (data.length <= MAX_STATUS_BYTES) return decodeJson(data, 'a status')
+  if (data.length <= MAX_STATUS_BYTES) return checkedStatus(decodeJson(data, 'a status'))
   throw badMessage(`a status of ${data.length} bytes; at most ${MAX_STATUS_BYTES} are allowed`, data.length)
 }

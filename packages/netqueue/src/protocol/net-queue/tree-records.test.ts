@@ -80,4 +80,23 @@ describe('what a writer tells of a tree, a reader hears', () => {
       { tags: [], status: undefined, rtt: 1, isRelay: true },
     ])
   })
+
+  test('P8: a status that is longer than one may be goes unsaid: the node above would refuse all that is told', () => {
+    const about = (status: unknown): ToldNode['about'] => ({ tags: [], status, rtt: 1, isRelay: false })
+    // In Latin letters it has room, and as bytes it has not.
+    const left = ['s'.repeat(4_094), 's'.repeat(4_095), 'ü'.repeat(4_000)].map((status, index) => ({
+      path: [`leaf-${index}`],
+      about: about(status),
+    }))
+    const { messages } = across((writer) => void (left.length > 0 && writer.nodes?.(left)))
+    const heard = messages.flatMap((message) => (message.type === 'nodes' ? message.changes : []))
+    expect(heard.map(({ about: one }) => one?.status?.toString().length)).toEqual([4_094, undefined, undefined])
+  })
+
+  test.each([2 ** 32, Number.MAX_VALUE, -1])('P8: a time of %d ms to a node is refused', (rtt) => {
+    const left: ToldNode[] = [{ path: ['a'], about: { tags: [], status: undefined, rtt, isRelay: false } }]
+    expect(() => across((writer) => void (left.length > 0 && writer.nodes?.(left)))).toThrow(
+      expect.objectContaining({ code: 'BAD_MESSAGE' }),
+    )
+  })
 })

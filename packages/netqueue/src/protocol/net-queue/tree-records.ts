@@ -1,6 +1,6 @@
 import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../../message/route.ts'
 import { isName } from '../../message/names.ts'
-import { MAX_STATUS_BYTES } from '../../message/status.ts'
+import { isStatus } from '../../message/status.ts'
 import { MAX_ABOUT_BYTES } from '../../message/tree.ts'
 import type { About, Longest, NameChange, NodeChange, ToldNode } from '../../message/tree.ts'
 import type { Message } from '../message.ts'
@@ -8,6 +8,7 @@ import type { Batch } from './batch.ts'
 import { decodeJson, encodeText } from './bytes.ts'
 import { badMessage } from '../failures.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
+import { checkedStatus } from './record-fields.ts'
 import { ITEM_LANE, Kind, RECORD_OVERHEAD_BYTES } from './record-kinds.ts'
 import { readId, readPath, writePath } from './route-block.ts'
 
@@ -92,6 +93,9 @@ function writeList<T>(batch: Batch, kind: number, list: T[], entryOf: (change: T
   return list.length === 0 || batch.refuse(ITEM_LANE, MAX_ABOUT_BYTES)
 }
 
+/** The longest time to a node and back that makes sense, in milliseconds: three weeks. */
+const MAX_RTT_MS = 2 ** 31
+
 /** What is too long for a place in the tree goes without its status, or without that and its tags. */
 function encodeAbout({ tags, status, rtt, isRelay }: About): Uint8Array {
   const text = (shown: Partial<About>): Uint8Array =>
@@ -103,7 +107,8 @@ function encodeAbout({ tags, status, rtt, isRelay }: About): Uint8Array {
         relay: isRelay || undefined,
       }),
     )
-  const all = text({ tags, status })
+  // An original may have said more of itself than fits.
+  const all = text({ tags, status: isStatus(status) ? status : undefined })
   if (all.length <= MAX_ABOUT_BYTES) return all
   const some = text({ tags })
   return some.length <= MAX_ABOUT_BYTES ? some : text({})
@@ -158,9 +163,10 @@ function readAbout(reader: ByteReader): About {
   const { tags = [], status, rtt, relay = false } = about as Record<string, unknown>
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string'))
     throw badMessage('a node whose tags are no list of names')
-  if (rtt !== undefined && (typeof rtt !== 'number' || rtt < 0)) throw badMessage('a node whose rtt is no time')
+  if (rtt !== undefined && !isTime(rtt)) throw badMessage('a node whose rtt is no time')
   if (typeof relay !== 'boolean') throw badMessage('a node that is neither a relay nor none')
-  if (status !== undefined && JSON.stringify(status).length > MAX_STATUS_BYTES)
-    throw badMessage(`a node whose status is longer than ${MAX_STATUS_BYTES} bytes`)
-  return { tags, status, rtt, isRelay: relay }
+  return { tags, status: checkedStatus(status), rtt, isRelay: relay }
 }
+
+/** Infinite ones, which JSON reads from `1e999`, it cannot write. */
+const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= MAX_RTT_MS

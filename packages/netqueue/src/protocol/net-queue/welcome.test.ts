@@ -132,6 +132,21 @@ describe('P7: messages that a peer announces', () => {
     )
   })
 
+  test.each([
+    ['longer than 4,096 bytes', 's'.repeat(4_095)],
+    ['longer when it is told on', Array.from({ length: 250 }, () => 1e20)],
+  ])('P8: a status that is %s is BAD_MESSAGE', (_, status) => {
+    expect(() => decodeWelcome(saying({ status }), 'client')).toThrow(expect.objectContaining({ code: 'BAD_MESSAGE' }))
+  })
+
+  test('P7: a status that is nested too deeply to be told on is BAD_MESSAGE', () => {
+    const deep = '['.repeat(20_000) + ']'.repeat(20_000)
+    const text = new TextDecoder().decode(saying({ status: 0 })).replace('"status":0', `"status":${deep}`)
+    expect(() => decodeWelcome(new TextEncoder().encode(text), 'client')).toThrow(
+      expect.objectContaining({ code: 'BAD_MESSAGE' }),
+    )
+  })
+
   test.each([1, 'true', null])('adapt that is %j is BAD_MESSAGE', (adapt) => {
     expect(() => decodeWelcome(saying({ adapt }), 'client')).toThrow(expect.objectContaining({ code: 'BAD_MESSAGE' }))
   })

@@ -12,6 +12,7 @@ import { badMessage } from '../failures.ts'
 import { TYPE_BYTES } from './frame-types.ts'
 import { MAX_ID_BYTES, VERSION } from './hello.ts'
 import { base64Of, isBase64 } from './proof.ts'
+import { checkedStatus } from './record-fields.ts'
 import { decodeDenials, encodeDenials } from './welcome-denials.ts'
 import { decodeMessages, encodeMessages } from './welcome-messages.ts'
 
@@ -164,7 +165,7 @@ export function decodeWelcome(data: Uint8Array, from: 'client' | 'server'): Welc
     item: name(fields['item'], 'item'),
     result: name(fields['result'], 'result'),
     tags: list(fields['tags']),
-    status: fields['status'],
+    status: checkedStatus(fields['status']),
     isPaced: flag(fields['paced'], 'paced'),
     isRelay: flag(fields['relay'], 'relay'),
     maxFrameBytes: count(limits['frameBytes'], 'frameBytes', MIN_FRAME_BYTES),
