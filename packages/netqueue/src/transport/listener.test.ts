@@ -1,8 +1,8 @@
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { ending } from '../../test/support/bytes.ts'
@@ -11,7 +11,7 @@ import { serve } from './listener.ts'
 import { memory } from './memory.ts'
 import { fromSocket } from './socket.ts'
 import { tcp } from './tcp.ts'
-import type { ByteDuplex } from './transport.ts'
+import type { ByteDuplex, Listener } from './transport.ts'
 import { unix } from './unix.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netqueue-listener-'))
@@ -59,6 +59,49 @@ test('fault 33: a listener to which the system cannot hand connections over take
   one.abort?.(new Error('over'))
   served.abort?.(new Error('over'))
   server.emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }))
+  await listener.close()
+  await expectHandles(before)
+})
+
+/** A server that listens, once `bound` says so. */
+function serveAt(server: Server, bound: () => string): Promise<Listener> {
+  return serve(server, {
+    address: 'tcp://127.0.0.1:0',
+    listen: { host: '127.0.0.1', port: 0 },
+    maxWaiting: 10,
+    bound,
+    wrap: (socket) => fromSocket(socket, { remoteAddress: undefined }),
+  })
+}
+
+const refused = Object.assign(new Error('chmod'), { code: 'EPERM' })
+
+test('P11: an address that cannot be made ready once it listens rejects with LISTEN_FAILED, and nothing listens there', async () => {
+  const before = handles()
+  const server = createServer()
+  const listening = serveAt(server, () => {
+    throw refused
+  })
+  await expect(listening).rejects.toMatchObject({ code: 'LISTEN_FAILED', cause: refused })
+  expect(server.listening).toBe(false)
+  await expectHandles(before)
+})
+
+test('P7: a listener whose address cannot be made ready after a pause takes no connections, and tries again', async () => {
+  const before = handles()
+  const server = createServer()
+  const answers = [true, false, false, true]
+  const listener = await serveAt(server, () => {
+    if (answers.shift() !== true) throw refused
+    return 'tcp://127.0.0.1'
+  })
+  server.emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }))
+  const heard: boolean[] = []
+  for (let told = 0; told < 3; told += 1) {
+    await once(server, 'listening')
+    heard.push(server.listening)
+  }
+  expect(heard).toEqual([false, false, true])
   await listener.close()
   await expectHandles(before)
 })

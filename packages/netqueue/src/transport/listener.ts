@@ -69,7 +69,7 @@ export interface ServeInit {
   address: string
   listen: ListenOptions
   maxWaiting: number
-  /** The address that peers connect to, known once the server listens. */
+  /** The address that peers connect to, known once the server listens, each time that it does. What it throws says that it must not. */
   bound: () => string
   wrap: (socket: Socket) => ByteDuplex
 }
@@ -77,12 +77,18 @@ export interface ServeInit {
 /** Lets a server of `node:net` listen; rejects with `LISTEN_FAILED`. */
 export function serve(server: Server, { address, listen, maxWaiting, bound, wrap }: ServeInit): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    server.on('error', (error) => reject(listenFailed(address, error)))
+    const failed = (error: unknown): void => reject(listenFailed(address, error))
+    server.on('error', failed)
     server.listen(listen, () => {
-      const pauses = new Pauses(server, listen, bound)
-      const accepting = new Accepting({ address: bound(), maxWaiting, stop: () => pauses.stop() })
-      server.on('connection', (socket) => accepting.accept(wrap(socket)))
-      resolve(accepting)
+      try {
+        const accepting = new Accepting({ address: bound(), maxWaiting, stop: () => pauses.stop() })
+        const pauses = new Pauses(server, listen, bound)
+        server.on('connection', (socket) => accepting.accept(wrap(socket)))
+        resolve(accepting)
+      } catch (error) {
+        server.close()
+        failed(error)
+      }
     })
   })
 }
@@ -107,7 +113,7 @@ class Pauses {
     this.#server = server
     this.#listen = typeof at === 'object' && at !== null ? { ...listen, port: at.port } : listen
     server.on('error', () => this.#pause())
-    server.on('listening', bound)
+    server.on('listening', () => this.#ready(bound))
     server.on('connection', () => (this.#ms = LEAST_PAUSE_MS))
   }
 
@@ -119,6 +125,15 @@ class Pauses {
   /** The callback of close() would wait for every connection; the listening handle is gone when the call returns. */
   #close(): void {
     if (this.#server.listening) this.#server.close()
+  }
+
+  /** The event of a server has nobody to catch what is thrown there. */
+  #ready(bound: () => string): void {
+    try {
+      bound()
+    } catch {
+      this.#pause()
+    }
   }
 
   #pause(): void {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { fromSocket } from './socket.ts'
 import { CHANNEL_VARIABLE } from './stdio.ts'
 import type { LocalWorker, StartOptions, WorkerExit } from './stdio-workers.ts'
@@ -20,17 +20,28 @@ export function startProcess(file: string, options: StartOptions): LocalWorker {
     env: { ...env, [CHANNEL_VARIABLE]: String(CHANNEL) },
     stdio: ['ignore', output, output, 'pipe'],
   })
-  const socket = child.stdio[CHANNEL] as Socket
+  const exited = exitOf(child)
+  const socket = channelOf(child)
   // child_process makes its sockets without; asked for when the other side ends.
   socket.allowHalfOpen = true
   const id = child.pid ?? 0
   return {
     id,
     duplex: fromSocket(socket, { remoteAddress: `stdio:${id}` }),
-    exited: exitOf(child),
-    terminate: () => void child.kill('SIGTERM'),
-    kill: () => void child.kill('SIGKILL'),
+    exited,
+    terminate: () => tell(child, 'SIGTERM'),
+    kill: () => tell(child, 'SIGKILL'),
   }
+}
+
+/** Where no descriptor was left for it, Node makes no streams, and says why a tick later: a socket that is closed stands in until then. */
+function channelOf({ stdio }: Partial<ChildProcess>): Socket {
+  return (stdio?.[CHANNEL] ?? new Socket().destroy()) as Socket
+}
+
+/** One that was not started has 0 for its number until Node says so, and a signal to that would go to our own process group. */
+function tell(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid !== undefined) child.kill(signal)
 }
 
 function exitOf(child: ChildProcess): Promise<WorkerExit> {

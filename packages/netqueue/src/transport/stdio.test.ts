@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test, vi } from 'vitest'
 import { collect, pattern } from '../../test/support/bytes.ts'
 import { expectHandles, handles } from '../../test/support/handles.ts'
@@ -13,6 +14,7 @@ import type { ByteDuplex } from './transport.ts'
 
 /** What a program imports, as it was built, for Node 20 runs no TypeScript: `npm test` builds before it tests. Of the library no more than that. */
 const BUILT = new URL('../../dist/transport/stdio.js', import.meta.url).href
+const BUILT_PROCESS = new URL('../../dist/transport/stdio-process.js', import.meta.url).href
 
 /** Runs a module that has `stdio`, with sockets on descriptors from 3 on. */
 function run(source: string, { channels = 0, stdin = 'ignore' as 'ignore' | 'pipe' }): ChildProcess {
@@ -116,3 +118,30 @@ describe('stdio:', () => {
     await expect(stdio().connect('stdio:', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 })
+
+/** Starts a process when it has no descriptors left, and says what became of that. */
+const WITHOUT_DESCRIPTORS = `
+  import { openSync } from 'node:fs'
+  import { startProcess } from ${JSON.stringify(BUILT_PROCESS)}
+  for (;;) try { openSync('/dev/null') } catch { break }
+  const worker = startProcess('worker.js', { output: 'ignore' })
+  const read = worker.duplex.source[Symbol.asyncIterator]().next().then(() => 'ended', () => 'broken')
+  worker.terminate()
+  worker.kill()
+  const { code, error } = await worker.exited
+  await worker.duplex.closed
+  process.stdout.write([worker.id, code, error.code, await read].join())
+`
+
+// Windows has no such limit.
+test.skipIf(process.platform === 'win32')(
+  'P7: a process for which no descriptors are left has ended without a start (EMFILE), and its parent goes on',
+  async () => {
+    const limited = 'ulimit -n 64; exec "$0" "$@"'
+    const args = ['-c', limited, process.execPath, '--input-type=module', '-e', WITHOUT_DESCRIPTORS]
+    // In a group of its own, so that no signal to that could reach the tests.
+    const parent = spawn('/bin/sh', args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+    const [said] = await Promise.all([text(parent.stdout), once(parent, 'exit')])
+    expect(said).toMatch(/^0,,EMFILE,(ended|broken)$/)
+  },
+)

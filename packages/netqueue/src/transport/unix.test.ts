@@ -77,6 +77,13 @@ test('a folder that is not there rejects with LISTEN_FAILED', async () => {
   })
 })
 
+test('P11: a socket file that somebody removes before it has its mode rejects with LISTEN_FAILED', async () => {
+  const listening = transport.listen(`unix:${path}`)
+  // The system has made the file by now; we are told of it a tick later.
+  rmSync(path)
+  await expect(listening).rejects.toMatchObject({ code: 'LISTEN_FAILED', cause: { code: 'ENOENT' } })
+})
+
 test('a path that the system would cut is refused', async () => {
   const long = `unix:${path}${'x'.repeat(100)}`
   await expect(transport.listen(long)).rejects.toThrow(RangeError)

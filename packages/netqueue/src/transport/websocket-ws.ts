@@ -8,6 +8,7 @@ import { closing } from './socket.ts'
  * What `ws` takes from anybody. Nothing is compressed, so that nothing can unfold. A message may come in so many fragments, and in so many
  * pieces from the system: a flood of tiny ones would cost far more memory than it has bytes, some 300 for each. Networks make pieces of 536
  * bytes at least, which is 123 for the longest message. For an answer to our close, 2 s.
+ * Pings are answered by `ws` itself, past our sink: whoever lets so many answers wait is cut.
  */
 export const WS_LIMITS: WsLimits = {
   perMessageDeflate: false,
@@ -15,6 +16,7 @@ export const WS_LIMITS: WsLimits = {
   maxFragments: 1_024,
   maxBufferedChunks: 384,
   closeTimeout: 2_000,
+  maxPendingAutoPongs: 60,
 }
 
 interface WsLimits {
@@ -23,6 +25,7 @@ interface WsLimits {
   maxFragments: number
   maxBufferedChunks: number
   closeTimeout: number
+  maxPendingAutoPongs: number
 }
 
 /** What may wait to be read is less than elsewhere, for `ws` itself may hold a message, with all that its pieces cost. */
