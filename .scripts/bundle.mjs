@@ -12,7 +12,7 @@ import { root } from './step.mjs'
 const folder = join(root, 'packages/netqueue')
 const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 /** What every process loads. */
-const MEASURED = /^(?!conformance)/
+const LOADED = /^(?!conformance)/
 
 rmSync(join(folder, 'dist/bundle'), { recursive: true, force: true })
 for (const host of ['node', 'browser']) await bundle(host)
@@ -31,7 +31,7 @@ async function bundle(host) {
   })
   const dir = join(folder, 'dist/bundle', host)
   const { output } = await built.write({ dir, chunkFileNames: '[name].js', comments: false })
-  for (const { fileName, code } of output) if (MEASURED.test(fileName)) checkLetters(fileName, code)
+  for (const { fileName, code } of output) if (LOADED.test(fileName)) checkLetters(fileName, code)
   if (host === 'node')
     writeFileSync(join(dir, 'LICENSES.txt'), licencesOf(output.flatMap(({ moduleIds }) => moduleIds)))
 }

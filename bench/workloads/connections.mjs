@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { loadPart } from '../peers/load.mjs'
 import { median, rounded } from '../statistics.mjs'
 import { range } from './common/cells.mjs'
+import { CLIENT_PROCESSES } from './common/joining.mjs'
 import { settledMemory } from './common/memory.mjs'
 
 /** @import { Workload } from './workload.d.ts' */
@@ -14,7 +15,6 @@ import { settledMemory } from './common/memory.mjs'
 /** @typedef {ReturnType<typeof summary>} Result */
 
 const KIB = 1_024
-const CLIENT_PROCESSES = 2
 /** Connections from each of those processes before anything is measured: the first ones load code. */
 const FIRST = 25
 /** Connections that one process opens at once: fewer than wait in a listener's queue. */

@@ -661,6 +661,22 @@ export const MUTANTS: readonly Mutant[] = [
     inTrees: true,
   },
   {
+    name: 'looks-at-nothing',
+    why: 'a client that becomes free does not look at what nobody free could be given before',
+    file: 'dispatch/unfit.js',
+    find: 'this.#looking.add(seat)',
+    replace: 'void 0',
+    inTrees: true,
+  },
+  {
+    name: 'asks-no-more-this-turn',
+    why: 'what was parked is not asked about again behind the second change of one turn of the event loop',
+    file: 'dispatch/dispatcher.js',
+    find: "this.#unparked = 'again'",
+    replace: 'void 0',
+    inTrees: true,
+  },
+  {
     name: 'relay-reads-for-nobody',
     why: 'a relay asks for items although nobody below takes any',
     file: 'relay/flow.js',

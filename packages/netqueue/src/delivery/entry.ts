@@ -54,6 +54,8 @@ export class Entry implements Linked {
   seq = 0
   /** Its place among all puts of its link, from 1; 0 for one that was on the wire before. */
   ordinal = 0
+  /** Its place among all that wait for a client: those with lower ones came before, or came back. */
+  rank = 0
   /** The one client that may have it. */
   target: EntryTarget | undefined
   /** Where it is, once it was assigned. */

@@ -44,8 +44,7 @@ export class Outbox {
   #queuedCount = 0
   #queuedBytes = 0
   #queuedRequests = 0
-  /** Entries in `#queued` that were cancelled, and their bytes. */
-  #goneCount = 0
+  /** Of entries in `#queued` that were cancelled. */
   #goneBytes = 0
   #unsettledBytes = 0
   /** The last number that was sent or skipped, and the bytes up to it. */
@@ -128,7 +127,6 @@ export class Outbox {
       entry.state = 'gone'
       this.#queuedCount -= 1
       this.#queuedBytes -= entry.payload.length
-      this.#goneCount += 1
       this.#goneBytes += entry.payload.length
       if (this.#isMostlyGone()) this.#dropGone()
     } else if (entry.state === 'sent' && this.#unsettled.get(entry.seq) === entry) {
@@ -227,7 +225,6 @@ export class Outbox {
     this.#queued.clear()
     this.#queuedCount = 0
     this.#queuedBytes = 0
-    this.#goneCount = 0
     this.#goneBytes = 0
     for (const entry of sent) this.#left(entry)
     for (const entry of [...sent, ...queued]) entry.state = 'waiting'
@@ -246,7 +243,7 @@ export class Outbox {
   /** Writes what is queued; `false` when the frame is full before all of it is in. */
   fill(writer: Writer): boolean {
     for (let entry = this.#queued.at(0); entry !== undefined; entry = this.#queued.at(0)) {
-      if (entry.state !== 'queued') this.#dropped(entry)
+      if (entry.state !== 'queued') this.#goneBytes -= entry.payload.length
       else if (!this.#send(entry, writer)) return false
       this.#queued.shift()
     }
@@ -257,7 +254,7 @@ export class Outbox {
   /** Nothing is written while the peer reads nothing: what was cancelled would be kept beyond all limits. */
   #isMostlyGone(): boolean {
     return (
-      this.#goneCount > Math.max(MAX_GONE, this.#queuedCount) ||
+      this.#queued.size - this.#queuedCount > Math.max(MAX_GONE, this.#queuedCount) ||
       this.#goneBytes > Math.max(MAX_GONE_BYTES, this.#queuedBytes)
     )
   }
@@ -266,13 +263,7 @@ export class Outbox {
     const open = [...this.#queued].filter(({ state }) => state === 'queued')
     this.#queued.clear()
     for (const entry of open) this.#queued.push(entry)
-    this.#goneCount = 0
     this.#goneBytes = 0
-  }
-
-  #dropped(entry: Entry): void {
-    this.#goneCount -= 1
-    this.#goneBytes -= entry.payload.length
   }
 
   #isFlushDue(): boolean {

@@ -41,6 +41,11 @@ class Place {
     })
   }
 
+  /** The turn of the event loop is over. */
+  turn(): void {
+    for (const turned of this.turns.splice(0)) turned()
+  }
+
   /** A worker settles its oldest item. */
   settle(worker: Worker): void {
     worker.items.shift()
@@ -226,7 +231,7 @@ describe('a client', () => {
     place.dispatcher.changed(worker)
     expect(worker.held).toBe('')
     Object.assign(worker, { capacity: 1, isOpen: true, isReady: true, canCarry: () => true })
-    place.dispatcher.changed(worker)
+    place.dispatcher.altered(worker)
     expect(worker.held).toBe('a')
   })
 
@@ -300,6 +305,43 @@ describe('chooseDispatch', () => {
     expect([worker.held, asked.join('')]).toEqual(['p', 'pap'])
   })
 
+  test.each([1, 0])('P2: is asked about what came back before what it has parked, with %i free', (free) => {
+    const asked: string[] = []
+    const place = new Place((_free, { item }) => void asked.push(item))
+    const worker = place.join('x', 1)
+    place.put('a')
+    const [back] = place.put('b')
+    place.dispatcher.withdraw(back as Entry)
+    place.dispatcher.changed(worker)
+    worker.capacity = free
+    place.dispatcher.changed(worker)
+    place.dispatcher.requeue(back as Entry)
+    place.dispatcher.advance()
+    asked.length = 0
+    place.turn()
+    place.join('y', 1)
+    expect(asked.join('')).toBe('ba')
+  })
+
+  test('P8: is asked about what it has parked once for all that changes in a turn, and for the first change at once', () => {
+    let asked = 0
+    let isOpen = false
+    const place = new Place((free) => {
+      asked += 1
+      return isOpen ? free[0] : undefined
+    })
+    const worker = place.join('x', 10)
+    place.put('abcdefghij')
+    asked = 0
+    for (let change = 0; change < 1_000; change += 1) place.dispatcher.changed(worker)
+    expect(asked).toBe(10)
+    isOpen = true
+    place.turn()
+    expect([asked, worker.held]).toEqual([20, 'abcdefghij'])
+    place.turn()
+    expect(place.turns).toHaveLength(0)
+  })
+
   test('may choose a client that is not free: the item waits for it', () => {
     const place = new Place((_free, { clients }) => clients[0])
     const [busy, free] = [place.join('busy', 0), place.join('free', 9)]
@@ -323,6 +365,7 @@ describe('chooseDispatch', () => {
     expect([worker.held, place.warnings]).toEqual(['', ['DISPATCH_FAILED']])
     place.dispatcher.changed(worker)
     await calm()
+    place.turn()
     expect([worker.held, place.warnings]).toEqual(['', ['DISPATCH_FAILED', 'DISPATCH_FAILED']])
     place.dispatcher.changed(worker)
     expect(worker.held).toBe('a')
@@ -491,7 +534,7 @@ describe('clients that pace themselves', () => {
     expect(rowsOf(45)).toEqual([25, 20])
     for (let some = 0; some < 4; some += 1) rowsOf(64)
     expect(rowsOf(45)).toEqual([40, 5])
-    place.turns[0]?.()
+    place.turn()
     expect(rowsOf(45)).toEqual([25, 20])
   })
 
@@ -522,6 +565,103 @@ describe('clients that pace themselves', () => {
     place.dispatcher.leave(one)
     place.put('b')
     expect([one.held, other.held]).toEqual(['a', 'b'])
+  })
+})
+
+/** One takes what is written in small letters, the other one takes everything. */
+function unlike({ small = 9, all = 1 }: { small?: number; all?: number } = {}): Record<'small' | 'all', Worker> & {
+  place: Place
+} {
+  const place = new Place()
+  const workers = { small: place.join('small', small), all: place.join('all', all) }
+  workers.small.canCarry = ({ item }) => item === String(item).toLowerCase()
+  return { place, ...workers }
+}
+
+describe('items that not everybody takes', () => {
+  test('P5: are handed out in order to whoever does', () => {
+    const { place, small, all } = unlike()
+    place.put('ABaCb')
+    expect([small.held, all.held, place.dispatcher.size]).toEqual(['ab', 'A', 2])
+    all.capacity = 3
+    place.settle(all)
+    expect([all.held, place.dispatcher.size]).toEqual(['BC', 0])
+  })
+
+  test('P2: and what comes back is before them', () => {
+    const { place, small, all } = unlike()
+    const [first, , , last] = place.put('ABCD')
+    all.items.length = 0
+    all.capacity = 0
+    place.dispatcher.changed(all)
+    place.dispatcher.withdraw(last as Entry)
+    place.put('ED')
+    place.dispatcher.requeue(first as Entry)
+    place.dispatcher.advance()
+    place.dispatcher.changed(small)
+    expect(place.dispatcher.waiting.map(({ item }) => item).join('')).toBe('ABCED')
+    all.capacity = 9
+    place.dispatcher.changed(all)
+    expect(all.held).toBe('ABCED')
+  })
+
+  test('P11: come to whoever has looked at all others before, where one comes back', () => {
+    const { place, small: one, all: other } = unlike({ small: 1, all: 1 })
+    other.canCarry = ({ item }) => item === 's'
+    one.canCarry = ({ item }) => item !== 'L'
+    const [, back] = place.put('Lbs')
+    expect([one.held, other.held]).toEqual(['b', 's'])
+    one.items.length = 0
+    place.put('s', { to: one })
+    place.settle(other)
+    place.dispatcher.requeue(back as Entry)
+    place.dispatcher.advance()
+    expect([one.held, other.held, place.dispatcher.size]).toEqual(['s', '', 2])
+    place.settle(one)
+    expect([one.held, place.dispatcher.size]).toEqual(['b', 1])
+  })
+
+  test('P11: go to whoever takes them from now on', () => {
+    const { place, small } = unlike({ all: 0 })
+    place.put('AB')
+    small.canCarry = () => true
+    place.dispatcher.altered(small)
+    expect(small.held).toBe('AB')
+  })
+
+  test('can be withdrawn, and are given out when all is closed', () => {
+    const { place } = unlike({ all: 0 })
+    const [, b] = place.put('ABC')
+    expect([place.dispatcher.withdraw(b as Entry), place.dispatcher.withdraw(b as Entry)]).toEqual([true, false])
+    const left = place.dispatcher.unclaimed.map(({ item }) => item)
+    expect([left, place.dispatcher.close().map(({ item }) => item)]).toEqual([
+      ['C', 'A'],
+      ['A', 'C'],
+    ])
+  })
+
+  test('P8: cost a client that does not take them a step for each, however often it is free again', () => {
+    const { place, small } = unlike({ small: 1, all: 0 })
+    place.put('L'.repeat(1_000))
+    place.put('s')
+    small.visits = 0
+    for (let settled = 0; settled < 100; settled += 1) {
+      place.put('sL')
+      place.settle(small)
+    }
+    expect([small.held, place.dispatcher.size]).toEqual(['s', 1_100])
+    expect(small.visits).toBeLessThan(1_000)
+  })
+
+  test('P8: and the same where what it takes stands behind them', () => {
+    const { place, small } = unlike({ small: 1, all: 0 })
+    place.join('none', 1).canCarry = () => false
+    place.put('s')
+    place.put(`${'L'.repeat(1_000)}${'s'.repeat(100)}`)
+    small.visits = 0
+    for (let settled = 0; settled < 100; settled += 1) place.settle(small)
+    expect([small.held, place.dispatcher.size]).toEqual(['s', 1_000])
+    expect(small.visits).toBeLessThan(2_000)
   })
 })
 

@@ -6,11 +6,13 @@ import { Chooser } from './chooser.ts'
 import type { ChooserInit } from './chooser.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
+import { bring, place, Ranks } from './ranks.ts'
 import { Row } from './row.ts'
 import { Rush } from './rush.ts'
 import { isAlone } from './seat.ts'
 import type { Seat } from './seat.ts'
 import { Seats } from './seats.ts'
+import { Unfit } from './unfit.ts'
 
 /** Entries that may wait for one client, or for a change, before they count against what all others take. */
 const MAX_ASIDE = 64
@@ -25,7 +27,8 @@ export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
 
 /**
  * Hands entries to clients: keeps the backlog, knows who is free, asks the policy one entry at a time. Entries that the policy
- * parks are asked about again when credit, status or membership has changed, before the newer ones.
+ * parks are asked about again when credit, status or membership has changed, before the newer ones: at once, and if there are more changes
+ * in the same turn of the event loop, once behind them all. Those that nobody free can be given wait for who can.
  */
 export class Dispatcher<T, C> {
   readonly #init: DispatcherInit<T, C>
@@ -33,6 +36,8 @@ export class Dispatcher<T, C> {
   readonly #seats: Seats<C> = new Seats()
   readonly #fresh: LinkedList<Entry> = new LinkedList()
   readonly #parked: LinkedList<Entry> = new LinkedList()
+  readonly #unfit: Unfit<C> = new Unfit()
+  readonly #ranks: Ranks = new Ranks()
   #size = 0
   #isBusy = false
   #isClosed = false
@@ -43,6 +48,8 @@ export class Dispatcher<T, C> {
   readonly #rush: Rush
   /** Counts whatever a policy may choose by. */
   #changes = 0
+  /** Whether those that were parked have been asked about in this turn of the event loop, and are to be once more. */
+  #unparked: 'no' | 'once' | 'again' = 'no'
   /** Told when clients may take more, or fewer, than before. */
   #watcher: (() => void) | undefined
 
@@ -84,17 +91,13 @@ export class Dispatcher<T, C> {
 
   /** Those that wait for whoever is free, the newest first. */
   get unclaimed(): Entry[] {
-    return [...this.#parked, ...this.#fresh].toReversed()
+    return this.#inLine.toReversed()
   }
 
   /** All that wait, in order. */
   get waiting(): Entry[] {
-    return [
-      ...(this.#asked?.state === 'waiting' ? [this.#asked] : []),
-      ...this.#parked,
-      ...this.#fresh,
-      ...this.#seats.addressed,
-    ]
+    const asked = this.#asked?.state === 'waiting' ? [this.#asked] : []
+    return [...asked, ...this.#inLine, ...this.#seats.addressed]
   }
 
   /** Has somebody told when {@link room} may have changed other than by what it puts. */
@@ -109,7 +112,7 @@ export class Dispatcher<T, C> {
 
   join(candidate: Candidate<C>): void {
     this.#seats.join(candidate)
-    this.changed(candidate)
+    this.altered(candidate)
   }
 
   leave(candidate: Candidate<C>): void {
@@ -117,10 +120,17 @@ export class Dispatcher<T, C> {
     if (seat === undefined) return
     this.#row.end()
     this.#free.set(candidate, false)
+    this.#unfit.forget(seat)
     this.#reconsider()
     this.#fresh.prepend(this.#orphans(seat))
     this.advance()
     this.#watcher?.()
+  }
+
+  /** Other items than before may be given to a client, and whatever else may have changed. */
+  altered(candidate: Candidate<C>): void {
+    this.#unfit.moveTo(this.#parked)
+    this.changed(candidate)
   }
 
   /** Credit, load or status of a client changed. */
@@ -160,7 +170,7 @@ export class Dispatcher<T, C> {
   put(entry: Entry): void {
     this.#rush.came()
     if (this.#continueRow(entry)) return
-    this.#enter(entry)
+    this.#enter(entry, this.#ranks.behind())
     if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
     if (!this.wouldWait) return this.#advance(entry)
     this.#fresh.push(entry)
@@ -169,9 +179,8 @@ export class Dispatcher<T, C> {
 
   /** Puts an entry back to the head of the backlog, to be handed out by {@link advance}. */
   requeue(entry: Entry): void {
-    this.#enter(entry)
+    this.#enter(entry, this.#ranks.before())
     if (entry.target !== undefined) return this.#address(entry, (list) => list.unshift(entry))
-    this.#unpark()
     this.#fresh.unshift(entry)
     this.#watcher?.()
   }
@@ -214,11 +223,12 @@ export class Dispatcher<T, C> {
   }
 
   #next(): Entry | undefined {
-    return this.#free.size > 0 ? this.#fresh.shift() : undefined
+    return this.#free.size > 0 ? (this.#unfit.shift() ?? this.#fresh.shift()) : undefined
   }
 
-  #enter(entry: Entry): void {
+  #enter(entry: Entry, rank: number): void {
     entry.state = 'waiting'
+    entry.rank = rank
     this.#size += 1
   }
 
@@ -226,6 +236,11 @@ export class Dispatcher<T, C> {
     entry.state = 'gone'
     unlink(entry)
     this.#size -= 1
+  }
+
+  /** Entries that wait for no client in particular, in order. */
+  get #inLine(): Entry[] {
+    return [...this.#unfit, ...this.#parked, ...this.#fresh].toSorted((one, other) => one.rank - other.rank)
   }
 
   /** Entries that wait for whoever is free. */
@@ -263,7 +278,12 @@ export class Dispatcher<T, C> {
     this.#row.end()
     const isWaitedFor = seat.addressed.first !== undefined && !this.#serve(seat)
     if (seat.loner !== undefined && !this.#takes(seat)) this.#freeLoner(seat)
-    this.#free.set(seat.candidate, !isWaitedFor && this.#takes(seat))
+    const isFree = !isWaitedFor && this.#takes(seat)
+    this.#free.set(seat.candidate, isFree)
+    if (isFree === seat.isFree) return
+    seat.isFree = isFree
+    if (isFree) this.#unfit.freed(seat)
+    else this.#unfit.taken(seat)
   }
 
   /** Gives a client what waits for it; tells whether nothing does that it can have. A relay may lose the one below it that took what is long, and get another. */
@@ -302,15 +322,29 @@ export class Dispatcher<T, C> {
     return candidate.isOpen && candidate.credit > 0 && !hasLoner && this.#chooser.isReady(candidate)
   }
 
-  /** Entries that were parked come again, before those that came later. */
-  #unpark(): void {
-    this.#fresh.prepend(this.#parked)
-  }
-
   /** Something has changed by which a policy may choose: those that it has parked are asked about again. */
   #reconsider(): void {
     this.#changes += 1
+    if (this.#unparked === 'no') this.#unpark()
+    else this.#unparked = 'again'
+  }
+
+  /** Entries that were parked come again, before those that came later. */
+  #unpark(): void {
+    if (this.#parked.first === undefined) return
+    bring(this.#parked, this.#fresh)
+    this.#unparked = 'once'
+    this.#init.env.afterPoll(this.#turned)
+  }
+
+  /** A peer may tell of thousands of changes in one piece: to ask about all that is parked at each would hold up everybody. */
+  readonly #turned = (): void => {
+    const isDue = this.#unparked === 'again'
+    this.#unparked = 'no'
+    if (!isDue) return
     this.#unpark()
+    this.advance()
+    this.#watcher?.()
   }
 
   /** Waits for a policy that takes its time; meanwhile the entry can still be withdrawn. */
@@ -354,7 +388,7 @@ export class Dispatcher<T, C> {
     if (client !== undefined && seat === undefined)
       this.#chooser.failed(new TypeError('It chose something that is no connected client'))
     if (seat === undefined || !seat.candidate.carries(entry))
-      return isStale ? this.#fresh.push(entry) : this.#parked.push(entry)
+      return isStale ? this.#fresh.push(entry) : this.#setAside(entry)
     const { candidate, addressed } = seat
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
     else if (isAlone(entry, candidate) && candidate.inFlight > 0) {
@@ -363,6 +397,13 @@ export class Dispatcher<T, C> {
     } else this.#assign(seat, entry)
     this.#refresh(seat)
     this.#beginRow(seat)
+  }
+
+  /** Nobody was chosen for it. */
+  #setAside(entry: Entry): void {
+    const isUnfit = this.#free.leastBusy((candidate) => candidate.carries(entry)) === undefined
+    if (isUnfit) this.#unfit.add(entry)
+    else place(entry, this.#parked)
   }
 
   #assign(seat: Seat<C>, entry: Entry): void {

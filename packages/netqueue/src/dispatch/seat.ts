@@ -11,6 +11,8 @@ export const ALONE_AT_RELAYS_FROM_ATTEMPT = 10
 export class Seat<C> {
   readonly candidate: Candidate<C>
   readonly addressed: LinkedList<Entry> = new LinkedList()
+  /** It takes more, and nothing waits for it alone. */
+  isFree = false
   /** It has an item that is delivered alone. */
   isAlone = false
   /** The one of `addressed` that came as to any client with credit, and waits until this one has nothing else. */

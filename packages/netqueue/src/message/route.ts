@@ -45,6 +45,9 @@ const SEPARATOR = '\n'
 /** A path as one text, for a table of nodes. */
 export const keyOf = (path: Path): string => path.join(SEPARATOR)
 
+/** The key of the node above that at the end of a path. */
+export const keyAbove = (path: Path): string => keyOf(path.slice(0, -1))
+
 /** Whether a node is the one at a key, or below that; both by their keys. */
 export const isAtOrBelow = (node: string, key: string): boolean => node === key || node.startsWith(`${key}${SEPARATOR}`)
 

@@ -1,7 +1,7 @@
+import { utf8Bytes } from './names.ts'
+
 /** The longest status, in bytes of its JSON text: it has to fit the introduction, beside everything else there. */
 export const MAX_STATUS_BYTES = 4_096
-
-const encoder = new TextEncoder()
 
 /**
  * The status as the other side will see it: a copy by JSON, so that it stays what it was when it was checked. Throws a `TypeError` for
@@ -10,7 +10,7 @@ const encoder = new TextEncoder()
 export function statusFrom(status: unknown): unknown {
   if (status === undefined) return undefined
   const text = jsonOf(status)
-  const bytes = encoder.encode(text).length
+  const bytes = utf8Bytes(text)
   if (bytes <= MAX_STATUS_BYTES) return JSON.parse(text)
   throw new RangeError(`Expected \`status\` to have at most ${MAX_STATUS_BYTES} bytes as JSON, got ${bytes}`)
 }
@@ -21,7 +21,7 @@ export function statusFrom(status: unknown): unknown {
  */
 export function isStatus(value: unknown): boolean {
   try {
-    return encoder.encode(JSON.stringify(value) ?? '').length <= MAX_STATUS_BYTES
+    return utf8Bytes(JSON.stringify(value) ?? '') <= MAX_STATUS_BYTES
   } catch {
     return false
   }

@@ -1,4 +1,4 @@
-import { isAtOrBelow, isPath, keyOf, pathBytes } from '../message/route.ts'
+import { isAtOrBelow, isPath, keyAbove, keyOf, pathBytes } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
 import { utf8Bytes } from '../message/names.ts'
 import { MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
@@ -85,7 +85,7 @@ export class Branches {
     if (known?.text === node.text) return false
     const bytes = this.#bytes + node.bytes - (known?.bytes ?? 0)
     const hasRoom = (known !== undefined || this.#count < MAX_NODES) && bytes <= MAX_NODE_BYTES
-    const isBelow = node.path.length === 1 || shown.has(keyOf(node.path.slice(0, -1)))
+    const isBelow = node.path.length === 1 || shown.has(keyAbove(node.path))
     if (!hasRoom) this.#leftOut.add(client)
     const isShown = hasRoom && isPath(node.path)
     if (!isShown) this.isFull = true

@@ -38,7 +38,9 @@ export class KnownNames {
 
   /** What is known below a relay is not what it was. A step for each change: it may tell of one at a time, beside a thousand others. */
   changed(client: ConnectedClient, changes: readonly NameChange[]): void {
-    const { own, below } = this.#ofRelays.get(client) ?? { own: new Set(), below: new Set() }
+    const counted = this.#ofRelays.get(client)
+    if (counted === undefined) return
+    const { own, below } = counted
     for (const { name, isKnown } of changes) {
       if (own.has(name) || below.has(name) === isKnown) continue
       if (isKnown) below.add(name)

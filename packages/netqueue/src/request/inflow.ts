@@ -124,10 +124,11 @@ export class Inflow implements AsyncIterableIterator<unknown, undefined>, Mail {
 
   /** It is over at once: what is here is not read any more. */
   abort(error: unknown): void {
-    // Whoever has left may still wait for a place.
-    const hasLeft = this.#state === 'over'
-    if (hasLeft && this.#reader !== undefined) this.#init.aborted?.()
-    if (hasLeft) return
+    if (this.#state === 'over') {
+      // Whoever has left may still wait for a place.
+      if (this.#reader !== undefined) this.#init.aborted?.()
+      return
+    }
     this.#discard()
     const reader = this.#takeReader()
     if (reader !== undefined) {

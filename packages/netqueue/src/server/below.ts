@@ -1,5 +1,5 @@
 import { NetQueueError } from '../errors/errors.ts'
-import { keyOf } from '../message/route.ts'
+import { keyAbove, keyOf } from '../message/route.ts'
 import type { Path } from '../message/route.ts'
 import { MAX_NAMES, MAX_NODE_BYTES, MAX_NODES } from '../message/tree.ts'
 import type { Longest, NameChange, NodeChange } from '../message/tree.ts'
@@ -70,7 +70,7 @@ export class Below {
   #change({ path, about, bytes }: NodeChange): void {
     const key = keyOf(path)
     if (about === undefined) return this.#remove(key)
-    if (path.length > 1 && !this.#nodes.has(aboveOf(path)))
+    if (path.length > 1 && !this.#nodes.has(keyAbove(path)))
       throw tooMany('a node below one that is not there', path.length)
     const node = this.#nodes.get(key) ?? this.#added(key, path, about)
     node.change(about)
@@ -83,7 +83,7 @@ export class Below {
   #added(key: string, path: Path, about: NonNullable<NodeChange['about']>): KnownNode {
     const node = new KnownNode(this.#client, path, about)
     this.#nodes.set(key, node)
-    if (path.length > 1) this.#childrenOf(aboveOf(path)).add(key)
+    if (path.length > 1) this.#childrenOf(keyAbove(path)).add(key)
     return node
   }
 
@@ -101,15 +101,12 @@ export class Below {
     if (node === undefined) return
     for (const child of this.#children.get(key) ?? []) this.#remove(child)
     this.#children.delete(key)
-    this.#children.get(aboveOf(node.way))?.delete(key)
+    this.#children.get(keyAbove(node.way))?.delete(key)
     this.#nodes.delete(key)
     this.#bytes -= node.bytes
     node.isConnected = false
   }
 }
-
-/** The key of the node above. */
-const aboveOf = (path: Path): string => keyOf(path.slice(0, -1))
 
 function tooMany(what: string, value: number): NetQueueError {
   return new NetQueueError('BAD_MESSAGE', `The peer told of ${what}`, { value })

@@ -338,7 +338,7 @@ export class Clientele<Item> {
 
   /** It may be offered something now, or no more. */
   #changed(client: ConnectedClient): void {
-    this.#init.backlog.dispatcher.changed(client)
+    this.#init.backlog.dispatcher.altered(client)
     this.#init.answerers.changed(client)
   }
 

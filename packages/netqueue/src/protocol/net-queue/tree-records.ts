@@ -1,6 +1,6 @@
 import { MAX_ANCESTORS, MAX_ANCESTRY_BYTES, pathBytes } from '../../message/route.ts'
 import { isName } from '../../message/names.ts'
-import { isStatus } from '../../message/status.ts'
+import { isStatus, MAX_STATUS_BYTES } from '../../message/status.ts'
 import { MAX_ABOUT_BYTES } from '../../message/tree.ts'
 import type { About, Longest, NameChange, NodeChange, ToldNode } from '../../message/tree.ts'
 import type { Message } from '../message.ts'
@@ -107,9 +107,9 @@ function encodeAbout({ tags, status, rtt, isRelay }: About): Uint8Array {
         relay: isRelay || undefined,
       }),
     )
-  // An original may have said more of itself than fits.
-  const all = text({ tags, status: isStatus(status) ? status : undefined })
-  if (all.length <= MAX_ABOUT_BYTES) return all
+  const all = text({ tags, status })
+  // An original may have said more of itself than fits; where all is as short as that, nothing is measured.
+  if (all.length <= MAX_STATUS_BYTES || (all.length <= MAX_ABOUT_BYTES && isStatus(status))) return all
   const some = text({ tags })
   return some.length <= MAX_ABOUT_BYTES ? some : text({})
 }
