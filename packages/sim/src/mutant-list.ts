@@ -672,7 +672,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'asks-no-more-this-turn',
     why: 'what was parked is not asked about again behind the second change of one turn of the event loop',
     file: 'dispatch/dispatcher.js',
-    find: "this.#unparked = 'again'",
+    find: 'this.#isDue = true',
     replace: 'void 0',
     inTrees: true,
   },

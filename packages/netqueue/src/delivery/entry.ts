@@ -54,8 +54,10 @@ export class Entry implements Linked {
   seq = 0
   /** Its place among all puts of its link, from 1; 0 for one that was on the wire before. */
   ordinal = 0
-  /** Its place among all that wait for a client: those with lower ones came before, or came back. */
+  /** Its place among all that wait for a client: those with a lower one came before; below 0, it has come back from one. */
   rank = 0
+  /** Its number among those that no client could be given; 0 for one that is not there. */
+  shelved = 0
   /** The one client that may have it. */
   target: EntryTarget | undefined
   /** Where it is, once it was assigned. */

@@ -48,6 +48,11 @@ export class Chooser<T, C> {
     }
   }
 
+  /** Whether somebody free can be given an entry. */
+  isForSomebodyFree(entry: Entry): boolean {
+    return this.#free.leastBusy((candidate) => candidate.carries(entry)) !== undefined
+  }
+
   /** What the user says of an original; a judge that throws says no. */
   isReady(candidate: Candidate<C>): boolean {
     try {

@@ -232,6 +232,8 @@ describe('a client', () => {
     expect(worker.held).toBe('')
     Object.assign(worker, { capacity: 1, isOpen: true, isReady: true, canCarry: () => true })
     place.dispatcher.altered(worker)
+    place.dispatcher.changed(worker)
+    place.turn()
     expect(worker.held).toBe('a')
   })
 
@@ -605,6 +607,58 @@ describe('items that not everybody takes', () => {
     expect(all.held).toBe('ABCED')
   })
 
+  test('P2: and do not overtake what comes back', () => {
+    const { place, all } = unlike()
+    const [back] = place.put('AB')
+    all.items.length = 0
+    place.dispatcher.requeue(back as Entry)
+    expect(place.dispatcher.waiting.map(({ item }) => item).join('')).toBe('AB')
+    place.dispatcher.changed(all)
+    expect(all.held).toBe('A')
+  })
+
+  test('P5: nor what came before them and was parked', () => {
+    let isOpen = false
+    const place = new Place((free, { item }) => (item === 'a' && !isOpen ? undefined : free.at(-1)))
+    const [one, other] = [place.join('x', 1), place.join('y', 0)]
+    one.canCarry = ({ item }) => item === 'a'
+    place.put('ab')
+    isOpen = true
+    other.capacity = 1
+    place.dispatcher.changed(other)
+    expect([one.held, other.held, place.dispatcher.size]).toEqual(['', 'a', 1])
+  })
+
+  test('P5: and the first of them is the first, of all that those can be given who become free at once', async () => {
+    const asked: string[] = []
+    const place = new Place(async (free, { item }) => {
+      asked.push(item)
+      return free[0]
+    })
+    const [one, some, all] = ['q', 's', 'qsX'].map((items, index) => {
+      const worker = place.join(items, index === 0 ? 1 : 0)
+      worker.canCarry = ({ item }) => items.includes(String(item))
+      return worker
+    }) as [Worker, Worker, Worker]
+    place.put('Xsq')
+    for (const worker of [some, all]) {
+      worker.capacity = 1
+      place.dispatcher.changed(worker)
+    }
+    await calm()
+    expect([asked.join(''), one.held, some.held, all.held]).toEqual(['qXs', 'q', 's', 'X'])
+  })
+
+  test('P5: nor do newer ones overtake them where several clients come in one turn', () => {
+    const place = new Place()
+    place.join('none', 1).canCarry = () => false
+    place.put('ab')
+    const [one, other] = [place.join('x', 1), place.join('y', 1)]
+    place.put('c')
+    place.turn()
+    expect([one.held, other.held]).toEqual(['a', 'b'])
+  })
+
   test('P11: come to whoever has looked at all others before, where one comes back', () => {
     const { place, small: one, all: other } = unlike({ small: 1, all: 1 })
     other.canCarry = ({ item }) => item === 's'
@@ -626,6 +680,8 @@ describe('items that not everybody takes', () => {
     place.put('AB')
     small.canCarry = () => true
     place.dispatcher.altered(small)
+    expect(small.held).toBe('')
+    place.turn()
     expect(small.held).toBe('AB')
   })
 

@@ -1,12 +1,14 @@
 import type { Entry } from '../delivery/entry.ts'
 import type { Env } from '../env/env.ts'
-import { isLinked, LinkedList, unlink } from '../queue/linked-list.ts'
+import { isLinked, unlink } from '../queue/linked-list.ts'
+import type { LinkedList } from '../queue/linked-list.ts'
 import { isThenable } from '../queue/thenable.ts'
 import { Chooser } from './chooser.ts'
 import type { ChooserInit } from './chooser.ts'
 import { FreeClients } from './free-clients.ts'
 import type { Candidate } from './free-clients.ts'
-import { bring, place, Ranks } from './ranks.ts'
+import { Line } from './line.ts'
+import { byRank, Ranks } from './ranks.ts'
 import { Row } from './row.ts'
 import { Rush } from './rush.ts'
 import { isAlone } from './seat.ts'
@@ -27,17 +29,17 @@ export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
 
 /**
  * Hands entries to clients: keeps the backlog, knows who is free, asks the policy one entry at a time. Entries that the policy
- * parks are asked about again when credit, status or membership has changed, before the newer ones: at once, and if there are more changes
- * in the same turn of the event loop, once behind them all. Those that nobody free can be given wait for who can.
+ * parks are asked about again when credit, status or membership has changed, before the newer ones: at once, and if more changes in the same
+ * turn of the event loop, once behind all of it. Entries that nobody free can be given wait for a client that can be given them.
  */
 export class Dispatcher<T, C> {
   readonly #init: DispatcherInit<T, C>
   readonly #free: FreeClients<C> = new FreeClients()
   readonly #seats: Seats<C> = new Seats()
-  readonly #fresh: LinkedList<Entry> = new LinkedList()
-  readonly #parked: LinkedList<Entry> = new LinkedList()
-  readonly #unfit: Unfit<C> = new Unfit()
   readonly #ranks: Ranks = new Ranks()
+  readonly #line: Line = new Line()
+  readonly #parked: Line = new Line()
+  readonly #unfit: Unfit<C> = new Unfit()
   #size = 0
   #isBusy = false
   #isClosed = false
@@ -48,8 +50,12 @@ export class Dispatcher<T, C> {
   readonly #rush: Rush
   /** Counts whatever a policy may choose by. */
   #changes = 0
-  /** Whether those that were parked have been asked about in this turn of the event loop, and are to be once more. */
-  #unparked: 'no' | 'once' | 'again' = 'no'
+  /** Whether the end of this turn of the event loop is waited for: what was parked has been asked about in it, or a client altered. */
+  #isTurning = false
+  /** What was parked is asked about when this turn is over. */
+  #isDue = false
+  /** Clients that begin then to look for what they can be given now. */
+  readonly #altered: Set<Seat<C>> = new Set()
   /** Told when clients may take more, or fewer, than before. */
   #watcher: (() => void) | undefined
 
@@ -65,11 +71,11 @@ export class Dispatcher<T, C> {
   }
 
   /**
-   * Items that clients take now, beyond those that wait for them; below 0 where more wait than they take. Some that wait for one client alone, or that the
-   * policy has parked, are nobody else's matter; where they are many, they count as well.
+   * Items that clients take now, beyond those that wait for them; below 0 where more wait than they take. Some that wait for one client alone, that the
+   * policy has parked, or that nobody free can be given, are nobody else's matter; where they are many, they count as well.
    */
   get room(): number {
-    const inLine = this.#countInLine()
+    const inLine = this.#line.count() + (this.#asked?.state === 'waiting' ? 1 : 0)
     return this.#free.credit - inLine - Math.max(0, this.#size - inLine - MAX_ASIDE)
   }
 
@@ -91,13 +97,13 @@ export class Dispatcher<T, C> {
 
   /** Those that wait for whoever is free, the newest first. */
   get unclaimed(): Entry[] {
-    return this.#inLine.toReversed()
+    return this.#unaddressed.toReversed()
   }
 
   /** All that wait, in order. */
   get waiting(): Entry[] {
     const asked = this.#asked?.state === 'waiting' ? [this.#asked] : []
-    return [...asked, ...this.#inLine, ...this.#seats.addressed]
+    return [...asked, ...this.#unaddressed, ...this.#seats.addressed]
   }
 
   /** Has somebody told when {@link room} may have changed other than by what it puts. */
@@ -112,7 +118,7 @@ export class Dispatcher<T, C> {
 
   join(candidate: Candidate<C>): void {
     this.#seats.join(candidate)
-    this.altered(candidate)
+    this.changed(candidate)
   }
 
   leave(candidate: Candidate<C>): void {
@@ -120,17 +126,20 @@ export class Dispatcher<T, C> {
     if (seat === undefined) return
     this.#row.end()
     this.#free.set(candidate, false)
-    this.#unfit.forget(seat)
+    seat.isFree = false
+    this.#unfit.left(seat)
     this.#reconsider()
-    this.#fresh.prepend(this.#orphans(seat))
+    for (const orphan of this.#orphans(seat)) this.#line.unshift(orphan)
     this.advance()
     this.#watcher?.()
   }
 
-  /** Other items than before may be given to a client, and whatever else may have changed. */
-  altered(candidate: Candidate<C>): void {
-    this.#unfit.moveTo(this.#parked)
-    this.changed(candidate)
+  /** A client may be given other items than before. Whatever else of it has changed is told by {@link changed}. */
+  altered({ client }: Candidate<C>): void {
+    const seat = this.#seats.of(client)
+    if (seat === undefined || this.#unfit.size === 0) return
+    this.#altered.add(seat)
+    this.#watchTurn()
   }
 
   /** Credit, load or status of a client changed. */
@@ -158,7 +167,7 @@ export class Dispatcher<T, C> {
 
   /** Whether a new entry would have to wait behind others or for a client. */
   get wouldWait(): boolean {
-    return this.#isBusy || this.#free.size === 0 || this.#fresh.first !== undefined
+    return this.#isBusy || this.#free.size === 0 || this.#line.first !== undefined
   }
 
   /** Whether an entry is for whoever is free, or for somebody who is not gone. */
@@ -170,18 +179,18 @@ export class Dispatcher<T, C> {
   put(entry: Entry): void {
     this.#rush.came()
     if (this.#continueRow(entry)) return
-    this.#enter(entry, this.#ranks.behind())
+    this.#enter(entry, this.#ranks.came())
     if (entry.target !== undefined) return this.#address(entry, (list) => list.push(entry))
     if (!this.wouldWait) return this.#advance(entry)
-    this.#fresh.push(entry)
+    this.#line.push(entry)
     this.advance()
   }
 
   /** Puts an entry back to the head of the backlog, to be handed out by {@link advance}. */
   requeue(entry: Entry): void {
-    this.#enter(entry, this.#ranks.before())
+    this.#enter(entry, this.#ranks.cameBack())
     if (entry.target !== undefined) return this.#address(entry, (list) => list.unshift(entry))
-    this.#fresh.unshift(entry)
+    this.#line.unshift(entry)
     this.#watcher?.()
   }
 
@@ -192,7 +201,7 @@ export class Dispatcher<T, C> {
 
   /** Takes out an entry that waits here; tells whether it did. */
   withdraw(entry: Entry): boolean {
-    if (entry.state !== 'waiting' || (!isLinked(entry) && entry !== this.#asked)) return false
+    if (entry.state !== 'waiting' || !this.#isHere(entry)) return false
     const seat = this.#seats.before(entry)
     this.#takeOut(entry)
     if (seat !== undefined) this.#shortened(seat)
@@ -223,7 +232,12 @@ export class Dispatcher<T, C> {
   }
 
   #next(): Entry | undefined {
-    return this.#free.size > 0 ? (this.#unfit.shift() ?? this.#fresh.shift()) : undefined
+    if (this.#free.size === 0) return undefined
+    const { first } = this.#line
+    const { first: fit } = this.#unfit
+    if (fit === undefined || (first !== undefined && first.rank < fit.rank)) return this.#line.shift()
+    this.#unfit.delete(fit)
+    return fit
   }
 
   #enter(entry: Entry, rank: number): void {
@@ -234,18 +248,18 @@ export class Dispatcher<T, C> {
 
   #takeOut(entry: Entry): void {
     entry.state = 'gone'
-    unlink(entry)
+    if (this.#unfit.has(entry)) this.#unfit.delete(entry)
+    else unlink(entry)
     this.#size -= 1
   }
 
-  /** Entries that wait for no client in particular, in order. */
-  get #inLine(): Entry[] {
-    return [...this.#unfit, ...this.#parked, ...this.#fresh].toSorted((one, other) => one.rank - other.rank)
+  #isHere(entry: Entry): boolean {
+    return isLinked(entry) || this.#unfit.has(entry) || entry === this.#asked
   }
 
-  /** Entries that wait for whoever is free. */
-  #countInLine(): number {
-    return this.#fresh.count() + (this.#asked?.state === 'waiting' ? 1 : 0)
+  /** Entries that wait for no client in particular and are not being asked about, in order. */
+  get #unaddressed(): Entry[] {
+    return [...this.#unfit, ...this.#parked, ...this.#line].toSorted(byRank)
   }
 
   /** Something does not wait for a client any more, which may be free now. */
@@ -261,10 +275,12 @@ export class Dispatcher<T, C> {
     this.#refresh(seat)
   }
 
-  /** The entries that waited for a client that is gone, in order, without those that were meant for it alone. */
-  #orphans({ addressed }: Seat<C>): LinkedList<Entry> {
+  /** Takes out the entries that waited for a client that is gone, the last one first, without those that were meant for it alone. */
+  #orphans({ addressed }: Seat<C>): Entry[] {
     for (const entry of addressed) if (entry.target !== undefined) this.#strand(entry)
-    return addressed
+    const orphans = [...addressed].toReversed()
+    for (const orphan of orphans) unlink(orphan)
+    return orphans
   }
 
   /** Whom an entry was for is gone. */
@@ -305,7 +321,7 @@ export class Dispatcher<T, C> {
     // One that was withdrawn is nowhere.
     if (loner?.state !== 'waiting') return
     unlink(loner)
-    this.#fresh.unshift(loner)
+    this.#line.unshift(loner)
   }
 
   /** Who has nothing can have at once what waits until somebody else has nothing. */
@@ -325,24 +341,30 @@ export class Dispatcher<T, C> {
   /** Something has changed by which a policy may choose: those that it has parked are asked about again. */
   #reconsider(): void {
     this.#changes += 1
-    if (this.#unparked === 'no') this.#unpark()
-    else this.#unparked = 'again'
+    if (this.#isTurning) this.#isDue = true
+    else this.#unpark()
   }
 
   /** Entries that were parked come again, before those that came later. */
   #unpark(): void {
     if (this.#parked.first === undefined) return
-    bring(this.#parked, this.#fresh)
-    this.#unparked = 'once'
-    this.#init.env.afterPoll(this.#turned)
+    this.#line.prepend(this.#parked)
+    this.#watchTurn()
   }
 
-  /** A peer may tell of thousands of changes in one piece: to ask about all that is parked at each would hold up everybody. */
+  #watchTurn(): void {
+    if (!this.#isTurning) this.#init.env.afterPoll(this.#turned)
+    this.#isTurning = true
+  }
+
+  /** A peer may tell of thousands of changes in one piece: to look through all that waits at each of them would hold up everybody. */
   readonly #turned = (): void => {
-    const isDue = this.#unparked === 'again'
-    this.#unparked = 'no'
-    if (!isDue) return
-    this.#unpark()
+    this.#isTurning = false
+    if (!this.#isDue && this.#altered.size === 0) return
+    for (const seat of this.#altered) this.#unfit.altered(seat)
+    this.#altered.clear()
+    if (this.#isDue) this.#unpark()
+    this.#isDue = false
     this.advance()
     this.#watcher?.()
   }
@@ -358,7 +380,7 @@ export class Dispatcher<T, C> {
       // One that was gone before the question is no reason to ask again: the answer would be the same, for ever.
       const hasVanished =
         client !== undefined && this.#seats.of(client) === undefined && membership !== this.#seats.membership
-      if (hasVanished) this.#fresh.unshift(entry)
+      if (hasVanished) this.#line.unshift(entry)
       else this.#give(entry, client, { isStale: changes !== this.#changes })
     }
     this.advance()
@@ -368,7 +390,7 @@ export class Dispatcher<T, C> {
 
   /** Gives an entry to whoever had the one before it, if that is whom the policy would choose; tells whether it did. */
   #continueRow(entry: Entry): boolean {
-    const seat = this.#fresh.first === undefined ? this.#row.take(entry) : undefined
+    const seat = this.#line.first === undefined ? this.#row.take(entry) : undefined
     if (seat === undefined) return false
     seat.candidate.assign(entry)
     this.#init.assigned(entry)
@@ -388,7 +410,7 @@ export class Dispatcher<T, C> {
     if (client !== undefined && seat === undefined)
       this.#chooser.failed(new TypeError('It chose something that is no connected client'))
     if (seat === undefined || !seat.candidate.carries(entry))
-      return isStale ? this.#fresh.push(entry) : this.#setAside(entry)
+      return isStale ? this.#line.append(entry) : this.#setAside(entry)
     const { candidate, addressed } = seat
     if (addressed.first !== undefined || !this.#takes(seat)) addressed.push(entry)
     else if (isAlone(entry, candidate) && candidate.inFlight > 0) {
@@ -401,9 +423,8 @@ export class Dispatcher<T, C> {
 
   /** Nobody was chosen for it. */
   #setAside(entry: Entry): void {
-    const isUnfit = this.#free.leastBusy((candidate) => candidate.carries(entry)) === undefined
-    if (isUnfit) this.#unfit.add(entry)
-    else place(entry, this.#parked)
+    if (this.#chooser.isForSomebodyFree(entry)) this.#parked.push(entry)
+    else this.#unfit.add(entry)
   }
 
   #assign(seat: Seat<C>, entry: Entry): void {

@@ -63,11 +63,15 @@ export class FreeClients<C> {
   /** The least busy one that `accepts`; usually the first that is asked. */
   leastBusy(accepts: (candidate: Candidate<C>) => boolean): Candidate<C> | undefined {
     this.#skipEmptyLevels()
-    for (let level = this.#lowest; level < this.#levels.length; level += 1) {
+    let left = this.#nodes.size
+    for (let level = this.#lowest; left > 0 && level < this.#levels.length; level += 1) {
       const first = this.#levels[level]?.first
       if (first === undefined) continue
       if (accepts(first.candidate)) return first.candidate
-      const other = this.#levels[level]?.find(({ candidate }) => accepts(candidate))
+      const other = this.#levels[level]?.find(({ candidate }) => {
+        left -= 1
+        return accepts(candidate)
+      })
       if (other !== undefined) return other.candidate
     }
     return undefined

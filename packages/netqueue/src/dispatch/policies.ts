@@ -10,7 +10,8 @@ export interface DispatchContext<T, C> {
 /**
  * Chooses who gets an item. `free` are the clients with credit that can be given this one; the answer is one of them, or a connected one that is not
  * free, for which the item then waits, or `undefined`: the item is parked, later ones are offered, and it is asked about again when credit,
- * status or membership changes, or has changed before the answer. Calls never overlap. A chosen client that vanished meanwhile means that the
+ * status or membership changes, or has changed before the answer: at once for the first change in a turn of the event loop, and once behind it for
+ * all others. Calls never overlap. A chosen client that vanished meanwhile means that the
  * question is asked again; one that throws, or chooses what is no client of the server, parks the item (warning `DISPATCH_FAILED`).
  */
 export type ChooseDispatch<T, C> = (

@@ -5,7 +5,7 @@ export interface Linked {
 }
 
 /**
- * Members in order; every operation but the walks, `count`, `find`, `tail`, `insert` and `for … of`, takes one step. A member is in one list at a time. Not a
+ * Members in order; every operation but the walks, `count`, `find` and `for … of`, takes one step. A member is in one list at a time. Not a
  * `Set`: taking the first of a `Set` walks over all who left before (10⁵ took 0.7 s).
  */
 export class LinkedList<N extends Linked> {
@@ -60,28 +60,10 @@ export class LinkedList<N extends Linked> {
     other.#end.before = other.#end
   }
 
-  /** The first member that `matches`, of `from` and those behind it; a plain loop, as each item that is dispatched passes here. */
-  find(matches: (node: N) => boolean, from: N | undefined = this.first): N | undefined {
-    for (let node = from ?? this.#end; node !== this.#end; node = node.after) if (matches(node as N)) return node as N
+  /** The first member that `matches`; a plain loop, as each item that is dispatched passes here. */
+  find(matches: (node: N) => boolean): N | undefined {
+    for (let node = this.#end.after; node !== this.#end; node = node.after) if (matches(node as N)) return node as N
     return undefined
-  }
-
-  /** The first of those that match, where all behind one that does so match as well; looks at the two ends first. */
-  tail(matches: (node: N) => boolean): N | undefined {
-    const { first } = this
-    if (first !== undefined && matches(first)) return first
-    let node: Linked = this.#end
-    while (node.before !== this.#end && matches(node.before as N)) node = node.before
-    return node === this.#end ? undefined : (node as N)
-  }
-
-  /** Puts a member behind all that `precede` it, where those stand in front of all others; looks at the two ends first. */
-  insert(node: N, precedes: (member: N) => boolean): void {
-    const { first } = this
-    if (first === undefined || !precedes(first)) return this.unshift(node)
-    let before = this.#end.before
-    while (!precedes(before as N)) before = before.before
-    link(node, before, before.after)
   }
 
   /** The member that was handed out last may leave meanwhile; others may not. */

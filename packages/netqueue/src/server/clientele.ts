@@ -284,6 +284,7 @@ export class Clientele<Item> {
     }
     this.#init.relaying?.heard(client.conversation, message)
     this.#init.events.emit('nodes', { client })
+    if (message.type === 'longest') this.#init.backlog.dispatcher.altered(client)
     this.#changed(client)
   }
 
@@ -326,19 +327,20 @@ export class Clientele<Item> {
   }
 
   #resumed(client: ConnectedClient): void {
-    const { logger, events } = this.#init
+    const { backlog, logger, events } = this.#init
     client.absence?.cancel()
     client.presence = 'here'
     client.link.ping()
     logger.debug({ client: client.id, address: client.address }, 'back')
     events.emit('resume', { client })
+    backlog.dispatcher.altered(client)
     this.#changed(client)
     client.arrival.resolve(client)
   }
 
   /** It may be offered something now, or no more. */
   #changed(client: ConnectedClient): void {
-    this.#init.backlog.dispatcher.altered(client)
+    this.#init.backlog.dispatcher.changed(client)
     this.#init.answerers.changed(client)
   }
 
