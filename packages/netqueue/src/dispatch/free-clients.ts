@@ -64,7 +64,8 @@ export class FreeClients<C> {
   leastBusy(accepts: (candidate: Candidate<C>) => boolean): Candidate<C> | undefined {
     this.#skipEmptyLevels()
     let left = this.#nodes.size
-    for (let level = this.#lowest; left > 0 && level < this.#levels.length; level += 1) {
+    for (let level = this.#lowest; level < this.#levels.length; level += 1) {
+      if (left === 0) return undefined
       const first = this.#levels[level]?.first
       if (first === undefined) continue
       if (accepts(first.candidate)) return first.candidate

@@ -33,7 +33,12 @@ class Model {
   }
 }
 
-type Step = { kind: 'add' | 'delete'; value: number } | { kind: 'find' | 'take' | 'skip' | 'forget'; place: number }
+interface Look {
+  kind: 'find' | 'take' | 'skip' | 'forget'
+  place: number
+}
+
+type Step = { kind: 'add' | 'delete'; value: number } | Look
 
 const place = fc.nat({ max: SEATS - 1 })
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -55,26 +60,23 @@ describe('a shelf', () => {
           shelf.delete(entry)
           model.entries.splice(model.entries.indexOf(entry), 1)
         }
+        const look = ({ kind, place: index }: Look): (Entry | undefined)[] => {
+          const seat = seats[index] as Seat<Worker>
+          if (kind === 'find' || kind === 'take') return [shelf.find(seat), model.find(index)]
+          if (kind === 'forget') shelf.forget(seat)
+          else shelf.skip(seat)
+          model.seen[index] = new Set(kind === 'forget' ? [] : model.entries)
+          return []
+        }
         for (const each of steps) {
-          if (each.kind === 'add') {
+          const [found, expected] = 'place' in each ? look(each) : []
+          expect(found).toBe(expected)
+          if (each.kind === 'take') leave(found)
+          else if (each.kind === 'delete') leave(model.entries[each.value % model.entries.length])
+          else if (each.kind === 'add') {
             const entry = new Entry(each.value, new Uint8Array(0))
             shelf.add(entry)
             model.entries.push(entry)
-          } else if (each.kind === 'delete') leave(model.entries[each.value % model.entries.length])
-          else if ('place' in each) {
-            const seat = seats[each.place] as Seat<Worker>
-            const seen = model.seen[each.place] as Set<Entry>
-            if (each.kind === 'forget') {
-              shelf.forget(seat)
-              seen.clear()
-            } else if (each.kind === 'skip') {
-              shelf.skip(seat)
-              for (const entry of model.entries) seen.add(entry)
-            } else {
-              const found = shelf.find(seat)
-              expect(found).toBe(model.find(each.place))
-              if (each.kind === 'take') leave(found)
-            }
           }
           expect([...shelf]).toEqual(model.entries)
           expect(shelf.size).toBe(model.entries.length)
