@@ -56,7 +56,7 @@ export class Entry implements Linked {
   ordinal = 0
   /** Its place among all that wait for a client: those with a lower one came before; below 0, it has come back from one. */
   rank = 0
-  /** Its number among those that no client could be given; 0 for one that is not there. */
+  /** Its number among those that no free client can be given; 0 for one that is not there. */
   shelved = 0
   /** The one client that may have it. */
   target: EntryTarget | undefined

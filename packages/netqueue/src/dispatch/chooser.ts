@@ -48,9 +48,11 @@ export class Chooser<T, C> {
     }
   }
 
-  /** Whether somebody free can be given an entry. */
-  isForSomebodyFree(entry: Entry): boolean {
-    return this.#free.leastBusy((candidate) => candidate.carries(entry)) !== undefined
+  /** Whether it would not be asked about an entry, or choose anybody, before a client that can be given it is free. */
+  isUnfit(entry: Entry): boolean {
+    const { policy } = this.#init
+    if (typeof policy === 'object' && policy.amongFree !== true) return false
+    return this.#free.leastBusy((candidate) => candidate.carries(entry)) === undefined
   }
 
   /** What the user says of an original; a judge that throws says no. */

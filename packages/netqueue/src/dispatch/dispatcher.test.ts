@@ -233,7 +233,6 @@ describe('a client', () => {
     Object.assign(worker, { capacity: 1, isOpen: true, isReady: true, canCarry: () => true })
     place.dispatcher.altered(worker)
     place.dispatcher.changed(worker)
-    place.turn()
     expect(worker.held).toBe('a')
   })
 
@@ -680,9 +679,36 @@ describe('items that not everybody takes', () => {
     place.put('AB')
     small.canCarry = () => true
     place.dispatcher.altered(small)
-    expect(small.held).toBe('')
-    place.turn()
+    place.dispatcher.changed(small)
     expect(small.held).toBe('AB')
+  })
+
+  test('P8, P11: where clients are altered again and again in one turn, each looks anew when that is over', () => {
+    const { place, small } = unlike({ all: 0 })
+    place.put('L'.repeat(1_000))
+    small.visits = 0
+    for (let altered = 0; altered < 100; altered += 1) {
+      place.dispatcher.altered(small)
+      place.dispatcher.changed(small)
+    }
+    small.canCarry = () => true
+    place.dispatcher.altered(small)
+    place.dispatcher.changed(small)
+    expect([small.visits, small.held]).toEqual([1_000, ''])
+    place.turn()
+    expect(small.held).toBe('LLLLLLLLL')
+  })
+
+  test('P5: wait for one that is not free, where the policy may choose that', () => {
+    const place = new Place(hashBy(() => 'key'))
+    place.join('none', 1).canCarry = () => false
+    place.put('ab')
+    const worker = place.join('x', 0)
+    place.put('c')
+    place.turn()
+    worker.capacity = 3
+    place.dispatcher.changed(worker)
+    expect(worker.held).toBe('abc')
   })
 
   test('can be withdrawn, and are given out when all is closed', () => {

@@ -30,7 +30,7 @@ export interface DispatcherInit<T, C> extends ChooserInit<T, C> {
 /**
  * Hands entries to clients: keeps the backlog, knows who is free, asks the policy one entry at a time. Entries that the policy
  * parks are asked about again when credit, status or membership has changed, before the newer ones: at once, and if more changes in the same
- * turn of the event loop, once behind all of it. Entries that nobody free can be given wait for a client that can be given them.
+ * turn of the event loop, once behind all of it. Entries that nobody free can be given wait until one that can be given them is free.
  */
 export class Dispatcher<T, C> {
   readonly #init: DispatcherInit<T, C>
@@ -54,7 +54,7 @@ export class Dispatcher<T, C> {
   #isTurning = false
   /** What was parked is asked about when this turn is over. */
   #isDue = false
-  /** Clients that begin then to look for what they can be given now. */
+  /** Clients that begin anew then to look for what they can be given. */
   readonly #altered: Set<Seat<C>> = new Set()
   /** Told when clients may take more, or fewer, than before. */
   #watcher: (() => void) | undefined
@@ -138,7 +138,8 @@ export class Dispatcher<T, C> {
   altered({ client }: Candidate<C>): void {
     const seat = this.#seats.of(client)
     if (seat === undefined || this.#unfit.size === 0) return
-    this.#altered.add(seat)
+    if (this.#isTurning) this.#altered.add(seat)
+    else this.#unfit.altered(seat)
     this.#watchTurn()
   }
 
@@ -186,7 +187,7 @@ export class Dispatcher<T, C> {
     this.advance()
   }
 
-  /** Puts an entry back to the head of the backlog, to be handed out by {@link advance}. */
+  /** Puts an entry back to the head of the backlog, before all that has not come back, to be handed out by {@link advance}. */
   requeue(entry: Entry): void {
     this.#enter(entry, this.#ranks.cameBack())
     if (entry.target !== undefined) return this.#address(entry, (list) => list.unshift(entry))
@@ -234,7 +235,7 @@ export class Dispatcher<T, C> {
   #next(): Entry | undefined {
     if (this.#free.size === 0) return undefined
     const { first } = this.#line
-    const { first: fit } = this.#unfit
+    const fit = this.#unfit.find()
     if (fit === undefined || (first !== undefined && first.rank < fit.rank)) return this.#line.shift()
     this.#unfit.delete(fit)
     return fit
@@ -360,12 +361,16 @@ export class Dispatcher<T, C> {
   /** A peer may tell of thousands of changes in one piece: to look through all that waits at each of them would hold up everybody. */
   readonly #turned = (): void => {
     this.#isTurning = false
-    if (!this.#isDue && this.#altered.size === 0) return
-    for (const seat of this.#altered) this.#unfit.altered(seat)
+    const altered = [...this.#altered]
+    if (!this.#isDue && altered.length === 0) return
     this.#altered.clear()
     if (this.#isDue) this.#unpark()
     this.#isDue = false
     this.advance()
+    for (const seat of altered) {
+      this.#unfit.altered(seat)
+      this.advance()
+    }
     this.#watcher?.()
   }
 
@@ -423,8 +428,8 @@ export class Dispatcher<T, C> {
 
   /** Nobody was chosen for it. */
   #setAside(entry: Entry): void {
-    if (this.#chooser.isForSomebodyFree(entry)) this.#parked.push(entry)
-    else this.#unfit.add(entry)
+    if (this.#chooser.isUnfit(entry)) this.#unfit.add(entry)
+    else this.#parked.push(entry)
   }
 
   #assign(seat: Seat<C>, entry: Entry): void {

@@ -29,6 +29,8 @@ export interface DispatchPolicy<T, C> {
   readonly name: string
   /** Whether it chooses the same one again until that has another level of load, or somebody else changes. @default it may choose another */
   readonly inRows?: boolean
+  /** Whether it chooses one that is free, or nobody: an item that none of these can be given is not asked about before one can. @default it may choose anybody */
+  readonly amongFree?: boolean
   choose(
     free: FreeClients<C>,
     context: PolicyContext<T, C>,
@@ -42,7 +44,12 @@ export interface DispatchPolicy<T, C> {
  * for two clients and for ten thousand. The default.
  */
 export function leastBusy<T, C>(): DispatchPolicy<T, C> {
-  return { name: 'leastBusy', inRows: true, choose: (free, _context, accepts) => free.leastBusy(accepts)?.client }
+  return {
+    name: 'leastBusy',
+    inRows: true,
+    amongFree: true,
+    choose: (free, _context, accepts) => free.leastBusy(accepts)?.client,
+  }
 }
 
 /** One client after the other, in the order in which they connected; those without credit are passed over. */
@@ -51,6 +58,7 @@ export function roundRobin<T, C>(): DispatchPolicy<T, C> {
   let place = 0
   return {
     name: 'roundRobin',
+    amongFree: true,
     choose(free, { clients, candidates }, accepts) {
       const from = clients[place] === last ? place + 1 : placeBehind(last, clients, place)
       for (let step = 0; step < candidates.length; step += 1) {
@@ -75,6 +83,7 @@ export function prefer<T, C extends { readonly tags: readonly string[] }>(...tag
   const isPreferred = ({ client }: Candidate<C>): boolean => client.tags.some((tag) => tags.includes(tag))
   return {
     name: 'prefer',
+    amongFree: true,
     choose: (free, _context, accepts) =>
       (free.leastBusy((candidate) => isPreferred(candidate) && accepts(candidate)) ?? free.leastBusy(accepts))?.client,
   }

@@ -52,7 +52,7 @@ export class Shelf<C> implements Iterable<Entry> {
     return this.#entries[place]
   }
 
-  /** A client could be given nothing that is here. */
+  /** A client is known to carry nothing that is here. */
   skip(seat: Seat<C>): void {
     if (this.#size > 0) this.#looked.set(seat, this.#highest)
   }

@@ -4,13 +4,14 @@ import type { Seat } from './seat.ts'
 import { Shelf } from './shelf.ts'
 
 /**
- * Entries that nobody free can be given: they are too long for those, say. No client that is free carries one of them, unless it has become free and has yet
- * to look; it looks at each of them once, so that one that takes few of many does not hold up the others.
+ * Entries that nobody free can be given: they are too long for those, say. No client that is free carries one of them, unless it has become free, or was
+ * altered, and has yet to look. It looks at each of them once, so that one that takes few of many does not hold up the others. What has come back stands
+ * before what has not, and what came back first before the rest of that.
  */
 export class Unfit<C> implements Iterable<Entry> {
   readonly #back: Shelf<C> = new Shelf()
   readonly #fresh: Shelf<C> = new Shelf()
-  /** Those who have become free, and have yet to look. */
+  /** Those who are free, and have yet to look. */
   readonly #looking: Set<Seat<C>> = new Set()
 
   get size(): number {
@@ -18,7 +19,7 @@ export class Unfit<C> implements Iterable<Entry> {
   }
 
   /** The first that one of those can be given who have yet to look. */
-  get first(): Entry | undefined {
+  find(): Entry | undefined {
     let first: Entry | undefined
     for (const seat of this.#looking) {
       const entry = this.#back.find(seat) ?? this.#fresh.find(seat)
@@ -45,19 +46,20 @@ export class Unfit<C> implements Iterable<Entry> {
     if (this.#back.hasMore(seat) || this.#fresh.hasMore(seat)) this.#looking.add(seat)
   }
 
-  /** A client is free no more. */
+  /** A client is free no more. If it has not looked at all, it goes on from there. */
   taken(seat: Seat<C>): void {
     if (this.#looking.delete(seat)) return
     this.#back.skip(seat)
     this.#fresh.skip(seat)
   }
 
-  /** What a client carries has changed. */
+  /** A client may carry other entries than before: it begins anew. */
   altered(seat: Seat<C>): void {
     this.left(seat)
     if (seat.isFree) this.freed(seat)
   }
 
+  /** A client does not come again. */
   left(seat: Seat<C>): void {
     this.#looking.delete(seat)
     this.#back.forget(seat)
