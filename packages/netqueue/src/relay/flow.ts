@@ -8,7 +8,7 @@ import type { NetQueueError } from '../errors/errors.ts'
 import { decodeWith, encodeWithin } from '../message/codec.ts'
 import type { Codec } from '../message/codec.ts'
 import { Passage } from './passage.ts'
-import type { Way } from './passage.ts'
+import type { Side } from './passage.ts'
 import { DROP, runStage } from './stage.ts'
 import type { Stage } from './stage.ts'
 
@@ -32,7 +32,7 @@ export interface FlowInit {
  * Items through a relay, one way. It takes as many as can go on at once, so that what waits, waits where it is, and asks for nothing where
  * nobody takes anything. Without a stage an item is bytes here, and with one or without costs no promise.
  */
-export abstract class Flow implements Standing, Way {
+export abstract class Flow implements Standing, Side {
   readonly #init: FlowInit
   #isStanding = false
   #isOver = false

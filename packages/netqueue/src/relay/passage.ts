@@ -5,7 +5,7 @@ import type { Settlement } from '../delivery/settlement.ts'
 import type { Path } from '../message/route.ts'
 
 /** The side of a relay on which a passage goes on. */
-export interface Way {
+export interface Side {
   /** What the bytes of an item stand for. */
   decode(payload: Uint8Array): unknown
   /** It is over there. */
@@ -24,13 +24,13 @@ export class Passage extends Entry implements Revocable {
   readonly delivery: Delivery<unknown>
   /** Whom it is for, where that is a node below whoever gets it. */
   node: NodeBelow | undefined
-  readonly #way: Way
+  readonly #side: Side
   #decoded: { item: unknown } | undefined
 
-  constructor(delivery: Delivery<unknown>, payload: Uint8Array, way: Way) {
+  constructor(delivery: Delivery<unknown>, payload: Uint8Array, side: Side) {
     super(undefined, payload)
     this.delivery = delivery
-    this.#way = way
+    this.#side = side
     this.attempt = delivery.attempt
     if (delivery.wantsResult) this.result = WANTED
     delivery.hold(this)
@@ -46,7 +46,7 @@ export class Passage extends Entry implements Revocable {
   }
 
   override get isRecalled(): boolean {
-    return this.#way.recalls(this)
+    return this.#side.recalls(this)
   }
 
   /** Made for those who ask; the bytes, where they stand for nothing. */
@@ -63,7 +63,7 @@ export class Passage extends Entry implements Revocable {
   override ended(how: Settlement): boolean {
     // Whoever is gone, or has no word for it, takes nothing back.
     const isElsewhere = !this.delivery.source.isKept
-    this.#way.ended(this, how)
+    this.#side.ended(this, how)
     return isElsewhere
   }
 
@@ -72,7 +72,7 @@ export class Passage extends Entry implements Revocable {
   }
 
   abort(): void {
-    this.#way.revoked(this)
+    this.#side.revoked(this)
   }
 
   /** Ends the delivery as the passage has ended; what was tried in vain is no longer unstarted. */
@@ -86,7 +86,7 @@ export class Passage extends Entry implements Revocable {
 
   #decode(): unknown {
     try {
-      return this.#way.decode(this.payload)
+      return this.#side.decode(this.payload)
     } catch {
       return this.payload
     }
